@@ -1,0 +1,1 @@
+//! The edge: REST, live streams, one front door.

@@ -1,0 +1,1 @@
+//! Keeps the stock and the reservations.

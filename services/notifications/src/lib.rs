@@ -1,0 +1,1 @@
+//! Carries events from Kafka to NATS.
