@@ -1,0 +1,6 @@
+//! The brokers of the embedded default: in the supervisor's process, in memory, for one machine and for trying out.
+//!
+//! They speak the real protocols over TCP, so the services do not know the difference.
+
+pub mod kafka;
+pub mod nats;

@@ -1,0 +1,154 @@
+//! What waits for one client: a buffer with an upper bound.
+
+use bytes::BytesMut;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+/// What a message leaves behind in the buffer it was put into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Level {
+    Fine,
+    /// Past three quarters: whoever publishes should pause.
+    High,
+    /// Past the bound: the client is a slow consumer.
+    Overflow,
+}
+
+pub(super) struct Outbox {
+    waiting: Mutex<Waiting>,
+    bound: usize,
+    /// There is something to write, or nothing will come any more.
+    changed: Notify,
+    /// The level fell below one half.
+    room: Notify,
+}
+
+#[derive(Default)]
+struct Waiting {
+    buffer: BytesMut,
+    /// Bytes that the writer has taken but not yet written.
+    taken: usize,
+    closed: bool,
+}
+
+impl Waiting {
+    fn len(&self) -> usize {
+        self.buffer.len() + self.taken
+    }
+}
+
+impl Outbox {
+    pub(super) fn new(bound: usize) -> Self {
+        Self { waiting: Mutex::default(), bound, changed: Notify::new(), room: Notify::new() }
+    }
+
+    /// Adds what `write` writes, as one piece; nothing, once it is closed.
+    pub(super) fn put(&self, write: impl FnOnce(&mut BytesMut)) -> Level {
+        let mut waiting = self.waiting.lock();
+        if waiting.closed {
+            return Level::Fine;
+        }
+        let was_empty = waiting.buffer.is_empty();
+        write(&mut waiting.buffer);
+        let length = waiting.len();
+        drop(waiting);
+        if was_empty {
+            self.changed.notify_one();
+        }
+        match length {
+            length if length > self.bound => Level::Overflow,
+            length if length > self.bound / 4 * 3 => Level::High,
+            _ => Level::Fine,
+        }
+    }
+
+    pub(super) fn say(&self, line: &str) {
+        self.put(|buffer| buffer.extend_from_slice(line.as_bytes()));
+    }
+
+    /// Refuses everything from now on; true for who closed it first.
+    pub(super) fn close(&self) -> bool {
+        let first = !std::mem::replace(&mut self.waiting.lock().closed, true);
+        self.changed.notify_one();
+        self.room.notify_waiters();
+        first
+    }
+
+    /// Everything that waits, as soon as there is something; `None` once it is closed and empty.
+    pub(super) async fn take(&self) -> Option<BytesMut> {
+        loop {
+            {
+                let mut waiting = self.waiting.lock();
+                if !waiting.buffer.is_empty() {
+                    let chunk = waiting.buffer.split();
+                    waiting.taken = chunk.len();
+                    return Some(chunk);
+                }
+                if waiting.closed {
+                    return None;
+                }
+            }
+            self.changed.notified().await;
+        }
+    }
+
+    /// So many of the bytes taken have been written.
+    pub(super) fn written(&self, bytes: usize) {
+        let mut waiting = self.waiting.lock();
+        waiting.taken = waiting.taken.saturating_sub(bytes);
+        let roomy = waiting.len() <= self.bound / 2;
+        drop(waiting);
+        if roomy {
+            self.room.notify_waiters();
+        }
+    }
+
+    /// Returns when less than half of the bound waits, or it is closed.
+    pub(super) async fn has_room(&self) {
+        let room = self.room.notified();
+        {
+            let waiting = self.waiting.lock();
+            if waiting.closed || waiting.len() <= self.bound / 2 {
+                return;
+            }
+        }
+        room.await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_the_writer_holds_still_counts() {
+        let outbox = Outbox::new(100);
+        assert_eq!(outbox.put(|buffer| buffer.resize(80, 0)), Level::High);
+        assert_eq!(outbox.take().await.map(|chunk| chunk.len()), Some(80));
+        assert_eq!(outbox.put(|buffer| buffer.resize(30, 0)), Level::Overflow);
+        outbox.written(80);
+        assert_eq!(outbox.put(|buffer| buffer.extend_from_slice(b"x")), Level::Fine);
+    }
+
+    #[tokio::test]
+    async fn a_closed_outbox_is_emptied_and_takes_no_more() {
+        let outbox = Outbox::new(100);
+        outbox.say("last words");
+        assert!(outbox.close());
+        assert!(!outbox.close());
+        outbox.say("too late");
+        assert_eq!(outbox.take().await.as_deref(), Some(&b"last words"[..]));
+        assert_eq!(outbox.take().await, None);
+    }
+
+    #[tokio::test]
+    async fn room_comes_with_writing() {
+        let outbox = Outbox::new(100);
+        outbox.put(|buffer| buffer.resize(80, 0));
+        let chunk = outbox.take().await;
+        tokio::join!(outbox.has_room(), async {
+            tokio::task::yield_now().await;
+            outbox.written(chunk.map_or(0, |chunk| chunk.len()));
+        });
+    }
+}
