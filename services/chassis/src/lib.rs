@@ -1,1 +1,31 @@
-//! chassis
+//! Everything a service needs that is not its business: its life, its configuration, its telemetry, and the ways in and out.
+//!
+//! ```text
+//!  run ─▶ config ─▶ telemetry ─▶ admin port ─▶ wire(app, config) ─▶ ready ─▶ drain ─▶ flush ─▶ exit status
+//!                                                  │
+//!            App ── serve_grpc, serve_http ── channel, http_client ── consume, observe ── database ── nats ── spawn
+//! ```
+
+#![cfg_attr(test, allow(clippy::let_underscore_must_use, reason = "tests may drop what they do not ask for"))]
+
+mod admin;
+pub mod app;
+pub mod config;
+pub mod database;
+pub mod deadline;
+pub mod error;
+pub mod grpc;
+pub mod http;
+pub mod kafka;
+pub mod messaging;
+pub mod metrics;
+pub mod nats;
+pub mod outbox;
+pub mod readiness;
+pub mod retry;
+mod shutdown;
+pub mod telemetry;
+
+pub use app::{App, OnError, run};
+pub use config::Identity;
+pub use error::{Error, Kind};

@@ -1,0 +1,122 @@
+//! The port for operators: health, metrics, log level, configuration, profiles. Never reachable through the gateway.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    extract::{Query, State},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::{
+    config::Effective,
+    http::Problem,
+    metrics::{OPENMETRICS, Registry, TEXT},
+    readiness::Readiness,
+    telemetry::LogLevel,
+};
+
+/// What operators may see.
+pub(crate) struct Admin {
+    pub(crate) service: &'static str,
+    pub(crate) registry: Registry,
+    pub(crate) readiness: Readiness,
+    pub(crate) level: LogLevel,
+    pub(crate) effective: Vec<Effective>,
+}
+
+impl Admin {
+    pub(crate) fn router(self) -> Router {
+        Router::new()
+            .route("/livez", get(|| async { "ok\n" }))
+            .route("/readyz", get(ready))
+            .route("/metrics", get(metrics))
+            .route("/config", get(config))
+            .route("/log-level", get(level).put(set_level))
+            .route("/debug/pprof/profile", get(profile))
+            .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "not-found", PATHS) })
+            .with_state(Arc::new(self))
+    }
+}
+
+const PATHS: &str =
+    "no such path; there are /livez /readyz /metrics /config /log-level /debug/pprof/profile";
+
+async fn ready(State(admin): State<Arc<Admin>>) -> Response {
+    let missing = admin.readiness.missing();
+    let status = if missing.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let body = json!({ "service": admin.service, "ready": missing.is_empty(), "missing": missing });
+    (status, axum::Json(body)).into_response()
+}
+
+async fn metrics(State(admin): State<Arc<Admin>>, headers: HeaderMap) -> Response {
+    let accepts =
+        headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let (kind, text) = if accepts.contains("application/openmetrics-text") {
+        (OPENMETRICS, admin.registry.openmetrics())
+    } else {
+        (TEXT, admin.registry.text())
+    };
+    ([(header::CONTENT_TYPE, HeaderValue::from_static(kind))], text).into_response()
+}
+
+async fn config(State(admin): State<Arc<Admin>>) -> Response {
+    axum::Json(&admin.effective).into_response()
+}
+
+async fn level(State(admin): State<Arc<Admin>>) -> String {
+    admin.level.get() + "\n"
+}
+
+async fn set_level(State(admin): State<Arc<Admin>>, directives: String) -> Result<String, Problem> {
+    let refused = |error| {
+        Problem::new(StatusCode::BAD_REQUEST, "invalid-argument", error)
+            .field("body", "expected directives as info,orders=debug")
+    };
+    let now = admin.level.set(directives.trim()).map_err(refused)?;
+    tracing::info!(directives = directives.trim(), "log level changed");
+    Ok(now + "\n")
+}
+
+#[derive(Deserialize)]
+struct ProfileOptions {
+    #[serde(default = "default_seconds")]
+    seconds: u64,
+}
+
+fn default_seconds() -> u64 {
+    10
+}
+
+/// A minute of profile is about a megabyte of memory.
+const LONGEST_PROFILE: u64 = 60;
+
+/// 99 samples a second: not in step with what happens every 10 ms.
+const FREQUENCY: i32 = 99;
+
+/// A CPU profile in pprof's format: `go tool pprof http://…/debug/pprof/profile?seconds=10`.
+async fn profile(Query(options): Query<ProfileOptions>) -> Result<Response, Problem> {
+    if !(1..=LONGEST_PROFILE).contains(&options.seconds) {
+        let problem = Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid-argument",
+            "no profile of this length",
+        );
+        return Err(problem
+            .field("seconds", format!("is {}; expected 1 to {LONGEST_PROFILE}", options.seconds)));
+    }
+    let failed = |error: &dyn std::fmt::Display| {
+        Problem::new(StatusCode::CONFLICT, "profiling-failed", error.to_string())
+    };
+    let guard = pprof::ProfilerGuard::new(FREQUENCY).map_err(|error| failed(&error))?;
+    tokio::time::sleep(Duration::from_secs(options.seconds)).await;
+    let report = guard.report().build().map_err(|error| failed(&error))?;
+    let profile = report.pprof().map_err(|error| failed(&error))?;
+    let bytes = pprof::protos::Message::encode_to_vec(&profile);
+    Ok(([(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"))], bytes)
+        .into_response())
+}

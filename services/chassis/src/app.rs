@@ -1,0 +1,124 @@
+//! The life of a service, the same for all: configuration, telemetry, admin port, wiring, ready, drain, flush.
+
+mod life;
+mod wiring;
+
+use std::{future::Future, net::SocketAddr, pin::Pin};
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    config::Settings,
+    database::Database,
+    grpc, http, kafka, messaging,
+    metrics::{IntCounter, Registry},
+    nats,
+    readiness::{Latch, Readiness},
+};
+
+pub use life::{run, start};
+
+/// Work that ends by itself or is dropped.
+type Task = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;
+
+/// What to do when a task fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnError {
+    /// The service cannot do without it: drain and exit with an error, for whoever restarts it.
+    Shutdown,
+    /// Log it and go on without.
+    Log,
+}
+
+crate::metrics! {
+    /// The service itself.
+    struct Metrics in "mesh" {
+        /// Panics that were caught.
+        panics_total: IntCounter,
+        /// Always 1; the labels tell what runs.
+        build_info: IntGaugeVec["service", "version"],
+    }
+}
+
+/// One server that is bound but does not accept yet.
+struct Server {
+    name: &'static str,
+    listener: TcpListener,
+    kind: ServerKind,
+}
+
+enum ServerKind {
+    Grpc(tonic::service::Routes),
+    Http(axum::Router),
+}
+
+/// A task and what its failure means.
+struct Spawned {
+    name: &'static str,
+    on_error: OnError,
+    task: Task,
+}
+
+/// A service while it is wired, and everything that it is made of.
+pub struct App {
+    name: &'static str,
+    settings: Settings,
+    registry: Registry,
+    readiness: Readiness,
+    draining: CancellationToken,
+    clients: Clients,
+    panics: IntCounter,
+    messaging: messaging::Metrics,
+    producer: kafka::Producer,
+    consumer: Option<kafka::Consumer>,
+    database: Option<Database>,
+    nats: Option<nats::Client>,
+    servers: Vec<Server>,
+    tasks: Vec<Spawned>,
+    addresses: Vec<(&'static str, SocketAddr)>,
+}
+
+/// Metrics of the calling side: declared once, shared by all channels.
+struct Clients {
+    grpc: grpc::ClientMetrics,
+    http: http::ClientMetrics,
+}
+
+impl App {
+    /// The service's name.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The chassis' settings.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Where metrics are declared.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// A new reason for not being ready yet.
+    pub fn latch(&self, name: &'static str) -> Latch {
+        self.readiness.latch(name)
+    }
+
+    /// Fires when the drain begins: streams that would never end do then.
+    pub fn draining(&self) -> CancellationToken {
+        self.draining.clone()
+    }
+
+    /// Owns a task. It starts when everything is wired, and is dropped in the drain after servers and consumers have
+    /// finished: it must be safe to drop at any await.
+    pub fn spawn(
+        &mut self,
+        name: &'static str,
+        on_error: OnError,
+        task: impl Future<Output = anyhow::Result<()>> + Send + 'static,
+    ) {
+        self.tasks.push(Spawned { name, on_error, task: Box::pin(task) });
+    }
+}

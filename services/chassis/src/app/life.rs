@@ -1,0 +1,318 @@
+//! From the first line of `main` to the exit status.
+
+use std::{process::ExitCode, time::Duration};
+
+use anyhow::Context;
+use tokio::{
+    net::TcpListener,
+    task::JoinSet,
+    time::{Instant, timeout_at},
+};
+use tokio_stream::wrappers::TcpListenerStream;
+use tokio_util::sync::CancellationToken;
+
+use super::{App, Clients, Metrics, OnError, Server, ServerKind, Spawned};
+use crate::{
+    admin::Admin,
+    config::{self, Config, Identity, Loaded, Settings, Sources},
+    grpc, http, kafka, messaging,
+    metrics::{Registry, observe_runtime},
+    outbox,
+    readiness::Readiness,
+    shutdown,
+    telemetry::{LogLevel, Telemetry},
+};
+
+/// Runs a service until it is told to stop: `main` in one line.
+pub fn run<C: Config>(
+    identity: Identity,
+    overrides: Vec<(String, String)>,
+    wire: impl AsyncFnOnce(&mut App, C) -> anyhow::Result<()>,
+) -> ExitCode {
+    let loaded = match config::load::<C>(identity, &Sources::of_process(overrides)) {
+        Ok(loaded) => loaded,
+        Err(mistakes) => return refuse(&mistakes),
+    };
+    let runtime = match runtime(loaded.settings.runtime.workers) {
+        Ok(runtime) => runtime,
+        Err(error) => return refuse(&error),
+    };
+    match runtime.block_on(start(identity, loaded, wire)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_logged) => ExitCode::FAILURE,
+    }
+}
+
+/// Exit status for a configuration nobody can run with, as `sysexits.h` has it.
+const EX_CONFIG: u8 = 78;
+
+#[expect(clippy::print_stderr, reason = "there is no log yet")]
+fn refuse(error: &dyn std::fmt::Display) -> ExitCode {
+    eprintln!("{error}");
+    ExitCode::from(EX_CONFIG)
+}
+
+fn runtime(workers: usize) -> std::io::Result<tokio::runtime::Runtime> {
+    let mut builder = match workers {
+        0 | 1 => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    if workers > 1 {
+        builder.worker_threads(workers);
+    }
+    builder.enable_all().build()
+}
+
+/// Runs a service within a runtime.
+///
+/// # Errors
+/// Wiring failed, a task that the service cannot do without failed, or the drain was cut off; all logged.
+pub async fn start<C: Config>(
+    identity: Identity,
+    loaded: Loaded<C>,
+    wire: impl AsyncFnOnce(&mut App, C) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let registry = Registry::new();
+    let telemetry =
+        Telemetry::start(identity, &loaded.settings.telemetry, &loaded.settings.log, &registry)?;
+    let result = live(identity, loaded, registry, telemetry.log_level(), wire).await;
+    match &result {
+        Ok(()) => tracing::info!("stopped"),
+        Err(error) => tracing::error!(error = format!("{error:#}"), "stopped by an error"),
+    }
+    // Also after an error: its spans and lines are the ones that matter most.
+    telemetry.flush().await;
+    result
+}
+
+async fn live<C: Config>(
+    identity: Identity,
+    loaded: Loaded<C>,
+    registry: Registry,
+    level: LogLevel,
+    wire: impl AsyncFnOnce(&mut App, C) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let Loaded { settings, service, effective } = loaded;
+    let draining = CancellationToken::new();
+    let signals = shutdown::listen(draining.clone())?;
+    let readiness = Readiness::default();
+    let wiring = readiness.latch("wiring");
+    let admin = Admin {
+        service: identity.name,
+        registry: registry.clone(),
+        readiness: readiness.clone(),
+        level,
+        effective,
+    };
+    let mut side = JoinSet::new();
+    side.spawn(signals);
+    let listen = settings.admin.listen;
+    let listener = TcpListener::bind(listen).await.with_context(|| {
+        format!(
+            "listen on {listen} (admin); another process may have the port: `admin.listen` moves it"
+        )
+    })?;
+    let address = listener.local_addr()?;
+    let router = admin.router();
+    side.spawn(async move { drop(axum::serve(listener, router).await) });
+    let mut app = App::new(identity, settings, registry, readiness, draining.clone())?;
+    app.addresses.push(("admin", address));
+    tokio::select! {
+        wired = wire(&mut app, service) => wired.context("wire")?,
+        // Told to stop while waiting for a database, say: nothing was begun, so nothing is left to finish.
+        () = draining.cancelled() => return Ok(()),
+    }
+    let mut life = Life::begin(&mut app)?;
+    wiring.release();
+    let addresses: Vec<_> =
+        app.addresses.iter().map(|(name, address)| format!("{name}={address}")).collect();
+    tracing::info!(addresses = addresses.join(" "), "started");
+    let failed = life.until_drain(&draining).await;
+    life.drain(&app, failed).await
+}
+
+impl App {
+    fn new(
+        identity: Identity,
+        settings: Settings,
+        registry: Registry,
+        readiness: Readiness,
+        draining: CancellationToken,
+    ) -> anyhow::Result<Self> {
+        let metrics = Metrics::register(&registry)?;
+        metrics.build_info.with_label_values(&[identity.name, identity.version]).set(1);
+        observe_runtime(&registry)?;
+        let messaging = messaging::Metrics::register(&registry)?;
+        Ok(Self {
+            name: identity.name,
+            clients: Clients {
+                grpc: grpc::ClientMetrics::register(&registry)?,
+                http: http::ClientMetrics::register(&registry)?,
+            },
+            producer: kafka::Producer::new(identity.name, &settings.kafka, messaging.clone()),
+            messaging,
+            panics: metrics.panics_total,
+            settings,
+            registry,
+            readiness,
+            draining,
+            consumer: None,
+            database: None,
+            nats: None,
+            servers: Vec::new(),
+            tasks: Vec::new(),
+            addresses: Vec::new(),
+        })
+    }
+
+    pub(super) fn http_metrics(&self) -> anyhow::Result<http::ServerMetrics> {
+        http::ServerMetrics::register(&self.registry)
+    }
+}
+
+/// What runs between ready and drained, in the order in which it stops.
+struct Life {
+    /// Finish what was accepted.
+    servers: JoinSet<anyhow::Result<()>>,
+    /// Finish what was fetched.
+    consumer: JoinSet<anyhow::Result<()>>,
+    /// Are dropped.
+    tasks: JoinSet<(&'static str, OnError, anyhow::Result<()>)>,
+    /// Sends what the others left.
+    relay: JoinSet<anyhow::Result<()>>,
+    relay_draining: CancellationToken,
+}
+
+/// What the drain of servers leaves of the deadline to those that come after them: consumers, outbox, live messages.
+const RESERVE: Duration = Duration::from_secs(3);
+
+impl Life {
+    fn begin(app: &mut App) -> anyhow::Result<Self> {
+        let mut life = Self {
+            servers: JoinSet::new(),
+            consumer: JoinSet::new(),
+            tasks: JoinSet::new(),
+            relay: JoinSet::new(),
+            relay_draining: CancellationToken::new(),
+        };
+        if let Some(consumer) = app.consumer.take() {
+            let latch = app.latch("kafka");
+            let grace = app.settings.drain.deadline.saturating_sub(RESERVE);
+            life.consumer.spawn(consumer.run(move || latch.release(), app.draining(), grace));
+        }
+        if let Some(database) = &app.database {
+            let relay = outbox::Relay::new(
+                database,
+                &app.producer,
+                app.name,
+                &app.settings.outbox,
+                &app.registry,
+            )?;
+            life.relay.spawn(relay.run(life.relay_draining.clone()));
+        }
+        for Spawned { name, on_error, task } in app.tasks.drain(..) {
+            life.tasks.spawn(async move { (name, on_error, task.await) });
+        }
+        let edge =
+            grpc::Edge::new(grpc::ServerMetrics::register(&app.registry)?, app.panics.clone());
+        for server in std::mem::take(&mut app.servers) {
+            life.servers.spawn(serve(
+                server,
+                edge.clone(),
+                app.draining(),
+                app.settings.drain.settle,
+            ));
+        }
+        Ok(life)
+    }
+
+    /// Waits for the signal, or for the failure of something that the service cannot do without.
+    async fn until_drain(&mut self, draining: &CancellationToken) -> anyhow::Result<()> {
+        loop {
+            let ended = tokio::select! {
+                () = draining.cancelled() => return Ok(()),
+                Some(ended) = self.servers.join_next() => ended.context("a server panicked"),
+                Some(ended) = self.consumer.join_next() => ended.context("the consumer panicked"),
+                Some(ended) = self.relay.join_next() => ended.context("the outbox relay panicked"),
+                Some(ended) = self.tasks.join_next() => match ended.context("a task panicked") {
+                    Ok((name, OnError::Log, Err(error))) => {
+                        tracing::error!(task = name, error = format!("{error:#}"), "a task failed; going on without it");
+                        continue;
+                    }
+                    Ok((name, _, result)) => Ok(result.with_context(|| format!("task {name:?}"))),
+                    Err(panicked) => Err(panicked),
+                },
+            };
+            if let Err(error) = ended.flatten() {
+                draining.cancel();
+                return Err(error);
+            }
+        }
+    }
+
+    /// Servers, consumers, tasks, outbox, live messages, in this order; then `failed` or what went wrong here.
+    async fn drain(&mut self, app: &App, failed: anyhow::Result<()>) -> anyhow::Result<()> {
+        app.readiness.drain();
+        let deadline = Instant::now() + app.settings.drain.settle + app.settings.drain.deadline;
+        let most =
+            deadline.checked_sub(RESERVE.min(app.settings.drain.deadline / 2)).unwrap_or(deadline);
+        let served = timeout_at(most, finish(&mut self.servers))
+            .await
+            .context("requests in flight were cut off");
+        let consumed = timeout_at(most, finish(&mut self.consumer))
+            .await
+            .context("events in flight were cut off");
+        self.tasks.shutdown().await;
+        self.relay_draining.cancel();
+        let relayed = timeout_at(deadline, finish(&mut self.relay))
+            .await
+            .context("the outbox was not emptied; the next start does it");
+        if let Some(nats) = &app.nats {
+            drop(timeout_at(deadline, nats.drain()).await);
+        }
+        failed.and(served.flatten()).and(consumed.flatten()).and(relayed.flatten())
+    }
+}
+
+async fn finish(tasks: &mut JoinSet<anyhow::Result<()>>) -> anyhow::Result<()> {
+    while let Some(ended) = tasks.join_next().await {
+        ended.context("panicked").flatten()?;
+    }
+    Ok(())
+}
+
+async fn serve(
+    server: Server,
+    edge: grpc::Edge,
+    draining: CancellationToken,
+    settle: Duration,
+) -> anyhow::Result<()> {
+    let Server { name, listener, kind } = server;
+    let stop = async move {
+        draining.cancelled().await;
+        tokio::time::sleep(settle).await;
+    };
+    let served = match kind {
+        ServerKind::Http(router) => {
+            axum::serve(listener, router).with_graceful_shutdown(stop).await.map_err(Into::into)
+        }
+        ServerKind::Grpc(routes) => {
+            let incoming = TcpListenerStream::new(listener);
+            let (reporter, health) = tonic_health::server::health_reporter();
+            reporter.set_service_status("", tonic_health::ServingStatus::Serving).await;
+            let reflection = tonic_reflection::server::Builder::configure()
+                .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
+                .build_v1()?;
+            tonic::transport::Server::builder()
+                .tcp_nodelay(true)
+                .layer(edge)
+                .add_routes(routes)
+                .add_service(health)
+                .add_service(reflection)
+                .serve_with_incoming_shutdown(incoming, stop)
+                .await
+                .map_err(anyhow::Error::from)
+        }
+    };
+    served.with_context(|| format!("serve {name}"))
+}

@@ -1,0 +1,163 @@
+//! What a service can be wired to.
+
+use std::{net::SocketAddr, time::Duration};
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+
+use super::{App, OnError, Server, ServerKind};
+use crate::{
+    database::{self, Database, Migrations},
+    grpc::{self, Channel, Endpoints},
+    http, kafka, nats,
+};
+
+impl App {
+    /// A way to all replicas of another service.
+    pub fn channel(&mut self, endpoints: &Endpoints) -> Channel {
+        let (channel, keep) = grpc::connect(endpoints, self.clients.grpc.clone());
+        self.spawn("resolve replicas", OnError::Shutdown, async move {
+            keep.await;
+            Ok(())
+        });
+        channel
+    }
+
+    /// A way to a third party that speaks HTTP; `limit` bounds each request.
+    ///
+    /// # Errors
+    /// The client cannot be built.
+    pub fn http_client(
+        &self,
+        peer: &'static str,
+        base: &str,
+        limit: Duration,
+    ) -> anyhow::Result<http::Client> {
+        http::Client::new(peer, base, limit, self.clients.http.clone())
+    }
+
+    /// Opens the service's database, as soon as it is there, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// The URL is none of ours, or a migration fails.
+    pub async fn database(
+        &mut self,
+        config: &database::Config,
+        migrations: Migrations,
+    ) -> anyhow::Result<Database> {
+        let latch = self.latch("database");
+        let database = Database::connect(config, migrations, &self.registry).await?;
+        self.database = Some(database.clone());
+        latch.release();
+        Ok(database)
+    }
+
+    /// The live messages' client; connected as soon as the server is there.
+    ///
+    /// # Errors
+    /// The URL is none.
+    pub async fn nats(&mut self) -> anyhow::Result<nats::Client> {
+        if let Some(client) = &self.nats {
+            return Ok(client.clone());
+        }
+        let latch = self.latch("nats");
+        let client = nats::Client::connect(
+            self.name,
+            &self.settings.nats,
+            self.messaging.clone(),
+            &self.registry,
+        )
+        .await?;
+        latch.release();
+        self.nats = Some(client.clone());
+        Ok(client)
+    }
+
+    /// Binds a gRPC server with health and reflection; it accepts when everything is wired.
+    ///
+    /// # Errors
+    /// The port is taken.
+    pub async fn serve_grpc(
+        &mut self,
+        listen: SocketAddr,
+        routes: tonic::service::Routes,
+    ) -> anyhow::Result<SocketAddr> {
+        self.bind("grpc", listen, ServerKind::Grpc(routes)).await
+    }
+
+    /// Binds an HTTP server; it accepts when everything is wired.
+    ///
+    /// # Errors
+    /// The port is taken.
+    pub async fn serve_http(
+        &mut self,
+        listen: SocketAddr,
+        router: axum::Router,
+        options: http::Options,
+    ) -> anyhow::Result<SocketAddr> {
+        let edge = http::Edge::new(self.http_metrics()?, self.panics.clone(), options);
+        self.bind("http", listen, ServerKind::Http(edge.around(router))).await
+    }
+
+    async fn bind(
+        &mut self,
+        name: &'static str,
+        listen: SocketAddr,
+        kind: ServerKind,
+    ) -> anyhow::Result<SocketAddr> {
+        let listener = TcpListener::bind(listen).await.with_context(|| {
+            format!(
+                "listen on {listen} ({name}); another process may have the port: `listen` moves it"
+            )
+        })?;
+        let address = listener.local_addr()?;
+        self.addresses.push((name, address));
+        self.servers.push(Server { name, listener, kind });
+        Ok(address)
+    }
+
+    /// Handles the events of a topic, each once: its effect and its id are one transaction.
+    ///
+    /// # Errors
+    /// The service has no database, or handles the topic already.
+    pub fn consume<H: kafka::Caller>(&mut self, handler: H) -> anyhow::Result<()> {
+        let database = self.inbox()?;
+        self.consumer()?.handle(&database, handler)
+    }
+
+    /// Handles the events of a topic a batch at a time, each once.
+    ///
+    /// # Errors
+    /// The service has no database, or handles the topic already.
+    pub fn consume_batches<H: kafka::BatchHandler>(&mut self, handler: H) -> anyhow::Result<()> {
+        let database = self.inbox()?;
+        self.consumer()?.handle_batches(&database, handler)
+    }
+
+    /// Handles the events of a topic at least once, without a database.
+    ///
+    /// # Errors
+    /// The service handles the topic already.
+    pub fn observe<H: kafka::Observer>(&mut self, handler: H) -> anyhow::Result<()> {
+        self.consumer()?.observe(handler)
+    }
+
+    fn inbox(&self) -> anyhow::Result<Database> {
+        self.database
+            .clone()
+            .context("a handler needs the database: call App::database before App::consume")
+    }
+
+    fn consumer(&mut self) -> anyhow::Result<&mut kafka::Consumer> {
+        if self.consumer.is_none() {
+            let made = kafka::Consumer::new(
+                self.name,
+                &self.settings.kafka,
+                &self.producer,
+                &self.registry,
+            )?;
+            self.consumer = Some(made);
+        }
+        self.consumer.as_mut().context("was made above")
+    }
+}

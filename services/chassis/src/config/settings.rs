@@ -1,0 +1,99 @@
+//! What every service can be told.
+
+use std::{net::SocketAddr, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{kafka, nats, outbox, telemetry};
+
+/// The settings of the chassis: the same for every service.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Settings {
+    /// The port for operators.
+    pub admin: Admin,
+    /// How a service stops.
+    pub drain: Drain,
+    /// Durable events.
+    pub kafka: kafka::Settings,
+    /// Log lines on standard output.
+    pub log: Log,
+    /// Live messages.
+    pub nats: nats::Settings,
+    /// The table between a service's database and Kafka.
+    pub outbox: outbox::Settings,
+    /// The async runtime.
+    pub runtime: Runtime,
+    /// Traces and logs over OTLP.
+    pub telemetry: telemetry::Settings,
+}
+
+/// The port for operators: health, metrics, log level, configuration, profiles.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Admin {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 0)) }
+    }
+}
+
+/// How a service stops.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Drain {
+    /// How long to go on accepting after readiness was taken back, so that load balancers notice first.
+    #[serde(with = "humantime_serde")]
+    pub settle: Duration,
+    /// When to give up waiting for work in flight.
+    #[serde(with = "humantime_serde")]
+    pub deadline: Duration,
+}
+
+impl Default for Drain {
+    /// The deadline is longer than one rebalance (3 s), shorter than a pod's grace period (30 s).
+    fn default() -> Self {
+        Self { settle: Duration::ZERO, deadline: Duration::from_secs(20) }
+    }
+}
+
+/// Log lines on standard output.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Log {
+    /// `json`, `pretty`, or `auto`: pretty on a terminal.
+    pub format: LogFormat,
+    /// Which lines: directives as `info,orders=debug`; see `PUT /log-level` to change it at run time.
+    pub filter: String,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::Auto, filter: "info".into() }
+    }
+}
+
+/// What a log line looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Pretty on a terminal, JSON elsewhere.
+    Auto,
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Pretty,
+}
+
+/// The async runtime.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Runtime {
+    /// Worker threads; 1 runs everything on the main thread, which is enough for most services and costs least.
+    pub workers: usize,
+}
+
+impl Default for Runtime {
+    fn default() -> Self {
+        Self { workers: 1 }
+    }
+}

@@ -1,0 +1,200 @@
+//! Walks over the merged settings: files, unknown keys, sources, secrets.
+
+use std::path::Path;
+
+use figment::{
+    Figment, Profile,
+    value::{Dict, Value},
+};
+
+use super::{Effective, Mistake};
+
+const FILE_SUFFIX: &str = "_file";
+
+/// Words that end the name of a setting nobody should read in a log.
+const SECRETS: [&str; 4] = ["password", "secret", "token", "key"];
+
+pub(super) fn find<'a>(tree: &'a Dict, path: &[String]) -> Option<&'a Value> {
+    let (last, parents) = path.split_last()?;
+    let mut dict = tree;
+    for part in parents {
+        dict = dict.get(part)?.as_dict()?;
+    }
+    dict.get(last)
+}
+
+/// Replaces the value at a path; `false` if the path leads nowhere.
+pub(super) fn set(tree: &mut Dict, path: &[String], value: Value) -> bool {
+    match path {
+        [] => false,
+        [last] => tree.insert(last.clone(), value).is_some(),
+        [first, rest @ ..] => match tree.get_mut(first) {
+            Some(Value::Dict(_, inner)) => set(inner, rest, value),
+            _ => false,
+        },
+    }
+}
+
+/// Where a value came from, for people.
+pub(super) fn source(figment: &Figment, key: &str) -> String {
+    let Some(metadata) = figment.find_metadata(key) else { return "unknown".into() };
+    if metadata.name == "environment variable" || metadata.name == "command line" {
+        let keys: Vec<_> = key.split('.').collect();
+        return format!("{} {}", metadata.name, metadata.interpolate(&Profile::Global, &keys));
+    }
+    match metadata.source.as_ref().and_then(figment::Source::file_path) {
+        Some(path) => path
+            .file_name()
+            .map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into()),
+        None => "default".into(),
+    }
+}
+
+/// Replaces every `x_file` by an `x` with the file's content, where `x` is a setting and `x_file` is none.
+pub(super) fn read_files(
+    tree: &mut Dict,
+    defaults: &Dict,
+    figment: &Figment,
+    mistakes: &mut Vec<Mistake>,
+) {
+    walk_files(tree, defaults, "", &mut |key, path| match std::fs::read_to_string(path) {
+        Ok(content) => Some(content.trim_end_matches(['\r', '\n']).to_owned()),
+        Err(error) => {
+            let what = format!("cannot read {}: {error}", path.display());
+            mistakes.push(Mistake { key: key.to_owned(), what, source: source(figment, key) });
+            None
+        }
+    });
+}
+
+fn walk_files(
+    tree: &mut Dict,
+    defaults: &Dict,
+    above: &str,
+    read: &mut impl FnMut(&str, &Path) -> Option<String>,
+) {
+    let mut found = Vec::new();
+    for (name, value) in tree.iter_mut() {
+        let key = joined(above, name);
+        if let (Value::Dict(_, inner), Some(Value::Dict(_, expected))) =
+            (&mut *value, defaults.get(name))
+        {
+            walk_files(inner, expected, &key, read);
+            continue;
+        }
+        let Some(stem) = name.strip_suffix(FILE_SUFFIX) else { continue };
+        if defaults.contains_key(name) || !defaults.contains_key(stem) {
+            continue;
+        }
+        let content = value.as_str().and_then(|path| read(&key, Path::new(path)));
+        found.push((name.clone(), stem.to_owned(), content));
+    }
+    for (name, stem, content) in found {
+        tree.remove(&name);
+        if let Some(content) = content {
+            tree.insert(stem, content.into());
+        }
+    }
+}
+
+/// Takes out what the defaults do not name, and tells it. A dictionary that is empty by default takes any key.
+pub(super) fn remove_unknown(
+    tree: &mut Dict,
+    defaults: &Dict,
+    figment: &Figment,
+    mistakes: &mut Vec<Mistake>,
+) {
+    let mut unknown = Vec::new();
+    walk_unknown(tree, defaults, "", &mut unknown);
+    for (key, siblings) in unknown {
+        let what = match nearest(&key, &siblings) {
+            Some(near) => format!("no such setting; did you mean {near}?"),
+            None => format!("no such setting; expected one of {}", siblings.join(", ")),
+        };
+        mistakes.push(Mistake { source: source(figment, &key), key, what });
+    }
+}
+
+fn walk_unknown(
+    tree: &mut Dict,
+    defaults: &Dict,
+    above: &str,
+    unknown: &mut Vec<(String, Vec<String>)>,
+) {
+    if defaults.is_empty() && !above.is_empty() {
+        return;
+    }
+    let names: Vec<_> = tree.keys().cloned().collect();
+    for name in names {
+        let key = joined(above, &name);
+        match (defaults.get(&name), tree.get_mut(&name)) {
+            (Some(Value::Dict(_, expected)), Some(Value::Dict(_, inner))) => {
+                walk_unknown(inner, expected, &key, unknown);
+            }
+            (None, _) => {
+                tree.remove(&name);
+                unknown.push((key, defaults.keys().cloned().collect()));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The setting that was probably meant: the same start or end.
+fn nearest<'a>(key: &str, siblings: &'a [String]) -> Option<&'a String> {
+    let wrong = key.rsplit('.').next().unwrap_or(key);
+    let alike = |right: &&String| {
+        let shared = wrong.bytes().zip(right.bytes()).take_while(|(a, b)| a == b).count();
+        shared >= 3 && shared + 2 >= right.len().min(wrong.len())
+    };
+    siblings.iter().find(alike)
+}
+
+/// Every leaf with its source.
+pub(super) fn effective(tree: &Dict, figment: &Figment) -> Vec<Effective> {
+    let mut all = Vec::new();
+    walk_leaves(tree, "", &mut |key, value| {
+        let name = key.rsplit('.').next().unwrap_or(key);
+        let secret = SECRETS.iter().any(|word| name.ends_with(word));
+        let value = match value.as_str() {
+            Some(text) if !text.is_empty() && secret => "***".into(),
+            Some(text) => masked(text).into(),
+            None => serde_json::to_value(value).unwrap_or_default(),
+        };
+        let with_file = format!("{key}{FILE_SUFFIX}");
+        let from = if figment.contains(&with_file) {
+            source(figment, &with_file)
+        } else {
+            source(figment, key)
+        };
+        all.push(Effective { key: key.to_owned(), value, source: from });
+    });
+    all
+}
+
+fn walk_leaves(tree: &Dict, above: &str, visit: &mut impl FnMut(&str, &Value)) {
+    for (name, value) in tree {
+        let key = joined(above, name);
+        match value {
+            Value::Dict(_, inner) => walk_leaves(inner, &key, visit),
+            _ => visit(&key, value),
+        }
+    }
+}
+
+/// The text without the password of a URL.
+pub(super) fn masked(text: &str) -> String {
+    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    match authority.rsplit_once('@') {
+        Some((user, host)) if user.contains(':') => {
+            let name = user.split(':').next().unwrap_or_default();
+            format!("{scheme}://{name}:***@{host}{path}")
+        }
+        _ => text.to_owned(),
+    }
+}
+
+fn joined(above: &str, name: &str) -> String {
+    if above.is_empty() { name.to_owned() } else { format!("{above}.{name}") }
+}

@@ -1,0 +1,260 @@
+//! The one error that crosses a transport, and the words it is told in.
+//!
+//! A service decides the [`Kind`]; each transport projects it once: here to a gRPC status, in [`crate::http`] to a problem
+//! document, in [`crate::kafka`] to retry or dead letter, everywhere to a metric label.
+
+use std::{borrow::Cow, fmt};
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+/// What went wrong, in as few words as there are different ways to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// The request can never succeed as it is.
+    Invalid,
+    /// What was asked for is not there.
+    NotFound,
+    /// What was to be made is there already.
+    AlreadyExists,
+    /// Somebody else changed it at the same time; the same again may succeed.
+    Conflict,
+    /// The request is well-formed, but what it is about is not in a state for it.
+    Precondition,
+    /// Nobody knows who asks.
+    Unauthenticated,
+    /// Who asks may not.
+    Forbidden,
+    /// Too much was asked; later, it may succeed.
+    Exhausted,
+    /// Somebody needed does not answer now.
+    Unavailable,
+    /// The time ran out.
+    DeadlineExceeded,
+    /// Whoever asked went away.
+    Cancelled,
+    /// This version cannot do it.
+    Unimplemented,
+    /// A mistake of ours.
+    Internal,
+}
+
+impl Kind {
+    /// The word for metrics and logs: the gRPC status name in lower case.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Invalid => "invalid_argument",
+            Self::NotFound => "not_found",
+            Self::AlreadyExists => "already_exists",
+            Self::Conflict => "aborted",
+            Self::Precondition => "failed_precondition",
+            Self::Unauthenticated => "unauthenticated",
+            Self::Forbidden => "permission_denied",
+            Self::Exhausted => "resource_exhausted",
+            Self::Unavailable => "unavailable",
+            Self::DeadlineExceeded => "deadline_exceeded",
+            Self::Cancelled => "cancelled",
+            Self::Unimplemented => "unimplemented",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// Whether the same again may succeed without anybody changing anything.
+    pub fn is_temporary(self) -> bool {
+        matches!(
+            self,
+            Self::Conflict
+                | Self::Exhausted
+                | Self::Unavailable
+                | Self::DeadlineExceeded
+                | Self::Cancelled
+        )
+    }
+
+    /// Whether it is ours to mend, and so worth an error line; the rest is told to whoever asked.
+    pub fn is_fault(self) -> bool {
+        matches!(
+            self,
+            Self::Unavailable | Self::DeadlineExceeded | Self::Unimplemented | Self::Internal
+        )
+    }
+
+    /// <https://grpc.io/docs/guides/status-codes/>
+    pub(crate) fn code(self) -> Code {
+        match self {
+            Self::Invalid => Code::InvalidArgument,
+            Self::NotFound => Code::NotFound,
+            Self::AlreadyExists => Code::AlreadyExists,
+            Self::Conflict => Code::Aborted,
+            Self::Precondition => Code::FailedPrecondition,
+            Self::Unauthenticated => Code::Unauthenticated,
+            Self::Forbidden => Code::PermissionDenied,
+            Self::Exhausted => Code::ResourceExhausted,
+            Self::Unavailable => Code::Unavailable,
+            Self::DeadlineExceeded => Code::DeadlineExceeded,
+            Self::Cancelled => Code::Cancelled,
+            Self::Unimplemented => Code::Unimplemented,
+            Self::Internal => Code::Internal,
+        }
+    }
+
+    fn from_code(code: Code) -> Self {
+        match code {
+            Code::InvalidArgument | Code::OutOfRange => Self::Invalid,
+            Code::NotFound => Self::NotFound,
+            Code::AlreadyExists => Self::AlreadyExists,
+            Code::Aborted => Self::Conflict,
+            Code::FailedPrecondition => Self::Precondition,
+            Code::Unauthenticated => Self::Unauthenticated,
+            Code::PermissionDenied => Self::Forbidden,
+            Code::ResourceExhausted => Self::Exhausted,
+            Code::Unavailable => Self::Unavailable,
+            Code::DeadlineExceeded => Self::DeadlineExceeded,
+            Code::Cancelled => Self::Cancelled,
+            Code::Unimplemented => Self::Unimplemented,
+            Code::Ok | Code::Unknown | Code::Internal | Code::DataLoss => Self::Internal,
+        }
+    }
+}
+
+/// What is wrong with one part of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// Where: a path into the request, e.g. `items[0].quantity`.
+    pub name: String,
+    /// What: names the value and the limit.
+    pub message: String,
+}
+
+/// An error on its way to whoever asked.
+#[derive(Debug)]
+pub struct Error {
+    kind: Kind,
+    message: Cow<'static, str>,
+    reason: Option<Cow<'static, str>>,
+    fields: Vec<Field>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Error {
+    /// An error that says what went wrong; lower case, no full stop, naming the input.
+    pub fn new(kind: Kind, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { kind, message: message.into(), reason: None, fields: Vec::new(), source: None }
+    }
+
+    /// Adds the word that clients tell this error from others of its kind by, e.g. `OUT_OF_STOCK`.
+    #[must_use]
+    pub fn reason(mut self, reason: &'static str) -> Self {
+        self.reason = Some(reason.into());
+        self
+    }
+
+    /// Adds what is wrong with one part of the request.
+    #[must_use]
+    pub fn field(mut self, name: impl Into<String>, message: impl Into<String>) -> Self {
+        self.fields.push(Field { name: name.into(), message: message.into() });
+        self
+    }
+
+    /// Adds the cause, for our logs; it does not cross a transport.
+    #[must_use]
+    pub fn source(mut self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.source = Some(cause.into());
+        self
+    }
+
+    /// What kind of error it is.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// What went wrong, for people.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What went wrong, for programs.
+    pub fn reason_word(&self) -> Option<&str> {
+        self.reason.as_deref()
+    }
+
+    /// What is wrong with the request's parts.
+    pub fn fields(&self) -> &[Field] {
+        &self.fields
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_deref().map(|cause| cause as _)
+    }
+}
+
+/// The `domain` of a `google.rpc.ErrorInfo` that we made.
+const DOMAIN: &str = "glassmesh";
+
+/// As the standard error details say it: <https://cloud.google.com/apis/design/errors>
+impl From<Error> for Status {
+    #[expect(clippy::disallowed_methods, reason = "the one place where an error becomes a status")]
+    fn from(error: Error) -> Self {
+        // A mistake of ours may name what is none of the caller's business.
+        let message = if error.kind == Kind::Internal { "internal error" } else { error.message() };
+        if error.reason.is_none() && error.fields.is_empty() {
+            return Self::new(error.kind.code(), message);
+        }
+        let mut details = ErrorDetails::new();
+        if let Some(reason) = &error.reason {
+            details.set_error_info(reason.clone(), DOMAIN, []);
+        }
+        for field in &error.fields {
+            details.add_bad_request_violation(&field.name, &field.message);
+        }
+        Self::with_error_details(error.kind.code(), message, details)
+    }
+}
+
+impl From<Status> for Error {
+    fn from(status: Status) -> Self {
+        let details = status.get_error_details();
+        let fields = details.bad_request().map_or(&[][..], |request| &request.field_violations);
+        Self {
+            kind: Kind::from_code(status.code()),
+            message: Cow::Owned(status.message().to_owned()),
+            reason: details.error_info().map(|info| info.reason.clone().into()),
+            fields: fields
+                .iter()
+                .map(|one| Field { name: one.field.clone(), message: one.description.clone() })
+                .collect(),
+            source: Some(Box::new(status)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reason_and_fields_survive_the_wire() {
+        let error = Error::new(Kind::Precondition, "not enough in stock")
+            .reason("OUT_OF_STOCK")
+            .field("items[0].quantity", "7 wanted, 2 available");
+        let back = Error::from(Status::from(error));
+        assert_eq!(back.kind(), Kind::Precondition);
+        assert_eq!(back.reason_word(), Some("OUT_OF_STOCK"));
+        assert_eq!(back.fields()[0].name, "items[0].quantity");
+        assert_eq!(back.fields()[0].message, "7 wanted, 2 available");
+    }
+
+    #[test]
+    fn our_own_mistakes_are_not_told_to_strangers() {
+        let status = Status::from(Error::new(Kind::Internal, "no such column: cvv"));
+        assert_eq!(status.message(), "internal error");
+    }
+}

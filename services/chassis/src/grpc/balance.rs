@@ -1,0 +1,86 @@
+//! One channel over all replicas behind a name: resolved again and again, without those that refuse connections.
+//!
+//! One HTTP/2 connection to a name would pin one replica for as long as it lives.
+
+use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
+
+use http::Uri;
+use tokio::{net::TcpStream, sync::mpsc, time::timeout};
+use tonic::transport::{Channel, Endpoint, channel::Change};
+
+use super::Endpoints;
+
+/// How often names are resolved and replicas probed: a new pod gets calls after a second, a dead one loses them.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// A replica on the same network answers within this, or is as good as dead.
+const PROBE: Duration = Duration::from_millis(500);
+/// Long enough for a loaded laptop; a call's own deadline is usually nearer.
+const CONNECT: Duration = Duration::from_secs(2);
+/// Notices a peer that vanished without closing.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
+
+type Changes = mpsc::Sender<Change<SocketAddr, Endpoint>>;
+
+/// A channel, and the task that keeps its replicas up to date.
+pub(super) fn channel(endpoints: &Endpoints) -> (Channel, impl Future<Output = ()> + Send + use<>) {
+    let (channel, changes) = Channel::balance_channel(64);
+    (channel, keep(endpoints.uris().to_vec(), changes))
+}
+
+async fn keep(uris: Vec<Uri>, changes: Changes) {
+    let mut known = BTreeSet::new();
+    loop {
+        let found = resolve(&uris).await;
+        let wanted = alive(&found).await;
+        // Better to try what does not answer than to have nowhere to go; an empty answer of the resolver changes nothing.
+        let wanted = if wanted.is_empty() { found } else { wanted };
+        if !wanted.is_empty() {
+            for gone in known.difference(&wanted) {
+                if changes.send(Change::Remove(*gone)).await.is_err() {
+                    return;
+                }
+            }
+            for new in wanted.difference(&known) {
+                if changes.send(Change::Insert(*new, endpoint(*new))).await.is_err() {
+                    return;
+                }
+            }
+            known = wanted;
+        }
+        tokio::time::sleep(INTERVAL).await;
+    }
+}
+
+async fn resolve(uris: &[Uri]) -> BTreeSet<SocketAddr> {
+    let mut found = BTreeSet::new();
+    for uri in uris {
+        let (Some(host), Some(port)) = (uri.host(), uri.port_u16()) else { continue };
+        match tokio::net::lookup_host((host, port)).await {
+            Ok(addresses) => found.extend(addresses),
+            Err(error) => tracing::debug!(%uri, %error, "a name cannot be resolved"),
+        }
+    }
+    found
+}
+
+/// Those that accept connections; a single one is not probed, since there is no other choice.
+async fn alive(found: &BTreeSet<SocketAddr>) -> BTreeSet<SocketAddr> {
+    if found.len() < 2 {
+        return found.clone();
+    }
+    let probes = found.iter().map(|address| async move {
+        let connected = timeout(PROBE, TcpStream::connect(address)).await;
+        matches!(connected, Ok(Ok(_))).then_some(*address)
+    });
+    futures::future::join_all(probes).await.into_iter().flatten().collect()
+}
+
+fn endpoint(address: SocketAddr) -> Endpoint {
+    let uri =
+        Uri::builder().scheme("http").authority(address.to_string()).path_and_query("/").build();
+    Endpoint::from(uri.expect("made of an address, and so valid"))
+        .connect_timeout(CONNECT)
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(KEEP_ALIVE)
+        .keep_alive_while_idle(true)
+}

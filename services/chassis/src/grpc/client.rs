@@ -1,0 +1,182 @@
+//! The calling side: a deadline for every call, a span for every attempt, retries only where repeating is harmless.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context as Task, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Request, Response, request::Parts};
+use http_body_util::{BodyExt, Full};
+use opentelemetry::{
+    Context, KeyValue,
+    trace::{SpanKind, TraceContextExt, Tracer},
+};
+use tonic::{Code, Status, body::Body};
+use tower::{
+    Service, ServiceExt,
+    retry::budget::{Budget, TpsBudget},
+};
+
+use super::call::{Answer, Call, status};
+use crate::{Error, Kind, deadline, retry::Backoff, telemetry};
+
+crate::metrics! {
+    /// Calls made.
+    pub(crate) struct Metrics in "" {
+        /// Seconds from a call's start to the end of its answer; each attempt is a call.
+        rpc_client_call_duration_seconds: HistogramVec["rpc_system_name", "rpc_method", "rpc_response_status_code"],
+        /// Calls waiting for an answer.
+        rpc_client_active_requests: IntGauge,
+        /// Attempts beyond the first.
+        mesh_rpc_retries_total: IntCounter,
+        /// Calls that were not repeated because too many had been.
+        mesh_retry_budget_exhausted_total: IntCounter,
+    }
+}
+
+/// The limit of a call that is made for no request with a deadline of its own.
+const DEFAULT_LIMIT: Duration = Duration::from_secs(10);
+
+/// The wait before the second attempt of a repeatable call, at most; it doubles.
+const FIRST_WAIT: Duration = Duration::from_millis(25);
+const LONGEST_WAIT: Duration = Duration::from_millis(400);
+
+/// A way to all replicas of one service.
+#[derive(Clone)]
+pub struct Channel {
+    inner: tonic::transport::Channel,
+    metrics: Metrics,
+    budget: Option<Arc<TpsBudget>>,
+}
+
+impl Channel {
+    pub(super) fn new(inner: tonic::transport::Channel, metrics: Metrics) -> Self {
+        Self { inner, metrics, budget: None }
+    }
+
+    /// The same way for calls that may be repeated: they are, on `UNAVAILABLE`, until their deadline.
+    ///
+    /// Repeats are at most a fifth of all calls (and ten a second): they must not keep down what struggles to get up.
+    #[must_use]
+    pub fn idempotent(mut self) -> Self {
+        self.budget = Some(Arc::new(TpsBudget::new(Duration::from_secs(10), 10, 0.2)));
+        self
+    }
+}
+
+impl Service<Request<Body>> for Channel {
+    type Response = Response<Body>;
+    type Error = Status;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Status>> + Send>>;
+
+    // Waiting for a connection belongs to the call's time, and so is done in the call.
+    fn poll_ready(&mut self, _: &mut Task<'_>) -> Poll<Result<(), Status>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let channel = self.clone();
+        let limit = deadline::remaining().unwrap_or(DEFAULT_LIMIT);
+        let parent = Context::current();
+        Box::pin(async move {
+            let attempts = async {
+                match &channel.budget {
+                    None => {
+                        let (parts, body) = request.into_parts();
+                        channel.attempt(&parent, parts, body).await
+                    }
+                    Some(budget) => channel.repeat(&parent, budget, request).await,
+                }
+            };
+            // The attempts' own spans end when they are dropped here.
+            deadline::within(limit, attempts).await.map_err(Status::from)?
+        })
+    }
+}
+
+impl Channel {
+    async fn repeat(
+        &self,
+        parent: &Context,
+        budget: &TpsBudget,
+        request: Request<Body>,
+    ) -> Result<Response<Body>, Status> {
+        let (parts, body) = request.into_parts();
+        let body = body.collect().await?.to_bytes();
+        let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
+        budget.deposit();
+        loop {
+            let response =
+                self.attempt(parent, parts.clone(), Body::new(Full::new(body.clone()))).await?;
+            if status(response.headers()) != Some(Code::Unavailable) {
+                return Ok(response);
+            }
+            if !budget.withdraw() {
+                self.metrics.mesh_retry_budget_exhausted_total.inc();
+                return Ok(response);
+            }
+            self.metrics.mesh_rpc_retries_total.inc();
+            backoff.wait().await;
+        }
+    }
+
+    async fn attempt<B>(
+        &self,
+        parent: &Context,
+        parts: Parts,
+        body: B,
+    ) -> Result<Response<Body>, Status>
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let method = parts.uri.path().trim_start_matches('/').to_owned();
+        let tracer = telemetry::tracer();
+        let span = tracer
+            .span_builder(method.clone())
+            .with_kind(SpanKind::Client)
+            .with_attributes([
+                KeyValue::new("rpc.system.name", "grpc"),
+                KeyValue::new("rpc.method", method.clone()),
+            ])
+            .start_with_context(tracer, parent);
+        let context = parent.with_span(span);
+        let (durations, active) = (
+            &self.metrics.rpc_client_call_duration_seconds,
+            &self.metrics.rpc_client_active_requests,
+        );
+        let mut call = Call::start(context.clone(), method, durations, active, false);
+        let mut request = Request::from_parts(parts, Body::new(body));
+        telemetry::inject(&context, request.headers_mut());
+        send_budget(request.headers_mut());
+        let mut inner = self.inner.clone();
+        let sent = async { inner.ready().await?.call(request).await };
+        let response = match sent.await {
+            Ok(response) => response,
+            Err(cause) => {
+                let error =
+                    Error::new(Kind::Unavailable, "the service cannot be reached").source(cause);
+                call.finish(Code::Unavailable);
+                return Ok(Status::from(error).into_http());
+            }
+        };
+        if let Some(code) = status(response.headers()) {
+            call.finish(code);
+            return Ok(response);
+        }
+        Ok(response.map(|body| Body::new(Answer::new(body, call))))
+    }
+}
+
+/// Sends on what remains: in milliseconds, rounded up, since 0 is not allowed.
+fn send_budget(headers: &mut HeaderMap) {
+    let remaining = deadline::remaining().unwrap_or(DEFAULT_LIMIT);
+    let millis = remaining.as_millis().clamp(1, 99_999_999);
+    if let Ok(value) = HeaderValue::try_from(format!("{millis}m")) {
+        headers.insert("grpc-timeout", value);
+    }
+}

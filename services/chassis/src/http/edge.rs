@@ -1,0 +1,196 @@
+//! The serving side: context in, span, metrics, `traceresponse` and deadline; panics and unknown paths as problems.
+
+use std::{panic::AssertUnwindSafe, sync::Arc};
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, MatchedPath, Request, State},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+};
+use futures::FutureExt;
+use http::{HeaderValue, Method, StatusCode, header};
+use opentelemetry::{
+    Context, KeyValue,
+    trace::{FutureExt as _, SpanKind, Status, TraceContextExt, Tracer},
+};
+use tokio::time::Instant;
+
+use super::{Options, Problem};
+use crate::{deadline, metrics::IntCounter, telemetry};
+
+crate::metrics! {
+    /// Requests served.
+    pub(crate) struct Metrics in "" {
+        /// Seconds from a request's arrival to the beginning of its answer.
+        http_server_request_duration_seconds: HistogramVec["http_request_method", "http_route", "http_response_status_code"],
+        /// Requests being served.
+        http_server_active_requests: IntGauge,
+        /// Requests that were not answered in time.
+        mesh_deadline_exceeded_total: IntCounter,
+    }
+}
+
+/// Puts the edge around routers.
+#[derive(Clone)]
+pub struct Edge {
+    metrics: Metrics,
+    panics: IntCounter,
+    options: Options,
+}
+
+impl Edge {
+    pub(crate) fn new(metrics: Metrics, panics: IntCounter, options: Options) -> Self {
+        Self { metrics, panics, options }
+    }
+
+    /// The router behind the edge, with problem documents for unknown paths and methods.
+    pub fn around(self, router: Router) -> Router {
+        let limit = DefaultBodyLimit::max(self.options.body_limit);
+        router
+            .fallback(|| async {
+                Problem::new(StatusCode::NOT_FOUND, "not-found", "no such path; see /openapi.json")
+            })
+            .method_not_allowed_fallback(|method: Method| async move {
+                let detail = format!("{method} is not a method of this path; see the header allow");
+                Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail)
+            })
+            .layer(limit)
+            .layer(middleware::from_fn_with_state(Arc::new(self), serve))
+    }
+}
+
+async fn serve(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> Response {
+    if edge.options.machinery.iter().any(|prefix| request.uri().path().starts_with(prefix)) {
+        return next.run(request).await;
+    }
+    let exchange = Exchange::start(&edge, &request);
+    let context = exchange.context.clone();
+    let caught = AssertUnwindSafe(next.run(request)).catch_unwind().with_context(context.clone());
+    let answer = deadline::within(edge.options.limit, caught).await;
+    let _current = context.clone().attach();
+    let mut response = match answer {
+        Ok(Ok(response)) => response,
+        Ok(Err(_panic)) => {
+            edge.panics.inc();
+            Problem::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal",
+                "an unexpected error; see the trace",
+            )
+            .into_response()
+        }
+        Err(late) => {
+            edge.metrics.mesh_deadline_exceeded_total.inc();
+            Problem::from(late).into_response()
+        }
+    };
+    if let Some(value) = traceresponse(&context) {
+        response.headers_mut().insert("traceresponse", value);
+    }
+    exchange.finish(response.status());
+    response
+}
+
+/// One request as telemetry sees it; dropped early, the client went away.
+struct Exchange {
+    context: Context,
+    method: &'static str,
+    route: String,
+    started: Instant,
+    metrics: Metrics,
+    done: bool,
+}
+
+/// What is counted when the client went away before the answer: nginx's word for it.
+const CLIENT_CLOSED_REQUEST: StatusCode = match StatusCode::from_u16(499) {
+    Ok(status) => status,
+    Err(_) => StatusCode::BAD_REQUEST,
+};
+
+impl Exchange {
+    fn start(edge: &Edge, request: &Request) -> Self {
+        let method = method(request.method());
+        let route =
+            request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str).to_owned();
+        let name = if route.is_empty() { method.to_owned() } else { format!("{method} {route}") };
+        let mut attributes = vec![
+            KeyValue::new("http.request.method", method),
+            KeyValue::new("url.path", request.uri().path().to_owned()),
+            KeyValue::new("url.scheme", "http"),
+        ];
+        if !route.is_empty() {
+            attributes.push(KeyValue::new("http.route", route.clone()));
+        }
+        if let Some(agent) =
+            request.headers().get(header::USER_AGENT).and_then(|agent| agent.to_str().ok())
+        {
+            attributes.push(KeyValue::new("user_agent.original", agent.to_owned()));
+        }
+        let (tracer, parent) = (telemetry::tracer(), telemetry::extract(request.headers()));
+        let builder =
+            tracer.span_builder(name).with_kind(SpanKind::Server).with_attributes(attributes);
+        let context = parent.with_span(builder.start_with_context(tracer, &parent));
+        edge.metrics.http_server_active_requests.inc();
+        Self {
+            context,
+            method,
+            route,
+            started: Instant::now(),
+            metrics: edge.metrics.clone(),
+            done: false,
+        }
+    }
+
+    fn finish(mut self, status: StatusCode) {
+        self.end(status);
+    }
+
+    fn end(&mut self, status: StatusCode) {
+        if std::mem::replace(&mut self.done, true) {
+            return;
+        }
+        self.metrics.http_server_active_requests.dec();
+        let attached = self.context.clone().attach();
+        self.metrics
+            .http_server_request_duration_seconds
+            .with(&[self.method, &self.route, status.as_str()])
+            .observe(self.started.elapsed().as_secs_f64());
+        drop(attached);
+        let span = self.context.span();
+        span.set_attribute(KeyValue::new("http.response.status_code", i64::from(status.as_u16())));
+        if status.is_server_error() {
+            span.set_attribute(KeyValue::new("error.type", status.as_str().to_owned()));
+            span.set_status(Status::error(""));
+        }
+        span.end();
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.end(CLIENT_CLOSED_REQUEST);
+    }
+}
+
+/// A method is a word of ours or `_OTHER`, as the semantic conventions want it.
+fn method(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        Method::PATCH => "PATCH",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        _ => "_OTHER",
+    }
+}
+
+/// <https://www.w3.org/TR/trace-context-2/#traceresponse-header>
+fn traceresponse(context: &Context) -> Option<HeaderValue> {
+    let span = context.span();
+    let span = span.span_context();
+    let value = format!("00-{}-{}-{:02x}", span.trace_id(), span.span_id(), span.trace_flags());
+    if span.is_valid() { HeaderValue::try_from(value).ok() } else { None }
+}

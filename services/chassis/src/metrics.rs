@@ -1,0 +1,198 @@
+//! Metrics: one registry a process, handed down, never global; every metric is declared with the [`metrics!`](crate::metrics!) macro.
+
+mod exemplars;
+mod exposition;
+mod runtime;
+
+use std::sync::Arc;
+
+use prometheus::core::Collector;
+
+pub use exemplars::{Histogram, HistogramVec};
+pub use exposition::{OPENMETRICS, TEXT};
+pub use prometheus::{Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts};
+pub(crate) use runtime::observe_runtime;
+
+/// Upper bounds in seconds: those of the OpenTelemetry semantic conventions, and three below for calls within one machine.
+/// <https://opentelemetry.io/docs/specs/semconv/http/http-metrics/>
+pub(crate) const SECONDS: [f64; 17] = [
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0,
+    7.5, 10.0,
+];
+
+/// Where the metrics of one process are known; cheap to clone.
+#[derive(Clone, Default)]
+pub struct Registry {
+    metrics: prometheus::Registry,
+    exemplars: Arc<exemplars::Exemplars>,
+}
+
+impl Registry {
+    /// An empty registry.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds one metric.
+    ///
+    /// # Errors
+    /// A metric of the same name and labels is there already, or its name is none.
+    pub fn register<M: Declared>(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> anyhow::Result<M> {
+        let metric = M::declare(self, name, help, labels)?;
+        self.metrics.register(metric.collector())?;
+        Ok(metric)
+    }
+
+    pub(crate) fn add(&self, collector: impl Collector + 'static) -> anyhow::Result<()> {
+        Ok(self.metrics.register(Box::new(collector))?)
+    }
+
+    /// All metrics in the Prometheus text format.
+    pub fn text(&self) -> String {
+        exposition::text(&self.metrics.gather())
+    }
+
+    /// All metrics in OpenMetrics 1.0, with trace exemplars.
+    pub fn openmetrics(&self) -> String {
+        exposition::openmetrics(&self.metrics.gather(), &self.exemplars)
+    }
+}
+
+/// A type of metric that [`metrics!`](crate::metrics!) can declare.
+pub trait Declared: Sized {
+    /// Makes the metric without registering it.
+    ///
+    /// # Errors
+    /// The name or a label is not one that Prometheus takes.
+    fn declare(
+        registry: &Registry,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> anyhow::Result<Self>;
+    /// The metric as the registry keeps it.
+    fn collector(&self) -> Box<dyn Collector>;
+}
+
+macro_rules! declared {
+    ($($plain:ident, $labelled:ident);+ $(;)?) => {
+        $(
+            impl Declared for $plain {
+                fn declare(_: &Registry, name: &str, help: &str, _: &[&str]) -> anyhow::Result<Self> {
+                    Ok(Self::new(name, help)?)
+                }
+                fn collector(&self) -> Box<dyn Collector> {
+                    Box::new(self.clone())
+                }
+            }
+            impl Declared for $labelled {
+                fn declare(_: &Registry, name: &str, help: &str, labels: &[&str]) -> anyhow::Result<Self> {
+                    Ok(Self::new(Opts::new(name, help), labels)?)
+                }
+                fn collector(&self) -> Box<dyn Collector> {
+                    Box::new(self.clone())
+                }
+            }
+        )+
+    };
+}
+
+declared! {
+    IntCounter, IntCounterVec;
+    IntGauge, IntGaugeVec;
+    Gauge, GaugeVec;
+}
+
+impl Declared for HistogramVec {
+    fn declare(
+        registry: &Registry,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> anyhow::Result<Self> {
+        Self::new(name, help, labels, Arc::clone(&registry.exemplars))
+    }
+    fn collector(&self) -> Box<dyn Collector> {
+        self.collector_of()
+    }
+}
+
+impl Declared for Histogram {
+    fn declare(registry: &Registry, name: &str, help: &str, _: &[&str]) -> anyhow::Result<Self> {
+        Ok(HistogramVec::new(name, help, &[], Arc::clone(&registry.exemplars))?.with(&[]))
+    }
+    fn collector(&self) -> Box<dyn Collector> {
+        self.collector_of()
+    }
+}
+
+/// Declares a struct of metrics: the doc comment is the help text, the unit is the suffix.
+///
+/// ```
+/// chassis::metrics! {
+///     /// The business numbers of a teapot.
+///     pub struct Metrics in "mesh_teapot" {
+///         /// Cups poured.
+///         poured_total: IntCounterVec["tea"],
+///         /// Seconds that a cup took.
+///         pour_seconds: Histogram,
+///     }
+/// }
+///
+/// let registry = chassis::metrics::Registry::new();
+/// let metrics = Metrics::register(&registry).unwrap();
+/// metrics.poured_total.with_label_values(&["assam"]).inc();
+/// assert!(registry.text().contains("mesh_teapot_poured_total{tea=\"assam\"} 1"));
+/// ```
+///
+/// A metric's name is the prefix after `in`, an underscore, and the field's name; with an empty prefix, the field's name alone.
+#[macro_export]
+macro_rules! metrics {
+    (
+        $(#[$outer:meta])*
+        $visibility:vis struct $name:ident in $prefix:literal {
+            $(
+                $(#[doc = $help:literal])+
+                $field:ident: $type:ident $([$($label:literal),+ $(,)?])?
+            ),+ $(,)?
+        }
+    ) => {
+        $(#[$outer])*
+        #[derive(Clone)]
+        $visibility struct $name {
+            $(
+                $(#[doc = $help])+
+                $visibility $field: $crate::metrics::$type,
+            )+
+        }
+
+        impl $name {
+            /// Declares these metrics in a registry.
+            ///
+            /// # Errors
+            /// A metric of the same name is there already.
+            $visibility fn register(registry: &$crate::metrics::Registry) -> ::anyhow::Result<Self> {
+                Ok(Self {
+                    $(
+                        $field: registry.register(
+                            &$crate::metrics::full_name($prefix, stringify!($field)),
+                            concat!($($help),+).trim(),
+                            &[$($($label),+)?],
+                        )?,
+                    )+
+                })
+            }
+        }
+    };
+}
+
+/// The prefix and the field's name as one metric's name.
+#[doc(hidden)]
+pub fn full_name(prefix: &str, field: &str) -> String {
+    if prefix.is_empty() { field.to_owned() } else { format!("{prefix}_{field}") }
+}

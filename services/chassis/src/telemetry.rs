@@ -1,0 +1,242 @@
+//! Traces and logs: made with OpenTelemetry and `tracing`, batched here, sent over OTLP; every span is accounted for.
+//!
+//! The edges of a service (HTTP, gRPC, Kafka, NATS) use the OpenTelemetry API directly; what happens inside uses `tracing`
+//! spans, which nest under the edge's span because both share the current OpenTelemetry context.
+
+mod batch;
+mod format;
+mod layers;
+mod processors;
+
+use std::{sync::OnceLock, time::Duration};
+
+use opentelemetry::{
+    KeyValue, global,
+    global::BoxedTracer,
+    propagation::TextMapCompositePropagator,
+    trace::{TraceContextExt, TraceId, Tracer},
+};
+use opentelemetry_http::{HeaderExtractor, HeaderInjector};
+use opentelemetry_otlp::{LogExporter, SpanExporter, WithExportConfig, WithTonicConfig};
+use opentelemetry_sdk::{
+    Resource,
+    logs::SdkLoggerProvider,
+    propagation::{BaggagePropagator, TraceContextPropagator},
+    trace::{Sampler, SdkTracerProvider},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    config::{Identity, Log},
+    metrics::Registry,
+};
+
+pub use batch::Accounts;
+pub use layers::LogLevel;
+pub use opentelemetry::Context;
+pub use opentelemetry::trace::FutureExt as InContext;
+
+/// The instrumentation scope of everything that the mesh records.
+pub(crate) const SCOPE: &str = "glassmesh";
+
+/// Traces and logs over OTLP.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Settings {
+    /// Whether to record nothing at all; `OTEL_SDK_DISABLED`.
+    pub disabled: bool,
+    /// Where to send traces and logs, OTLP over gRPC, e.g. `http://127.0.0.1:4317`; nowhere if empty. `OTEL_EXPORTER_OTLP_ENDPOINT`.
+    pub endpoint: String,
+    /// Headers of every export, `name=value` pairs with commas; `OTEL_EXPORTER_OTLP_HEADERS`.
+    pub headers: String,
+    /// Which of the traces that begin here are recorded, 0 to 1; the others' parents decide. `OTEL_TRACES_SAMPLER_ARG`.
+    pub sample_ratio: f64,
+    /// Further attributes of this process, `name=value` pairs with commas; `OTEL_RESOURCE_ATTRIBUTES`.
+    pub resource_attributes: String,
+    /// How long one export may take; `OTEL_EXPORTER_OTLP_TIMEOUT` (milliseconds).
+    #[serde(with = "humantime_serde")]
+    pub timeout: Duration,
+    /// How many spans, and how many log lines, may wait to be sent; what comes beyond is dropped and counted.
+    pub queue: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            disabled: false,
+            endpoint: String::new(),
+            headers: String::new(),
+            sample_ratio: 1.0,
+            resource_attributes: String::new(),
+            timeout: Duration::from_secs(3),
+            queue: 8192,
+        }
+    }
+}
+
+/// Telemetry of this process, until it is flushed.
+pub struct Telemetry {
+    batches: Vec<batch::Batches>,
+    level: LogLevel,
+}
+
+impl Telemetry {
+    /// Starts telemetry for this process; once only, within a runtime.
+    ///
+    /// # Errors
+    /// The endpoint is no URL, the log filter cannot be read, or telemetry was started before.
+    pub fn start(
+        identity: Identity,
+        settings: &Settings,
+        log: &Log,
+        registry: &Registry,
+    ) -> anyhow::Result<Self> {
+        SERVICE.get_or_init(|| identity.name);
+        global::set_text_map_propagator(TextMapCompositePropagator::new(vec![
+            Box::new(TraceContextPropagator::new()),
+            Box::new(BaggagePropagator::new()),
+        ]));
+        let accounts = Accounts::register(registry)?;
+        if settings.disabled {
+            let level = layers::install(log, registry, None, None)?;
+            return Ok(Self { batches: Vec::new(), level });
+        }
+        let resource = resource(identity, settings);
+        let (spans, span_batches) =
+            processors::spans(span_exporter(settings)?, &resource, settings, &accounts);
+        let tracers = SdkTracerProvider::builder()
+            .with_sampler(Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(
+                settings.sample_ratio,
+            ))))
+            .with_resource(resource.clone())
+            .with_span_processor(spans)
+            .build();
+        global::set_tracer_provider(tracers.clone());
+        let (lines, line_batches) =
+            processors::logs(log_exporter(settings)?, &resource, settings, &accounts);
+        let loggers =
+            SdkLoggerProvider::builder().with_resource(resource).with_log_processor(lines).build();
+        let level = layers::install(log, registry, Some(&tracers), Some(&loggers))?;
+        Ok(Self { batches: vec![span_batches, line_batches], level })
+    }
+
+    /// The filter of the log lines, to be changed at run time.
+    pub fn log_level(&self) -> LogLevel {
+        self.level.clone()
+    }
+
+    /// Sends what is waiting, and ends. What cannot be sent in time is counted as dropped.
+    pub async fn flush(self) {
+        futures::future::join_all(self.batches.into_iter().map(batch::Batches::finish)).await;
+    }
+}
+
+fn resource(identity: Identity, settings: &Settings) -> Resource {
+    let instance = uuid::Uuid::new_v4().to_string();
+    let own = pairs(&settings.resource_attributes).map(|(name, value)| KeyValue::new(name, value));
+    Resource::builder_empty()
+        .with_attributes([
+            KeyValue::new("service.name", identity.name),
+            KeyValue::new("service.namespace", "glassmesh"),
+            KeyValue::new("service.version", identity.version),
+            KeyValue::new("service.instance.id", instance),
+            KeyValue::new("process.pid", i64::from(std::process::id())),
+            KeyValue::new("telemetry.sdk.language", "rust"),
+            KeyValue::new("telemetry.sdk.name", "opentelemetry"),
+        ])
+        .with_attributes(own)
+        .build()
+}
+
+/// `a=b,c=d`, as the specification writes headers and attributes.
+fn pairs(text: &str) -> impl Iterator<Item = (String, String)> {
+    text.split(',')
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()))
+}
+
+fn metadata(settings: &Settings) -> anyhow::Result<tonic::metadata::MetadataMap> {
+    let mut headers = http::HeaderMap::new();
+    for (name, value) in pairs(&settings.headers) {
+        headers.insert(http::HeaderName::try_from(name.to_lowercase())?, value.parse()?);
+    }
+    Ok(tonic::metadata::MetadataMap::from_headers(headers))
+}
+
+fn span_exporter(settings: &Settings) -> anyhow::Result<Option<SpanExporter>> {
+    if settings.endpoint.is_empty() {
+        return Ok(None);
+    }
+    let builder = SpanExporter::builder().with_tonic().with_endpoint(&settings.endpoint);
+    Ok(Some(builder.with_timeout(settings.timeout).with_metadata(metadata(settings)?).build()?))
+}
+
+fn log_exporter(settings: &Settings) -> anyhow::Result<Option<LogExporter>> {
+    if settings.endpoint.is_empty() {
+        return Ok(None);
+    }
+    let builder = LogExporter::builder().with_tonic().with_endpoint(&settings.endpoint);
+    Ok(Some(builder.with_timeout(settings.timeout).with_metadata(metadata(settings)?).build()?))
+}
+
+static SERVICE: OnceLock<&str> = OnceLock::new();
+
+/// The name of this process' service, for its log lines.
+fn service() -> &'static str {
+    SERVICE.get().copied().unwrap_or("mesh")
+}
+
+/// The tracer for the edges.
+pub(crate) fn tracer() -> &'static BoxedTracer {
+    static TRACER: OnceLock<BoxedTracer> = OnceLock::new();
+    TRACER.get_or_init(|| global::tracer(SCOPE))
+}
+
+/// The context that a request's headers carry; empty if they carry none.
+pub(crate) fn extract(headers: &http::HeaderMap) -> Context {
+    global::get_text_map_propagator(|propagator| {
+        propagator.extract_with_context(&Context::new(), &HeaderExtractor(headers))
+    })
+}
+
+/// Writes a context into a request's headers.
+pub(crate) fn inject(context: &Context, headers: &mut http::HeaderMap) {
+    global::get_text_map_propagator(|propagator| {
+        propagator.inject_context(context, &mut HeaderInjector(headers))
+    });
+}
+
+/// The current span as a `traceparent`, to be kept in a row and continued later; `None` outside of any trace.
+pub fn traceparent() -> Option<String> {
+    let mut headers = http::HeaderMap::new();
+    Context::map_current(|context| inject(context, &mut headers));
+    headers.get("traceparent").and_then(|value| value.to_str().ok()).map(str::to_owned)
+}
+
+/// The context that a kept `traceparent` stands for; empty if it is none.
+/// <https://www.w3.org/TR/trace-context/#traceparent-header>
+pub fn context_of(traceparent: &str) -> Context {
+    let mut headers = http::HeaderMap::new();
+    if let Ok(value) = http::HeaderValue::try_from(traceparent) {
+        headers.insert("traceparent", value);
+    }
+    extract(&headers)
+}
+
+/// A new span that continues another context than the current one; it ends when the returned context is dropped.
+pub fn span_in(parent: &Context, name: &'static str) -> Context {
+    parent.with_span(tracer().start_with_context(name, parent))
+}
+
+/// The current trace, 32 lower-case hexadecimal digits; `None` outside of any.
+pub fn trace_id() -> Option<String> {
+    Context::map_current(|context| {
+        let id = context.span().span_context().trace_id();
+        (id != TraceId::INVALID).then(|| id.to_string())
+    })
+}
+
+/// Adds an attribute to the current span, be it an edge's or a `tracing` one's.
+pub fn annotate(key: &'static str, value: impl Into<opentelemetry::Value>) {
+    let value = value.into();
+    Context::map_current(|context| context.span().set_attribute(KeyValue::new(key, value)));
+}

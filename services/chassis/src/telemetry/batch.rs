@@ -1,0 +1,201 @@
+//! Collects telemetry and sends it in batches, without ever making the sender of a request wait.
+
+use std::{future::Future, time::Duration};
+
+use tokio::{
+    sync::mpsc::{self, Receiver, Sender},
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::metrics::IntCounter;
+
+crate::metrics! {
+    /// What became of spans and log records.
+    pub struct Accounts in "mesh" {
+        /// Spans by what became of them: started here, exported, or dropped because the queue was full or the export failed.
+        spans_total: IntCounterVec["state"],
+        /// Log records for OTLP by what became of them: started, exported, or dropped.
+        log_records_total: IntCounterVec["state"],
+    }
+}
+
+/// How long to wait for more before a batch is sent.
+const DELAY: Duration = Duration::from_millis(100);
+
+/// One batch: below a collector's usual limit of 4 MiB a message, at about 1 KiB a span.
+const BATCH: usize = 1024;
+
+/// The three states of one signal.
+#[derive(Clone, Debug)]
+pub(super) struct Account {
+    pub(super) started: IntCounter,
+    pub(super) exported: IntCounter,
+    pub(super) dropped: IntCounter,
+}
+
+impl Account {
+    pub(super) fn of(states: &prometheus::IntCounterVec) -> Self {
+        let state = |name: &str| states.with_label_values(&[name]);
+        Self { started: state("started"), exported: state("exported"), dropped: state("dropped") }
+    }
+}
+
+/// Where telemetry is handed in.
+#[derive(Clone, Debug)]
+pub(super) struct Inlet<T> {
+    queue: Sender<T>,
+    account: Account,
+}
+
+impl<T> Inlet<T> {
+    pub(super) fn start(&self) {
+        self.account.started.inc();
+    }
+
+    /// Never waits: what the queue cannot take is counted as dropped.
+    pub(super) fn put(&self, item: T) {
+        if self.queue.try_send(item).is_err() {
+            self.account.dropped.inc();
+        }
+    }
+}
+
+/// The task that sends, until it is told to finish.
+pub(super) struct Batches {
+    task: JoinHandle<()>,
+    finish: CancellationToken,
+}
+
+impl Batches {
+    /// Sends what is waiting and ends.
+    pub(super) async fn finish(self) {
+        self.finish.cancel();
+        // A task that panicked has nothing left to send.
+        drop(self.task.await);
+    }
+}
+
+/// Starts sending; `export` says whether a batch arrived.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "telemetry outlives the tasks that App::spawn owns, so that their end is told too"
+)]
+pub(super) fn start<T, F>(
+    queue: usize,
+    limit: Duration,
+    account: Account,
+    export: impl Fn(Vec<T>) -> F + Send + 'static,
+) -> (Inlet<T>, Batches)
+where
+    T: Send + 'static,
+    F: Future<Output = Result<(), String>> + Send + 'static,
+{
+    let (sender, receiver) = mpsc::channel(queue.max(1));
+    let finish = CancellationToken::new();
+    let task = tokio::spawn(run(receiver, limit, account.clone(), export, finish.clone()));
+    (Inlet { queue: sender, account }, Batches { task, finish })
+}
+
+async fn run<T, F>(
+    mut queue: Receiver<T>,
+    limit: Duration,
+    account: Account,
+    export: impl Fn(Vec<T>) -> F,
+    finish: CancellationToken,
+) where
+    F: Future<Output = Result<(), String>>,
+{
+    let mut away = false;
+    loop {
+        let mut batch = Vec::new();
+        let first = tokio::select! {
+            biased;
+            first = queue.recv() => first,
+            () = finish.cancelled(), if !queue.is_closed() => {
+                queue.close();
+                continue;
+            }
+        };
+        let Some(first) = first else { return };
+        batch.push(first);
+        if queue.len() < BATCH {
+            tokio::select! { () = sleep(DELAY) => {} () = finish.cancelled() => {} }
+        }
+        while batch.len() < BATCH {
+            let Ok(next) = queue.try_recv() else { break };
+            batch.push(next);
+        }
+        let count = batch.len() as u64;
+        let result = timeout(limit, export(batch))
+            .await
+            .unwrap_or_else(|_| Err(format!("no answer within {limit:?}")));
+        match result {
+            Ok(()) => account.exported.inc_by(count),
+            Err(_) => account.dropped.inc_by(count),
+        }
+        report(&mut away, result);
+    }
+}
+
+/// Tells an outage and its end once each: a line for every lost batch would be lost too.
+fn report(away: &mut bool, result: Result<(), String>) {
+    match result {
+        Err(error) if !*away => {
+            tracing::warn!(error, "telemetry cannot be sent and is dropped until it can")
+        }
+        Ok(()) if *away => tracing::info!("telemetry is sent again"),
+        Ok(()) | Err(_) => return,
+    }
+    *away = !*away;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use parking_lot::Mutex;
+
+    use super::*;
+    use crate::metrics::Registry;
+
+    fn account() -> Account {
+        Account::of(&Accounts::register(&Registry::new()).unwrap().spans_total)
+    }
+
+    #[tokio::test]
+    async fn what_was_handed_in_is_sent_before_the_end() {
+        let (sent, account) = (Arc::new(Mutex::new(Vec::new())), account());
+        let into = Arc::clone(&sent);
+        let (inlet, batches) = start(5000, Duration::from_secs(1), account.clone(), move |batch| {
+            into.lock().extend(batch);
+            async { Ok(()) }
+        });
+        for number in 0..3000 {
+            inlet.start();
+            inlet.put(number);
+        }
+        batches.finish().await;
+        assert_eq!(*sent.lock(), (0..3000).collect::<Vec<_>>());
+        assert_eq!((account.exported.get(), account.dropped.get()), (3000, 0));
+    }
+
+    #[tokio::test]
+    async fn every_item_is_exported_or_counted_as_dropped() {
+        let account = account();
+        let (inlet, batches) =
+            start(10, Duration::from_secs(1), account.clone(), |_| async { Err("away".into()) });
+        for number in 0..25 {
+            inlet.start();
+            inlet.put(number);
+        }
+        batches.finish().await;
+        inlet.start();
+        inlet.put(99);
+        assert_eq!(
+            (account.started.get(), account.exported.get(), account.dropped.get()),
+            (26, 0, 26)
+        );
+    }
+}

@@ -1,0 +1,104 @@
+//! The ends of OpenTelemetry's pipelines: they hand spans and log records to the batches.
+
+use std::{sync::Arc, time::Duration};
+
+use opentelemetry::{Context, InstrumentationScope};
+use opentelemetry_otlp::{LogExporter, SpanExporter};
+use opentelemetry_sdk::{
+    Resource,
+    error::OTelSdkResult,
+    logs::{LogBatch, LogExporter as _, LogProcessor, SdkLogRecord},
+    trace::{Span, SpanData, SpanExporter as _, SpanProcessor},
+};
+
+use super::{
+    Accounts, Settings,
+    batch::{self, Account, Batches, Inlet},
+};
+
+/// Spans on their way out.
+#[derive(Debug)]
+pub(super) struct Spans(Inlet<SpanData>);
+
+/// Without an exporter every span is counted as dropped: that is the truth.
+pub(super) fn spans(
+    exporter: Option<SpanExporter>,
+    resource: &Resource,
+    settings: &Settings,
+    accounts: &Accounts,
+) -> (Spans, Batches) {
+    let exporter = exporter.map(|mut exporter| {
+        exporter.set_resource(resource);
+        Arc::new(exporter)
+    });
+    let account = Account::of(&accounts.spans_total);
+    let (inlet, batches) = batch::start(settings.queue, settings.timeout, account, move |spans| {
+        let exporter = exporter.clone();
+        async move {
+            let Some(exporter) = exporter else { return Err("no endpoint is set".into()) };
+            exporter.export(spans).await.map_err(|error| error.to_string())
+        }
+    });
+    (Spans(inlet), batches)
+}
+
+impl SpanProcessor for Spans {
+    fn on_start(&self, _: &mut Span, _: &Context) {
+        self.0.start();
+    }
+
+    fn on_end(&self, span: SpanData) {
+        self.0.put(span);
+    }
+
+    // Telemetry::flush flushes: it can wait without blocking a thread.
+    fn force_flush(&self) -> OTelSdkResult {
+        Ok(())
+    }
+
+    fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
+        Ok(())
+    }
+}
+
+/// Log records on their way out.
+#[derive(Debug)]
+pub(super) struct Logs(Inlet<(SdkLogRecord, InstrumentationScope)>);
+
+pub(super) fn logs(
+    exporter: Option<LogExporter>,
+    resource: &Resource,
+    settings: &Settings,
+    accounts: &Accounts,
+) -> (Logs, Batches) {
+    let exporter = exporter.map(|mut exporter| {
+        exporter.set_resource(resource);
+        Arc::new(exporter)
+    });
+    let account = Account::of(&accounts.log_records_total);
+    let (inlet, batches) =
+        batch::start(settings.queue, settings.timeout, account, move |records: Vec<_>| {
+            let exporter = exporter.clone();
+            async move {
+                let Some(exporter) = exporter else { return Err("no endpoint is set".into()) };
+                let pairs: Vec<_> = records.iter().map(|(record, scope)| (record, scope)).collect();
+                exporter.export(LogBatch::new(&pairs)).await.map_err(|error| error.to_string())
+            }
+        });
+    (Logs(inlet), batches)
+}
+
+impl LogProcessor for Logs {
+    fn emit(&self, record: &mut SdkLogRecord, scope: &InstrumentationScope) {
+        self.0.start();
+        self.0.put((record.clone(), scope.clone()));
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        Ok(())
+    }
+
+    fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
+        Ok(())
+    }
+}
