@@ -14,7 +14,7 @@ use opentelemetry::{
     KeyValue, global,
     global::BoxedTracer,
     propagation::TextMapCompositePropagator,
-    trace::{TraceContextExt, TraceId, Tracer},
+    trace::{FutureExt, TraceContextExt, TraceId, Tracer},
 };
 use opentelemetry_http::{HeaderExtractor, HeaderInjector};
 use opentelemetry_otlp::{LogExporter, SpanExporter, WithExportConfig, WithTonicConfig};
@@ -225,6 +225,12 @@ pub fn context_of(traceparent: &str) -> Context {
 /// A new span that continues another context than the current one; it ends when the returned context is dropped.
 pub fn span_in(parent: &Context, name: &'static str) -> Context {
     parent.with_span(tracer().start_with_context(name, parent))
+}
+
+/// Runs something as part of another trace than the current one: its spans continue that context, as do its log lines, its
+/// exemplars and what it publishes.
+pub fn in_context<F: Future>(context: &Context, future: F) -> impl Future<Output = F::Output> {
+    future.with_context(context.clone())
 }
 
 /// The current trace, 32 lower-case hexadecimal digits; `None` outside of any.
