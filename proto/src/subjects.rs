@@ -28,7 +28,11 @@ pub struct BadToken(String);
 
 impl fmt::Display for BadToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} cannot be a token of a subject: it is empty, or has one of \". * >\" or white space", self.0)
+        write!(
+            f,
+            "{:?} cannot be a token of a subject: it is empty, or has one of \". * >\" or white space",
+            self.0
+        )
     }
 }
 
@@ -50,8 +54,12 @@ impl<M> Subject<M> {
             if !subject.is_empty() {
                 subject.push('.');
             }
-            let filled = if token.starts_with('{') { values.next().copied().unwrap_or("") } else { token };
-            if filled.is_empty() || filled.contains(['.', '*', '>']) || filled.contains(char::is_whitespace) {
+            let filled =
+                if token.starts_with('{') { values.next().copied().unwrap_or("") } else { token };
+            if filled.is_empty()
+                || filled.contains(['.', '*', '>'])
+                || filled.contains(char::is_whitespace)
+            {
                 return Err(BadToken(filled.to_owned()));
             }
             subject.push_str(filled);

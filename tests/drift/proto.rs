@@ -2,6 +2,8 @@
 //!
 //! Here a difference is repaired and reported; in CI (`CI` is set) it is only reported.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot read or write files has failed")]
+
 use std::{fs, io, path::Path, path::PathBuf};
 
 /// Every contract, found by walking, so that none can be forgotten.
@@ -41,6 +43,10 @@ fn listing(folder: &Path) -> Vec<String> {
 }
 
 #[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test has no configuration, and CI is a convention of the outside"
+)]
 fn generated_code_is_what_the_contracts_say() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let (fresh, kept) = (tempfile::tempdir().unwrap(), root.join("src/gen"));

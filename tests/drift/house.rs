@@ -1,0 +1,72 @@
+//! The house rules that no compiler and no lint checks: this test reads the tree.
+//!
+//! A rule is a function from a [`Tree`] to what it has to say against it, so that each can be shown to fire on a bad
+//! tree made up beside it. What clippy and cargo-deny can enforce is in `.clippy.toml` and `.deny.toml`.
+
+#[path = "house/crates.rs"]
+mod crates;
+#[path = "house/layout.rs"]
+mod layout;
+#[path = "house/purity.rs"]
+mod purity;
+#[path = "house/real.rs"]
+mod real;
+#[path = "house/source.rs"]
+mod source;
+#[path = "house/tree.rs"]
+mod tree;
+
+use tree::Tree;
+
+/// Holds our own tree to a rule.
+#[track_caller]
+fn hold(rule: fn(&Tree) -> Vec<String>) {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let complaints = rule(&Tree::read(root.as_ref()).expect("the tests run where the sources are"));
+    assert!(complaints.is_empty(), "\n  {}\n", complaints.join("\n  "));
+}
+
+#[test]
+fn a_service_depends_on_no_other_service() {
+    hold(crates::independent);
+}
+
+#[test]
+fn every_dependency_is_used() {
+    hold(crates::used);
+}
+
+#[test]
+fn every_version_in_the_workspace_is_inherited() {
+    hold(crates::inherited);
+}
+
+#[test]
+fn domains_are_pure() {
+    hold(purity::domains);
+}
+
+#[test]
+fn the_chassis_knows_no_business() {
+    hold(purity::chassis);
+}
+
+#[test]
+fn files_are_short() {
+    hold(layout::budget);
+}
+
+#[test]
+fn files_are_found_by_their_noun() {
+    hold(layout::names);
+}
+
+#[test]
+fn every_folder_says_what_was_decided() {
+    hold(layout::decisions);
+}
+
+#[test]
+fn the_real_lane_has_every_topic_and_every_ledger() {
+    hold(real::complete);
+}

@@ -1,0 +1,321 @@
+//! Who depends on whom, and whether it does so in earnest.
+
+use crate::{
+    source::{self, Atom},
+    tree::Tree,
+};
+use std::collections::BTreeSet;
+
+/// May depend on every service: it is the binary that contains them.
+const BINARY: &str = "mesh";
+
+/// Dependencies that no source names, and why they are there.
+const UNNAMED: &[(&str, &str, &str)] = &[];
+
+/// A member of the workspace.
+struct Member {
+    folder: String,
+    name: String,
+    dependencies: Vec<Dependency>,
+    /// Test, example and bench roots that are not below its folder.
+    roots: Vec<String>,
+}
+
+struct Dependency {
+    /// As the sources call it.
+    alias: String,
+    package: String,
+    kind: Kind,
+    inherited: bool,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Normal,
+    Development,
+    Build,
+}
+
+/// A service depends on `chassis` and `proto`, and nothing below depends on a service: each can be read, tested, copied
+/// and deleted alone. Tests may also use `harness`.
+pub(crate) fn independent(tree: &Tree) -> Vec<String> {
+    let members = members(tree);
+    let house = members.iter().map(|member| member.name.as_str()).collect::<BTreeSet<_>>();
+    let mut complaints = Vec::new();
+    for member in members.iter().filter(|member| member.name != BINARY) {
+        for dependency in &member.dependencies {
+            let package = dependency.package.as_str();
+            if house.contains(package)
+                && package != member.name
+                && !member.may_depend_on(dependency)
+            {
+                complaints.push(format!(
+                    "{}/Cargo.toml: {} may not depend on {package}; let them talk over a contract",
+                    member.folder, member.name
+                ));
+            }
+        }
+    }
+    complaints
+}
+
+/// What is declared is used, and what only tests use is a dev-dependency.
+pub(crate) fn used(tree: &Tree) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for member in members(tree) {
+        let (mut code, mut all) = (BTreeSet::new(), BTreeSet::new());
+        for (path, text) in
+            tree.files().filter(|(path, _)| path.ends_with(".rs") && member.owns(path))
+        {
+            let named = crates_named(path, text);
+            if path.starts_with(&format!("{}/src/", member.folder)) {
+                code.extend(named.iter().cloned());
+            }
+            all.extend(named);
+        }
+        for dependency in &member.dependencies {
+            let name = dependency.alias.replace('-', "_");
+            let excused = UNNAMED
+                .iter()
+                .any(|(owner, unnamed, _)| *owner == member.name && *unnamed == dependency.alias);
+            let complaint = match (dependency.kind, all.contains(&name)) {
+                (_, true) if excused => "is used after all; strike it from the list of exceptions",
+                (_, false) if !excused => "is not used",
+                (Kind::Normal, true) if !code.contains(&name) => {
+                    "is used by tests only: make it a dev-dependency"
+                }
+                _ => continue,
+            };
+            complaints
+                .push(format!("{}/Cargo.toml: {} {complaint}", member.folder, dependency.alias));
+        }
+    }
+    complaints
+}
+
+/// `[workspace.dependencies]` is the list of versions; a line that nobody inherits is a leftover.
+pub(crate) fn inherited(tree: &Tree) -> Vec<String> {
+    let members = members(tree);
+    let root = manifest(tree, "Cargo.toml");
+    let Some(versions) = at(&root, &["workspace", "dependencies"]) else { return vec![] };
+    let is_inherited = |name: &&String| {
+        let mut dependencies = members.iter().flat_map(|member| &member.dependencies);
+        !dependencies.any(|dependency| dependency.inherited && dependency.alias == **name)
+    };
+    versions
+        .keys()
+        .filter(is_inherited)
+        .map(|name| format!("Cargo.toml: nobody inherits {name}"))
+        .collect()
+}
+
+impl Member {
+    fn may_depend_on(&self, other: &Dependency) -> bool {
+        match (self.name.as_str(), other.package.as_str()) {
+            ("proto", _) => false,
+            (_, "proto") => true,
+            (_, "harness") => other.kind == Kind::Development,
+            ("chassis" | "harness", _) => false,
+            (_, package) => package == "chassis",
+        }
+    }
+
+    fn owns(&self, path: &str) -> bool {
+        let below =
+            |folder: &str| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
+        below(&self.folder)
+            || self.roots.iter().any(|root| {
+                let modules = root.strip_suffix("/main.rs").or(root.strip_suffix(".rs"));
+                path == root || modules.is_some_and(below)
+            })
+    }
+}
+
+/// The first word of every path, of every import, and of every string: `#[serde(with = "humantime_serde")]`.
+fn crates_named(path: &str, text: &str) -> BTreeSet<String> {
+    let atoms = source::atoms(path, text, true);
+    let mut names = BTreeSet::new();
+    for path in source::paths(&atoms) {
+        if path.imported || path.segments.len() > 1 {
+            names.extend(path.segments.into_iter().next());
+        }
+    }
+    for (atom, _) in atoms {
+        if let Atom::Literal(literal) = atom {
+            let word = literal.trim_matches('"').split("::").next().unwrap_or_default();
+            names.insert(word.to_owned());
+        }
+    }
+    names
+}
+
+fn members(tree: &Tree) -> Vec<Member> {
+    let manifests =
+        tree.files().filter_map(|(path, _)| Some((path, path.strip_suffix("/Cargo.toml")?)));
+    manifests.map(|(path, folder)| member(folder, &manifest(tree, path))).collect()
+}
+
+fn member(folder: &str, manifest: &toml::Table) -> Member {
+    let kinds = [
+        ("dependencies", Kind::Normal),
+        ("dev-dependencies", Kind::Development),
+        ("build-dependencies", Kind::Build),
+    ];
+    let mut tables = vec![manifest];
+    if let Some(targets) = at(manifest, &["target"]) {
+        tables.extend(targets.values().filter_map(toml::Value::as_table));
+    }
+    let mut dependencies = Vec::new();
+    for table in tables {
+        for (section, kind) in kinds {
+            for (alias, value) in at(table, &[section]).into_iter().flatten() {
+                dependencies.push(Dependency {
+                    alias: alias.clone(),
+                    package: value
+                        .get("package")
+                        .and_then(toml::Value::as_str)
+                        .unwrap_or(alias)
+                        .to_owned(),
+                    kind,
+                    inherited: value.get("workspace").is_some(),
+                });
+            }
+        }
+    }
+    let name = at(manifest, &["package"]).and_then(|package| package.get("name")?.as_str());
+    Member {
+        folder: folder.to_owned(),
+        name: name.unwrap_or(folder).to_owned(),
+        dependencies,
+        roots: roots(folder, manifest),
+    }
+}
+
+/// Where `[[test]] path = "../drift/house.rs"` and the like lead.
+fn roots(folder: &str, manifest: &toml::Table) -> Vec<String> {
+    let targets = ["test", "bench", "example", "bin"]
+        .iter()
+        .filter_map(|kind| manifest.get(*kind)?.as_array())
+        .flatten();
+    let paths = targets.filter_map(|target| target.get("path")?.as_str());
+    paths.map(|path| resolve(folder, path)).collect()
+}
+
+fn resolve(folder: &str, path: &str) -> String {
+    let mut parts = folder.split('/').collect::<Vec<_>>();
+    for part in path.split('/') {
+        match part {
+            ".." => drop(parts.pop()),
+            "." => {}
+            _ => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
+fn manifest(tree: &Tree, path: &str) -> toml::Table {
+    let text = tree.file(path).unwrap_or_default();
+    text.parse().unwrap_or_else(|error| panic!("{path} is not TOML: {error}"))
+}
+
+fn at<'a>(table: &'a toml::Table, path: &[&str]) -> Option<&'a toml::Table> {
+    path.iter().try_fold(table, |table, key| table.get(*key)?.as_table())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAYMENTS: (&str, &str) = ("services/payments/Cargo.toml", "[package]\nname = 'payments'");
+    const HARNESS: (&str, &str) = ("tests/harness/Cargo.toml", "[package]\nname = 'harness'");
+
+    fn orders(manifest: &str, source: &str) -> Tree {
+        let manifest = format!("[package]\nname = 'orders'\n{manifest}");
+        Tree::from([
+            ("services/orders/Cargo.toml", manifest.as_str()),
+            ("services/orders/src/lib.rs", source),
+            ("services/orders/tests/story.rs", "use tempfile::tempdir;"),
+            ("tests/drift/wire.rs", "use insta::assert_snapshot;"),
+            PAYMENTS,
+            HARNESS,
+        ])
+    }
+
+    #[test]
+    fn a_service_that_depends_on_another_is_found() {
+        for manifest in [
+            "[dependencies]\npayments.workspace = true",
+            "[dependencies]\nbilling = { path = '../payments', package = 'payments' }",
+            "[dev-dependencies]\npayments = { path = '../payments' }",
+            "[build-dependencies]\npayments.workspace = true",
+            "[target.'cfg(unix)'.dependencies]\npayments.workspace = true",
+            "[dependencies]\nharness.workspace = true",
+        ] {
+            let complaints = independent(&orders(manifest, ""));
+            assert_eq!(complaints.len(), 1, "{manifest}: {complaints:?}");
+            assert!(
+                complaints[0].starts_with("services/orders/Cargo.toml: orders may not depend on ")
+            );
+        }
+    }
+
+    #[test]
+    fn the_chassis_and_the_contracts_depend_on_no_service() {
+        let chassis = "[package]\nname = 'chassis'\n[dependencies]\npayments.workspace = true";
+        let proto = "[package]\nname = 'proto'\n[dependencies]\nchassis.workspace = true";
+        let tree = Tree::from([
+            ("services/chassis/Cargo.toml", chassis),
+            ("proto/Cargo.toml", proto),
+            PAYMENTS,
+        ]);
+        assert_eq!(independent(&tree).len(), 2);
+    }
+
+    #[test]
+    fn the_chassis_the_contracts_and_in_tests_the_harness_may_be_used() {
+        let manifest = "[dependencies]\nchassis.workspace = true\nproto.workspace = true\n[dev-dependencies]\nharness.workspace = true";
+        assert_eq!(independent(&orders(manifest, "")), [""; 0]);
+        let binary = "[package]\nname = 'mesh'\n[dependencies]\npayments.workspace = true";
+        assert_eq!(
+            independent(&Tree::from([("services/mesh/Cargo.toml", binary), PAYMENTS])),
+            [""; 0]
+        );
+    }
+
+    #[test]
+    fn a_dependency_nobody_names_is_found() {
+        let complaints =
+            used(&orders("[dependencies]\nparking_lot = '1'", "// use parking_lot::Mutex;"));
+        assert_eq!(complaints, ["services/orders/Cargo.toml: parking_lot is not used"]);
+    }
+
+    #[test]
+    fn a_dependency_of_tests_alone_is_found() {
+        let complaints = used(&orders("[dependencies]\ntempfile = '1'", ""));
+        assert_eq!(
+            complaints,
+            [
+                "services/orders/Cargo.toml: tempfile is used by tests only: make it a dev-dependency"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_dependency_is_used_by_path_import_derive_or_string() {
+        let manifest = "[dependencies]\na = '1'\nb = '1'\nc-d = '1'\ne = '1'\nf = '1'\n[dev-dependencies]\ntempfile = '1'\n\
+             insta = '1'\n[[test]]\nname = 'wire'\npath = '../../tests/drift/wire.rs'";
+        let source = "use {b::X, e as y}; #[derive(a::Error)] #[serde(with = \"c_d::option\")] struct S; fn g() { f::h!() }";
+        assert_eq!(used(&orders(manifest, source)), [""; 0]);
+    }
+
+    #[test]
+    fn a_version_nobody_inherits_is_found() {
+        let root = ("Cargo.toml", "[workspace.dependencies]\nprost = '1'\nbytes = '1'\nrand = '1'");
+        let proto = ("proto/Cargo.toml", "[dependencies]\nprost.workspace = true\nrand = '2'");
+        let complaints = inherited(&Tree::from([root, proto]));
+        assert_eq!(
+            complaints,
+            ["Cargo.toml: nobody inherits bytes", "Cargo.toml: nobody inherits rand"]
+        );
+    }
+}

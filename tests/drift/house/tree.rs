@@ -1,0 +1,52 @@
+//! The files of the repository, or made-up ones.
+
+use std::{collections::BTreeMap, fs, io, path::Path};
+
+/// Text files by their path from the root, with `/`.
+pub(crate) struct Tree(BTreeMap<String, String>);
+
+/// What is read; the rest (images, descriptors, snapshots) only counts by its name.
+const TEXT: [&str; 7] = ["java", "md", "proto", "rs", "sh", "sql", "toml"];
+
+impl Tree {
+    /// Everything below `root` that is source: neither hidden nor built.
+    pub(crate) fn read(root: &Path) -> io::Result<Self> {
+        let mut files = BTreeMap::new();
+        walk(root, "", &mut files)?;
+        Ok(Self(files))
+    }
+
+    pub(crate) fn files(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(path, text)| (path.as_str(), text.as_str()))
+    }
+
+    pub(crate) fn file(&self, path: &str) -> Option<&str> {
+        self.0.get(path).map(String::as_str)
+    }
+}
+
+fn walk(folder: &Path, prefix: &str, files: &mut BTreeMap<String, String>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with('.') || (prefix.is_empty() && name == "target") {
+            continue;
+        }
+        let path = format!("{prefix}{name}");
+        if entry.file_type()?.is_dir() {
+            walk(&entry.path(), &format!("{path}/"), files)?;
+        } else {
+            let is_text = name.rsplit_once('.').is_some_and(|(_, ending)| TEXT.contains(&ending));
+            let text = if is_text { fs::read_to_string(entry.path())? } else { String::new() };
+            files.insert(path, text);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+impl<const N: usize> From<[(&str, &str); N]> for Tree {
+    fn from(files: [(&str, &str); N]) -> Self {
+        Self(files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect())
+    }
+}
