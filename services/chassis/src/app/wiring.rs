@@ -155,6 +155,7 @@ impl App {
                 &self.settings.kafka,
                 &self.producer,
                 &self.registry,
+                &self.panics,
             )?;
             self.consumer = Some(made);
         }

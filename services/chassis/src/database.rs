@@ -1,0 +1,256 @@
+//! One database a service: SQLite in a file, or PostgreSQL; the same statements on both.
+//!
+//! Statements keep to `BIGINT`, `TEXT`, `DOUBLE PRECISION` and `BLOB`/`BYTEA` with `$1` placeholders; a time is a `BIGINT` of
+//! microseconds ([`micros`]). Each has an end: a time limit. Transactions and reads are named by a word of ours, which is their
+//! span and their label in `db_client_operation_duration_seconds`.
+
+mod config;
+mod connect;
+mod error;
+mod migrations;
+mod operation;
+mod statement;
+mod transaction;
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use sqlx::{AnyPool, SqlSafeStr};
+use tokio::{
+    sync::{Notify, Semaphore, SemaphorePermit},
+    time::{sleep, timeout},
+};
+
+use crate::metrics::{HistogramVec, IntGauge, Registry};
+
+pub use config::{Config, Synchronous};
+pub use error::is_unique_violation;
+pub use migrations::{Migrations, Step};
+pub use sqlx::Error;
+pub use statement::Statement;
+pub use transaction::Tx;
+
+use operation::Operation;
+
+/// Longest wait between two looks at a database that does not answer.
+const PROBE_CAP: Duration = Duration::from_secs(1);
+
+crate::metrics! {
+    /// What the database costs.
+    struct Metrics in "" {
+        /// Seconds that a transaction, from its begin to its commit, or a read took.
+        db_client_operation_duration_seconds: HistogramVec["db_operation_name"],
+        /// Whether the service's own database answers.
+        mesh_database_up: IntGauge,
+    }
+}
+
+/// A service's own database; cheap to clone.
+#[derive(Clone)]
+pub struct Database {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    backend: Backend,
+    url: String,
+    writer: AnyPool,
+    reader: AnyPool,
+    statement_timeout: Duration,
+    consumers: Semaphore,
+    durations: HistogramVec,
+    up: AtomicBool,
+    up_gauge: IntGauge,
+    published: Notify,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Backend {
+    Sqlite,
+    Postgres,
+}
+
+impl Backend {
+    /// <https://opentelemetry.io/docs/specs/semconv/registry/attributes/db/>
+    fn system(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgresql",
+        }
+    }
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Database").field("backend", &self.inner.backend).finish_non_exhaustive()
+    }
+}
+
+impl Database {
+    /// Connects, as often as it takes until the database answers, and brings its tables up to date.
+    ///
+    /// # Errors
+    /// The configuration cannot work, or a migration failed.
+    pub async fn connect(
+        config: &Config,
+        migrations: Migrations,
+        registry: &Registry,
+    ) -> anyhow::Result<Self> {
+        let metrics = Metrics::register(registry)?;
+        let pools = connect::open(config)?;
+        let inner = Inner {
+            backend: pools.backend,
+            url: config.url.clone(),
+            writer: pools.writer,
+            reader: pools.reader,
+            statement_timeout: config.statement_timeout,
+            consumers: Semaphore::new(pools.consumers),
+            durations: metrics.db_client_operation_duration_seconds,
+            up: AtomicBool::new(false),
+            up_gauge: metrics.mesh_database_up,
+            published: Notify::new(),
+        };
+        let database = Self { inner: Arc::new(inner) };
+        connect::until_there(&database).await?;
+        connect::migrate(&database, migrations).await?;
+        database.seen_up(true);
+        Ok(database)
+    }
+
+    /// Begins a transaction; it is rolled back unless it is committed.
+    ///
+    /// # Errors
+    /// No connection within the time limit.
+    pub async fn begin(&self, operation: &'static str) -> Result<Tx, Error> {
+        Tx::begin(self, operation).await
+    }
+
+    /// Reads outside of a transaction.
+    pub fn query(&self, operation: &'static str, sql: impl SqlSafeStr) -> Statement<'_> {
+        Statement::reading(self, operation, sql.into_sql_str())
+    }
+
+    /// Whether it is PostgreSQL, for the few statements that differ.
+    pub fn is_postgres(&self) -> bool {
+        self.inner.backend == Backend::Postgres
+    }
+
+    /// Whether it answered the last time it was asked.
+    pub fn is_up(&self) -> bool {
+        self.inner.up.load(Ordering::Relaxed)
+    }
+
+    /// Ends all connections, when nothing needs them any more.
+    pub async fn close(&self) {
+        self.inner.reader.close().await;
+        self.inner.writer.close().await;
+    }
+
+    /// Waits until the database takes writes, if there is doubt that it does; says whether it had to wait.
+    pub(crate) async fn until_up(&self) -> bool {
+        if self.is_up() {
+            return false;
+        }
+        let mut pause = Duration::from_millis(50);
+        let mut waited = false;
+        while let Err(error) = self.probe().await {
+            if !waited {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "the database does not answer, waiting for it"
+                );
+            }
+            waited = true;
+            sleep(pause).await;
+            pause = (pause * 2).min(PROBE_CAP);
+        }
+        if waited {
+            tracing::info!("the database answers again");
+        }
+        waited
+    }
+
+    async fn probe(&self) -> Result<(), Error> {
+        let mut tx = self.begin("probe").await?;
+        tx.query("update probe set at = $1 where id = 1").bind(now()).execute().await?;
+        tx.commit().await
+    }
+
+    /// A place among the consumers' transactions. There are fewer than connections, so that a backlog of events
+    /// does not keep a request waiting behind it.
+    pub(crate) async fn consumer_place(&self) -> SemaphorePermit<'_> {
+        self.inner.consumers.acquire().await.expect("the semaphore is never closed")
+    }
+
+    pub(crate) fn backend(&self) -> Backend {
+        self.inner.backend
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.inner.url
+    }
+
+    /// SQLite: the file's path.
+    pub(crate) fn path(&self) -> &str {
+        connect::sqlite_path(&self.inner.url)
+    }
+
+    /// Notified after each commit that left something in the outbox.
+    pub(crate) fn published(&self) -> &Notify {
+        &self.inner.published
+    }
+
+    fn seen_up(&self, up: bool) {
+        if self.inner.up.swap(up, Ordering::Relaxed) != up || up {
+            self.inner.up_gauge.set(up.into());
+        }
+    }
+
+    /// Remembers what an error says about the database as a whole.
+    fn judged<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
+        if let Err(error) = &result
+            && error::is_outage(error)
+        {
+            self.seen_up(false);
+        }
+        result
+    }
+
+    async fn limited<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let limit = self.inner.statement_timeout;
+        let result = timeout(limit, work).await.unwrap_or_else(|_| {
+            let late = std::io::Error::new(
+                std::io::ErrorKind::TimedOut,
+                format!("no answer within {limit:?}"),
+            );
+            Err(Error::Io(late))
+        });
+        self.judged(result)
+    }
+
+    fn operation(&self, name: &'static str) -> Operation {
+        Operation::start(name, self.inner.backend.system(), self.inner.durations.with(&[name]))
+    }
+}
+
+/// A time as a column holds it: microseconds since the Unix epoch.
+pub fn micros(time: SystemTime) -> i64 {
+    time.duration_since(UNIX_EPOCH)
+        .map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}
+
+/// The time that a column holds.
+pub fn time(micros: i64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_micros(micros.max(0).unsigned_abs())
+}
+
+/// Now, as a column holds it.
+pub fn now() -> i64 {
+    micros(SystemTime::now())
+}

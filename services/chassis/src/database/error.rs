@@ -1,0 +1,118 @@
+//! What a database's error means.
+
+use std::io;
+
+use sqlx::{Error, error::DatabaseError};
+
+use crate::error::Kind;
+
+/// Whether a row with the same unique key is there already.
+pub fn is_unique_violation(error: &Error) -> bool {
+    error.as_database_error().is_some_and(DatabaseError::is_unique_violation)
+}
+
+/// Whether it casts doubt on the database as a whole, rather than on what was asked of it.
+pub(super) fn is_outage(error: &Error) -> bool {
+    match error {
+        Error::Io(_)
+        | Error::Tls(_)
+        | Error::PoolTimedOut
+        | Error::PoolClosed
+        | Error::WorkerCrashed => true,
+        Error::Database(cause) => cause.code().is_some_and(|code| Code::of(&code) == Code::Outage),
+        _ => false,
+    }
+}
+
+fn kind(error: &Error) -> Kind {
+    match error {
+        Error::Io(cause) if cause.kind() == io::ErrorKind::TimedOut => Kind::DeadlineExceeded,
+        Error::RowNotFound => Kind::NotFound,
+        Error::Database(cause) if cause.is_unique_violation() => Kind::AlreadyExists,
+        Error::Database(cause) => match cause.code().map(|code| Code::of(&code)) {
+            Some(Code::Outage) => Kind::Unavailable,
+            Some(Code::Conflict) => Kind::Conflict,
+            Some(Code::Timeout) => Kind::DeadlineExceeded,
+            _ => Kind::Internal,
+        },
+        _ if is_outage(error) => Kind::Unavailable,
+        _ => Kind::Internal,
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Code {
+    Outage,
+    Conflict,
+    Timeout,
+    Other,
+}
+
+impl Code {
+    /// PostgreSQL has five characters, SQLite a number whose low byte is the kind.
+    /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>, <https://www.sqlite.org/rescode.html>
+    fn of(code: &str) -> Self {
+        if code.len() == 5 {
+            return match code {
+                "40001" | "40P01" | "55P03" => Self::Conflict,
+                "57014" => Self::Timeout,
+                // Connection, resources, operator intervention, system.
+                _ if ["08", "53", "57", "58"].contains(&&code[..2]) => Self::Outage,
+                // Being recovered, or read-only after a fail-over.
+                "25006" => Self::Outage,
+                _ => Self::Other,
+            };
+        }
+        match code.parse::<u32>().map(|number| number & 0xff) {
+            // Busy, locked.
+            Ok(5 | 6) => Self::Conflict,
+            // Read-only, I/O, full, cannot open.
+            Ok(8 | 10 | 13 | 14) => Self::Outage,
+            _ => Self::Other,
+        }
+    }
+}
+
+impl From<Error> for crate::Error {
+    fn from(error: Error) -> Self {
+        let kind = kind(&error);
+        let message = match kind {
+            Kind::Unavailable => "the database does not answer",
+            Kind::DeadlineExceeded => "the database took too long",
+            Kind::Conflict => "somebody else changed it at the same time",
+            Kind::AlreadyExists => "it is there already",
+            Kind::NotFound => "it is not there",
+            _ => "the database refused",
+        };
+        Self::new(kind, message).source(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_of_both_databases_mean_the_same() {
+        for (code, meaning) in [
+            ("40P01", Code::Conflict),
+            ("40001", Code::Conflict),
+            ("5", Code::Conflict),
+            ("517", Code::Conflict),
+            ("57P01", Code::Outage),
+            ("08006", Code::Outage),
+            ("53300", Code::Outage),
+            ("13", Code::Outage),
+            ("57014", Code::Timeout),
+            ("23505", Code::Other),
+            ("2067", Code::Other),
+        ] {
+            assert_eq!(Code::of(code), meaning, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_pool_without_a_free_connection_is_unavailable() {
+        assert_eq!(crate::Error::from(Error::PoolTimedOut).kind(), Kind::Unavailable);
+    }
+}

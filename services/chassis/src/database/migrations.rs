@@ -1,0 +1,65 @@
+//! Migrations, embedded in the binary.
+
+use std::borrow::Cow;
+
+use sqlx::{
+    AssertSqlSafe, SqlSafeStr,
+    migrate::{Migration, MigrationType, Migrator},
+};
+
+use super::Backend;
+
+/// The steps that make a service's tables, oldest first; made by [`migrations!`](crate::migrations!).
+#[derive(Clone, Copy, Debug)]
+pub struct Migrations(#[doc(hidden)] pub &'static [Step]);
+
+/// One step, for each kind of database.
+#[derive(Clone, Copy, Debug)]
+pub struct Step {
+    /// The file's name without its ending: number and description, e.g. `0001_orders`.
+    pub name: &'static str,
+    /// For SQLite.
+    pub sqlite: &'static str,
+    /// For PostgreSQL.
+    pub postgres: &'static str,
+}
+
+/// Embeds `migrations/sqlite/<name>.sql` and `migrations/postgres/<name>.sql` of the calling crate, in this order.
+///
+/// ```ignore
+/// app.database(&config.database, chassis::migrations!["0001_orders", "0002_timers"]).await?
+/// ```
+#[macro_export]
+macro_rules! migrations {
+    ($($name:literal),* $(,)?) => {
+        $crate::database::Migrations(&[
+            $($crate::database::Step {
+                name: $name,
+                sqlite: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/sqlite/", $name, ".sql")),
+                postgres: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/postgres/", $name, ".sql")),
+            },)*
+        ])
+    };
+}
+
+/// The tables of the chassis: outbox, inbox.
+pub(super) const CHASSIS: Migrations = crate::migrations!["0001_events"];
+
+impl Migrations {
+    /// What to run on this kind of database, remembered in this table.
+    pub(super) fn of(self, backend: Backend, table: &'static str) -> Migrator {
+        let steps = self.0.iter().enumerate().map(|(index, step)| {
+            let sql = match backend {
+                Backend::Sqlite => step.sqlite,
+                Backend::Postgres => step.postgres,
+            };
+            let (number, description) = step.name.split_once('_').unwrap_or((step.name, step.name));
+            let version = number.parse().unwrap_or(index as i64 + 1);
+            let sql = AssertSqlSafe(sql).into_sql_str();
+            Migration::new(version, Cow::Borrowed(description), MigrationType::Simple, sql, false)
+        });
+        let mut migrator = Migrator::with_migrations(steps.collect());
+        migrator.dangerous_set_table_name(table);
+        migrator
+    }
+}

@@ -1,0 +1,99 @@
+//! One transaction.
+
+use opentelemetry::Context;
+use proto::topics::Envelope;
+use sqlx::{Any, AnyConnection, Error, SqlSafeStr, Transaction};
+
+use super::{Backend, Database, Statement, operation::Operation};
+use crate::outbox;
+
+/// A transaction: what happened and what is told about it, together or not at all.
+pub struct Tx {
+    inner: Transaction<'static, Any>,
+    database: Database,
+    operation: Operation,
+    published: bool,
+    afterwards: Vec<Afterwards>,
+}
+
+type Afterwards = Box<dyn FnOnce() + Send>;
+
+impl Tx {
+    pub(super) async fn begin(database: &Database, name: &'static str) -> Result<Self, Error> {
+        let operation = database.operation(name);
+        let begin = async {
+            match database.inner.backend {
+                // Takes the lock to write at once: a transaction that reads first and then finds the lock taken cannot wait.
+                Backend::Sqlite => database.inner.writer.begin_with("begin immediate").await,
+                Backend::Postgres => database.inner.writer.begin().await,
+            }
+        };
+        // Waiting for a connection has a limit of its own, and beginning is one short statement.
+        let inner = database.judged(begin.await)?;
+        Ok(Self {
+            inner,
+            database: database.clone(),
+            operation,
+            published: false,
+            afterwards: Vec::new(),
+        })
+    }
+
+    /// A statement in this transaction.
+    pub fn query(&mut self, sql: impl SqlSafeStr) -> Statement<'_> {
+        Statement::within(self, sql.into_sql_str())
+    }
+
+    /// Leaves an event in the outbox; it is sent after the commit, as part of the current trace.
+    ///
+    /// Publish after the statement that changed the state the event tells of: then two transactions that change the same
+    /// state leave their events in the order of their commits.
+    ///
+    /// # Errors
+    /// The message has no event, or the database refused it.
+    pub async fn publish<M: Envelope>(&mut self, message: &M) -> Result<(), Error> {
+        self.publish_in(&Context::current(), message).await
+    }
+
+    /// Leaves an event in the outbox as [`Tx::publish`] does, as part of another trace: that of the event in a batch it answers.
+    ///
+    /// # Errors
+    /// As [`Tx::publish`].
+    pub async fn publish_in<M: Envelope>(
+        &mut self,
+        context: &Context,
+        message: &M,
+    ) -> Result<(), Error> {
+        outbox::insert(self, context, message).await?;
+        self.published = true;
+        Ok(())
+    }
+
+    /// Does something once it is so: counts it, or wakes whoever waits for it. A handler does not see its own commit.
+    pub fn after_commit(&mut self, effect: impl FnOnce() + Send + 'static) {
+        self.afterwards.push(Box::new(effect));
+    }
+
+    /// Makes it so.
+    ///
+    /// # Errors
+    /// The database refused it. If it went away meanwhile, nobody knows whether it was done.
+    pub async fn commit(self) -> Result<(), Error> {
+        let Self { inner, database, operation, published, afterwards } = self;
+        let result = database.limited(inner.commit()).await;
+        operation.end(&result);
+        result?;
+        database.seen_up(true);
+        if published {
+            database.published().notify_one();
+        }
+        for effect in afterwards {
+            effect();
+        }
+        Ok(())
+    }
+
+    pub(super) fn parts(&mut self) -> (&Database, &mut AnyConnection) {
+        (&self.database, &mut self.inner)
+    }
+}

@@ -1,0 +1,171 @@
+//! Trying: how often, how long, with what pauses, and when not to give up.
+
+use std::{any::Any, panic::AssertUnwindSafe, time::Duration};
+
+use futures::FutureExt;
+use opentelemetry::{Context, KeyValue, trace::TraceContextExt};
+use rand::Rng;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::{Settings, dead_letter::Reason, metrics::Topic};
+use crate::database::{self, Database};
+
+/// Why an attempt failed.
+#[derive(Debug)]
+pub(super) struct Failure {
+    kind: Kind,
+    pub(super) text: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Temporary,
+    Permanent,
+    Panicked,
+}
+
+impl Failure {
+    /// What a handler answered.
+    pub(super) fn of(error: impl Into<crate::Error>) -> Self {
+        let error = error.into();
+        let kind = if error.kind().is_temporary() { Kind::Temporary } else { Kind::Permanent };
+        Self { kind, text: chain(&error) }
+    }
+
+    /// What our own reading and writing of inbox and transaction ran into: none of the event's doing, so it is tried again.
+    pub(super) fn ours(error: database::Error) -> Self {
+        Self { kind: Kind::Temporary, text: chain(&error) }
+    }
+
+    pub(super) fn undecodable(text: String) -> Self {
+        Self { kind: Kind::Permanent, text }
+    }
+
+    pub(super) fn is_permanent(&self) -> bool {
+        self.kind == Kind::Permanent
+    }
+
+    pub(super) fn reason(&self) -> Reason {
+        match self.kind {
+            Kind::Temporary => Reason::RetriesExhausted,
+            Kind::Permanent => Reason::Rejected,
+            Kind::Panicked => Reason::Panicked,
+        }
+    }
+
+    fn panicked(panic: &(dyn Any + Send)) -> Self {
+        let text = panic
+            .downcast_ref::<&str>()
+            .copied()
+            .or(panic.downcast_ref::<String>().map(String::as_str));
+        Self {
+            kind: Kind::Panicked,
+            text: format!("panicked: {}", text.unwrap_or("without words")),
+        }
+    }
+}
+
+/// An error and its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// How it ended.
+pub(super) enum Ending<T> {
+    /// It succeeded.
+    Done(T),
+    /// It will not succeed, after so many attempts.
+    Failed(Failure, u32),
+    /// Somebody else will try: this process stops, or the partition moves.
+    Abandoned,
+}
+
+/// Who tries.
+pub(super) struct Trier<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) database: Option<&'a Database>,
+    pub(super) metrics: &'a Topic,
+    pub(super) cancel: &'a CancellationToken,
+    /// Whose span is told of each failure.
+    pub(super) context: &'a Context,
+}
+
+impl Trier<'_> {
+    /// Tries until it succeeds, cannot succeed, or was tried often enough. While our own database does not answer, nothing
+    /// counts: an outage of ours must not make a dead letter of every event.
+    pub(super) async fn run<T, F>(&self, most: u32, attempt: impl Fn() -> F) -> Ending<T>
+    where
+        F: Future<Output = Result<T, Failure>> + Send,
+    {
+        let mut attempts = 1;
+        loop {
+            let failure = match self.once(attempt()).await {
+                Ok(value) => return Ending::Done(value),
+                Err(failure) => failure,
+            };
+            self.tell(attempts, &failure);
+            if failure.kind == Kind::Permanent {
+                return Ending::Failed(failure, attempts);
+            }
+            let Some(waited) = self.cancel.run_until_cancelled(self.until_up()).await else {
+                return Ending::Abandoned;
+            };
+            if !waited {
+                if attempts >= most {
+                    return Ending::Failed(failure, attempts);
+                }
+                attempts += 1;
+            }
+            self.metrics.retries.inc();
+            if self.cancel.run_until_cancelled(sleep(self.pause(attempts))).await.is_none() {
+                return Ending::Abandoned;
+            }
+        }
+    }
+
+    async fn once<T>(
+        &self,
+        attempt: impl Future<Output = Result<T, Failure>> + Send,
+    ) -> Result<T, Failure> {
+        let limit = self.settings.attempt_timeout;
+        match timeout(limit, AssertUnwindSafe(attempt).catch_unwind()).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(panic)) => {
+                self.metrics.panics.inc();
+                Err(Failure::panicked(&*panic))
+            }
+            Err(_) => {
+                Err(Failure { kind: Kind::Temporary, text: format!("no end within {limit:?}") })
+            }
+        }
+    }
+
+    async fn until_up(&self) -> bool {
+        match self.database {
+            Some(database) => database.until_up().await,
+            None => false,
+        }
+    }
+
+    /// Full jitter: <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>
+    fn pause(&self, attempts: u32) -> Duration {
+        let doubled = 2u32.saturating_pow(attempts.saturating_sub(2));
+        let longest = self.settings.backoff.saturating_mul(doubled).min(self.settings.backoff_cap);
+        longest.mul_f64(rand::rng().random_range(0.0..=1.0))
+    }
+
+    fn tell(&self, attempts: u32, failure: &Failure) {
+        let attributes = vec![
+            KeyValue::new("mesh.attempt", i64::from(attempts)),
+            KeyValue::new("exception.message", failure.text.clone()),
+        ];
+        self.context.span().add_event("attempt failed", attributes);
+    }
+}

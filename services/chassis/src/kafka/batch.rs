@@ -1,0 +1,155 @@
+//! Handles events several at once, in one transaction.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use opentelemetry::{
+    Context, KeyValue,
+    trace::{FutureExt, Status, TraceContextExt},
+};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    BatchHandler,
+    attempt::{Ending, Failure, Trier},
+    inbox,
+    metrics::Outcome,
+    record::Record,
+    route::{Route, Scope},
+    single::{Attempt, Effect, one},
+};
+use crate::database::Database;
+
+/// Events with an effect, several at once.
+pub(super) struct Batched<H> {
+    pub(super) handler: H,
+    pub(super) database: Database,
+    pub(super) scope: Scope,
+}
+
+impl<H: BatchHandler> Batched<H> {
+    /// Applies those that are new; how many are.
+    async fn apply(&self, records: &[&Record], own: Option<&Context>) -> Result<usize, Failure> {
+        let Self { handler, database, scope } = self;
+        let _place = database.consumer_place().await;
+        let mut tx = database.begin(scope.topic).await.map_err(Failure::ours)?;
+        let mut events = Vec::with_capacity(records.len());
+        for record in records {
+            if !inbox::enter(&mut tx, &record.id(), scope.group).await.map_err(Failure::ours)? {
+                continue;
+            }
+            let body = record.decode::<H::Message>().map_err(Failure::undecodable)?;
+            events.push(record.event(body, own.cloned().unwrap_or_else(|| record.context())));
+        }
+        if events.is_empty() {
+            return Ok(0);
+        }
+        handler.handle(&events, &mut tx).await.map_err(Failure::of)?;
+        tx.commit().await.map_err(Failure::ours)?;
+        Ok(events.len())
+    }
+
+    /// Handles a batch; how it ended, and how often each of its events may be tried alone if it failed.
+    async fn together(
+        &self,
+        records: &[&Record],
+        cancel: &CancellationToken,
+    ) -> Result<Outcome, u32> {
+        let (scope, started) = (&self.scope, Instant::now());
+        let context = scope.batch_span(records);
+        let metrics = &scope.metrics;
+        let trier = Trier {
+            settings: &scope.settings,
+            database: Some(&self.database),
+            metrics,
+            cancel,
+            context: &context,
+        };
+        let attempt = || self.apply(records, None).with_context(context.clone());
+        let result = match trier.run(scope.settings.attempts, attempt).await {
+            Ending::Done(new) => {
+                let known = records.len() - new;
+                scope.metrics.duplicates.inc_by(known as u64);
+                context.span().set_attribute(KeyValue::new("mesh.duplicates", known as i64));
+                records.iter().for_each(|record| scope.arrived(&context, record));
+                Ok(if new > 0 { Outcome::Handled } else { Outcome::Duplicate })
+            }
+            Ending::Failed(failure, _) => {
+                context.span().set_status(Status::error(failure.text.clone()));
+                // What failed again and again as a whole need not do so for each.
+                Err(if failure.is_permanent() { scope.settings.attempts } else { 1 })
+            }
+            Ending::Abandoned => Ok(Outcome::Abandoned),
+        };
+        scope.end(&context, result.unwrap_or(Outcome::Abandoned), started);
+        result
+    }
+
+    async fn all(&self, records: &[Record], cancel: &CancellationToken) -> Vec<i64> {
+        let mut done = Vec::with_capacity(records.len());
+        let mut good = Vec::with_capacity(records.len());
+        for record in records {
+            match record.decode::<H::Message>() {
+                Ok(body) if self.scope.knows(&body) => good.push(record),
+                // Skips it, or sets it aside.
+                _ if one(self, record, cancel, 1).await => done.push(record.offset),
+                _ => {}
+            }
+        }
+        if good.is_empty() {
+            return done;
+        }
+        match self.together(&good, cancel).await {
+            Ok(outcome) if outcome.is_final() => {
+                done.extend(good.iter().map(|record| record.offset))
+            }
+            Ok(_) => {}
+            Err(most) => {
+                for record in good {
+                    if !one(self, record, cancel, most).await {
+                        break;
+                    }
+                    done.push(record.offset);
+                }
+            }
+        }
+        done
+    }
+}
+
+/// One event of a batch that failed.
+impl<H: BatchHandler> Attempt for Batched<H> {
+    type Message = H::Message;
+
+    fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    fn database(&self) -> Option<&Database> {
+        Some(&self.database)
+    }
+
+    async fn attempt(&self, record: &Record, context: Context) -> Result<Effect, Failure> {
+        let new = self.apply(&[record], Some(&context)).await?;
+        Ok(if new > 0 { Effect::Applied } else { Effect::Known })
+    }
+}
+
+impl<H: BatchHandler> Route for Batched<H> {
+    fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    fn batches(&self) -> bool {
+        true
+    }
+
+    fn process(
+        self: Arc<Self>,
+        records: Vec<Record>,
+        cancel: CancellationToken,
+    ) -> BoxFuture<'static, Vec<i64>> {
+        Box::pin(async move { self.all(&records, &cancel).await })
+    }
+}

@@ -1,0 +1,195 @@
+//! One consumer a process, for all its topics.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::AtomicBool, atomic::Ordering},
+    thread,
+    time::Duration,
+};
+
+use anyhow::Context;
+use parking_lot::Mutex;
+use proto::topics::Envelope;
+use rdkafka::{
+    consumer::{BaseConsumer, Consumer as _},
+    error::KafkaError,
+};
+use tokio::{
+    sync::{mpsc, oneshot, oneshot::error::RecvError},
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    BatchHandler, Caller, Observer, Producer, Settings,
+    batch::Batched,
+    dispatch::{Dispatcher, Routes},
+    link::Link,
+    metrics::Metrics,
+    poll::{self, Ears, Joined},
+    route::{Route, Scope},
+    single::{Applied, Observed, Singly},
+};
+use crate::{
+    database::Database,
+    metrics::{IntCounter, Registry},
+};
+
+/// Records on their way from the poll thread to the dispatcher, which takes them out as fast as it can.
+const INPUTS: usize = 1024;
+/// How long the last commit and the leave may take: the brokers may be away.
+const LEAVE: Duration = Duration::from_secs(3);
+
+/// Consumes the topics of its handlers as one member of its service's group.
+pub struct Consumer {
+    service: &'static str,
+    settings: Settings,
+    producer: Producer,
+    metrics: Metrics,
+    panics: IntCounter,
+    routes: Routes,
+}
+
+impl Consumer {
+    /// A consumer without handlers; its group is the service's name. Dead letters leave through the producer; handlers that
+    /// panic are counted with the process' other panics.
+    ///
+    /// # Errors
+    /// There is another one in this process.
+    pub fn new(
+        service: &'static str,
+        settings: &Settings,
+        producer: &Producer,
+        registry: &Registry,
+        panics: &IntCounter,
+    ) -> anyhow::Result<Self> {
+        Ok(Self {
+            service,
+            settings: settings.clone(),
+            producer: producer.clone(),
+            metrics: Metrics::register(registry)?,
+            panics: panics.clone(),
+            routes: HashMap::new(),
+        })
+    }
+
+    /// Hands a topic's events to a handler, each with a transaction.
+    ///
+    /// # Errors
+    /// The topic has a handler.
+    pub fn handle<H: Caller>(&mut self, database: &Database, handler: H) -> anyhow::Result<()> {
+        let scope = self.scope::<H::Message>(H::TYPES);
+        self.route(Singly(Applied { handler, database: database.clone(), scope }))
+    }
+
+    /// Hands a topic's events to a handler, several at once.
+    ///
+    /// # Errors
+    /// The topic has a handler.
+    pub fn handle_batches<H: BatchHandler>(
+        &mut self,
+        database: &Database,
+        handler: H,
+    ) -> anyhow::Result<()> {
+        let scope = self.scope::<H::Message>(H::TYPES);
+        self.route(Batched { handler, database: database.clone(), scope })
+    }
+
+    /// Shows a topic's events to an observer.
+    ///
+    /// # Errors
+    /// The topic has a handler.
+    pub fn observe<H: Observer>(&mut self, handler: H) -> anyhow::Result<()> {
+        let scope = self.scope::<H::Message>(H::TYPES);
+        self.route(Singly(Observed { handler, scope }))
+    }
+
+    fn scope<M: Envelope>(&self, types: &'static [&'static str]) -> Scope {
+        let topic = M::TOPIC.name;
+        Scope {
+            topic,
+            group: self.service,
+            types,
+            settings: self.settings.clone(),
+            producer: self.producer.clone(),
+            metrics: self.metrics.topic(topic, self.service, &self.panics),
+        }
+    }
+
+    fn route(&mut self, route: impl Route + 'static) -> anyhow::Result<()> {
+        let topic = route.scope().topic;
+        anyhow::ensure!(!self.routes.contains_key(topic), "{topic} has a handler already");
+        self.routes.insert(topic, Arc::new(route));
+        Ok(())
+    }
+
+    /// Consumes until the drain; then finishes what is in flight, at most for `grace`, commits, and leaves the group.
+    /// `joined` is called once, when the group has its first assignment.
+    ///
+    /// # Errors
+    /// The settings cannot work, or the client broke for good.
+    pub async fn run(
+        self,
+        joined: impl FnOnce() + Send + 'static,
+        draining: CancellationToken,
+        grace: Duration,
+    ) -> anyhow::Result<()> {
+        let (sender, inputs) = mpsc::channel(INPUTS);
+        let joined: Joined = Box::new(joined);
+        let ears = Ears {
+            group: self.service,
+            link: Link::new("consumer"),
+            inputs: sender,
+            joined: Mutex::new(Some(joined)),
+            hand_over: self.settings.profile.hand_over(),
+            lag: self.metrics.mesh_consumer_lag.clone(),
+        };
+        let consumer: BaseConsumer<Ears> = self
+            .settings
+            .consumer(self.service)
+            .create_with_context(ears)
+            .context("create the Kafka consumer")?;
+        let consumer = Arc::new(consumer);
+        let topics: Vec<_> = self.routes.keys().copied().collect();
+        consumer.subscribe(&topics).context("subscribe")?;
+
+        let (stop, last) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
+        let mut ended = thread(Arc::clone(&consumer), Arc::clone(&stop), Arc::clone(&last))?;
+        let dispatcher = Dispatcher::new(consumer, self.routes, self.settings, draining);
+        tokio::select! {
+            positions = dispatcher.run(inputs, grace) => *last.lock() = positions,
+            early = &mut ended => return told(early),
+        }
+        stop.store(true, Ordering::Release);
+        timeout(LEAVE, ended).await.map_or_else(
+            |_| {
+                tracing::warn!("the brokers do not answer: the last offsets may not be committed");
+                Ok(())
+            },
+            told,
+        )
+    }
+}
+
+type Ended = oneshot::Receiver<Result<(), KafkaError>>;
+
+fn told(end: Result<Result<(), KafkaError>, RecvError>) -> anyhow::Result<()> {
+    end.context("the thread that polls Kafka panicked")?.context("poll Kafka")
+}
+
+fn thread(
+    consumer: Arc<BaseConsumer<Ears>>,
+    stop: Arc<AtomicBool>,
+    last: Arc<Mutex<Vec<poll::Position>>>,
+) -> anyhow::Result<Ended> {
+    let (end, ended) = oneshot::channel();
+    let poll = move || {
+        // Nobody listens if the process could not wait any longer.
+        end.send(poll::run(consumer, &stop, &last)).ok();
+    };
+    thread::Builder::new()
+        .name("kafka poll".into())
+        .spawn(poll)
+        .context("start the thread that polls Kafka")?;
+    Ok(ended)
+}

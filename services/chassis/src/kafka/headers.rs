@@ -1,0 +1,38 @@
+//! Record headers: CloudEvents 1.0 in Kafka's binary mode, and W3C trace context.
+//! <https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md>
+
+use opentelemetry::{Context, global, propagation::Injector};
+use rdkafka::message::{Header, OwnedHeaders};
+
+/// The event's id.
+pub const ID: &str = "ce_id";
+/// The event's type.
+pub const TYPE: &str = "ce_type";
+/// Who sent it: `/mesh/<service>`.
+pub const SOURCE: &str = "ce_source";
+/// When it happened, RFC 3339.
+pub const TIME: &str = "ce_time";
+/// The version of CloudEvents.
+pub const SPECVERSION: &str = "ce_specversion";
+/// The payload's type.
+pub const CONTENT_TYPE: &str = "content-type";
+
+pub(crate) fn set(headers: OwnedHeaders, key: &str, value: &str) -> OwnedHeaders {
+    headers.insert(Header { key, value: Some(value) })
+}
+
+/// Adds a context to a record's headers.
+pub(crate) fn inject(context: &Context, headers: OwnedHeaders) -> OwnedHeaders {
+    let mut carrier = Carried(headers);
+    global::get_text_map_propagator(|propagator| propagator.inject_context(context, &mut carrier));
+    carrier.0
+}
+
+struct Carried(OwnedHeaders);
+
+impl Injector for Carried {
+    fn set(&mut self, key: &str, value: String) {
+        // `insert` takes the headers and gives them back.
+        self.0 = set(std::mem::take(&mut self.0), key, &value);
+    }
+}

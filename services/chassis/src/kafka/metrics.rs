@@ -1,0 +1,98 @@
+//! The numbers of a consumer.
+
+use std::sync::Arc;
+
+use crate::metrics::{Gauge, Histogram, IntCounter, IntCounterVec};
+
+crate::metrics! {
+    /// What happens to events.
+    pub(super) struct Metrics in "" {
+        /// Seconds that handling an event (or a batch of them) took, with all its attempts.
+        messaging_process_duration_seconds:
+            HistogramVec["messaging_destination_name", "messaging_consumer_group_name", "outcome"],
+        /// Records that are on the broker and not yet done with.
+        mesh_consumer_lag: IntGaugeVec["topic", "partition", "group"],
+        /// Age of the oldest event that was fetched and is not yet done with.
+        mesh_consumer_oldest_age_seconds: GaugeVec["topic", "group"],
+        /// Seconds from publishing an event to having handled it.
+        mesh_event_delay_seconds: HistogramVec["topic", "group"],
+        /// Records that the broker had dropped before they were fetched.
+        mesh_consumer_gap_records_total: IntCounterVec["topic"],
+        /// Events that could not be handled and were set aside.
+        mesh_dead_letters_total: IntCounterVec["topic", "reason"],
+        /// Events that had been handled before.
+        mesh_duplicates_dropped_total: IntCounterVec["topic"],
+        /// Attempts after the first.
+        mesh_retries_total: IntCounterVec["topic"],
+    }
+}
+
+/// What became of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// It had its effect now.
+    Handled,
+    /// It had had its effect before.
+    Duplicate,
+    /// Nobody here wants it.
+    Skipped,
+    /// It was set aside.
+    DeadLettered,
+    /// Another process, or this one started again, will see to it.
+    Abandoned,
+}
+
+impl Outcome {
+    const ALL: [Self; 5] =
+        [Self::Handled, Self::Duplicate, Self::Skipped, Self::DeadLettered, Self::Abandoned];
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::Handled => "handled",
+            Self::Duplicate => "duplicate",
+            Self::Skipped => "skipped",
+            Self::DeadLettered => "dead_lettered",
+            Self::Abandoned => "abandoned",
+        }
+    }
+
+    /// Whether the event is done with.
+    pub(super) fn is_final(self) -> bool {
+        self != Self::Abandoned
+    }
+}
+
+/// The numbers of one topic, looked up once.
+pub(super) struct Topic {
+    durations: [Histogram; Outcome::ALL.len()],
+    pub(super) delay: Histogram,
+    pub(super) duplicates: IntCounter,
+    pub(super) retries: IntCounter,
+    pub(super) gaps: IntCounter,
+    pub(super) oldest_age: Gauge,
+    pub(super) dead_letters: IntCounterVec,
+    pub(super) panics: IntCounter,
+}
+
+impl Topic {
+    pub(super) fn duration(&self, outcome: Outcome) -> &Histogram {
+        &self.durations[outcome as usize]
+    }
+}
+
+impl Metrics {
+    pub(super) fn topic(&self, topic: &str, group: &str, panics: &IntCounter) -> Arc<Topic> {
+        let durations = &self.messaging_process_duration_seconds;
+        let counter = |family: &IntCounterVec| family.with_label_values(&[topic]);
+        Arc::new(Topic {
+            durations: Outcome::ALL.map(|outcome| durations.with(&[topic, group, outcome.label()])),
+            delay: self.mesh_event_delay_seconds.with(&[topic, group]),
+            duplicates: counter(&self.mesh_duplicates_dropped_total),
+            retries: counter(&self.mesh_retries_total),
+            gaps: counter(&self.mesh_consumer_gap_records_total),
+            oldest_age: self.mesh_consumer_oldest_age_seconds.with_label_values(&[topic, group]),
+            dead_letters: self.mesh_dead_letters_total.clone(),
+            panics: panics.clone(),
+        })
+    }
+}

@@ -1,0 +1,262 @@
+//! The thread that polls: librdkafka calls back from within, and may be kept waiting there.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc as sync,
+    },
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use rdkafka::{
+    ClientContext, Offset, TopicPartitionList,
+    config::RDKafkaLogLevel,
+    consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext},
+    error::{KafkaError, KafkaResult},
+    types::RDKafkaRespErr,
+};
+use serde::Deserialize;
+use tokio::sync::mpsc;
+
+use super::{link::Link, record::Record};
+use crate::metrics::IntGaugeVec;
+
+/// How long to wait for a record before looking whether to stop.
+const POLL: Duration = Duration::from_millis(50);
+/// How long a new owner of a partition waits for its committed offset. Without it, it still begins there, and misses gaps only.
+const ASK: Duration = Duration::from_secs(5);
+
+/// A partition and an offset in it.
+pub(super) type Position = (String, i32, i64);
+
+/// What the dispatcher is told, in the order in which it happened.
+pub(super) enum Input {
+    Record(Record),
+    /// Partitions that are ours from now on, and where they begin if that is known.
+    Assigned(Vec<(String, i32, Option<i64>)>),
+    /// Partitions that are to be handed over, or were lost already; the answer is what to commit.
+    Revoked {
+        partitions: Vec<(String, i32)>,
+        lost: bool,
+        answer: sync::Sender<Vec<Position>>,
+    },
+    /// Some offsets were not committed.
+    CommitFailed,
+}
+
+/// Who is told of the join.
+pub(super) type Joined = Box<dyn FnOnce() + Send>;
+
+/// What librdkafka calls.
+pub(super) struct Ears {
+    pub(super) group: &'static str,
+    pub(super) link: Link,
+    pub(super) inputs: mpsc::Sender<Input>,
+    pub(super) joined: Mutex<Option<Joined>>,
+    pub(super) hand_over: Duration,
+    pub(super) lag: IntGaugeVec,
+}
+
+/// Polls until told to stop, then commits what it is given and leaves the group.
+pub(super) fn run(
+    consumer: Arc<BaseConsumer<Ears>>,
+    stop: &AtomicBool,
+    last: &Mutex<Vec<Position>>,
+) -> Result<(), KafkaError> {
+    let ears = Arc::clone(consumer.context());
+    while !stop.load(Ordering::Acquire) {
+        match consumer.poll(POLL) {
+            None => {}
+            Some(Ok(message)) => {
+                ears.link.up();
+                let record = Record::from(&message);
+                if ears.inputs.blocking_send(Input::Record(record)).is_err() {
+                    break;
+                }
+            }
+            Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(error),
+            Some(Err(error)) => ears.link.failed(&error),
+        }
+    }
+    commit(&consumer, &last.lock());
+    // Closes it, unless somebody still holds it: leaves the group, so that the others need not wait for a session to end.
+    drop(consumer);
+    Ok(())
+}
+
+fn commit(consumer: &BaseConsumer<Ears>, positions: &[Position]) {
+    if positions.is_empty() {
+        return;
+    }
+    if let Err(error) = consumer.commit(&list(positions), CommitMode::Sync) {
+        tracing::warn!(error = %error, "offsets were not committed, their events will be delivered again");
+    }
+}
+
+pub(super) fn list(positions: &[Position]) -> TopicPartitionList {
+    let mut list = TopicPartitionList::with_capacity(positions.len());
+    for (topic, partition, offset) in positions {
+        // It fails for a partition that is not in the list only, and it was just added.
+        list.add_partition_offset(topic, *partition, Offset::Offset(*offset)).ok();
+    }
+    list
+}
+
+impl Ears {
+    fn assigned(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        list: &mut TopicPartitionList,
+    ) -> KafkaResult<()> {
+        let committed = if list.count() == 0 {
+            None
+        } else {
+            consumer.committed_offsets(list.clone(), ASK).ok()
+        };
+        let start = |topic: &str, partition| {
+            let found = committed.as_ref()?.find_partition(topic, partition)?;
+            found.error().ok()?;
+            if let Offset::Offset(offset) = found.offset() { Some(offset) } else { None }
+        };
+        let partitions: Vec<_> = list
+            .elements()
+            .iter()
+            .map(|one| {
+                (one.topic().to_owned(), one.partition(), start(one.topic(), one.partition()))
+            })
+            .collect();
+        for (topic, partition, offset) in &partitions {
+            if let Some(offset) = offset {
+                list.set_partition_offset(topic, *partition, Offset::Offset(*offset))?;
+            }
+        }
+        let names: Vec<_> =
+            partitions.iter().map(|(topic, partition, _)| format!("{topic}/{partition}")).collect();
+        tracing::info!(group = self.group, partitions = names.join(" "), "partitions assigned");
+        self.inputs.blocking_send(Input::Assigned(partitions)).ok();
+        consumer.incremental_assign(list)?;
+        self.joined();
+        Ok(())
+    }
+
+    fn revoked(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) -> KafkaResult<()> {
+        let lost = consumer.assignment_lost();
+        let partitions: Vec<_> =
+            list.elements().iter().map(|one| (one.topic().to_owned(), one.partition())).collect();
+        let names: Vec<_> =
+            partitions.iter().map(|(topic, partition)| format!("{topic}/{partition}")).collect();
+        tracing::info!(
+            group = self.group,
+            partitions = names.join(" "),
+            lost,
+            "partitions revoked"
+        );
+        for (topic, partition) in &partitions {
+            // It is not there if no statistics came in between.
+            self.lag.remove_label_values(&[topic, &partition.to_string(), self.group]).ok();
+        }
+        let (answer, positions) = sync::channel();
+        if self.inputs.blocking_send(Input::Revoked { partitions, lost, answer }).is_ok() {
+            // The dispatcher keeps to the time by itself; the second is for a busy machine.
+            match positions.recv_timeout(self.hand_over + Duration::from_secs(1)) {
+                Ok(positions) if !lost => commit(consumer, &positions),
+                Ok(_) => {}
+                Err(_) => tracing::warn!(
+                    group = self.group,
+                    "partitions were handed over without waiting for what is in flight"
+                ),
+            }
+        }
+        consumer.incremental_unassign(list)
+    }
+
+    fn joined(&self) {
+        if let Some(joined) = self.joined.lock().take() {
+            joined();
+        }
+    }
+}
+
+impl ClientContext for Ears {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
+        self.link.line(level, facility, text);
+    }
+
+    fn error(&self, error: KafkaError, _: &str) {
+        self.link.failed(&error);
+    }
+
+    fn stats_raw(&self, statistics: &[u8]) {
+        let Ok(statistics) = serde_json::from_slice::<Statistics>(statistics) else { return };
+        for (topic, of) in &statistics.topics {
+            for (partition, of) in of.partitions.iter().filter(|(_, of)| of.consumer_lag >= 0) {
+                self.lag.with_label_values(&[topic, partition, self.group]).set(of.consumer_lag);
+            }
+        }
+        // A group with more members than partitions has members without any: they are ready, too.
+        if statistics.cgrp.is_some_and(|group| group.join_state == "steady") {
+            self.joined();
+        }
+        if statistics.brokers.values().any(|broker| broker.state == "UP") {
+            self.link.up();
+        }
+    }
+}
+
+impl ConsumerContext for Ears {
+    fn rebalance(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        kind: RDKafkaRespErr,
+        list: &mut TopicPartitionList,
+    ) {
+        let result = match kind {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => self.assigned(consumer, list),
+            _ => self.revoked(consumer, list),
+        };
+        if let Err(error) = result {
+            tracing::error!(group = self.group, error = %error, "a rebalance failed");
+        }
+    }
+
+    fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {
+        if let Err(error) = result {
+            tracing::debug!(group = self.group, error = %error, "offsets were not committed, trying again");
+            // If the dispatcher is that busy, it will commit again anyway.
+            self.inputs.try_send(Input::CommitFailed).ok();
+        }
+    }
+}
+
+/// What we read of the client's statistics: <https://github.com/confluentinc/librdkafka/blob/v2.12.1/STATISTICS.md>
+#[derive(Deserialize)]
+struct Statistics {
+    #[serde(default)]
+    topics: HashMap<String, TopicStatistics>,
+    #[serde(default)]
+    brokers: HashMap<String, BrokerStatistics>,
+    cgrp: Option<GroupStatistics>,
+}
+
+#[derive(Deserialize)]
+struct TopicStatistics {
+    partitions: HashMap<String, PartitionStatistics>,
+}
+
+#[derive(Deserialize)]
+struct PartitionStatistics {
+    consumer_lag: i64,
+}
+
+#[derive(Deserialize)]
+struct BrokerStatistics {
+    state: String,
+}
+
+#[derive(Deserialize)]
+struct GroupStatistics {
+    join_state: String,
+}

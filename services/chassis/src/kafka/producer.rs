@@ -1,0 +1,217 @@
+//! Sends records: one client a process, made when the first record is sent.
+
+use std::{sync::Arc, time::Duration};
+
+use opentelemetry::{
+    Context, KeyValue,
+    trace::{SpanKind, Status, TraceContextExt, Tracer},
+};
+use parking_lot::Mutex;
+use rdkafka::{
+    ClientContext,
+    config::RDKafkaLogLevel,
+    error::KafkaError,
+    message::OwnedHeaders,
+    producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer as _},
+    types::RDKafkaErrorCode,
+};
+use tokio::time::{Instant, sleep};
+
+use super::{Settings, headers, link::Link};
+use crate::{messaging, telemetry};
+
+/// How long to wait for one answer about the cluster.
+const ASK: Duration = Duration::from_secs(2);
+
+type Client = FutureProducer<Shared>;
+
+/// Sends records; cheap to clone.
+#[derive(Clone)]
+pub struct Producer {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    service: &'static str,
+    settings: Settings,
+    metrics: messaging::Metrics,
+    link: Arc<Link>,
+    client: Mutex<Option<Arc<Client>>>,
+}
+
+/// The client keeps its context to itself.
+struct Shared(Arc<Link>);
+
+impl ClientContext for Shared {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
+        self.0.line(level, facility, text);
+    }
+
+    fn error(&self, error: KafkaError, _: &str) {
+        self.0.failed(&error);
+    }
+}
+
+/// A record to be sent.
+pub(crate) struct Outgoing<'a> {
+    pub(crate) topic: &'a str,
+    pub(crate) key: Option<&'a [u8]>,
+    pub(crate) payload: Option<&'a [u8]>,
+    pub(crate) headers: OwnedHeaders,
+    /// What the record continues.
+    pub(crate) parent: &'a Context,
+    /// What its span tells beside where it went.
+    pub(crate) attributes: Vec<KeyValue>,
+}
+
+/// A record on its way.
+pub(crate) struct Sending {
+    topic: String,
+    delivery: DeliveryFuture,
+    client: Arc<Client>,
+    producer: Producer,
+    span: Context,
+    started: Instant,
+}
+
+impl Producer {
+    /// A producer that connects when it is first needed.
+    pub fn new(service: &'static str, settings: &Settings, metrics: messaging::Metrics) -> Self {
+        let link = Arc::new(Link::new("producer"));
+        let inner =
+            Inner { service, settings: settings.clone(), metrics, link, client: Mutex::new(None) };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Which log the brokers keep; waits until one answers.
+    pub(crate) async fn log_id(&self) -> Result<String, KafkaError> {
+        if !self.inner.settings.log_id.is_empty() {
+            return Ok(self.inner.settings.log_id.clone());
+        }
+        let client = self.client()?;
+        loop {
+            let asked = Arc::clone(&client);
+            let answer =
+                tokio::task::spawn_blocking(move || asked.client().fetch_cluster_id(ASK)).await;
+            if let Ok(Some(id)) = answer {
+                return Ok(id);
+            }
+            sleep(Duration::from_millis(200)).await;
+        }
+    }
+
+    /// Hands a record to the client; records of one key arrive in the order of these calls.
+    pub(crate) async fn send(&self, outgoing: Outgoing<'_>) -> Result<Sending, KafkaError> {
+        let Outgoing { topic, key, payload, headers, parent, attributes } = outgoing;
+        let client = self.client()?;
+        let span = span(topic, parent, attributes);
+        let mut record =
+            FutureRecord::<[u8], [u8]>::to(topic).headers(headers::inject(&span, headers));
+        record.key = key;
+        record.payload = payload;
+        let started = Instant::now();
+        let delivery = loop {
+            match client.send_result(record) {
+                Ok(delivery) => break delivery,
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), same)) => {
+                    record = same;
+                    sleep(Duration::from_millis(5)).await;
+                }
+                Err((error, _)) => {
+                    self.replace_if_broken(&client);
+                    span.span().set_status(Status::error(error.to_string()));
+                    span.span().end();
+                    return Err(error);
+                }
+            }
+        };
+        Ok(Sending {
+            topic: topic.to_owned(),
+            delivery,
+            client,
+            producer: self.clone(),
+            span,
+            started,
+        })
+    }
+
+    /// Waits for what is on its way; at the end of the process.
+    pub async fn close(&self, limit: Duration) {
+        let Some(client) = self.inner.client.lock().take() else { return };
+        // Neither an error nor a panic would change what is lost: nothing, the outbox has it.
+        tokio::task::spawn_blocking(move || client.flush(limit).ok()).await.ok();
+    }
+
+    fn client(&self) -> Result<Arc<Client>, KafkaError> {
+        let mut slot = self.inner.client.lock();
+        if let Some(client) = &*slot {
+            return Ok(Arc::clone(client));
+        }
+        let config = self.inner.settings.producer(self.inner.service);
+        let client: Arc<Client> =
+            Arc::new(config.create_with_context(Shared(Arc::clone(&self.inner.link)))?);
+        *slot = Some(Arc::clone(&client));
+        Ok(client)
+    }
+
+    /// An idempotent producer that lost its sequence refuses everything from then on: the next record gets a new one.
+    fn replace_if_broken(&self, client: &Arc<Client>) {
+        let Some((_, reason)) = client.client().fatal_error() else { return };
+        let mut slot = self.inner.client.lock();
+        if slot.as_ref().is_some_and(|current| Arc::ptr_eq(current, client)) {
+            tracing::error!(error = %reason, "the Kafka producer is broken and replaced");
+            *slot = None;
+        }
+    }
+}
+
+impl Sending {
+    /// Waits for the brokers' acknowledgement.
+    pub(crate) async fn acknowledged(self) -> Result<(), KafkaError> {
+        let Self { topic, delivery, client, producer, span, started } = self;
+        let result = match delivery.await {
+            Ok(Ok(delivered)) => Ok(delivered),
+            Ok(Err((error, _))) => Err(error),
+            Err(_) => Err(KafkaError::Canceled),
+        };
+        let outcome = match &result {
+            Ok(delivered) => {
+                producer.inner.link.up();
+                span.span().set_attribute(KeyValue::new(
+                    "messaging.destination.partition.id",
+                    delivered.partition.to_string(),
+                ));
+                span.span()
+                    .set_attribute(KeyValue::new("messaging.kafka.offset", delivered.offset));
+                "ok"
+            }
+            Err(error) => {
+                producer.replace_if_broken(&client);
+                span.span().set_status(Status::error(error.to_string()));
+                "error"
+            }
+        };
+        span.span().end();
+        let attached = span.attach();
+        let durations = &producer.inner.metrics.messaging_client_operation_duration_seconds;
+        durations.with(&[&topic, "send", outcome]).observe(started.elapsed().as_secs_f64());
+        drop(attached);
+        result.map(drop)
+    }
+}
+
+/// <https://opentelemetry.io/docs/specs/semconv/messaging/kafka/>
+fn span(topic: &str, parent: &Context, attributes: Vec<KeyValue>) -> Context {
+    let tracer = telemetry::tracer();
+    let own = [
+        KeyValue::new("messaging.system", "kafka"),
+        KeyValue::new("messaging.destination.name", topic.to_owned()),
+        KeyValue::new("messaging.operation.name", "send"),
+        KeyValue::new("messaging.operation.type", "send"),
+    ];
+    let builder = tracer
+        .span_builder(format!("send {topic}"))
+        .with_kind(SpanKind::Producer)
+        .with_attributes(own.into_iter().chain(attributes));
+    parent.with_span(builder.start_with_context(tracer, parent))
+}

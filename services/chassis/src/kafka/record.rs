@@ -1,0 +1,132 @@
+//! A record as it came from the broker.
+
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use opentelemetry::{Context, global, propagation::Extractor};
+use proto::topics::Envelope;
+use rdkafka::{
+    Message,
+    message::{BorrowedMessage, Headers},
+};
+
+use super::{Event, dead_letter, headers};
+
+/// A record, owned.
+pub(super) struct Record {
+    pub(super) topic: String,
+    pub(super) partition: i32,
+    pub(super) offset: i64,
+    /// When the broker says it was sent, milliseconds since the Unix epoch.
+    pub(super) at_ms: i64,
+    pub(super) key: Option<Vec<u8>>,
+    pub(super) payload: Option<Vec<u8>>,
+    /// `None` if they cannot be read.
+    pub(super) headers: Option<Vec<(String, Option<Vec<u8>>)>>,
+}
+
+impl From<&BorrowedMessage<'_>> for Record {
+    fn from(message: &BorrowedMessage<'_>) -> Self {
+        Self {
+            topic: message.topic().to_owned(),
+            partition: message.partition(),
+            offset: message.offset(),
+            at_ms: message.timestamp().to_millis().unwrap_or_default(),
+            key: message.key().map(<[u8]>::to_vec),
+            payload: message.payload().map(<[u8]>::to_vec),
+            headers: read(message),
+        }
+    }
+}
+
+/// The client panics over a header whose name is not UTF-8. Whoever can write to the topic could stop us with one.
+fn read(message: &BorrowedMessage<'_>) -> Option<Vec<(String, Option<Vec<u8>>)>> {
+    let Some(headers) = message.headers() else { return Some(Vec::new()) };
+    let copy = || {
+        headers
+            .iter()
+            .map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec)))
+            .collect()
+    };
+    catch_unwind(AssertUnwindSafe(copy)).ok()
+}
+
+impl Record {
+    /// One header's text. The last of a name counts: whoever sends a record on may add another.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        let (_, value) = self.headers.as_ref()?.iter().rev().find(|(key, _)| key == name)?;
+        std::str::from_utf8(value.as_ref()?).ok()
+    }
+
+    /// The event's id. One that was sent without is at least the same whenever it is fetched.
+    pub(super) fn id(&self) -> String {
+        match self.header(headers::ID) {
+            Some(id) => id.to_owned(),
+            None => format!("{}/{}/{}", self.topic, self.partition, self.offset),
+        }
+    }
+
+    pub(super) fn event_type(&self) -> Option<&str> {
+        self.header(headers::TYPE)
+    }
+
+    /// Whether it was sent again for one group only, and not for this.
+    pub(super) fn is_for_another(&self, group: &str) -> bool {
+        self.header(dead_letter::GROUP).is_some_and(|for_group| for_group != group)
+    }
+
+    /// Events of one lane are handled in order. One without a key has a lane of its own.
+    pub(super) fn lane(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        match &self.key {
+            Some(key) => key.hash(&mut hasher),
+            None => self.offset.hash(&mut hasher),
+        }
+        hasher.finish()
+    }
+
+    pub(super) fn published_at(&self) -> SystemTime {
+        let stated =
+            self.header(headers::TIME).and_then(|text| humantime::parse_rfc3339(text).ok());
+        stated
+            .unwrap_or_else(|| UNIX_EPOCH + Duration::from_millis(self.at_ms.max(0).unsigned_abs()))
+    }
+
+    /// The context that it carries; empty if it carries none.
+    pub(super) fn context(&self) -> Context {
+        global::get_text_map_propagator(|propagator| {
+            propagator.extract_with_context(&Context::new(), self)
+        })
+    }
+
+    pub(super) fn decode<M: Envelope>(&self) -> Result<M, String> {
+        if self.headers.is_none() {
+            return Err("a header's name is not UTF-8".into());
+        }
+        let payload = self.payload.as_deref().ok_or("no payload")?;
+        M::decode(payload).map_err(|error| error.to_string())
+    }
+
+    pub(super) fn event<M: Envelope>(&self, body: M, context: Context) -> Event<M> {
+        Event {
+            id: self.id(),
+            key: body.key().to_owned(),
+            published_at: self.published_at(),
+            body,
+            context,
+        }
+    }
+}
+
+impl Extractor for Record {
+    fn get(&self, key: &str) -> Option<&str> {
+        self.header(key)
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        self.headers.iter().flatten().map(|(key, _)| key.as_str()).collect()
+    }
+}

@@ -1,0 +1,154 @@
+//! How Kafka is reached, and how its events are handled.
+
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use serde::{Deserialize, Serialize};
+
+/// Durable events.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// Addresses of brokers to begin with, `host:port` with commas between.
+    pub brokers: String,
+    /// `real` for Apache Kafka; `embedded` for the broker that `mesh up` holds in memory.
+    pub profile: Profile,
+    /// Which log the brokers keep; the cluster's own id if empty. Whoever embeds a broker gives each a new one: what was sent to
+    /// another log is sent again.
+    pub log_id: String,
+    /// How many events of one partition are handled at once, each of another key; beyond it the partition is paused.
+    pub concurrency: usize,
+    /// How often an event is tried before it becomes a dead letter, the first time included.
+    pub attempts: u32,
+    /// The longest pause before the second attempt; it doubles with each, and is chosen at random below that.
+    #[serde(with = "humantime_serde")]
+    pub backoff: Duration,
+    /// What the pause between attempts never exceeds.
+    #[serde(with = "humantime_serde")]
+    pub backoff_cap: Duration,
+    /// How long one attempt may take.
+    #[serde(with = "humantime_serde")]
+    pub attempt_timeout: Duration,
+    /// Most events of one batch.
+    pub batch: usize,
+    /// How long a batch waits for more events.
+    #[serde(with = "humantime_serde")]
+    pub batch_wait: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            brokers: "127.0.0.1:9092".into(),
+            profile: Profile::Real,
+            log_id: String::new(),
+            concurrency: 256,
+            attempts: 8,
+            backoff: Duration::from_millis(50),
+            backoff_cap: Duration::from_secs(5),
+            attempt_timeout: Duration::from_secs(30),
+            batch: 64,
+            batch_wait: Duration::from_millis(5),
+        }
+    }
+}
+
+/// What kind of brokers: they need other timing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Profile {
+    /// The mock cluster of librdkafka: it knows no purgatory and answers a rebalance only when a session is nearly over.
+    Embedded,
+    /// Apache Kafka.
+    Real,
+}
+
+type Pairs = &'static [(&'static str, &'static str)];
+
+/// Names: <https://github.com/confluentinc/librdkafka/blob/v2.12.1/CONFIGURATION.md>
+impl Profile {
+    /// An empty fetch from the mock sleeps for its whole `fetch.wait.max.ms`, and a later rebalance waits for
+    /// `session.timeout.ms` - 1 s.
+    fn pairs(self) -> Pairs {
+        match self {
+            Self::Embedded => &[
+                ("broker.address.family", "v4"),
+                ("reconnect.backoff.ms", "50"),
+                ("reconnect.backoff.max.ms", "500"),
+            ],
+            Self::Real => &[("reconnect.backoff.ms", "100"), ("reconnect.backoff.max.ms", "2000")],
+        }
+    }
+
+    fn consumer(self) -> Pairs {
+        match self {
+            Self::Embedded => &[
+                ("session.timeout.ms", "2000"),
+                ("heartbeat.interval.ms", "500"),
+                ("fetch.wait.max.ms", "10"),
+                ("fetch.error.backoff.ms", "5"),
+            ],
+            Self::Real => &[
+                ("session.timeout.ms", "45000"),
+                ("heartbeat.interval.ms", "3000"),
+                ("fetch.wait.max.ms", "50"),
+                ("fetch.error.backoff.ms", "50"),
+            ],
+        }
+    }
+
+    /// How long a partition that moves to another replica waits for what is in flight: well within one session.
+    pub(super) fn hand_over(self) -> Duration {
+        match self {
+            Self::Embedded => Duration::from_secs(1),
+            Self::Real => Duration::from_secs(5),
+        }
+    }
+}
+
+/// Offsets are committed by us alone, after the effect. A new group begins with what is kept, and so does one whose offset is gone.
+/// What is fetched ahead is bounded: the process' memory is.
+const CONSUMER: Pairs = &[
+    ("enable.auto.commit", "false"),
+    ("enable.auto.offset.store", "false"),
+    ("auto.offset.reset", "earliest"),
+    ("partition.assignment.strategy", "cooperative-sticky"),
+    ("allow.auto.create.topics", "false"),
+    ("queued.min.messages", "1000"),
+    ("queued.max.messages.kbytes", "4096"),
+    ("statistics.interval.ms", "1000"),
+];
+
+/// Nothing is given up: the outbox waits through an outage, and giving up one record would let later ones of its key overtake it.
+const PRODUCER: Pairs = &[
+    ("acks", "all"),
+    ("enable.idempotence", "true"),
+    ("message.timeout.ms", "0"),
+    ("linger.ms", "0"),
+    ("queue.buffering.max.kbytes", "16384"),
+];
+
+impl Settings {
+    fn client(&self, service: &str, parts: &[Pairs]) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", &self.brokers)
+            .set("client.id", service)
+            .set("log.connection.close", "false");
+        for (name, value) in parts.iter().copied().flatten() {
+            config.set(*name, *value);
+        }
+        config
+    }
+
+    pub(super) fn consumer(&self, group: &str) -> ClientConfig {
+        let mut config =
+            self.client(group, &[self.profile.pairs(), CONSUMER, self.profile.consumer()]);
+        config.set("group.id", group);
+        config
+    }
+
+    pub(super) fn producer(&self, service: &str) -> ClientConfig {
+        self.client(service, &[self.profile.pairs(), PRODUCER])
+    }
+}

@@ -1,0 +1,103 @@
+//! Which offset of a partition may be committed.
+
+use std::collections::VecDeque;
+
+/// The records of one partition from the first that is not done with to the last that was fetched.
+#[derive(Debug, Default)]
+pub(super) struct Tracker {
+    window: VecDeque<Entry>,
+    open: usize,
+    /// What to commit when the window is empty.
+    next: Option<i64>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    offset: i64,
+    at_ms: i64,
+    done: bool,
+}
+
+impl Tracker {
+    /// A record was fetched; offsets come in rising order.
+    pub(super) fn begin(&mut self, offset: i64, at_ms: i64) {
+        self.window.push_back(Entry { offset, at_ms, done: false });
+        self.open += 1;
+        self.next = Some(offset + 1);
+    }
+
+    /// A record is done with.
+    pub(super) fn finish(&mut self, offset: i64) {
+        let Ok(index) = self.window.binary_search_by_key(&offset, |entry| entry.offset) else {
+            return;
+        };
+        if !std::mem::replace(&mut self.window[index].done, true) {
+            self.open -= 1;
+        }
+        while self.window.front().is_some_and(|entry| entry.done) {
+            self.window.pop_front();
+        }
+    }
+
+    /// The lowest offset that is not done with: where a new owner of the partition begins. `None` if nothing was fetched.
+    pub(super) fn low_water(&self) -> Option<i64> {
+        self.window.front().map(|entry| entry.offset).or(self.next)
+    }
+
+    /// When the oldest record that is not done with was published.
+    pub(super) fn oldest_ms(&self) -> Option<i64> {
+        self.window.front().map(|entry| entry.at_ms)
+    }
+
+    /// How many records are not done with.
+    pub(super) fn open(&self) -> usize {
+        self.open
+    }
+
+    /// How many records would be fetched again if all ended here.
+    pub(super) fn span(&self) -> usize {
+        self.window.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fetched(offsets: impl IntoIterator<Item = i64>) -> Tracker {
+        let mut tracker = Tracker::default();
+        for offset in offsets {
+            tracker.begin(offset, offset * 10);
+        }
+        tracker
+    }
+
+    #[test]
+    fn only_what_everything_below_is_done_with_may_be_committed() {
+        let mut tracker = fetched(5..9);
+        tracker.finish(6);
+        tracker.finish(8);
+        assert_eq!((tracker.low_water(), tracker.open(), tracker.span()), (Some(5), 2, 4));
+        tracker.finish(5);
+        assert_eq!((tracker.low_water(), tracker.oldest_ms()), (Some(7), Some(70)));
+        tracker.finish(7);
+        assert_eq!((tracker.low_water(), tracker.open(), tracker.span()), (Some(9), 0, 0));
+    }
+
+    #[test]
+    fn holes_in_the_offsets_and_repeated_ends_do_no_harm() {
+        let mut tracker = fetched([3, 7, 20]);
+        tracker.finish(7);
+        tracker.finish(7);
+        tracker.finish(4);
+        assert_eq!((tracker.low_water(), tracker.open()), (Some(3), 2));
+        tracker.finish(3);
+        tracker.finish(20);
+        assert_eq!(tracker.low_water(), Some(21));
+    }
+
+    #[test]
+    fn nothing_fetched_is_nothing_to_commit() {
+        assert_eq!(Tracker::default().low_water(), None);
+    }
+}

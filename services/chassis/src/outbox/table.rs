@@ -1,0 +1,172 @@
+//! The relay's statements.
+
+use opentelemetry::{Context, global, propagation::Extractor};
+use sqlx::{AssertSqlSafe, FromRow};
+
+use crate::database::{Database, Error, now};
+
+/// Most rows of one round: an acknowledgement for all of them is waited for at once.
+pub(super) const ROUND: i64 = 500;
+
+/// One event on its way.
+#[derive(Debug, FromRow)]
+pub(super) struct Row {
+    pub(super) seq: i64,
+    pub(super) event_id: String,
+    pub(super) topic: String,
+    pub(super) key: String,
+    pub(super) r#type: String,
+    pub(super) payload: Vec<u8>,
+    pub(super) traceparent: Option<String>,
+    pub(super) tracestate: Option<String>,
+    pub(super) baggage: Option<String>,
+    pub(super) created_at: i64,
+}
+
+impl Row {
+    /// The trace it belongs to; empty if none.
+    pub(super) fn context(&self) -> Context {
+        global::get_text_map_propagator(|propagator| {
+            propagator.extract_with_context(&Context::new(), self)
+        })
+    }
+}
+
+impl Extractor for Row {
+    fn get(&self, key: &str) -> Option<&str> {
+        match key {
+            "traceparent" => self.traceparent.as_deref(),
+            "tracestate" => self.tracestate.as_deref(),
+            "baggage" => self.baggage.as_deref(),
+            _ => None,
+        }
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        vec!["traceparent", "tracestate", "baggage"]
+    }
+}
+
+/// Rows that were never sent, oldest first, after this one.
+pub(super) async fn pending(database: &Database, after: i64) -> Result<Vec<Row>, Error> {
+    const SQL: &str = "select seq, event_id, topic, key, type, payload, traceparent, tracestate, baggage, created_at
+                       from outbox where sent_at is null and seq > $1 order by seq limit $2";
+    database.query("outbox: pending", SQL).bind(after).bind(ROUND).all().await
+}
+
+/// Rows that were sent to another log, oldest first, after this one and up to that.
+pub(super) async fn elsewhere(
+    database: &Database,
+    log: &str,
+    after: i64,
+    until: i64,
+    most: i64,
+) -> Result<Vec<Row>, Error> {
+    const SQL: &str = "select seq, event_id, topic, key, type, payload, traceparent, tracestate, baggage, created_at
+                       from outbox where seq > $1 and seq <= $2 and sent_log <> $3 order by seq limit $4";
+    database
+        .query("outbox: sent elsewhere", SQL)
+        .bind(after)
+        .bind(until)
+        .bind(log)
+        .bind(most)
+        .all()
+        .await
+}
+
+/// The keys of rows that were sent to another log, after this one.
+pub(super) async fn keys_elsewhere(
+    database: &Database,
+    log: &str,
+    after: i64,
+) -> Result<Vec<(i64, String)>, Error> {
+    const SQL: &str =
+        "select seq, key from outbox where seq > $1 and sent_log <> $2 order by seq limit 5000";
+    database.query("outbox: keys sent elsewhere", SQL).bind(after).bind(log).all().await
+}
+
+/// How many rows were never sent, and when the oldest was written.
+pub(super) async fn count(database: &Database) -> Result<(i64, Option<i64>), Error> {
+    const SQL: &str = "select count(*), min(created_at) from outbox where sent_at is null";
+    database.query("outbox: count", SQL).one().await
+}
+
+/// Whether there is anything that a relay or a purge could be about.
+pub(super) async fn is_used(database: &Database) -> Result<bool, Error> {
+    let outbox = database
+        .query("outbox: any", "select seq from outbox limit 1")
+        .optional::<(i64,)>()
+        .await?;
+    let inbox =
+        database.query("inbox: any", "select at from inbox limit 1").optional::<(i64,)>().await?;
+    Ok(outbox.is_some() || inbox.is_some())
+}
+
+/// Marks exactly these rows: between two of them another transaction may have left one since.
+pub(super) async fn mark(database: &Database, log: &str, seqs: &[i64]) -> Result<(), Error> {
+    let list: Vec<_> = seqs.iter().map(i64::to_string).collect();
+    let sql =
+        format!("update outbox set sent_log = $1, sent_at = $2 where seq in ({})", list.join(","));
+    let mut tx = database.begin("outbox: mark").await?;
+    tx.query(AssertSqlSafe(sql)).once().bind(log).bind(now()).execute().await?;
+    tx.commit().await
+}
+
+/// The log that is sent to from now on: since when it is, and whether it has been told what earlier logs were.
+pub(super) async fn enter_log(database: &Database, log: &str) -> Result<(i64, bool), Error> {
+    let mut tx = database.begin("outbox: log").await?;
+    let row: Option<(String, i64, i64)> =
+        tx.query("select log, since, caught_up from outbox_log where id = 1").optional().await?;
+    if let Some((_, since, caught_up)) = row.filter(|(known, ..)| known == log) {
+        return Ok((since, caught_up != 0));
+    }
+    let since = now();
+    tx.query(
+        "insert into outbox_log (id, log, since, caught_up) values (1, $1, $2, 0)
+         on conflict (id) do update set log = $1, since = $2, caught_up = 0",
+    )
+    .bind(log)
+    .bind(since)
+    .execute()
+    .await?;
+    tx.commit().await?;
+    Ok((since, false))
+}
+
+/// The log has been told everything.
+pub(super) async fn caught_up(database: &Database, log: &str) -> Result<(), Error> {
+    let mut tx = database.begin("outbox: caught up").await?;
+    tx.query("update outbox_log set caught_up = 1 where id = 1 and log = $1")
+        .bind(log)
+        .execute()
+        .await?;
+    tx.commit().await
+}
+
+/// Forgets rows that were sent to this log before then; how many. A few at a time: others want to write, too.
+pub(super) async fn purge(database: &Database, log: &str, before: i64) -> Result<u64, Error> {
+    let mut tx = database.begin("outbox: purge").await?;
+    let rows = tx
+        .query(
+            "delete from outbox where seq in
+             (select seq from outbox where sent_at < $1 and sent_log = $2 order by sent_at, seq limit 1000)",
+        )
+        .bind(before)
+        .bind(log)
+        .execute()
+        .await?;
+    tx.commit().await?;
+    Ok(rows)
+}
+
+/// Forgets ids that were entered before then; how many.
+pub(super) async fn purge_inbox(database: &Database, before: i64) -> Result<u64, Error> {
+    let mut tx = database.begin("inbox: purge").await?;
+    let rows = tx
+        .query("delete from inbox where event_id in (select event_id from inbox where at < $1 order by at limit 1000)")
+        .bind(before)
+        .execute()
+        .await?;
+    tx.commit().await?;
+    Ok(rows)
+}
