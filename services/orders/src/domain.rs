@@ -1,0 +1,196 @@
+//! What an order is, and what becomes of it. Pure: no clock, no I/O.
+//!
+//! Facts arrive from three topics and a customer, at least once, and reordered across topics. So an order keeps the facts,
+//! and its status is a function of them: whichever way they arrive, it ends the same.
+//!
+//! ```text
+//!  placed ──authorized──▶ paid ──dispatched──▶ dispatched ──delivered──▶ completed
+//!    │ declined, failed,    │ customer
+//!    │ expired, customer    │
+//!    └──────────────────────┴──▶ cancelled
+//! ```
+
+use serde::{Deserialize, Serialize};
+
+/// Where an order is in its story.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Status {
+    Placed,
+    Paid,
+    Dispatched,
+    Completed,
+    Cancelled,
+}
+
+impl Status {
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Placed, Self::Paid, Self::Dispatched, Self::Completed, Self::Cancelled];
+
+    /// Nothing happens to it any more.
+    pub(crate) fn is_final(self) -> bool {
+        matches!(self, Self::Completed | Self::Cancelled)
+    }
+
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Placed => "placed",
+            Self::Paid => "paid",
+            Self::Dispatched => "dispatched",
+            Self::Completed => "completed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// Why an order was cancelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    PaymentDeclined,
+    PaymentUnavailable,
+    Customer,
+    ReservationExpired,
+}
+
+impl Reason {
+    pub(crate) const ALL: [Self; 4] =
+        [Self::PaymentDeclined, Self::PaymentUnavailable, Self::Customer, Self::ReservationExpired];
+
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::PaymentDeclined => "payment_declined",
+            Self::PaymentUnavailable => "payment_unavailable",
+            Self::Customer => "customer",
+            Self::ReservationExpired => "reservation_expired",
+        }
+    }
+}
+
+/// Something that happened, as somebody else tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fact {
+    PaymentAuthorized,
+    PaymentDeclined,
+    PaymentFailed,
+    ShipmentDispatched,
+    ShipmentDelivered,
+    /// The stock was held too long.
+    ReservationExpired,
+    CustomerCancelled,
+}
+
+/// A quantity of one product at the price it had.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Item {
+    pub(crate) sku: String,
+    pub(crate) quantity: u32,
+    pub(crate) unit_minor: i64,
+}
+
+/// A status and when it was taken, in microseconds since the Unix epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Step {
+    pub(crate) status: Status,
+    pub(crate) at: i64,
+}
+
+/// One order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Order {
+    pub(crate) id: String,
+    pub(crate) customer: String,
+    pub(crate) items: Vec<Item>,
+    pub(crate) currency: String,
+    pub(crate) total_minor: i64,
+    /// What the idempotency key was used for.
+    pub(crate) fingerprint: String,
+    /// The trace that its story belongs to.
+    pub(crate) traceparent: String,
+    pub(crate) progress: Progress,
+}
+
+/// The part of an order that changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Progress {
+    pub(crate) authorized: bool,
+    pub(crate) dispatched: bool,
+    pub(crate) delivered: bool,
+    pub(crate) cancelled: Option<Reason>,
+    /// Oldest first; never empty.
+    pub(crate) history: Vec<Step>,
+}
+
+impl Progress {
+    pub(crate) fn placed(at: i64) -> Self {
+        let history = vec![Step { status: Status::Placed, at }];
+        Self { authorized: false, dispatched: false, delivered: false, cancelled: None, history }
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        self.history.last().map_or(Status::Placed, |step| step.status)
+    }
+
+    /// How many statuses it has had.
+    pub(crate) fn revision(&self) -> usize {
+        self.history.len()
+    }
+
+    /// Whether a customer may still cancel: it has not left the warehouse.
+    pub(crate) fn is_cancellable(&self) -> bool {
+        matches!(self.status(), Status::Placed | Status::Paid) && !self.dispatched
+    }
+
+    /// Takes in a fact, and the statuses that follow from it, appended to the history. A fact that is known, or comes after
+    /// the end, changes nothing.
+    pub(crate) fn learn(&mut self, fact: Fact, at: i64) {
+        if self.status().is_final() {
+            return;
+        }
+        match fact {
+            Fact::PaymentAuthorized => self.authorized = true,
+            Fact::ShipmentDispatched => self.dispatched = true,
+            Fact::ShipmentDelivered => (self.dispatched, self.delivered) = (true, true),
+            Fact::PaymentDeclined if !self.authorized => {
+                return self.cancel(Reason::PaymentDeclined, at);
+            }
+            Fact::PaymentFailed if !self.authorized => {
+                return self.cancel(Reason::PaymentUnavailable, at);
+            }
+            // Paid for: the stock is about to be committed, and inventory holds it until it hears so.
+            Fact::ReservationExpired if !self.authorized => {
+                return self.cancel(Reason::ReservationExpired, at);
+            }
+            Fact::CustomerCancelled if self.is_cancellable() => {
+                return self.cancel(Reason::Customer, at);
+            }
+            Fact::PaymentDeclined
+            | Fact::PaymentFailed
+            | Fact::ReservationExpired
+            | Fact::CustomerCancelled => return,
+        }
+        self.advance(at);
+    }
+
+    fn cancel(&mut self, reason: Reason, at: i64) {
+        self.cancelled = Some(reason);
+        self.history.push(Step { status: Status::Cancelled, at });
+    }
+
+    /// Takes every status that the facts allow, one after the other: nobody skips one, whatever came first.
+    fn advance(&mut self, at: i64) {
+        let paid = self.authorized;
+        let dispatched = paid && self.dispatched;
+        let completed = dispatched && self.delivered;
+        for (reached, status) in
+            [(paid, Status::Paid), (dispatched, Status::Dispatched), (completed, Status::Completed)]
+        {
+            if reached && self.status() < status {
+                self.history.push(Step { status, at });
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "domain/tests.rs"]
+mod tests;

@@ -1,0 +1,4 @@
+//! The ways in.
+
+pub(crate) mod facts;
+pub(crate) mod grpc;

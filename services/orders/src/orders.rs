@@ -1,0 +1,173 @@
+//! The use cases: load, decide, act.
+
+mod error;
+mod place;
+
+use std::sync::Arc;
+
+use chassis::{
+    database::{self, Tx},
+    telemetry::{self, annotate},
+};
+use tracing::{info, instrument};
+
+use crate::{
+    domain::{Fact, Order, Progress, Status},
+    events,
+    metrics::Metrics,
+    outbound::{Catalog, Inventory},
+    store::{self, After, Found, Store},
+};
+
+pub(crate) use error::Error;
+pub(crate) use place::Request;
+
+/// Takes orders, and settles them as facts arrive.
+pub(crate) struct Orders {
+    store: Store,
+    catalog: Catalog,
+    inventory: Inventory,
+    metrics: Metrics,
+}
+
+impl Orders {
+    pub(crate) fn new(
+        store: Store,
+        catalog: Catalog,
+        inventory: Inventory,
+        metrics: Metrics,
+    ) -> Arc<Self> {
+        Arc::new(Self { store, catalog, inventory, metrics })
+    }
+
+    /// One order of a customer.
+    pub(crate) async fn get(&self, customer: &str, id: &str) -> Result<Order, Error> {
+        match self.store.find(id).await? {
+            Some(Found::Order(order)) if order.customer == customer => Ok(*order),
+            _ => Err(Error::Unknown(id.to_owned())),
+        }
+    }
+
+    /// A customer's orders, newest first.
+    pub(crate) async fn list(
+        &self,
+        customer: &str,
+        status: Option<Status>,
+        after: Option<After>,
+        limit: i64,
+    ) -> Result<Vec<Order>, Error> {
+        Ok(self.store.list(customer, status, after, limit).await?)
+    }
+
+    /// Every order, a page at a time, in the order of their ids.
+    pub(crate) async fn all_after(&self, id: &str, limit: i64) -> Result<Vec<Order>, Error> {
+        Ok(self.store.all_after(id, limit).await?)
+    }
+
+    /// Cancels for the customer. What follows from it belongs to the order's own trace, not to the request's.
+    #[instrument(name = "cancel order", skip_all, fields(order.id = id))]
+    pub(crate) async fn cancel(&self, customer: &str, id: &str) -> Result<Order, Error> {
+        // Somebody else may change the order between reading and writing; then the decision is made anew.
+        for _ in 0..ATTEMPTS {
+            let mut order = self.get(customer, id).await?;
+            if !order.progress.is_cancellable() {
+                let known = order.progress.cancelled == Some(crate::domain::Reason::Customer);
+                return if known {
+                    Ok(order)
+                } else {
+                    Err(Error::NotCancellable { id: order.id, status: order.progress.status() })
+                };
+            }
+            let mut tx = self.store.begin("cancel order").await?;
+            let story = telemetry::context_of(&order.traceparent);
+            if self.apply(&mut tx, &mut order, Fact::CustomerCancelled, Some(&story)).await? {
+                tx.commit().await?;
+                return Ok(order);
+            }
+        }
+        Err(Error::Changed(id.to_owned()))
+    }
+
+    /// Takes in what somebody else says of an order.
+    #[instrument(name = "settle order", skip_all, fields(order.id = id))]
+    pub(crate) async fn settle(
+        &self,
+        tx: &mut Tx,
+        id: &str,
+        customer: &str,
+        fact: Fact,
+    ) -> Result<(), Error> {
+        match store::find_in(tx, id).await? {
+            Some(Found::Order(mut order)) => match self.apply(tx, &mut order, fact, None).await? {
+                true => Ok(()),
+                false => Err(Error::Changed(order.id)),
+            },
+            Some(Found::Abandoned) => Ok(()),
+            None if fact == Fact::ReservationExpired => self.abandon(tx, id, customer).await,
+            // Nobody pays for or ships what was not placed: somebody's database was lost, and a person must look.
+            None => Err(Error::Unknown(id.to_owned())),
+        }
+    }
+
+    /// The stock was reserved, but the order never written: whoever placed it was told so, or died. Release the stock, and
+    /// make sure that it is not written later.
+    async fn abandon(&self, tx: &mut Tx, id: &str, customer: &str) -> Result<(), Error> {
+        if !store::abandon(tx, id, customer).await? {
+            return Err(Error::Changed(id.to_owned()));
+        }
+        tx.publish(&events::abandoned(id, customer, database::now())).await?;
+        info!(order.id = id, "reservation without an order released");
+        Ok(())
+    }
+
+    /// `false` if somebody else changed the order meanwhile.
+    async fn apply(
+        &self,
+        tx: &mut Tx,
+        order: &mut Order,
+        fact: Fact,
+        story: Option<&telemetry::Context>,
+    ) -> Result<bool, Error> {
+        let before = order.progress.clone();
+        order.progress.learn(fact, database::now());
+        if order.progress == before {
+            return Ok(true);
+        }
+        if !store::update(tx, &before, order).await? {
+            return Ok(false);
+        }
+        for event in events::since(&before, order) {
+            match story {
+                Some(story) => tx.publish_in(story, &event).await?,
+                None => tx.publish(&event).await?,
+            }
+        }
+        self.tell(&before, order);
+        Ok(true)
+    }
+
+    fn tell(&self, before: &Progress, order: &Order) {
+        let (now, status) = (&order.progress, order.progress.status());
+        for step in now.history.iter().skip(before.revision()) {
+            self.metrics.orders_status_total.with_label_values(&[step.status.word()]).inc();
+        }
+        annotate("order.id", order.id.clone());
+        if status != before.status() {
+            annotate("order.status", status.word());
+        }
+        if let Some(reason) = now.cancelled {
+            self.metrics.orders_cancelled_total.with_label_values(&[reason.word()]).inc();
+        }
+        if let (true, Some(first), Some(last)) =
+            (status.is_final(), now.history.first(), now.history.last())
+        {
+            let seconds = (last.at - first.at) as f64 / 1e6;
+            self.metrics.flow_duration_seconds.with(&[status.word()]).observe(seconds);
+            let reason = now.cancelled.map(crate::domain::Reason::word);
+            info!(order.id = %order.id, order.status = status.word(), reason, seconds, "order settled");
+        }
+    }
+}
+
+/// How often a decision is made anew: two who change one order at once is rare, ten times in a row a mistake.
+const ATTEMPTS: usize = 10;

@@ -1,0 +1,7 @@
+//! The ways out: the stock and the prices.
+
+mod catalog;
+mod inventory;
+
+pub(crate) use catalog::{Catalog, Price};
+pub(crate) use inventory::Inventory;

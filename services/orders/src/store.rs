@@ -1,0 +1,211 @@
+//! The orders' table.
+
+use chassis::database::{self, Database, Error, Statement, Tx};
+
+use crate::domain::{Item, Order, Progress, Reason, Status, Step};
+
+/// What is under an order's id.
+#[derive(Debug)]
+pub(crate) enum Found {
+    Order(Box<Order>),
+    /// Stock was reserved under this id, but the order was never written, and the reservation expired.
+    Abandoned,
+}
+
+/// Where a page of orders begins: after this one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct After {
+    pub(crate) placed_at: i64,
+    pub(crate) id: String,
+}
+
+/// The orders.
+#[derive(Clone)]
+pub(crate) struct Store {
+    database: Database,
+}
+
+type Row = (
+    String,
+    String,
+    String,
+    Option<String>,
+    i64,
+    i64,
+    i64,
+    String,
+    String,
+    String,
+    i64,
+    String,
+    String,
+);
+
+macro_rules! select {
+    ($($rest:literal)+) => {
+        concat!(
+            "select id, customer, status, reason, authorized, dispatched, delivered, items, history, currency, total_minor, ",
+            "fingerprint, traceparent from orders ",
+            $($rest),+
+        )
+    };
+}
+
+const ABANDONED: &str = "abandoned";
+
+impl Store {
+    pub(crate) fn open(database: Database) -> Self {
+        Self { database }
+    }
+
+    pub(crate) async fn begin(&self, operation: &'static str) -> Result<Tx, Error> {
+        self.database.begin(operation).await
+    }
+
+    pub(crate) async fn find(&self, id: &str) -> Result<Option<Found>, Error> {
+        found(self.database.query("get order", select!("where id = $1")).bind(id)).await
+    }
+
+    /// Newest first.
+    pub(crate) async fn list(
+        &self,
+        customer: &str,
+        status: Option<Status>,
+        after: Option<After>,
+        limit: i64,
+    ) -> Result<Vec<Order>, Error> {
+        let after = after.unwrap_or(After { placed_at: i64::MAX, id: String::new() });
+        let sql = select!(
+            "where customer = $1 and status <> 'abandoned' and ($2 = '' or status = $2) "
+            "and (placed_at < $3 or (placed_at = $3 and id < $4)) order by placed_at desc, id desc limit $5"
+        );
+        let query = self
+            .database
+            .query("list orders", sql)
+            .bind(customer)
+            .bind(status.map_or("", Status::word));
+        orders(query.bind(after.placed_at).bind(after.id.as_str()).bind(limit)).await
+    }
+
+    /// All customers' orders in the order of their ids, after `id`.
+    pub(crate) async fn all_after(&self, id: &str, limit: i64) -> Result<Vec<Order>, Error> {
+        let sql = select!("where id > $1 and status <> 'abandoned' order by id limit $2");
+        orders(self.database.query("list all orders", sql).bind(id).bind(limit)).await
+    }
+}
+
+pub(crate) async fn find_in(tx: &mut Tx, id: &str) -> Result<Option<Found>, Error> {
+    found(tx.query(select!("where id = $1")).bind(id)).await
+}
+
+/// Writes a new order; `false` if its id is taken.
+pub(crate) async fn insert(tx: &mut Tx, order: &Order) -> Result<bool, Error> {
+    let placed_at = order.progress.history.first().map_or(0, |step| step.at);
+    let sql = "insert into orders (id, customer, status, reason, authorized, dispatched, delivered, items, history, currency, \
+               total_minor, fingerprint, traceparent, placed_at, revision) \
+               values ($1, $2, $3, null, 0, 0, 0, $4, $5, $6, $7, $8, $9, $10, 1) on conflict do nothing";
+    let query = tx
+        .query(sql)
+        .bind(order.id.as_str())
+        .bind(order.customer.as_str())
+        .bind(order.progress.status().word());
+    let query = query
+        .bind(json(&order.items)?)
+        .bind(json(&order.progress.history)?)
+        .bind(order.currency.as_str());
+    let query = query
+        .bind(order.total_minor)
+        .bind(order.fingerprint.as_str())
+        .bind(order.traceparent.as_str());
+    Ok(query.bind(placed_at).execute().await? == 1)
+}
+
+/// Puts up a tombstone; `false` if there is an order after all.
+pub(crate) async fn abandon(tx: &mut Tx, id: &str, customer: &str) -> Result<bool, Error> {
+    let sql = "insert into orders (id, customer, status, authorized, dispatched, delivered, items, history, currency, \
+               total_minor, fingerprint, traceparent, placed_at, revision) \
+               values ($1, $2, $3, 0, 0, 0, '[]', '[]', '', 0, '', '', $4, 0) on conflict do nothing";
+    let query = tx.query(sql).bind(id).bind(customer).bind(ABANDONED).bind(database::now());
+    Ok(query.execute().await? == 1)
+}
+
+/// Writes what changed; `false` if somebody else changed the order since it had `revision` statuses and `known` facts.
+pub(crate) async fn update(tx: &mut Tx, before: &Progress, order: &Order) -> Result<bool, Error> {
+    let now = &order.progress;
+    let sql = "update orders set status = $1, reason = $2, authorized = $3, dispatched = $4, delivered = $5, history = $6, \
+               revision = $7 where id = $8 and revision = $9 and authorized = $10 and dispatched = $11 and delivered = $12";
+    let query = tx.query(sql).bind(now.status().word()).bind(now.cancelled.map(Reason::word));
+    let query = query
+        .bind(i64::from(now.authorized))
+        .bind(i64::from(now.dispatched))
+        .bind(i64::from(now.delivered));
+    let query = query
+        .bind(json(&now.history)?)
+        .bind(revision(now))
+        .bind(order.id.as_str())
+        .bind(revision(before));
+    let query = query.bind(i64::from(before.authorized)).bind(i64::from(before.dispatched));
+    Ok(query.bind(i64::from(before.delivered)).execute().await? == 1)
+}
+
+fn revision(progress: &Progress) -> i64 {
+    i64::try_from(progress.revision()).unwrap_or(i64::MAX)
+}
+
+async fn found(query: Statement<'_>) -> Result<Option<Found>, Error> {
+    let Some(row) = query.optional::<Row>().await? else { return Ok(None) };
+    if row.2 == ABANDONED {
+        return Ok(Some(Found::Abandoned));
+    }
+    order(row).map(|order| Some(Found::Order(Box::new(order))))
+}
+
+async fn orders(query: Statement<'_>) -> Result<Vec<Order>, Error> {
+    query.all::<Row>().await?.into_iter().map(order).collect()
+}
+
+fn order(row: Row) -> Result<Order, Error> {
+    let (
+        id,
+        customer,
+        _,
+        reason,
+        authorized,
+        dispatched,
+        delivered,
+        items,
+        history,
+        currency,
+        total,
+        print,
+        trace,
+    ) = row;
+    let items: Vec<Item> = read(&items)?;
+    let history: Vec<Step> = read(&history)?;
+    let cancelled =
+        reason.and_then(|word| Reason::ALL.into_iter().find(|reason| reason.word() == word));
+    let (authorized, dispatched, delivered) = (authorized != 0, dispatched != 0, delivered != 0);
+    let progress = Progress { authorized, dispatched, delivered, cancelled, history };
+    Ok(Order {
+        id,
+        customer,
+        items,
+        currency,
+        total_minor: total,
+        fingerprint: print,
+        traceparent: trace,
+        progress,
+    })
+}
+
+fn json(value: &impl serde::Serialize) -> Result<String, Error> {
+    serde_json::to_string(value).map_err(|error| Error::Encode(error.into()))
+}
+
+fn read<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Error> {
+    serde_json::from_str(text).map_err(|error| Error::Decode(error.into()))
+}
+
+#[cfg(test)]
+#[path = "store/tests.rs"]
+mod tests;
