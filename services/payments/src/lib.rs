@@ -1,1 +1,74 @@
-//! Charges and refunds through a third party.
+//! Charges orders that are placed, and gives back what was charged for those that are cancelled.
+//!
+//! ```text
+//!  Kafka orders.events ──▶ Payments::ask ────▶ HTTP provider: POST /charges, /refunds   (no transaction is open)
+//!                      └─▶ Payments::settle ──▶ outbox ─▶ Kafka payments.events
+//!  gRPC  payments.v1/ListPayments ──▶ the ledger
+//! ```
+//!
+//! Whether to ask, and what follows from the answer, is decided in `domain.rs`. The event's id is the idempotency key of what is
+//! asked, so an event that is handled again charges nobody twice.
+
+mod config;
+mod domain;
+mod inbound;
+mod metrics;
+mod outbound;
+mod payments;
+mod provider;
+mod store;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use anyhow::{Context, ensure};
+use chassis::{App, OnError};
+use tokio::net::TcpListener;
+
+pub use config::Config;
+
+/// Wires the service.
+///
+/// # Errors
+/// A port is taken, the database cannot be used, or the third party's limits do not fit into one attempt at an event.
+pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
+    // Outbound: what this service talks to.
+    let patience = outbound::Provider::patience(config.provider_timeout, config.provider_attempts);
+    let limit = app.settings().kafka.attempt_timeout;
+    ensure!(
+        patience < limit,
+        "provider_timeout × provider_attempts may take {patience:?}: kafka.attempt_timeout is {limit:?}"
+    );
+    if config.simulate_provider {
+        simulate_provider(app, &config).await?;
+    }
+    let metrics = metrics::Metrics::register(app.registry())?;
+    let client = app.http_client("provider", &config.provider, config.provider_timeout)?;
+    let provider = outbound::Provider::new(client, config.provider_attempts, metrics.clone());
+    let store = store::Store::new(
+        app.database(&config.database, chassis::migrations!["0001_payments"]).await?,
+    );
+
+    // Core: what it decides.
+    let payments = Arc::new(payments::Payments::new(store.clone(), provider, metrics));
+
+    // Inbound: what can reach it.
+    app.serve_grpc(config.listen, inbound::grpc::routes(store)).await?;
+    app.consume(inbound::orders::OnOrder::new(&payments))
+}
+
+/// A third party is none of our servers: it has no spans and no metrics of ours, and in a drain it outlives the consumer that
+/// finishes what it has begun, as a task does.
+async fn simulate_provider(app: &mut App, config: &Config) -> anyhow::Result<()> {
+    let listen = config.provider_listen;
+    let listener = TcpListener::bind(listen).await.with_context(|| {
+        format!("listen on {listen} (provider); another process may have the port: `provider_listen` moves it")
+    })?;
+    app.spawn(
+        "simulate the provider",
+        OnError::Shutdown,
+        provider::serve(listener, config.provider_delay),
+    );
+    Ok(())
+}

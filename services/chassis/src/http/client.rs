@@ -10,7 +10,7 @@ use opentelemetry::{
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::time::Instant;
 
-use crate::{Error, Kind, deadline, telemetry};
+use crate::{Error, Kind, deadline, metrics::Registry, telemetry};
 
 crate::metrics! {
     /// Requests made.
@@ -59,6 +59,14 @@ impl Client {
     ) -> anyhow::Result<Self> {
         let client = reqwest::Client::builder().no_proxy().build()?;
         Ok(Self { client, base: base.trim_end_matches('/').to_owned(), peer, limit, metrics })
+    }
+
+    /// A client that belongs to no [`App`](crate::App): for tests of what a service does with one.
+    ///
+    /// # Errors
+    /// As [`App::http_client`](crate::App::http_client).
+    pub fn alone(peer: &'static str, base: &str, limit: Duration, registry: &Registry) -> anyhow::Result<Self> {
+        Self::new(peer, base, limit, Metrics::register(registry)?)
     }
 
     /// Sends JSON once; repeating is the caller's decision, and `idempotency_key` what makes it harmless.

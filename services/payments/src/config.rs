@@ -1,0 +1,44 @@
+//! What `payments` can be told.
+
+use std::{net::SocketAddr, time::Duration};
+
+use chassis::database;
+use serde::{Deserialize, Serialize};
+
+/// The settings of `payments`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Config {
+    /// Where to serve gRPC.
+    pub listen: SocketAddr,
+    /// Where the payments are kept.
+    pub database: database::Config,
+    /// Base URL of the third party that charges and refunds.
+    pub provider: String,
+    /// How long the third party may take over one request: longer than its `tok_slow`, 3 s.
+    #[serde(with = "humantime_serde")]
+    pub provider_timeout: Duration,
+    /// How often the third party is asked before a payment counts as failed, the first time included.
+    pub provider_attempts: u32,
+    /// Whether to be the third party, too; not if `provider` is somewhere else.
+    pub simulate_provider: bool,
+    /// Where the simulated third party listens.
+    pub provider_listen: SocketAddr,
+    /// How long the simulated third party thinks about a charge.
+    #[serde(with = "humantime_serde")]
+    pub provider_delay: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8104)),
+            database: database::Config::local("payments"),
+            provider: "http://127.0.0.1:8114".into(),
+            provider_timeout: Duration::from_secs(4),
+            provider_attempts: 3,
+            simulate_provider: true,
+            provider_listen: SocketAddr::from(([127, 0, 0, 1], 8114)),
+            provider_delay: Duration::from_millis(20),
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! What a payment is, and what becomes of it. Pure: no clock, no I/O.
+//!
+//! ```text
+//!  nothing ──placed, charged──▶ authorized ──cancelled, refunded──▶ refunded
+//!   │   └────placed, refused or unanswered──▶ declined, failed
+//!   └──cancelled──▶ void: a charge asked for later is not made
+//! ```
+//!
+//! Events may come again, and after a replayed dead letter out of order. So what to do follows from the wish and the state
+//! together, and every end is an end: for a cancelled order no money is kept, for any order it is taken once.
+
+/// An amount in the smallest unit of its currency.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Money {
+    pub(crate) currency: String,
+    pub(crate) minor: i64,
+}
+
+/// What an order wants of us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// It was placed.
+    Pay { amount: Money, token: String },
+    /// It was cancelled.
+    Cancel,
+}
+
+/// What the third party is to be asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Errand<'a> {
+    Charge { amount: &'a Money, token: &'a str },
+    Refund { charge: &'a str },
+    Nothing,
+}
+
+/// What the third party said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Charged {
+        charge: String,
+    },
+    Declined {
+        reason: String,
+    },
+    /// Nothing, however often it was asked; taken for "not charged".
+    Silence,
+    Refunded,
+    NotAsked,
+}
+
+/// Where a payment is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    Authorized {
+        charge: String,
+    },
+    Declined {
+        reason: String,
+    },
+    Failed,
+    Refunded {
+        charge: String,
+    },
+    /// Cancelled before there was anything to charge.
+    Void,
+}
+
+impl State {
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::Authorized { .. } => "authorized",
+            Self::Declined { .. } => "declined",
+            Self::Failed => "failed",
+            Self::Refunded { .. } => "refunded",
+            Self::Void => "void",
+        }
+    }
+}
+
+/// One order's payment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Payment {
+    pub(crate) order: String,
+    pub(crate) customer: String,
+    pub(crate) amount: Money,
+    pub(crate) state: State,
+}
+
+/// The answer is to a question that the state does not ask any more.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Overtaken;
+
+impl Wish {
+    /// What has to be asked of the third party before the wish can be settled.
+    pub(crate) fn errand<'a>(&'a self, state: Option<&'a State>) -> Errand<'a> {
+        match (self, state) {
+            (Self::Pay { amount, token }, None) => Errand::Charge { amount, token },
+            (Self::Cancel, Some(State::Authorized { charge })) => Errand::Refund { charge },
+            _ => Errand::Nothing,
+        }
+    }
+
+    /// The state that follows; `None` if nothing changes.
+    ///
+    /// # Errors
+    /// The state has changed since the errand was decided.
+    pub(crate) fn settle(
+        &self,
+        state: Option<&State>,
+        answer: Answer,
+    ) -> Result<Option<State>, Overtaken> {
+        match (self.errand(state), answer) {
+            (Errand::Charge { .. }, Answer::Charged { charge }) => {
+                Ok(Some(State::Authorized { charge }))
+            }
+            (Errand::Charge { .. }, Answer::Declined { reason }) => {
+                Ok(Some(State::Declined { reason }))
+            }
+            (Errand::Charge { .. }, Answer::Silence) => Ok(Some(State::Failed)),
+            (Errand::Refund { charge }, Answer::Refunded) => {
+                Ok(Some(State::Refunded { charge: charge.into() }))
+            }
+            (Errand::Nothing, Answer::NotAsked) => {
+                Ok((*self == Self::Cancel && state.is_none()).then_some(State::Void))
+            }
+            _ => Err(Overtaken),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

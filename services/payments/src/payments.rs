@@ -1,0 +1,149 @@
+//! The use cases: ask the third party, then settle.
+
+use chassis::{
+    Kind,
+    database::{self, Tx},
+};
+use tracing::instrument;
+
+use crate::{
+    domain::{Answer, Errand, Money, Overtaken, Payment, State, Wish},
+    metrics::Metrics,
+    outbound::{self, Provider},
+    store::Store,
+};
+
+/// An order, and what it wants.
+#[derive(Clone, Debug)]
+pub(crate) struct Order {
+    pub(crate) id: String,
+    pub(crate) customer: String,
+    pub(crate) wish: Wish,
+}
+
+/// Why an order could not be served.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("the event is malformed: {0}")]
+    Malformed(&'static str),
+    #[error("charge order {order}")]
+    Charge {
+        order: String,
+        #[source]
+        cause: chassis::Error,
+    },
+    #[error("refund order {order}")]
+    Refund {
+        order: String,
+        #[source]
+        cause: chassis::Error,
+    },
+    #[error("the payment of order {0} was changed by somebody else meanwhile")]
+    Overtaken(String),
+    #[error("database")]
+    Database(#[from] database::Error),
+}
+
+impl From<Error> for chassis::Error {
+    fn from(error: Error) -> Self {
+        let kind = match error {
+            Error::Database(cause) => return cause.into(),
+            Error::Malformed(_) => Kind::Invalid,
+            Error::Charge { ref cause, .. } | Error::Refund { ref cause, .. } => cause.kind(),
+            Error::Overtaken(_) => Kind::Conflict,
+        };
+        Self::new(kind, error.to_string()).source(error)
+    }
+}
+
+/// The payments of all orders.
+pub(crate) struct Payments {
+    store: Store,
+    provider: Provider,
+    metrics: Metrics,
+}
+
+impl Payments {
+    pub(crate) fn new(store: Store, provider: Provider, metrics: Metrics) -> Self {
+        Self { store, provider, metrics }
+    }
+
+    /// Asks the third party for what the wish needs, outside of any transaction; `key` makes it harmless to ask again.
+    pub(crate) async fn ask(&self, key: &str, order: &Order) -> Result<Answer, Error> {
+        let state = self.store.peek(&order.id).await?;
+        match order.wish.errand(state.as_ref()) {
+            Errand::Charge { amount, token } => self.charge(key, &order.id, amount, token).await,
+            Errand::Refund { charge } => self.refund(key, &order.id, charge).await,
+            Errand::Nothing => Ok(Answer::NotAsked),
+        }
+    }
+
+    #[instrument(name = "charge order", skip_all, fields(order.id = order))]
+    async fn charge(
+        &self,
+        key: &str,
+        order: &str,
+        amount: &Money,
+        token: &str,
+    ) -> Result<Answer, Error> {
+        let answer = self.provider.charge(key, amount, token).await;
+        answer.map_err(|cause| Error::Charge { order: order.to_owned(), cause })
+    }
+
+    #[instrument(name = "refund order", skip_all, fields(order.id = order))]
+    async fn refund(&self, key: &str, order: &str, charge: &str) -> Result<Answer, Error> {
+        let done = self.provider.refund(key, charge).await;
+        done.map_err(|cause| Error::Refund { order: order.to_owned(), cause })?;
+        Ok(Answer::Refunded)
+    }
+
+    /// Settles the wish by the answer, and tells of it.
+    #[instrument(name = "settle payment", skip_all, fields(order.id = order.id))]
+    pub(crate) async fn settle(
+        &self,
+        tx: &mut Tx,
+        order: Order,
+        answer: Answer,
+    ) -> Result<(), Error> {
+        let before = self.store.state(tx, &order.id).await?;
+        let settled = order.wish.settle(before.as_ref(), answer);
+        let settled = settled.map_err(|Overtaken| Error::Overtaken(order.id.clone()))?;
+        let Some(state) = settled else { return Ok(()) };
+        let Order { id, customer, wish } = order;
+        let amount = match wish {
+            Wish::Pay { amount, .. } => amount,
+            Wish::Cancel => Money { currency: String::new(), minor: 0 },
+        };
+        let payment = Payment { order: id, customer, amount, state };
+        let written = match before {
+            None => self.store.insert(tx, &payment).await?,
+            Some(_) => self.store.refund(tx, &payment.order).await?,
+        };
+        if !written {
+            return Err(Error::Overtaken(payment.order));
+        }
+        if let Some(event) = outbound::event(&payment) {
+            tx.publish(&event).await?;
+        }
+        let metrics = self.metrics.clone();
+        tx.after_commit(move || told(&payment, &metrics));
+        Ok(())
+    }
+}
+
+fn told(payment: &Payment, metrics: &Metrics) {
+    let Payment { order, state, .. } = payment;
+    match state {
+        State::Authorized { .. } => tracing::info!(order.id = order, "payment authorized"),
+        State::Declined { reason } => tracing::info!(order.id = order, reason, "payment declined"),
+        State::Failed => {
+            tracing::warn!(order.id = order, "payment failed: the third party did not answer")
+        }
+        State::Refunded { .. } => tracing::info!(order.id = order, "payment refunded"),
+        State::Void => return,
+    }
+    match state {
+        State::Refunded { .. } => metrics.refunds_total.inc(),
+        _ => metrics.settled_total.with_label_values(&[state.word()]).inc(),
+    }
+}

@@ -1,0 +1,130 @@
+//! A third party, simulated: behind a real HTTP hop, so that time limits, repeats and client metrics are real.
+//!
+//! | token | what happens to a charge |
+//! |---|---|
+//! | `tok_ok` | made |
+//! | `tok_declined` | refused: `insufficient_funds` |
+//! | `tok_slow` | made after 3 s |
+//! | `tok_flaky` | fails twice, then is made |
+//! | `tok_down` | never an answer |
+//! | any other | refused: `unknown_token` |
+//!
+//! A charge is idempotent by the header `idempotency-key`: its id follows from the key, so that it survives a restart.
+
+use std::{collections::HashMap, future::pending, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use axum::{
+    Router,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use chassis::http::{Json, Problem};
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use tokio::{net::TcpListener, time::sleep};
+use uuid::Uuid;
+
+/// How long `tok_slow` takes: long enough to hold up whoever waits in line, short enough to be waited for.
+const SLOW: Duration = Duration::from_secs(3);
+
+/// How often `tok_flaky` fails.
+const FLAKES: u32 = 2;
+
+/// Keys whose failures are counted at once. One that is given up is never struck off; beyond this all are forgotten.
+const FLAKY_KEYS: usize = 10_000;
+
+/// Makes charge ids from keys.
+const CHARGES: Uuid = Uuid::from_u128(0x8f0c_5b0e_6a52_4c7c_9a53_2d7b_1f0e_4d11);
+
+#[derive(Deserialize)]
+struct Charge {
+    amount: i64,
+    #[serde(rename = "currency")]
+    _currency: String,
+    token: String,
+}
+
+#[derive(Deserialize)]
+struct Refund {
+    charge_id: Uuid,
+}
+
+#[derive(Serialize)]
+struct Charged {
+    charge_id: Uuid,
+}
+
+#[derive(Serialize)]
+struct Declined {
+    reason: &'static str,
+}
+
+struct Desk {
+    delay: Duration,
+    failures: Mutex<HashMap<String, u32>>,
+}
+
+/// Serves until it is dropped.
+pub(crate) async fn serve(listener: TcpListener, delay: Duration) -> anyhow::Result<()> {
+    axum::serve(listener, router(delay)).await.context("serve the simulated provider")
+}
+
+fn router(delay: Duration) -> Router {
+    let desk = Desk { delay, failures: Mutex::default() };
+    Router::new()
+        .route("/charges", post(charge))
+        .route("/refunds", post(refund))
+        .with_state(Arc::new(desk))
+}
+
+async fn charge(
+    State(desk): State<Arc<Desk>>,
+    headers: HeaderMap,
+    Json(charge): Json<Charge>,
+) -> Response {
+    let Some(key) = headers.get("idempotency-key").and_then(|key| key.to_str().ok()) else {
+        return Problem::new(
+            StatusCode::BAD_REQUEST,
+            "no-key",
+            "the header idempotency-key is missing",
+        )
+        .into_response();
+    };
+    sleep(desk.delay).await;
+    match &*charge.token {
+        _ if charge.amount <= 0 => return decline("invalid_amount"),
+        "tok_ok" => {}
+        "tok_slow" => sleep(SLOW).await,
+        "tok_flaky" if desk.fails(key) => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        "tok_flaky" => {}
+        "tok_down" => pending().await,
+        "tok_declined" => return decline("insufficient_funds"),
+        _ => return decline("unknown_token"),
+    }
+    (StatusCode::CREATED, Json(Charged { charge_id: Uuid::new_v5(&CHARGES, key.as_bytes()) }))
+        .into_response()
+}
+
+async fn refund(Json(refund): Json<Refund>) -> Json<Charged> {
+    Json(Charged { charge_id: refund.charge_id })
+}
+
+fn decline(reason: &'static str) -> Response {
+    (StatusCode::PAYMENT_REQUIRED, Json(Declined { reason })).into_response()
+}
+
+impl Desk {
+    /// Whether it is this key's turn to fail.
+    fn fails(&self, key: &str) -> bool {
+        let mut failures = self.failures.lock();
+        if failures.len() >= FLAKY_KEYS {
+            failures.clear();
+        }
+        let failed = failures.entry(key.to_owned()).or_default();
+        *failed += 1;
+        *failed <= FLAKES || failures.remove(key).is_none()
+    }
+}

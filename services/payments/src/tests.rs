@@ -1,0 +1,241 @@
+//! Stories of a payment: the real consumer's handler, the real ledger, the simulated third party behind a real HTTP hop.
+
+use std::{sync::Arc, time::Duration};
+
+use chassis::{
+    Kind,
+    database::{self, Database},
+    http,
+    kafka::{Caller, Event},
+    metrics::Registry,
+    telemetry,
+};
+use futures::TryStreamExt;
+use proto::{
+    orders::v1::{OrderCancelled, OrderEvent, OrderPlaced, order_event},
+    payments::v1::{ListPaymentsRequest, payment::State as Listed, payments_server::Payments as _},
+    types::v1::Money,
+};
+use tempfile::TempDir;
+use tokio::{net::TcpListener, task::JoinSet};
+
+use crate::{
+    domain, inbound, inbound::orders::OnOrder, metrics::Metrics, outbound::Provider,
+    payments::Payments, provider, store::Store,
+};
+
+struct Stage {
+    handler: OnOrder,
+    provider: Provider,
+    database: Database,
+    registry: Registry,
+    third_party: JoinSet<anyhow::Result<()>>,
+    _folder: TempDir,
+}
+
+impl Stage {
+    async fn new(attempts: u32) -> Self {
+        let (listener, registry) =
+            (TcpListener::bind("127.0.0.1:0").await.unwrap(), Registry::new());
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let mut third_party = JoinSet::new();
+        third_party.spawn(provider::serve(listener, Duration::ZERO));
+        let client =
+            http::Client::alone("provider", &base, Duration::from_millis(300), &registry).unwrap();
+        let metrics = Metrics::register(&registry).unwrap();
+        let folder = TempDir::new().unwrap();
+        let url = format!("sqlite://{}/payments.db", folder.path().display());
+        let config = database::Config { url, ..database::Config::local("payments") };
+        let database = Database::connect(&config, chassis::migrations!["0001_payments"], &registry)
+            .await
+            .unwrap();
+        let asking = || Provider::new(client.clone(), attempts, metrics.clone());
+        let payments =
+            Arc::new(Payments::new(Store::new(database.clone()), asking(), metrics.clone()));
+        Self {
+            handler: OnOrder::new(&payments),
+            provider: asking(),
+            database,
+            registry,
+            third_party,
+            _folder: folder,
+        }
+    }
+
+    /// As the consumer does it.
+    async fn deliver(&self, id: &str, event: order_event::Event) -> Result<(), chassis::Error> {
+        let event = told(id, event);
+        let answer = self.handler.call(&event).await?;
+        let mut tx = self.database.begin("orders.events").await?;
+        self.handler.handle(event, answer, &mut tx).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn told(&self) -> Vec<String> {
+        let types = self
+            .database
+            .query("outbox", "select type from outbox order by seq")
+            .all::<(String,)>()
+            .await
+            .unwrap();
+        types.into_iter().map(|(name,)| name.replace("mesh.payments.v1.", "")).collect()
+    }
+
+    async fn listed(&self) -> Vec<Listed> {
+        let ledger = inbound::grpc::Ledger::new(Store::new(self.database.clone()));
+        let listed =
+            ledger.list_payments(tonic::Request::new(ListPaymentsRequest {})).await.unwrap();
+        listed.into_inner().map_ok(|payment| payment.state()).try_collect().await.unwrap()
+    }
+
+    async fn charge(&self, key: &str, token: &str) -> domain::Answer {
+        let amount = domain::Money { currency: "EUR".into(), minor: 1999 };
+        self.provider.charge(key, &amount, token).await.unwrap()
+    }
+
+    fn counted(&self, line: &str) -> bool {
+        self.registry.text().lines().any(|counted| counted == line)
+    }
+}
+
+fn told(id: &str, event: order_event::Event) -> Event<OrderEvent> {
+    let body = OrderEvent {
+        order_id: "o-1".into(),
+        customer: "ada".into(),
+        event: Some(event),
+        ..Default::default()
+    };
+    let published_at = std::time::SystemTime::now();
+    Event {
+        id: id.into(),
+        key: "o-1".into(),
+        body,
+        published_at,
+        context: telemetry::context_of(""),
+    }
+}
+
+fn placed(token: &str) -> order_event::Event {
+    let total = Some(Money { currency: "EUR".into(), amount_minor: 1999 });
+    order_event::Event::Placed(OrderPlaced { total, payment_token: token.into(), items: vec![] })
+}
+
+fn cancelled() -> order_event::Event {
+    order_event::Event::Cancelled(OrderCancelled::default())
+}
+
+#[tokio::test]
+async fn a_placed_order_is_charged_however_often_it_is_told() {
+    let stage = Stage::new(3).await;
+    for id in ["e-1", "e-1", "e-2"] {
+        stage.deliver(id, placed("tok_ok")).await.unwrap();
+    }
+    assert_eq!(stage.told().await, ["PaymentAuthorized"]);
+    assert_eq!(stage.listed().await, [Listed::Authorized]);
+    assert!(stage.counted("mesh_payments_settled_total{outcome=\"authorized\"} 1"));
+}
+
+#[tokio::test]
+async fn a_cancelled_order_gets_its_money_back_once() {
+    let stage = Stage::new(3).await;
+    stage.deliver("e-1", placed("tok_ok")).await.unwrap();
+    stage.deliver("e-2", cancelled()).await.unwrap();
+    stage.deliver("e-3", cancelled()).await.unwrap();
+    assert_eq!(stage.told().await, ["PaymentAuthorized", "PaymentRefunded"]);
+    assert_eq!(stage.listed().await, [Listed::Refunded]);
+    assert!(stage.counted("mesh_payments_refunds_total 1"));
+}
+
+#[tokio::test]
+async fn a_late_order_is_not_charged() {
+    let stage = Stage::new(3).await;
+    stage.deliver("e-2", cancelled()).await.unwrap();
+    stage.deliver("e-1", placed("tok_ok")).await.unwrap();
+    assert!(stage.told().await.is_empty());
+    assert!(stage.listed().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_refusal_and_a_silence_are_told_apart() {
+    let stage = Stage::new(1).await;
+    stage.deliver("e-1", placed("tok_declined")).await.unwrap();
+    assert_eq!(stage.told().await, ["PaymentDeclined"]);
+    let stage = Stage::new(2).await;
+    stage.deliver("e-1", placed("tok_down")).await.unwrap();
+    assert_eq!(stage.told().await, ["PaymentFailed"]);
+    assert!(stage.counted(
+        "mesh_payments_provider_attempts_total{operation=\"charge\",outcome=\"silent\"} 2"
+    ));
+}
+
+#[tokio::test]
+async fn a_refund_that_cannot_be_made_is_tried_again() {
+    let mut stage = Stage::new(1).await;
+    stage.deliver("e-1", placed("tok_ok")).await.unwrap();
+    stage.third_party.shutdown().await;
+    let error = stage.deliver("e-2", cancelled()).await.unwrap_err();
+    assert!(error.kind().is_temporary(), "{error}");
+    assert_eq!(stage.listed().await, [Listed::Authorized]);
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_too_late_is_asked_for_again() {
+    let stage = Stage::new(1).await;
+    let event = told("e-1", placed("tok_ok"));
+    let answer = stage.handler.call(&event).await.unwrap();
+    stage.deliver("e-1", placed("tok_ok")).await.unwrap();
+    let mut tx = stage.database.begin("orders.events").await.unwrap();
+    let error = stage.handler.handle(event, answer, &mut tx).await.unwrap_err();
+    assert_eq!(chassis::Error::from(error).kind(), Kind::Conflict);
+}
+
+#[tokio::test]
+async fn an_order_without_a_price_is_refused_for_good() {
+    let stage = Stage::new(1).await;
+    let error =
+        stage.deliver("e-1", order_event::Event::Placed(OrderPlaced::default())).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Invalid);
+}
+
+#[tokio::test]
+async fn a_flaky_third_party_is_asked_until_it_answers() {
+    let stage = Stage::new(3).await;
+    assert!(matches!(stage.charge("k", "tok_flaky").await, domain::Answer::Charged { .. }));
+    assert!(stage.counted(
+        "mesh_payments_provider_attempts_total{operation=\"charge\",outcome=\"failing\"} 2"
+    ));
+    assert!(
+        stage.counted(
+            "mesh_payments_provider_attempts_total{operation=\"charge\",outcome=\"done\"} 1"
+        )
+    );
+    let impatient = Stage::new(2).await;
+    assert_eq!(impatient.charge("k", "tok_flaky").await, domain::Answer::Silence);
+}
+
+/// The id follows from the key, not from what a process remembers.
+#[tokio::test]
+async fn a_charge_is_the_same_after_a_restart_of_the_third_party() {
+    let (before, after) = (Stage::new(1).await, Stage::new(1).await);
+    assert_eq!(before.charge("k", "tok_ok").await, after.charge("k", "tok_ok").await);
+    assert_ne!(before.charge("k", "tok_ok").await, before.charge("l", "tok_ok").await);
+}
+
+#[tokio::test]
+async fn a_token_that_nobody_knows_is_refused() {
+    let stage = Stage::new(1).await;
+    assert_eq!(
+        stage.charge("k", "tok_?").await,
+        domain::Answer::Declined { reason: "unknown_token".into() }
+    );
+}
+
+#[tokio::test]
+async fn a_slow_charge_holds_up_nobody() {
+    let stage = Stage::new(1).await;
+    tokio::select! {
+        biased;
+        _ = stage.charge("k", "tok_slow") => panic!("a slow charge was faster than a quick one"),
+        _ = stage.charge("l", "tok_ok") => {}
+    }
+}
