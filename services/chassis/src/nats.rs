@@ -1,0 +1,238 @@
+//! NATS: live messages, typed by their subject; lost if nobody listens, on purpose.
+//!
+//! ```text
+//!  publish ── span `send live…` ── traceparent ──▶ server ──▶ Subscription ── span `process live…` ──▶ Live { body, context }
+//! ```
+//!
+//! Nothing here waits for a server that is away: a live message that cannot be sent now is worth nothing later. The client
+//! comes back by itself; whoever must not miss anything asks anew at each of [`Client::reconnections`].
+
+mod call;
+mod connection;
+mod subscription;
+mod trace;
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use async_nats::{PublishError, PublishErrorKind, Request, RequestError, RequestErrorKind};
+use futures::StreamExt;
+use opentelemetry::trace::SpanKind;
+use proto::{Message, subjects::Subject};
+use serde::{Deserialize, Serialize};
+
+pub use connection::Reconnections;
+pub use subscription::{Live, Subscription};
+
+use crate::{Error, Kind, deadline, messaging, metrics::Registry};
+use call::Call;
+use connection::Connection;
+
+/// Live messages.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Settings {
+    /// Where NATS is, e.g. `nats://user:password@nats:4222`; several with commas.
+    pub url: String,
+    /// How long one call to it may take.
+    #[serde(with = "humantime_serde")]
+    pub timeout: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { url: "nats://127.0.0.1:4222".into(), timeout: Duration::from_secs(2) }
+    }
+}
+
+crate::metrics! {
+    /// The numbers of live messages.
+    pub(crate) struct Metrics in "mesh_live" {
+        /// Live messages that arrived and were dropped, by reason: nobody could read it, or the subscriber was too slow.
+        dropped_total: IntCounterVec["reason"],
+    }
+}
+
+/// A connection to NATS; cheap to clone.
+#[derive(Clone)]
+pub struct Client(Arc<Inner>);
+
+struct Inner {
+    connection: Connection,
+    timeout: Duration,
+    operations: messaging::Metrics,
+    metrics: Metrics,
+}
+
+impl Client {
+    /// Connects; waits until a server is there.
+    ///
+    /// # Errors
+    /// The URL is none.
+    pub async fn connect(
+        name: &str,
+        settings: &Settings,
+        operations: messaging::Metrics,
+        registry: &Registry,
+    ) -> anyhow::Result<Self> {
+        let metrics = Metrics::register(registry)?;
+        let connection = Connection::open(name, &settings.url, metrics.clone()).await?;
+        Ok(Self(Arc::new(Inner { connection, timeout: settings.timeout, operations, metrics })))
+    }
+
+    /// Whether there is a connection now.
+    pub fn is_connected(&self) -> bool {
+        self.0.connection.is_up()
+    }
+
+    /// Every time from now on that the connection was lost and is there again.
+    pub fn reconnections(&self) -> Reconnections {
+        self.0.connection.reconnections(self.0.timeout)
+    }
+
+    /// Tells whoever listens right now.
+    ///
+    /// # Errors
+    /// [`Kind::Unavailable`] without a connection, at once; [`Kind::Invalid`] if a token cannot be part of a subject, or the
+    /// message is larger than the server takes.
+    pub async fn publish<M: Message>(
+        &self,
+        subject: Subject<M>,
+        tokens: &[&str],
+        message: &M,
+    ) -> Result<(), Error> {
+        let destination = destination(subject, tokens)?;
+        let payload = message.encode_to_vec();
+        let call = Call::new(
+            SpanKind::Producer,
+            "send",
+            subject.template,
+            &destination,
+            payload.len(),
+            &self.0.operations,
+        );
+        let sent = self.now(async {
+            let client = self.0.connection.client();
+            client
+                .publish_with_headers(destination, call.headers(), payload.into())
+                .await
+                .map_err(not_sent)
+        });
+        let sent = sent.await;
+        call.ended(sent)
+    }
+
+    /// Asks whoever serves the subject, and waits for the answer.
+    ///
+    /// # Errors
+    /// [`Kind::Unavailable`] with the reason `NO_RESPONDERS` if nobody does, and as [`publish`](Self::publish).
+    pub async fn request<M: Message, R: Message + Default>(
+        &self,
+        subject: Subject<M>,
+        tokens: &[&str],
+        message: &M,
+    ) -> Result<R, Error> {
+        let destination = destination(subject, tokens)?;
+        let payload = message.encode_to_vec();
+        let call = Call::new(
+            SpanKind::Client,
+            "request",
+            subject.template,
+            &destination,
+            payload.len(),
+            &self.0.operations,
+        );
+        let answered = self.now(async {
+            // The time limit is around it, here.
+            let request =
+                Request::new().headers(call.headers()).payload(payload.into()).timeout(None);
+            let answer = self
+                .0
+                .connection
+                .client()
+                .send_request(destination, request)
+                .await
+                .map_err(not_answered)?;
+            R::decode(answer.payload).map_err(|error| {
+                Error::new(Kind::Internal, "the answer cannot be read").source(error)
+            })
+        });
+        let answered = answered.await;
+        call.ended(answered)
+    }
+
+    /// Listens. What is published after this has returned arrives, as long as the connection holds.
+    ///
+    /// # Errors
+    /// [`Kind::DeadlineExceeded`] if no server is there in time; [`Kind::Invalid`] if a token cannot be part of a subject.
+    pub async fn subscribe<M: Message + Default>(
+        &self,
+        subject: Subject<M>,
+        tokens: &[&str],
+    ) -> Result<Subscription<M>, Error> {
+        let destination = destination(subject, tokens)?;
+        let subscribed = deadline::within(self.0.timeout, async {
+            let messages = self.0.connection.client().subscribe(destination).await;
+            let messages = messages.map_err(closed)?;
+            self.0.connection.round_trip().await?;
+            Ok(messages)
+        });
+        let messages = subscribed.await.flatten()?;
+        Ok(Subscription::new(messages.boxed(), subject.template, self.0.metrics.clone()))
+    }
+
+    /// Sends what was published, ends all subscriptions once they have what was sent to them, and closes the connection.
+    pub async fn drain(&self) {
+        if self.is_connected()
+            && let Err(error) =
+                deadline::within(self.0.timeout, self.0.connection.drain()).await.flatten()
+        {
+            tracing::warn!(%error, "the connection to NATS was not drained");
+        }
+    }
+
+    /// In time, and only if there is a connection: the client would keep it and send it when it means nothing any more.
+    async fn now<T>(&self, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        if !self.is_connected() {
+            return Err(Error::new(Kind::Unavailable, "no connection to NATS"));
+        }
+        deadline::within(self.0.timeout, call).await.flatten()
+    }
+}
+
+fn destination<M>(subject: Subject<M>, tokens: &[&str]) -> Result<String, Error> {
+    subject.with(tokens).map_err(|error| Error::new(Kind::Invalid, error.to_string()))
+}
+
+fn not_sent(error: PublishError) -> Error {
+    match error.kind() {
+        PublishErrorKind::MaxPayloadExceeded => {
+            Error::new(Kind::Invalid, "the message is larger than NATS takes")
+        }
+        PublishErrorKind::InvalidSubject => Error::new(Kind::Invalid, "NATS has no such subjects"),
+        PublishErrorKind::Send => Error::new(Kind::Unavailable, "the connection to NATS is closed"),
+    }
+    .source(error)
+}
+
+fn not_answered(error: RequestError) -> Error {
+    match error.kind() {
+        RequestErrorKind::NoResponders => {
+            Error::new(Kind::Unavailable, "nobody serves it").reason("NO_RESPONDERS")
+        }
+        RequestErrorKind::MaxPayloadExceeded => {
+            Error::new(Kind::Invalid, "the request is larger than NATS takes")
+        }
+        RequestErrorKind::InvalidSubject => Error::new(Kind::Invalid, "NATS has no such subjects"),
+        RequestErrorKind::TimedOut | RequestErrorKind::Other => {
+            Error::new(Kind::Unavailable, "the connection to NATS ended before the answer came")
+        }
+    }
+    .source(error)
+}
+
+/// The only reason for which subscribing and draining fail.
+fn closed(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::new(Kind::Unavailable, "the connection to NATS is closed").source(error)
+}
+
+#[cfg(test)]
+mod tests;

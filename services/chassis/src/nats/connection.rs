@@ -1,0 +1,187 @@
+//! The connection itself: how it is made, lost, made again, and ended.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context;
+use async_nats::{ConnectOptions, Event, connection::State};
+use futures::StreamExt;
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+use super::{Metrics, closed};
+use crate::{Error, Kind, deadline};
+
+/// Between attempts to connect: short enough that a restarted server is found before somebody wonders, ...
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// ... and long enough that a server that stays away costs nothing.
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+/// One attempt, greeting included; across a network, not across the world.
+const ATTEMPT: Duration = Duration::from_secs(2);
+/// How often a silent server is asked whether it is still there; after two unanswered pings it is gone.
+const PING: Duration = Duration::from_secs(5);
+/// Messages that may wait for one subscriber; it is slower than live beyond that.
+const WAITING: usize = 1024;
+
+/// The first attempt is at once.
+fn pause(attempt: usize) -> Duration {
+    let doublings = attempt.saturating_sub(2).min(8);
+    if attempt <= 1 { Duration::ZERO } else { (FIRST_PAUSE * (1 << doublings)).min(LONGEST_PAUSE) }
+}
+
+pub(super) struct Connection {
+    client: async_nats::Client,
+    link: watch::Receiver<Link>,
+}
+
+/// What became of the connection so far.
+#[derive(Clone, Copy, Default)]
+struct Link {
+    /// How often it was made.
+    made: u64,
+    /// It was drained, and will not be made again.
+    closed: bool,
+}
+
+impl Connection {
+    pub(super) async fn open(name: &str, url: &str, metrics: Metrics) -> anyhow::Result<Self> {
+        let (sender, mut link) = watch::channel(Link::default());
+        let events = Arc::new(Events { link: sender, metrics, trouble: Mutex::default() });
+        let options = ConnectOptions::new()
+            .name(name)
+            .retry_on_initial_connect()
+            .connection_timeout(ATTEMPT)
+            .reconnect_delay_callback(pause)
+            .ping_interval(PING)
+            .subscription_capacity(WAITING)
+            .event_callback(move |event| {
+                events.on(&event);
+                std::future::ready(())
+            });
+        let servers: Vec<&str> = url.split(',').map(str::trim).collect();
+        let client = options
+            .connect(servers)
+            .await
+            .with_context(|| "nats.url is not the address of a NATS server")?;
+        link.wait_for(|link| link.made > 0)
+            .await
+            .context("the NATS client ended before it connected")?;
+        Ok(Self { client, link })
+    }
+
+    pub(super) fn client(&self) -> &async_nats::Client {
+        &self.client
+    }
+
+    pub(super) fn is_up(&self) -> bool {
+        self.client.connection_state() == State::Connected && !self.link.borrow().closed
+    }
+
+    /// The server has done all that this client asked of it before, subscriptions above all: it has handed a message of this
+    /// client to the client itself. `Client::flush` is no round trip; and a request that nobody serves comes back only as
+    /// long as nobody listens to everything.
+    pub(super) async fn round_trip(&self) -> Result<(), Error> {
+        round_trip(&self.client).await
+    }
+
+    pub(super) async fn drain(&self) -> Result<(), Error> {
+        self.round_trip().await?;
+        self.client.drain().await.map_err(closed)?;
+        // The sender's end is an end, too.
+        self.link.clone().wait_for(|link| link.closed).await.ok();
+        Ok(())
+    }
+
+    pub(super) fn reconnections(&self, timeout: Duration) -> Reconnections {
+        let seen = self.link.borrow().made;
+        Reconnections { client: self.client.clone(), link: self.link.clone(), seen, timeout }
+    }
+}
+
+async fn round_trip(client: &async_nats::Client) -> Result<(), Error> {
+    let inbox = client.new_inbox();
+    let mut echo = client.subscribe(inbox.clone()).await.map_err(closed)?;
+    client.publish(inbox, Vec::new().into()).await.map_err(closed)?;
+    echo.next()
+        .await
+        .map(drop)
+        .ok_or_else(|| Error::new(Kind::Unavailable, "the connection to NATS is closed"))
+}
+
+/// Every time that a connection was lost and is there again.
+pub struct Reconnections {
+    client: async_nats::Client,
+    link: watch::Receiver<Link>,
+    seen: u64,
+    timeout: Duration,
+}
+
+impl Reconnections {
+    /// Returns when all subscriptions are live again after the connection was lost: what happened meanwhile was missed.
+    /// Never returns once the client was drained. May be dropped at any time, and called again.
+    pub async fn next(&mut self) {
+        loop {
+            let seen = self.seen;
+            let Ok(made) = self.link.wait_for(|link| link.made > seen).await.map(|link| link.made)
+            else {
+                return std::future::pending().await;
+            };
+            // If it fails the connection is lost again, and made again later.
+            let live = deadline::within(self.timeout, round_trip(&self.client)).await.flatten();
+            if live.is_ok() {
+                self.seen = made;
+                return;
+            }
+        }
+    }
+}
+
+/// What the client tells about its connection.
+struct Events {
+    link: watch::Sender<Link>,
+    metrics: Metrics,
+    /// What was logged last: a server that stays away is worth one line, not two a second.
+    trouble: Mutex<Option<String>>,
+}
+
+impl Events {
+    fn on(&self, event: &Event) {
+        match event {
+            Event::Connected => {
+                *self.trouble.lock() = None;
+                tracing::info!("connected to NATS");
+                self.link.send_modify(|link| link.made += 1);
+            }
+            Event::Closed => self.link.send_modify(|link| link.closed = true),
+            Event::SlowConsumer(_) => {
+                self.metrics.dropped_total.with_label_values(&["overflow"]).inc();
+                self.log_trouble("a subscriber is too slow for its live messages");
+            }
+            Event::Disconnected => self.log_trouble("the connection to NATS was lost"),
+            Event::ServerError(error) => self.log_trouble(&format!("NATS refuses: {error}")),
+            Event::ClientError(error) => {
+                self.log_trouble(&format!("no connection to NATS: {error}"))
+            }
+            Event::LameDuckMode | Event::Draining => tracing::debug!(%event, "NATS"),
+        }
+    }
+
+    fn log_trouble(&self, what: &str) {
+        let mut last = self.trouble.lock();
+        if last.as_deref() != Some(what) {
+            tracing::warn!("{what}");
+            *last = Some(what.to_owned());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_half_a_second() {
+        let millis: Vec<u128> = (0..8).map(|attempt| pause(attempt).as_millis()).collect();
+        assert_eq!(millis, [0, 0, 50, 100, 200, 400, 500, 500]);
+        assert_eq!(pause(usize::MAX), LONGEST_PAUSE);
+    }
+}
