@@ -223,13 +223,14 @@ impl Session<'_> {
 
     /// Reads some more; asks a silent client whether it is still there.
     async fn fill(&mut self) -> Result<(), Ended> {
-        for _ in 0..=UNANSWERED_PINGS {
+        for unanswered in 0.. {
             match timeout(self.hub.limits.ping_interval, self.reader.read_buf(&mut self.buffer))
                 .await
             {
                 Ok(Ok(0)) => return Err(Ended::Gone),
                 Ok(read) => return Ok(read.map(drop)?),
-                Err(_) => self.client.outbox.say("PING\r\n"),
+                Err(_) if unanswered < UNANSWERED_PINGS => self.client.outbox.say("PING\r\n"),
+                Err(_) => break,
             }
         }
         Err(STALE.into())

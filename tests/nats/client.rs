@@ -1,0 +1,178 @@
+//! The chassis' client: typed, live once it says so, and never in the way.
+
+use std::time::Duration;
+
+use chassis::{
+    Kind, messaging,
+    metrics::Registry,
+    nats::{Client, Live, Settings, Subscription},
+};
+use futures::StreamExt;
+use proto::{Message, notifications::v1::LiveUpdate, subjects::LIVE_ORDERS};
+use tokio::{task::JoinSet, time::timeout};
+
+use crate::server::{PATIENCE, Server, next, settled, until};
+
+async fn connect(server: &Server, limit: Duration) -> (Client, Registry) {
+    let registry = Registry::new();
+    let settings = Settings { url: server.url(), timeout: limit };
+    let operations = messaging::Metrics::register(&registry).unwrap();
+    let client = timeout(PATIENCE, Client::connect("story", &settings, operations, &registry));
+    (client.await.expect("a connection in time").unwrap(), registry)
+}
+
+fn update(order: &str) -> LiveUpdate {
+    LiveUpdate { order_id: order.into(), customer: "ada".into(), ..LiveUpdate::default() }
+}
+
+async fn next_live(subscription: &mut Subscription<LiveUpdate>) -> LiveUpdate {
+    let Live { body, .. } =
+        timeout(PATIENCE, subscription.next()).await.expect("in time").expect("not ended");
+    body
+}
+
+/// How many operations of this kind ended like this.
+fn operations(registry: &Registry, operation: &str, outcome: &str) -> u64 {
+    let name = "messaging_client_operation_duration_seconds_count";
+    let template = LIVE_ORDERS.template;
+    let series = format!(
+        "{name}{{messaging_destination_name=\"{template}\",messaging_operation_name=\"{operation}\",outcome=\"{outcome}\"}} "
+    );
+    let text = registry.text();
+    text.lines()
+        .find_map(|line| line.strip_prefix(&series))
+        .map_or(0, |count| count.parse().unwrap())
+}
+
+pub(crate) async fn a_live_message_reaches_its_subscriber_alone(server: Server) {
+    let (notifications, registry) = connect(&server, PATIENCE).await;
+    let (gateway, _) = connect(&server, PATIENCE).await;
+    let mut neighbour = gateway.subscribe(LIVE_ORDERS, &["ada", "other"]).await.unwrap();
+
+    // At once, again and again: a subscription that is not live when it says so misses one of them.
+    for order in 0..50 {
+        let order = order.to_string();
+        let mut mine = gateway.subscribe(LIVE_ORDERS, &["ada", &order]).await.unwrap();
+        notifications.publish(LIVE_ORDERS, &["ada", &order], &update(&order)).await.unwrap();
+        assert_eq!(next_live(&mut mine).await, update(&order));
+    }
+
+    notifications.publish(LIVE_ORDERS, &["ada", "other"], &update("other")).await.unwrap();
+    assert_eq!(next_live(&mut neighbour).await, update("other"));
+    assert_eq!(operations(&registry, "send", "ok"), 51);
+}
+
+pub(crate) async fn a_request_carries_types_both_ways(server: Server) {
+    let (gateway, registry) = connect(&server, PATIENCE).await;
+    let ask =
+        async || gateway.request::<_, LiveUpdate>(LIVE_ORDERS, &["ada", "7"], &update("7")).await;
+
+    let error = ask().await.unwrap_err();
+    assert_eq!((error.kind(), error.reason_word()), (Kind::Unavailable, Some("NO_RESPONDERS")));
+
+    let answerer = server.connect().await;
+    let mut requests = answerer.subscribe("live.orders.ada.7").await.unwrap();
+    settled(&answerer).await;
+    let mut answers = JoinSet::new();
+    let replies = answerer.clone(); // A client that nobody holds any more forgets what it was about to send.
+    answers.spawn(async move {
+        let request = next(&mut requests).await;
+        let asked = LiveUpdate::decode(request.payload).unwrap();
+        let answer = LiveUpdate { event_type: "answer".into(), ..asked };
+        replies.publish(request.reply.unwrap(), answer.encode_to_vec().into()).await.unwrap();
+    });
+    assert_eq!(ask().await.unwrap(), LiveUpdate { event_type: "answer".into(), ..update("7") });
+
+    assert_eq!(operations(&registry, "request", "ok"), 1);
+    assert_eq!(operations(&registry, "request", "unavailable"), 1);
+}
+
+pub(crate) async fn what_cannot_be_read_is_skipped_and_counted(server: Server) {
+    let (gateway, registry) = connect(&server, PATIENCE).await;
+    let mut mine = gateway.subscribe(LIVE_ORDERS, &["ada", "7"]).await.unwrap();
+
+    let stranger = server.connect().await;
+    stranger.publish("live.orders.ada.7", "not protobuf".into()).await.unwrap();
+    stranger.publish("live.orders.ada.7", update("7").encode_to_vec().into()).await.unwrap();
+
+    assert_eq!(next_live(&mut mine).await, update("7"));
+    assert!(registry.text().contains("mesh_live_dropped_total{reason=\"undecodable\"} 1"));
+}
+
+pub(crate) async fn connecting_waits_for_the_server(mut server: Server) {
+    server.kill().await;
+    let address = server.url();
+    let settings = Settings { url: address, ..Settings::default() };
+    let registry = Registry::new();
+    let operations = messaging::Metrics::register(&registry).unwrap();
+    let mut waiting = std::pin::pin!(Client::connect("story", &settings, operations, &registry));
+    assert!(timeout(Duration::from_millis(100), &mut waiting).await.is_err());
+
+    server.restart().await;
+    let client = timeout(PATIENCE, waiting).await.expect("a connection in time").unwrap();
+    assert!(client.is_connected());
+}
+
+pub(crate) async fn without_a_server_nothing_blocks(mut server: Server) {
+    // Longer than the story may take: only what gives up before its time limit passes.
+    let (notifications, registry) = connect(&server, PATIENCE * 10).await;
+    let (gateway, _) = connect(&server, Duration::from_millis(50)).await;
+    server.kill().await;
+    until("both notice", async || !notifications.is_connected() && !gateway.is_connected()).await;
+
+    let published = timeout(PATIENCE, async {
+        for _ in 0..10_000 {
+            let error =
+                notifications.publish(LIVE_ORDERS, &["ada", "7"], &update("7")).await.unwrap_err();
+            assert_eq!(error.kind(), Kind::Unavailable);
+        }
+    });
+    published.await.expect("refused at once");
+    assert_eq!(operations(&registry, "send", "unavailable"), 10_000);
+
+    let subscribed = timeout(PATIENCE, gateway.subscribe(LIVE_ORDERS, &["ada", "7"]))
+        .await
+        .expect("its own time limit");
+    assert_eq!(subscribed.err().unwrap().kind(), Kind::DeadlineExceeded);
+    timeout(PATIENCE, notifications.drain()).await.expect("nothing to drain");
+}
+
+pub(crate) async fn it_comes_back_by_itself(mut server: Server) {
+    let (gateway, _) = connect(&server, PATIENCE).await;
+    let mut mine = gateway.subscribe(LIVE_ORDERS, &["ada", "7"]).await.unwrap();
+    let mut reconnections = gateway.reconnections();
+
+    for night in ["first", "second"] {
+        server.kill().await;
+        until("it notices", async || !gateway.is_connected()).await;
+        server.restart().await;
+        timeout(PATIENCE, reconnections.next()).await.expect("a new connection");
+
+        // At once: the subscription is live again when the reconnection is told.
+        let (notifications, _) = connect(&server, PATIENCE).await;
+        notifications.publish(LIVE_ORDERS, &["ada", "7"], &update(night)).await.unwrap();
+        assert_eq!(next_live(&mut mine).await, update(night));
+    }
+}
+
+pub(crate) async fn a_drained_client_ends_its_subscriptions(server: Server) {
+    let (notifications, _) = connect(&server, PATIENCE).await;
+    let (gateway, _) = connect(&server, PATIENCE).await;
+    let mut theirs = gateway.subscribe(LIVE_ORDERS, &["ada", "7"]).await.unwrap();
+    let mut own = notifications.subscribe(LIVE_ORDERS, &["ada", "8"]).await.unwrap();
+    for order in ["7", "8"] {
+        for _ in 0..100 {
+            notifications.publish(LIVE_ORDERS, &["ada", order], &update(order)).await.unwrap();
+        }
+    }
+
+    timeout(PATIENCE, notifications.drain()).await.expect("drained in time");
+
+    assert!(!notifications.is_connected());
+    let error = notifications.publish(LIVE_ORDERS, &["ada", "7"], &update("7")).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Unavailable);
+    assert_eq!(timeout(PATIENCE, own.by_ref().count()).await.expect("an end"), 100);
+    for _ in 0..100 {
+        assert_eq!(next_live(&mut theirs).await, update("7"));
+    }
+}
