@@ -222,6 +222,11 @@ pub fn context_of(traceparent: &str) -> Context {
     extract(&headers)
 }
 
+/// The trace that a kept `traceparent` belongs to, 32 lower-case hexadecimal digits; `None` if it is none.
+pub fn trace_id_of(traceparent: &str) -> Option<&str> {
+    traceparent.split('-').nth(1).filter(|id| id.len() == 32)
+}
+
 /// A new span that continues another context than the current one; it ends when the returned context is dropped.
 pub fn span_in(parent: &Context, name: &'static str) -> Context {
     parent.with_span(tracer().start_with_context(name, parent))

@@ -1,1 +1,41 @@
-//! harness
+//! Runs the real binary for the tests, and reads what it tells: over HTTP, OTLP and `/metrics`.
+//!
+//! ```text
+//!  Mesh ── spawns ──▶ mesh up ── OTLP ──▶ Collector ──▶ Story
+//!   └─ Gateway: places orders          └─ /metrics ──▶ Samples
+//! ```
+
+mod collector;
+mod gateway;
+mod mesh;
+mod metrics;
+mod ports;
+mod story;
+
+use std::{future::Future, time::Duration};
+
+use tokio::time::{Instant, sleep};
+
+pub use collector::{Collector, Kind, Line, Span};
+pub use gateway::{Answer, Gateway, Live, Order};
+pub use mesh::{Mesh, Options, Service};
+pub use metrics::{Sample, Samples};
+pub use ports::free_base;
+
+/// How long anything may take on a small and busy machine before a test fails.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Asks until there is an answer.
+///
+/// # Panics
+/// There was none in [`PATIENCE`]; says what was waited for.
+pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(Instant::now() < end, "waited {PATIENCE:?} in vain for {what}");
+        sleep(Duration::from_millis(25)).await;
+    }
+}

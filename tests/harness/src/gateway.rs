@@ -1,0 +1,162 @@
+//! A customer at the gateway.
+
+use reqwest::{Client, Method};
+use serde_json::{Value, json};
+
+use crate::until;
+
+/// Speaks to one gateway over REST.
+#[derive(Clone)]
+pub struct Gateway {
+    client: Client,
+    base: String,
+}
+
+/// What the gateway answered.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The headers, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body; `null` if it is no JSON.
+    pub body: Value,
+}
+
+impl Answer {
+    /// A header's value, or nothing.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
+    }
+
+    /// A text in the body by its JSON pointer, or nothing.
+    pub fn text(&self, pointer: &str) -> &str {
+        self.body.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+    }
+}
+
+/// An order that was accepted.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// Its id.
+    pub id: String,
+    /// The trace of its story.
+    pub trace_id: String,
+}
+
+/// One server-sent event.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Live {
+    /// Its name.
+    pub event: String,
+    /// Its id.
+    pub id: String,
+    /// Its data.
+    pub data: Value,
+}
+
+impl Gateway {
+    /// The gateway at this address, `http://…`.
+    pub fn new(base: &str) -> Self {
+        Self { client: Client::new(), base: base.trim_end_matches('/').to_owned() }
+    }
+
+    /// Sends a request; `None` if nobody answers.
+    pub async fn try_send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&str>,
+    ) -> Option<Answer> {
+        let mut request = self.client.request(method, format!("{}{path}", self.base));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body.to_owned());
+        }
+        let response = request.send().await.ok()?;
+        let status = response.status().as_u16();
+        let headers = response.headers().iter();
+        let headers = headers
+            .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()))
+            .collect();
+        let body = serde_json::from_slice(&response.bytes().await.ok()?).unwrap_or_default();
+        Some(Answer { status, headers, body })
+    }
+
+    /// Sends a request.
+    ///
+    /// # Panics
+    /// Nobody answers.
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&str>,
+    ) -> Answer {
+        self.try_send(method, path, headers, body)
+            .await
+            .unwrap_or_else(|| panic!("no answer from {}{path}", self.base))
+    }
+
+    /// Reads something.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(Method::GET, path, &[], None).await
+    }
+
+    /// Tries to order some of one product.
+    pub async fn order(&self, quantity: u32, sku: &str, token: &str) -> Answer {
+        let body =
+            json!({ "items": [{ "sku": sku, "quantity": quantity }], "payment_token": token });
+        self.send(Method::POST, "/api/orders", &[], Some(&body.to_string())).await
+    }
+
+    /// Orders one teapot, paid with this token.
+    ///
+    /// # Panics
+    /// It was not accepted.
+    pub async fn place(&self, token: &str) -> Order {
+        let answer = self.order(1, "teapot", token).await;
+        assert_eq!(answer.status, 202, "{answer:?}");
+        Order { id: answer.text("/id").to_owned(), trace_id: answer.text("/trace_id").to_owned() }
+    }
+
+    /// Waits until an order has this status.
+    pub async fn until_status(&self, order: &Order, status: &str) -> Answer {
+        until(&format!("order {} to be {status}", order.id), || async {
+            let answer =
+                self.try_send(Method::GET, &format!("/api/orders/{}", order.id), &[], None).await?;
+            (answer.text("/status") == status).then_some(answer)
+        })
+        .await
+    }
+
+    /// Listens to an order's live stream until it ends.
+    ///
+    /// # Panics
+    /// It cannot be opened.
+    pub async fn live(&self, order: &Order) -> Vec<Live> {
+        let url = format!("{}/api/orders/{}/live", self.base, order.id);
+        let response = self.client.get(url).send().await.expect("an answer");
+        assert_eq!(response.status().as_u16(), 200);
+        let text = response.text().await.expect("a stream that ends");
+        text.split("\n\n").filter_map(event).collect()
+    }
+}
+
+/// One block of an event stream; a comment is none.
+fn event(block: &str) -> Option<Live> {
+    let mut live = Live { event: "message".into(), id: String::new(), data: Value::Null };
+    for line in block.lines() {
+        match line.split_once(':') {
+            Some(("event", value)) => live.event = value.trim().into(),
+            Some(("id", value)) => live.id = value.trim().into(),
+            Some(("data", value)) => live.data = serde_json::from_str(value.trim()).ok()?,
+            _ => {}
+        }
+    }
+    (!live.data.is_null()).then_some(live)
+}

@@ -1,0 +1,345 @@
+//! A whole mesh as its user starts it: `mesh up` in an empty folder.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Output, Stdio},
+};
+
+use reqwest::Client;
+use serde::Deserialize;
+use tempfile::TempDir;
+use tokio::task::spawn_blocking;
+
+use crate::{Collector, Gateway, Samples, free_base, until};
+
+/// How a mesh is started.
+pub struct Options {
+    binary: PathBuf,
+    settings: Vec<(String, String)>,
+    arguments: Vec<String>,
+    collector: bool,
+}
+
+impl Options {
+    /// A mesh with nothing installed, without delays, that tells a collector of its own what happens.
+    pub fn new(binary: &str) -> Self {
+        let settings =
+            [("MESH_SHIPPING__DISPATCH_AFTER", "0s"), ("MESH_SHIPPING__DELIVER_AFTER", "0s")];
+        let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        Self { binary: binary.into(), settings, arguments: Vec::new(), collector: true }
+    }
+
+    /// Sets an environment variable.
+    #[must_use]
+    pub fn set(mut self, name: &str, value: &str) -> Self {
+        self.settings.retain(|(known, _)| known != name);
+        self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Adds arguments to `mesh up`.
+    #[must_use]
+    pub fn arguments(mut self, arguments: &[&str]) -> Self {
+        self.arguments.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+        self
+    }
+
+    /// Leaves telemetry to the mesh's own lens.
+    #[must_use]
+    pub fn with_lens(mut self) -> Self {
+        self.collector = false;
+        self
+    }
+
+    /// Starts it, and waits until everything is ready.
+    pub async fn start(self) -> Mesh {
+        let mut mesh = self.spawn().await;
+        mesh.until_ready().await;
+        mesh
+    }
+
+    /// Starts it, and does not wait.
+    ///
+    /// # Panics
+    /// There is no such binary, or no temporary folder can be made.
+    pub async fn spawn(self) -> Mesh {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let collector = if self.collector { Some(Collector::start().await) } else { None };
+        let mut mesh = Mesh {
+            folder,
+            base: free_base(),
+            options: self,
+            collector,
+            supervisor: None,
+            client: Client::new(),
+        };
+        mesh.up();
+        mesh
+    }
+}
+
+/// One process of the mesh, as `mesh status --json` tells it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Service {
+    /// Its name.
+    pub service: String,
+    /// Its process.
+    pub pid: Option<u32>,
+    /// Whether it is ready.
+    pub ready: bool,
+    /// How often it was started again.
+    pub restarts: u64,
+    /// Where it serves HTTP.
+    pub http: Option<String>,
+    /// Where it serves gRPC.
+    pub grpc: Option<String>,
+    /// Its port for operators.
+    pub admin: Option<String>,
+    /// What it costs, as PSS.
+    pub memory_bytes: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct Status {
+    services: Vec<Service>,
+}
+
+/// A running mesh in a folder of its own; killed when dropped.
+pub struct Mesh {
+    folder: TempDir,
+    base: u16,
+    options: Options,
+    collector: Option<Collector>,
+    supervisor: Option<Child>,
+    client: Client,
+}
+
+impl Mesh {
+    /// Starts the supervisor in the folder of this mesh: the first time, or again.
+    ///
+    /// # Panics
+    /// It runs already, or the binary cannot be started.
+    pub fn up(&mut self) {
+        assert!(self.supervisor.is_none(), "it runs already");
+        let log = fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.log_path())
+            .expect("a log file");
+        let mut command = self.command(&["up", "--port-base", &self.base.to_string()]);
+        command.args(&self.options.arguments).stdin(Stdio::null());
+        command.stdout(log.try_clone().expect("a second handle")).stderr(log);
+        self.supervisor = Some(command.spawn().expect("the mesh binary"));
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.options.binary);
+        command.args(arguments).current_dir(self.folder.path()).env("NO_COLOR", "1");
+        command.envs(self.options.settings.iter().map(|(name, value)| (name, value)));
+        if let Some(collector) = &self.collector {
+            command.env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{}", collector.address));
+        }
+        command
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.folder.path().join("up.log")
+    }
+
+    /// What `mesh up` printed so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+
+    /// The folder that it runs in.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Its first port.
+    pub fn base(&self) -> u16 {
+        self.base
+    }
+
+    /// What it told its collector.
+    ///
+    /// # Panics
+    /// It tells its lens instead.
+    pub fn collector(&self) -> &Collector {
+        self.collector.as_ref().expect("this mesh tells its lens")
+    }
+
+    /// A customer at its gateway.
+    pub fn gateway(&self) -> Gateway {
+        Gateway::new(&format!("http://127.0.0.1:{}", self.base))
+    }
+
+    /// Runs another command of the binary in this mesh's folder.
+    ///
+    /// # Panics
+    /// The binary cannot be started.
+    pub async fn run(&self, arguments: &[&str]) -> Output {
+        let mut command = self.command(arguments);
+        spawn_blocking(move || command.stdin(Stdio::null()).output().expect("the mesh binary"))
+            .await
+            .expect("no panic")
+    }
+
+    /// Every process, as `mesh status --json` tells it; nothing while it cannot.
+    pub async fn status(&self) -> Vec<Service> {
+        let output = self.run(&["status", "--json"]).await;
+        serde_json::from_slice::<Status>(&output.stdout)
+            .map(|status| status.services)
+            .unwrap_or_default()
+    }
+
+    /// One service's process.
+    pub async fn service(&self, name: &str) -> Service {
+        until(&format!("{name} to be there"), || async {
+            self.status()
+                .await
+                .into_iter()
+                .find(|service| service.service == name && service.pid.is_some())
+        })
+        .await
+    }
+
+    /// Waits until everything is ready.
+    ///
+    /// # Panics
+    /// The supervisor ended instead; shows its log.
+    pub async fn until_ready(&mut self) {
+        let log = self.log_path();
+        for _ in 0..2400 {
+            let services = self.status().await;
+            if !services.is_empty() && services.iter().all(|service| service.ready) {
+                return;
+            }
+            if let Some(status) =
+                self.supervisor.as_mut().and_then(|child| child.try_wait().ok().flatten())
+            {
+                panic!(
+                    "mesh up ended with {status}:\n{}",
+                    fs::read_to_string(log).unwrap_or_default()
+                );
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+        }
+        panic!("not ready: {:#?}\n{}", self.status().await, self.log());
+    }
+
+    /// Ends one service's process at once, as `kill -9` does, and waits until it was started again and is ready.
+    pub async fn kill(&self, name: &str) {
+        let before = self.service(name).await;
+        signal("KILL", before.pid.unwrap_or_default());
+        until(&format!("{name} to be started again"), || async {
+            let now = self.service(name).await;
+            (now.pid != before.pid && now.ready && now.restarts > before.restarts).then_some(())
+        })
+        .await;
+    }
+
+    /// Ends the supervisor at once, as `kill -9` does; waits until none of its processes is left.
+    ///
+    /// # Panics
+    /// It does not run.
+    pub async fn kill_supervisor(&mut self) {
+        let services = self.status().await;
+        let mut supervisor = self.supervisor.take().expect("it runs");
+        supervisor.kill().expect("it can be killed");
+        supervisor.wait().expect("it ends");
+        until("every child to be gone", || async {
+            let gone = services.iter().filter_map(|service| service.pid).all(|pid| !alive(pid));
+            gone.then_some(())
+        })
+        .await;
+    }
+
+    /// Tells the supervisor to stop, and waits until it has.
+    ///
+    /// # Panics
+    /// It does not run.
+    pub async fn stop(&mut self) -> ExitStatus {
+        let mut supervisor = self.supervisor.take().expect("it runs");
+        signal("TERM", supervisor.id());
+        spawn_blocking(move || supervisor.wait().expect("it ends")).await.expect("no panic")
+    }
+
+    /// Tells one service to stop, as an orchestrator does.
+    pub async fn terminate(&self, name: &str) {
+        signal("TERM", self.service(name).await.pid.unwrap_or_default());
+    }
+
+    /// What a service's operators read at a path of its admin port; nothing if it does not answer.
+    pub async fn admin(&self, name: &str, path: &str) -> Option<String> {
+        let admin = self.service(name).await.admin?;
+        self.client.get(format!("{admin}{path}")).send().await.ok()?.text().await.ok()
+    }
+
+    /// A service's metrics.
+    pub async fn metrics(&self, name: &str) -> Samples {
+        until(&format!("{name}'s metrics"), || async {
+            Some(Samples::read(&self.admin(name, "/metrics").await?))
+        })
+        .await
+    }
+
+    /// Waits until every order is in a final state, and reconciles all ledgers.
+    ///
+    /// # Panics
+    /// There is a difference, or an order that never ends; shows them.
+    pub async fn audit(&self) {
+        let output = self.run(&["audit", "--wait", "60s"]).await;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned()
+            + &String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{text}\n{}", self.log());
+    }
+
+    /// The story of a trace, when it is whole: nothing came for a while, and nothing is missing.
+    pub async fn story(&self, trace_id: &str) -> String {
+        let collector = self.collector();
+        let mut last = (String::new(), 0);
+        until("a whole trace", || {
+            let now = collector.story(trace_id);
+            last = if now == last.0 { (now, last.1 + 1) } else { (now, 0) };
+            let whole = last.1 > 40 && !last.0.is_empty() && collector.orphans(trace_id).is_empty();
+            let story = last.0.clone();
+            async move { whole.then_some(story) }
+        })
+        .await
+    }
+}
+
+impl Drop for Mesh {
+    fn drop(&mut self) {
+        if let Some(mut supervisor) = self.supervisor.take() {
+            // Its children end with it: that is one of its promises.
+            drop(supervisor.kill());
+            drop(supervisor.wait());
+        }
+        if std::thread::panicking() {
+            let log = self.log();
+            let tail = log.len().saturating_sub(8_000);
+            let tail = (tail..log.len()).find(|index| log.is_char_boundary(*index)).unwrap_or(0);
+            #[expect(clippy::print_stdout, reason = "what a failed test shows")]
+            {
+                println!("--- mesh up ---\n{}", &log[tail..]);
+            }
+        }
+    }
+}
+
+/// Sends a signal by name, as a person would.
+pub(crate) fn signal(name: &str, pid: u32) {
+    let sent = Command::new("kill").args([format!("-{name}"), pid.to_string()]).status();
+    assert!(sent.is_ok_and(|status| status.success()), "kill -{name} {pid}");
+}
+
+/// Whether a process is there and not only waiting to be reaped.
+fn alive(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(')')
+        .next()
+        .is_some_and(|rest| !rest.is_empty() && !rest.trim_start().starts_with('Z'))
+}
