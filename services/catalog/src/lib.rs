@@ -1,1 +1,41 @@
-//! Knows the products.
+//! Knows the products: reads them from its database, and remembers for a while what it read.
+//!
+//! ```text
+//!  gRPC  catalog.v1/GetProduct, GetProducts ──▶ Products::get, get_all ─┬▶ Cache (hit)
+//!  gRPC  catalog.v1/ListProducts            ──▶ Products::list ─────────┴▶ Store (miss)
+//!  products.toml ──▶ seed, at the start ──▶ Store
+//! ```
+
+mod cache;
+mod config;
+mod domain;
+mod inbound;
+mod metrics;
+mod products;
+mod seed;
+mod store;
+
+use chassis::App;
+use tonic::service::Routes;
+
+pub use config::Config;
+
+use crate::{metrics::Metrics, products::Products, store::Store};
+
+/// Wires `catalog`.
+///
+/// # Errors
+/// The port is taken, or the database cannot be used.
+pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
+    // Outbound: what this service talks to.
+    let store =
+        Store::open(app.database(&config.database, chassis::migrations!["0001_products"]).await?);
+    seed::fill(&store).await?;
+
+    // Core: what it decides.
+    let products = Products::new(store, &config.cache, &Metrics::register(app.registry())?);
+
+    // Inbound: what can reach it.
+    app.serve_grpc(config.listen, Routes::new(inbound::grpc::service(products))).await?;
+    Ok(())
+}

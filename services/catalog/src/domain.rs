@@ -1,0 +1,83 @@
+//! Products, and which of them a page has.
+
+mod page;
+
+use std::fmt;
+
+use serde::Deserialize;
+
+pub(crate) use page::{Page, Selection};
+
+/// The longest SKU, in bytes: keeps what strangers ask for out of the cache's keys.
+const LONGEST_SKU: usize = 64;
+
+/// A product's key: lower-case letters, digits and hyphens.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Sku(String);
+
+impl Sku {
+    /// `None` for what cannot be a SKU, and so is no product's.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let fits = (1..=LONGEST_SKU).contains(&text.len());
+        let known = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        (fits && text.bytes().all(known)).then(|| Self(text.to_owned()))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Sku {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let expected = || format!("{text:?} is no SKU; expected a-z, 0-9 and -");
+        Self::parse(&text).ok_or_else(expected)
+    }
+}
+
+impl fmt::Display for Sku {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One product.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Product {
+    pub(crate) sku: Sku,
+    pub(crate) name: String,
+    pub(crate) description: String,
+    pub(crate) price: Price,
+}
+
+/// What one piece costs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Price {
+    pub(crate) currency: String,
+    pub(crate) amount_minor: i64,
+}
+
+impl Product {
+    /// What a search looks at.
+    pub(crate) fn searchable(&self) -> String {
+        format!("{} {} {}", self.name, self.sku, self.description).to_lowercase()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sku_is_a_short_word() {
+        for good in ["teapot", "rope-20m", "7"] {
+            assert_eq!(Sku::parse(good).unwrap().as_str(), good);
+        }
+        for bad in ["", "Teapot", "tea pot", "crêpe", "a/b", &"x".repeat(65)] {
+            assert_eq!(Sku::parse(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Which products a page has, and how the next page is asked for.
+
+use chassis::{Error, Kind};
+
+use super::{Product, Sku};
+
+/// Products in a page when nobody says how many.
+const PAGE: usize = 20;
+/// Most products in a page.
+const LARGEST_PAGE: usize = 100;
+/// The longest query, in bytes: a sentence, and a bound for the cache's keys.
+const LONGEST_QUERY: usize = 200;
+
+/// Which products are asked for; the same question in other words is the same selection.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Selection {
+    size: usize,
+    after: Option<Sku>,
+    words: Vec<String>,
+}
+
+impl Selection {
+    /// As a request has it: 0 and empty stand for nothing said.
+    pub(crate) fn parse(size: i32, token: &str, query: &str) -> Result<Self, Error> {
+        let size = match usize::try_from(size) {
+            Ok(0) => PAGE,
+            Ok(size) if size <= LARGEST_PAGE => size,
+            _ => return Err(refused("page_size", format!("{size} is not 1 to {LARGEST_PAGE}"))),
+        };
+        let after = match token {
+            "" => None,
+            token => Some(read_token(token).ok_or_else(|| {
+                let expected = "is no token; expected next_page_token of an earlier page";
+                refused("page_token", expected.to_owned())
+            })?),
+        };
+        if query.len() > LONGEST_QUERY || query.contains(char::is_control) {
+            let message =
+                format!("is no search; expected at most {LONGEST_QUERY} bytes of printable text");
+            return Err(refused("query", message));
+        }
+        let mut words: Vec<_> = query.split_whitespace().map(str::to_lowercase).collect();
+        words.sort_unstable();
+        words.dedup();
+        Ok(Self { size, after, words })
+    }
+
+    /// The last SKU of the page before; an empty text, which is before all SKUs, for the first page.
+    pub(crate) fn after(&self) -> &str {
+        self.after.as_ref().map_or("", Sku::as_str)
+    }
+
+    /// What the searchable text of a product must contain, in lower case.
+    pub(crate) fn words(&self) -> &[String] {
+        &self.words
+    }
+
+    /// How many products to read: one more than the page has, to see whether there is a next one.
+    pub(crate) fn limit(&self) -> usize {
+        self.size + 1
+    }
+
+    /// The page, out of what [`Selection::limit`] let through.
+    pub(crate) fn page(&self, mut found: Vec<Product>) -> Page {
+        let more = found.len() > self.size;
+        found.truncate(self.size);
+        let next_token = found.last().filter(|_| more).map(|last| token(&last.sku));
+        Page { products: found, next_token: next_token.unwrap_or_default() }
+    }
+}
+
+/// Some products, and how to ask for those after them.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Page {
+    pub(crate) products: Vec<Product>,
+    /// Empty on the last page.
+    pub(crate) next_token: String,
+}
+
+fn refused(field: &str, message: String) -> Error {
+    Error::new(Kind::Invalid, format!("{field} {message}")).field(field, message)
+}
+
+/// A page token is the last SKU in hexadecimal: opaque enough that nobody builds one by hand and relies on it.
+fn token(last: &Sku) -> String {
+    last.as_str().bytes().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn read_token(token: &str) -> Option<Sku> {
+    let digits = token.as_bytes().chunks(2);
+    let bytes: Option<Vec<_>> = digits.map(|pair| byte(pair.try_into().ok()?)).collect();
+    Sku::parse(str::from_utf8(&bytes?).ok()?)
+}
+
+fn byte([high, low]: [u8; 2]) -> Option<u8> {
+    let digit = |byte: u8| u8::try_from(char::from(byte).to_digit(16)?).ok();
+    Some(digit(high)? << 4 | digit(low)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Price;
+
+    fn product(sku: &str) -> Product {
+        let price = Price { currency: "EUR".into(), amount_minor: 990 };
+        Product { sku: Sku::parse(sku).unwrap(), name: sku.into(), description: sku.into(), price }
+    }
+
+    #[test]
+    fn a_page_leads_to_the_next_one() {
+        let first = Selection::parse(2, "", "").unwrap();
+        let page = first.page(["bowl", "mug", "pan"].map(product).into());
+        assert_eq!(page.products, ["bowl", "mug"].map(product));
+        let second = Selection::parse(2, &page.next_token, "").unwrap();
+        assert_eq!(second.after(), "mug");
+        assert_eq!(second.page(vec![product("pan")]).next_token, "");
+    }
+
+    #[test]
+    fn the_same_question_in_other_words_is_the_same_selection() {
+        let asked = Selection::parse(20, "", "  Cast-iron CRÊPE crêpe ").unwrap();
+        assert_eq!(asked, Selection::parse(0, "", "crêpe cast-iron").unwrap());
+        assert_eq!(asked.words(), ["cast-iron", "crêpe"]);
+    }
+
+    #[test]
+    fn what_cannot_be_answered_is_refused_by_field() {
+        let long = "x".repeat(201);
+        for (size, token, query, field) in [
+            (-1, "", "", "page_size"),
+            (101, "", "", "page_size"),
+            (1, "teapot", "", "page_token"),
+            (1, "7", "", "page_token"),
+            (1, "+f", "", "page_token"),
+            (1, "2f", "", "page_token"),
+            (1, "ffff", "", "page_token"),
+            (1, "", long.as_str(), "query"),
+            (1, "", "\0", "query"),
+        ] {
+            let error = Selection::parse(size, token, query).unwrap_err();
+            assert_eq!(error.kind(), Kind::Invalid);
+            assert_eq!(error.fields()[0].name, field, "{size} {token:?}");
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! gRPC `mesh.catalog.v1.Catalog` → [`Products`].
+
+use chassis::{Error, Kind};
+use proto::{
+    catalog::v1::{
+        GetProductRequest, GetProductResponse, GetProductsRequest, GetProductsResponse,
+        ListProductsRequest, ListProductsResponse, Product,
+        catalog_server::{self, CatalogServer},
+    },
+    types::v1::Money,
+};
+use tonic::{Request, Response, Status};
+
+use crate::{
+    domain::{self, Selection},
+    products::Products,
+};
+
+/// Most products of one question.
+const MOST_SKUS: usize = 100;
+
+/// The catalogue's contract, served.
+pub(crate) fn service(products: Products) -> CatalogServer<Grpc> {
+    CatalogServer::new(Grpc { products })
+}
+
+pub(crate) struct Grpc {
+    products: Products,
+}
+
+#[tonic::async_trait]
+impl catalog_server::Catalog for Grpc {
+    async fn list_products(
+        &self,
+        request: Request<ListProductsRequest>,
+    ) -> Result<Response<ListProductsResponse>, Status> {
+        let ListProductsRequest { page_size, page_token, query } = request.into_inner();
+        let selection = Selection::parse(page_size, &page_token, &query)?;
+        let page = self.products.list(selection).await.map_err(Error::from)?;
+        let products = page.products.iter().map(message).collect();
+        let next_page_token = page.next_token.clone();
+        Ok(Response::new(ListProductsResponse { products, next_page_token }))
+    }
+
+    async fn get_product(
+        &self,
+        request: Request<GetProductRequest>,
+    ) -> Result<Response<GetProductResponse>, Status> {
+        let GetProductRequest { sku } = request.into_inner();
+        let product = self.products.get(&sku).await.map_err(Error::from)?;
+        Ok(Response::new(GetProductResponse { product: Some(message(&product)) }))
+    }
+
+    async fn get_products(
+        &self,
+        request: Request<GetProductsRequest>,
+    ) -> Result<Response<GetProductsResponse>, Status> {
+        let GetProductsRequest { skus } = request.into_inner();
+        if skus.len() > MOST_SKUS {
+            let what = format!("{} SKUs; at most {MOST_SKUS} at once", skus.len());
+            return Err(Error::new(Kind::Invalid, "too many SKUs").field("skus", what).into());
+        }
+        let found = self.products.get_all(&skus).await.map_err(Error::from)?;
+        let products = found.iter().map(|product| message(product)).collect();
+        Ok(Response::new(GetProductsResponse { products }))
+    }
+}
+
+fn message(product: &domain::Product) -> Product {
+    Product {
+        sku: product.sku.to_string(),
+        name: product.name.clone(),
+        description: product.description.clone(),
+        price: Some(Money {
+            currency: product.price.currency.clone(),
+            amount_minor: product.price.amount_minor,
+        }),
+    }
+}

@@ -1,0 +1,85 @@
+//! Reading products: from the cache, else from the database.
+
+use std::sync::Arc;
+
+use chassis::Kind;
+
+use crate::{
+    cache::Cache,
+    config,
+    domain::{Page, Product, Selection, Sku},
+    metrics::Metrics,
+    store::Store,
+};
+
+/// What may go wrong when products are read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("no product {0:?}")]
+    Unknown(String),
+    /// Shared by all who waited for the same answer.
+    #[error("read products")]
+    Read(#[from] Arc<chassis::Error>),
+}
+
+impl From<Error> for chassis::Error {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Unknown(_) => {
+                Self::new(Kind::NotFound, error.to_string()).reason("UNKNOWN_PRODUCT")
+            }
+            Error::Read(cause) => Self::new(cause.kind(), cause.message().to_owned()).source(cause),
+        }
+    }
+}
+
+/// The products.
+pub(crate) struct Products {
+    store: Store,
+    /// Also remembers which do not exist: those are asked for again and again, too.
+    products: Cache<Sku, Option<Arc<Product>>>,
+    pages: Cache<Selection, Arc<Page>>,
+}
+
+impl Products {
+    pub(crate) fn new(store: Store, config: &config::Cache, metrics: &Metrics) -> Self {
+        Self {
+            store,
+            products: Cache::new("product", config.products, config, metrics),
+            pages: Cache::new("page", config.pages, config, metrics),
+        }
+    }
+
+    /// One product.
+    pub(crate) async fn get(&self, sku: &str) -> Result<Arc<Product>, Error> {
+        self.find(sku).await?.ok_or_else(|| Error::Unknown(sku.to_owned()))
+    }
+
+    /// Those of the asked products that exist, in the order asked.
+    pub(crate) async fn get_all(&self, skus: &[String]) -> Result<Vec<Arc<Product>>, Error> {
+        let mut found = Vec::with_capacity(skus.len());
+        for sku in skus {
+            found.extend(self.find(sku).await?);
+        }
+        Ok(found)
+    }
+
+    /// One page of a list or a search.
+    pub(crate) async fn list(&self, selection: Selection) -> Result<Arc<Page>, Error> {
+        let load = async {
+            let found = self.store.list(&selection).await?;
+            Ok(Arc::new(selection.page(found)))
+        };
+        Ok(self.pages.get(selection.clone(), load).await?)
+    }
+
+    async fn find(&self, sku: &str) -> Result<Option<Arc<Product>>, Error> {
+        let Some(sku) = Sku::parse(sku) else { return Ok(None) };
+        let load = async { Ok(self.store.find(&sku).await?.map(Arc::new)) };
+        Ok(self.products.get(sku.clone(), load).await?)
+    }
+}
+
+#[cfg(test)]
+#[path = "products/tests.rs"]
+mod tests;

@@ -1,0 +1,57 @@
+use chassis::metrics::Registry;
+
+use super::*;
+use crate::{seed, store::tests::store};
+
+async fn shop() -> (tempfile::TempDir, Products, Metrics) {
+    let (folder, store) = store().await;
+    seed::fill(&store).await.unwrap();
+    let metrics = Metrics::register(&Registry::new()).unwrap();
+    (folder, Products::new(store, &config::Cache::default(), &metrics), metrics)
+}
+
+#[tokio::test]
+async fn a_product_is_read_from_the_database_once() {
+    let (_folder, products, metrics) = shop().await;
+    for _ in 0..3 {
+        assert_eq!(products.get("teapot").await.unwrap().name, "Cast-iron teapot, 0.8 l");
+    }
+    assert_eq!(metrics.cache_misses_total.with_label_values(&["product"]).get(), 1);
+    assert_eq!(metrics.cache_hits_total.with_label_values(&["product"]).get(), 2);
+}
+
+#[tokio::test]
+async fn what_does_not_exist_is_not_found_and_remembered_as_such() {
+    let (_folder, products, metrics) = shop().await;
+    for _ in 0..2 {
+        let error = chassis::Error::from(products.get("unicorn").await.unwrap_err());
+        assert_eq!((error.kind(), error.message()), (Kind::NotFound, "no product \"unicorn\""));
+    }
+    assert_eq!(metrics.cache_misses_total.with_label_values(&["product"]).get(), 1);
+    assert!(matches!(products.get("not a sku").await, Err(Error::Unknown(_))));
+}
+
+#[tokio::test]
+async fn those_that_exist_come_in_the_order_asked() {
+    let (_folder, products, _) = shop().await;
+    let asked = ["teapot", "unicorn", "compass", ""].map(String::from);
+    let found = products.get_all(&asked).await.unwrap();
+    let skus: Vec<_> = found.iter().map(|product| product.sku.as_str()).collect();
+    assert_eq!(skus, ["teapot", "compass"]);
+}
+
+#[tokio::test]
+async fn the_pages_together_are_the_shop() {
+    let (_folder, products, _) = shop().await;
+    let (mut skus, mut token) = (Vec::new(), String::new());
+    loop {
+        let page = products.list(Selection::parse(7, &token, "").unwrap()).await.unwrap();
+        skus.extend(page.products.iter().map(|product| product.sku.clone()));
+        token.clone_from(&page.next_token);
+        if token.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(skus.len(), seed::products().unwrap().len());
+    assert!(skus.is_sorted(), "{skus:?}");
+}

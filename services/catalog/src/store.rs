@@ -1,0 +1,77 @@
+//! The products' table.
+
+use chassis::database::{Database, Error};
+
+use crate::domain::{Price, Product, Selection, Sku};
+
+/// The products.
+pub(crate) struct Store {
+    database: Database,
+}
+
+type Row = (String, String, String, String, i64);
+
+impl Store {
+    pub(crate) fn open(database: Database) -> Self {
+        Self { database }
+    }
+
+    /// Adds those that are not there; how many that were.
+    pub(crate) async fn add(&self, products: &[Product]) -> Result<u64, Error> {
+        let mut added = 0;
+        let mut tx = self.database.begin("add products").await?;
+        for product in products {
+            let sql = "insert into products (sku, name, description, currency, amount_minor, search) \
+                       values ($1, $2, $3, $4, $5, $6) on conflict (sku) do nothing";
+            let insert = tx
+                .query(sql)
+                .bind(product.sku.as_str())
+                .bind(product.name.as_str())
+                .bind(product.description.as_str())
+                .bind(product.price.currency.as_str())
+                .bind(product.price.amount_minor)
+                .bind(product.searchable());
+            added += insert.execute().await?;
+        }
+        tx.commit().await?;
+        Ok(added)
+    }
+
+    pub(crate) async fn find(&self, sku: &Sku) -> Result<Option<Product>, Error> {
+        let sql =
+            "select sku, name, description, currency, amount_minor from products where sku = $1";
+        let row = self.database.query("get product", sql).bind(sku.as_str()).optional().await?;
+        row.map(product).transpose()
+    }
+
+    /// In the order of their SKUs, as many as the selection's limit lets through.
+    pub(crate) async fn list(&self, selection: &Selection) -> Result<Vec<Product>, Error> {
+        // A list goes in as one JSON array: however many words, it is one statement.
+        let sql = if self.database.is_postgres() {
+            "select sku, name, description, currency, amount_minor from products where sku > $1 and not exists \
+             (select 1 from json_array_elements_text(cast($2 as json)) word where strpos(search, word) = 0) \
+             order by sku limit $3"
+        } else {
+            "select sku, name, description, currency, amount_minor from products where sku > $1 and not exists \
+             (select 1 from json_each($2) word where instr(search, word.value) = 0) \
+             order by sku limit $3"
+        };
+        let words = serde_json::to_string(selection.words());
+        let query = self
+            .database
+            .query("list products", sql)
+            .bind(selection.after())
+            .bind(words.map_err(|error| Error::Encode(error.into()))?)
+            .bind(i64::try_from(selection.limit()).unwrap_or(i64::MAX));
+        query.all().await?.into_iter().map(product).collect()
+    }
+}
+
+fn product((sku, name, description, currency, amount_minor): Row) -> Result<Product, Error> {
+    let sku = Sku::try_from(sku).map_err(|error| Error::Decode(error.into()))?;
+    Ok(Product { sku, name, description, price: Price { currency, amount_minor } })
+}
+
+#[cfg(test)]
+#[path = "store/tests.rs"]
+pub(crate) mod tests;
