@@ -69,9 +69,14 @@ impl Tx {
         Ok(())
     }
 
-    /// Does something once it is so: counts it, or wakes whoever waits for it. A handler does not see its own commit.
+    /// Does something once it is so, as part of the current trace: counts it, logs it, wakes whoever waits for it. A
+    /// handler does not see its own commit.
     pub fn after_commit(&mut self, effect: impl FnOnce() + Send + 'static) {
-        self.afterwards.push(Box::new(effect));
+        let context = Context::current();
+        self.afterwards.push(Box::new(move || {
+            let _attached = context.attach();
+            effect();
+        }));
     }
 
     /// Makes it so.
