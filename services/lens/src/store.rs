@@ -1,0 +1,299 @@
+//! The memory of the lens: traces, log lines and flows within one budget.
+//!
+//! What is accounted for is what is allocated: records, indexes with their empty slots, the dictionary, the allocator's share.
+//! When it is too much, the oldest traces go; log lines go first when they have more than their share.
+
+mod catalogue;
+mod codec;
+mod flows;
+mod logs;
+mod record;
+mod search;
+#[cfg(test)]
+mod stories;
+mod traces;
+mod words;
+
+use parking_lot::RwLock;
+
+use self::{
+    catalogue::Catalogue,
+    codec::Encoder,
+    flows::{Flow, Flows},
+    logs::Lines,
+    record::View,
+    traces::{Trace, Traces},
+    words::Words,
+};
+pub(crate) use self::{
+    flows::Rules,
+    logs::{Line, Wanted},
+    search::Search,
+};
+use crate::domain::{Kind, Logs, Scope, Source, Span, Spans, TraceId};
+
+/// Log lines may take a quarter of the memory; what they do not take is the traces'.
+const LOGS_SHARE: usize = 4;
+
+/// The dictionary may take a sixteenth: names and repeated values of a mesh of some dozen services fit in a hundredth.
+const WORDS_SHARE: usize = 16;
+
+/// Everything that is remembered.
+pub(crate) struct Store {
+    memory: RwLock<Memory>,
+}
+
+struct Memory {
+    budget: usize,
+    /// What other parts of the lens hold of the same budget.
+    reserved: usize,
+    words: Words,
+    catalogue: Catalogue,
+    traces: Traces,
+    lines: Lines,
+    flows: Flows,
+}
+
+/// What became of what was sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Taken {
+    pub(crate) kept: u64,
+    /// Spans of a trace that is too large already.
+    pub(crate) left_out: u64,
+    pub(crate) evicted_spans: u64,
+    pub(crate) evicted_lines: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Usage {
+    pub(crate) bytes: usize,
+    pub(crate) limit: usize,
+    pub(crate) traces: usize,
+    pub(crate) lines: usize,
+}
+
+/// A trace as it was found, spans by start.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct FoundTrace {
+    pub(crate) id: TraceId,
+    pub(crate) spans: Vec<FoundSpan>,
+    pub(crate) sources: Vec<Source>,
+    pub(crate) left_out: u32,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct FoundSpan {
+    pub(crate) span: Span,
+    pub(crate) scope: Scope,
+    /// Its place in [`FoundTrace::sources`].
+    pub(crate) source: usize,
+}
+
+/// What became of one flow.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct FoundFlow {
+    pub(crate) id: String,
+    pub(crate) trace: TraceId,
+    pub(crate) state: String,
+    pub(crate) started_ns: u64,
+    /// Until its last state; `None` while there is more to come.
+    pub(crate) duration_ns: Option<u64>,
+    pub(crate) spans: u32,
+    pub(crate) errors: u32,
+    pub(crate) services: Vec<String>,
+}
+
+impl Store {
+    pub(crate) fn new(budget: usize, rules: Rules) -> Self {
+        let memory = Memory {
+            budget,
+            reserved: 0,
+            words: Words::new(budget / WORDS_SHARE),
+            catalogue: Catalogue::default(),
+            traces: Traces::new(budget),
+            lines: Lines::default(),
+            flows: Flows::new(rules, budget),
+        };
+        Self { memory: RwLock::new(memory) }
+    }
+
+    pub(crate) fn take_spans(&self, spans: &Spans) -> Taken {
+        let mut memory = self.memory.write();
+        let mut taken = Taken::default();
+        for (scope, spans_of_scope) in &spans.scopes {
+            let origin = memory.origin(&spans.source, scope);
+            for span in spans_of_scope {
+                memory.take_span(&spans.source.service, &origin, span, &mut taken);
+                memory.keep_within(&mut taken);
+            }
+        }
+        taken
+    }
+
+    pub(crate) fn take_logs(&self, logs: &Logs) -> Taken {
+        let mut memory = self.memory.write();
+        let mut taken = Taken::default();
+        for log in &logs.lines {
+            let Memory { words, lines, .. } = &mut *memory;
+            lines.insert(words, &logs.source.service, log);
+            taken.kept += 1;
+            memory.keep_within(&mut taken);
+        }
+        taken
+    }
+
+    /// Says what other parts hold of the budget.
+    pub(crate) fn reserve(&self, bytes: usize) -> Taken {
+        let mut memory = self.memory.write();
+        let mut taken = Taken::default();
+        memory.reserved = bytes;
+        memory.keep_within(&mut taken);
+        taken
+    }
+
+    pub(crate) fn usage(&self) -> Usage {
+        let memory = self.memory.read();
+        Usage {
+            bytes: memory.used(),
+            limit: memory.budget,
+            traces: memory.traces.len(),
+            lines: memory.lines.len(),
+        }
+    }
+
+    pub(crate) fn services(&self) -> Vec<String> {
+        self.memory.read().catalogue.services().map(str::to_owned).collect()
+    }
+
+    /// Of one service, by name and kind; of one kind if given.
+    pub(crate) fn operations(&self, service: &str, kind: Option<Kind>) -> Vec<(String, Kind)> {
+        let memory = self.memory.read();
+        memory
+            .catalogue
+            .operations(service, kind)
+            .into_iter()
+            .map(|(name, kind)| (name.to_owned(), kind))
+            .collect()
+    }
+
+    pub(crate) fn trace(&self, id: TraceId) -> Option<FoundTrace> {
+        let memory = self.memory.read();
+        Some(found(memory.traces.get(id)?, &memory.words))
+    }
+
+    pub(crate) fn has_trace(&self, id: TraceId) -> bool {
+        self.memory.read().traces.get(id).is_some()
+    }
+
+    /// The newest traces that fit, newest first.
+    pub(crate) fn search(&self, search: &Search) -> Vec<TraceId> {
+        let memory = self.memory.read();
+        let Memory { words, catalogue, traces, .. } = &*memory;
+        let bit = search.service.as_deref().map_or(0, |service| catalogue.bit(service));
+        let fits = |trace: &&Trace| {
+            search.may_be_in(trace, bit) && trace.views(words).any(|span| search.means(&span))
+        };
+        traces.newest_first().filter(fits).take(search.limit).map(|trace| trace.id).collect()
+    }
+
+    /// The last lines that fit, newest last.
+    pub(crate) fn lines(&self, wanted: &Wanted) -> Vec<Line> {
+        let memory = self.memory.read();
+        memory.lines.find(&memory.words, wanted)
+    }
+
+    /// Flows whose trace is remembered, newest first; of one state if given.
+    pub(crate) fn flows(&self, state: Option<&str>, limit: usize) -> Vec<FoundFlow> {
+        let memory = self.memory.read();
+        let all = memory.flows.newest_first().filter_map(|(id, flow)| memory.flow(id, flow));
+        all.filter(|flow| state.is_none_or(|state| state == flow.state)).take(limit).collect()
+    }
+}
+
+impl Memory {
+    fn used(&self) -> usize {
+        self.reserved
+            + self.words.bytes()
+            + self.catalogue.bytes()
+            + self.traces.bytes()
+            + self.lines.bytes()
+            + self.flows.bytes()
+    }
+
+    fn origin(&mut self, source: &Source, scope: &Scope) -> Vec<u8> {
+        let mut origin = Vec::new();
+        record::write_origin(
+            &mut Encoder { out: &mut origin, words: &mut self.words, trace: 0 },
+            source,
+            scope,
+        );
+        origin
+    }
+
+    fn take_span(&mut self, service: &str, origin: &[u8], span: &Span, taken: &mut Taken) {
+        let bit = self.catalogue.note(service, &span.name, span.kind);
+        if self.traces.insert(&mut self.words, origin, bit, span) {
+            taken.kept += 1;
+            self.flows.note(span);
+        } else {
+            taken.left_out += 1;
+        }
+    }
+
+    fn keep_within(&mut self, taken: &mut Taken) {
+        while self.lines.bytes() > self.budget / LOGS_SHARE {
+            let Some(lines) = self.lines.evict_oldest() else { break };
+            taken.evicted_lines += u64::from(lines);
+        }
+        while self.used() > self.budget {
+            let Some(spans) = self.traces.evict_oldest() else { break };
+            taken.evicted_spans += u64::from(spans);
+        }
+        // Not even without traces: other parts hold nearly all of it.
+        while self.used() > self.budget {
+            let Some(lines) = self.lines.evict_oldest() else { break };
+            taken.evicted_lines += u64::from(lines);
+        }
+    }
+
+    fn flow(&self, id: &str, flow: &Flow) -> Option<FoundFlow> {
+        let state = flow.state.as_ref()?;
+        let trace = self.traces.get(flow.trace)?;
+        Some(FoundFlow {
+            id: id.to_owned(),
+            trace: trace.id,
+            state: state.name.clone(),
+            started_ns: trace.first_ns,
+            duration_ns: state.is_last.then(|| state.since_ns.saturating_sub(trace.first_ns)),
+            spans: trace.spans,
+            errors: trace.errors,
+            services: self.catalogue.services_of(trace.services).map(str::to_owned).collect(),
+        })
+    }
+}
+
+/// Decodes a trace. A span that was exported twice, because its exporter did not hear the answer, is there once.
+fn found(trace: &Trace, words: &Words) -> FoundTrace {
+    let mut sources: Vec<View<'_>> = Vec::new();
+    let mut spans: Vec<FoundSpan> = Vec::new();
+    for view in trace.views(words) {
+        let source =
+            sources.iter().position(|known| known.is_of_same_source(&view)).unwrap_or_else(|| {
+                sources.push(view);
+                sources.len() - 1
+            });
+        spans.extend(view.span(trace.id).map(|span| FoundSpan {
+            span,
+            scope: view.scope(),
+            source,
+        }));
+    }
+    spans.sort_by_key(|found| (found.span.start_ns, found.span.id));
+    spans.dedup();
+    FoundTrace {
+        id: trace.id,
+        spans,
+        sources: sources.iter().map(View::source).collect(),
+        left_out: trace.left_out,
+    }
+}

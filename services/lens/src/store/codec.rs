@@ -1,0 +1,279 @@
+//! How spans and log lines are kept: one run of bytes each, numbers as varints, strings as words of the dictionary. A span of
+//! the mesh takes about a tenth of what its decoded form does.
+
+use super::words::{Word, Words};
+use crate::domain::{Attribute, Value};
+
+/// The value of an attribute, where it lies.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Found<'a> {
+    Text(&'a str),
+    Bool(bool),
+    Int(i64),
+    Double(f64),
+    Bytes(&'a [u8]),
+    Json(&'a str),
+}
+
+impl Found<'_> {
+    pub(super) fn to_value(self) -> Value {
+        match self {
+            Self::Text(text) => Value::Text(text.to_owned()),
+            Self::Bool(value) => Value::Bool(value),
+            Self::Int(value) => Value::Int(value),
+            Self::Double(value) => Value::Double(value),
+            Self::Bytes(bytes) => Value::Bytes(bytes.to_vec()),
+            Self::Json(text) => Value::Json(text.to_owned()),
+        }
+    }
+
+    /// Whether it is what somebody typed to search for.
+    pub(super) fn reads(self, text: &str) -> bool {
+        match self {
+            Self::Text(value) | Self::Json(value) => value == text,
+            Self::Bool(value) => text.parse() == Ok(value),
+            other => other.to_value().to_string() == text,
+        }
+    }
+}
+
+/// Writes a varint: seven bits a byte, the low ones first.
+pub(super) fn write_number(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+pub(super) struct Encoder<'a> {
+    pub(super) out: &'a mut Vec<u8>,
+    pub(super) words: &'a mut Words,
+    /// Whose values these are: see [`Words::value`].
+    pub(super) trace: u64,
+}
+
+impl Encoder<'_> {
+    pub(super) fn number(&mut self, value: u64) {
+        write_number(self.out, value);
+    }
+
+    /// Small for numbers near zero, of either sign.
+    pub(super) fn signed(&mut self, value: i64) {
+        self.number((value << 1 ^ value >> 63) as u64);
+    }
+
+    /// For ids, which are random: a varint would make them longer.
+    pub(super) fn fixed(&mut self, value: u64) {
+        self.out.extend_from_slice(&value.to_le_bytes());
+    }
+
+    pub(super) fn name(&mut self, bytes: &[u8]) {
+        let word = self.words.name(bytes);
+        self.word(word);
+    }
+
+    pub(super) fn value(&mut self, bytes: &[u8]) {
+        let word = self.words.value(bytes, self.trace);
+        self.word(word);
+    }
+
+    fn word(&mut self, word: Word<'_>) {
+        match word {
+            Word::Symbol(symbol) => self.number(u64::from(symbol) << 1 | 1),
+            Word::Inline(bytes) => {
+                self.number((bytes.len() as u64) << 1);
+                self.out.extend_from_slice(bytes);
+            }
+        }
+    }
+
+    pub(super) fn attributes(&mut self, attributes: &[Attribute]) {
+        self.number(attributes.len() as u64);
+        for Attribute { key, value } in attributes {
+            self.name(key.as_bytes());
+            match value {
+                Value::Text(text) => {
+                    self.out.push(0);
+                    self.value(text.as_bytes());
+                }
+                Value::Bool(value) => self.out.push(1 + u8::from(*value)),
+                Value::Int(value) => {
+                    self.out.push(3);
+                    self.signed(*value);
+                }
+                Value::Double(value) => {
+                    self.out.push(4);
+                    self.fixed(value.to_bits());
+                }
+                Value::Bytes(bytes) => {
+                    self.out.push(5);
+                    self.value(bytes);
+                }
+                Value::Json(text) => {
+                    self.out.push(6);
+                    self.value(text.as_bytes());
+                }
+            }
+        }
+    }
+}
+
+/// Reads what an [`Encoder`] wrote; beyond the end there are zeros.
+#[derive(Clone, Copy)]
+pub(super) struct Decoder<'a> {
+    rest: &'a [u8],
+    words: &'a Words,
+}
+
+impl<'a> Decoder<'a> {
+    pub(super) fn new(bytes: &'a [u8], words: &'a Words) -> Self {
+        Self { rest: bytes, words }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    pub(super) fn bytes_left(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    pub(super) fn byte(&mut self) -> u8 {
+        match self.rest.split_first() {
+            Some((first, rest)) => {
+                self.rest = rest;
+                *first
+            }
+            None => 0,
+        }
+    }
+
+    pub(super) fn number(&mut self) -> u64 {
+        let mut value = 0;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte();
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                break;
+            }
+        }
+        value
+    }
+
+    pub(super) fn signed(&mut self) -> i64 {
+        let value = self.number();
+        (value >> 1) as i64 ^ -((value & 1) as i64)
+    }
+
+    pub(super) fn fixed(&mut self) -> u64 {
+        self.take(8).try_into().map_or(0, u64::from_le_bytes)
+    }
+
+    /// The next `length` bytes, or as many as there are.
+    pub(super) fn take(&mut self, length: usize) -> &'a [u8] {
+        let (taken, rest) = self.rest.split_at(length.min(self.rest.len()));
+        self.rest = rest;
+        taken
+    }
+
+    pub(super) fn bytes(&mut self) -> &'a [u8] {
+        let word = self.number();
+        if word & 1 == 1 {
+            self.words.resolve((word >> 1) as u32)
+        } else {
+            self.take((word >> 1) as usize)
+        }
+    }
+
+    pub(super) fn text(&mut self) -> &'a str {
+        std::str::from_utf8(self.bytes()).unwrap_or_default()
+    }
+
+    /// A part that was encoded on its own and is kept as one word.
+    pub(super) fn nested(&mut self) -> Self {
+        Self::new(self.bytes(), self.words)
+    }
+
+    /// Calls `each` for every attribute until it says `true`, and whether it did. The decoder is behind the attributes only
+    /// when it never did.
+    pub(super) fn any_attribute(
+        &mut self,
+        mut each: impl FnMut(&'a str, Found<'a>) -> bool,
+    ) -> bool {
+        for _ in 0..self.number() {
+            let key = self.text();
+            let value = match self.byte() {
+                0 => Found::Text(self.text()),
+                1 => Found::Bool(false),
+                2 => Found::Bool(true),
+                3 => Found::Int(self.signed()),
+                4 => Found::Double(f64::from_bits(self.fixed())),
+                5 => Found::Bytes(self.bytes()),
+                _ => Found::Json(self.text()),
+            };
+            if each(key, value) {
+                return true;
+            }
+        }
+        false
+    }
+
+    pub(super) fn attributes(&mut self) -> Vec<Attribute> {
+        let mut attributes = Vec::new();
+        self.any_attribute(|key, value| {
+            attributes.push(Attribute { key: key.to_owned(), value: value.to_value() });
+            false
+        });
+        attributes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn value() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            ".{0,300}".prop_map(Value::Text),
+            any::<bool>().prop_map(Value::Bool),
+            any::<i64>().prop_map(Value::Int),
+            proptest::num::f64::NORMAL.prop_map(Value::Double),
+            proptest::collection::vec(any::<u8>(), 0..40).prop_map(Value::Bytes),
+            Just(Value::Json("[1,2]".to_owned())),
+        ]
+    }
+
+    proptest! {
+        /// Whatever goes in comes out, with words that are shared, words that are not, and a dictionary that is full.
+        #[test]
+        fn attributes_survive(
+            attributes in proptest::collection::vec(("[a-z.]{1,12}", value()), 0..20),
+            limit in prop_oneof![Just(0), Just(1 << 20)],
+        ) {
+            let attributes: Vec<_> = attributes.into_iter().map(|(key, value)| Attribute { key, value }).collect();
+            let mut words = Words::new(limit);
+            for trace in 1..4 {
+                let mut out = Vec::new();
+                Encoder { out: &mut out, words: &mut words, trace }.attributes(&attributes);
+                let mut decoder = Decoder::new(&out, &words);
+                prop_assert_eq!(decoder.attributes(), attributes.clone());
+                prop_assert!(decoder.is_empty());
+            }
+        }
+
+        #[test]
+        fn numbers_survive(unsigned: u64, signed: i64, fixed: u64) {
+            let mut words = Words::new(0);
+            let mut out = Vec::new();
+            let mut encoder = Encoder { out: &mut out, words: &mut words, trace: 1 };
+            encoder.number(unsigned);
+            encoder.signed(signed);
+            encoder.fixed(fixed);
+            let mut decoder = Decoder::new(&out, &words);
+            prop_assert_eq!((decoder.number(), decoder.signed(), decoder.fixed()), (unsigned, signed, fixed));
+        }
+    }
+}

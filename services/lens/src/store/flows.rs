@@ -1,0 +1,117 @@
+//! Flows: what became of each order, told from the attributes of spans.
+
+use std::collections::{HashMap, VecDeque};
+
+use crate::{
+    cost,
+    domain::{Span, TraceId},
+};
+
+/// More than anybody scrolls through; some 300 bytes each.
+const MOST: usize = 4_096;
+
+/// An id longer than that is none.
+const LONGEST_ID: usize = 128;
+
+/// Which attributes tell a flow's story.
+#[derive(Clone, Debug)]
+pub(crate) struct Rules {
+    /// The attribute with a flow's id.
+    pub(crate) id: String,
+    /// The attribute with its state, on a span that brought it about.
+    pub(crate) state: String,
+    /// The states after which nothing comes.
+    pub(crate) last: Vec<String>,
+}
+
+/// What is known of one flow. It may have several traces: its own, and those of requests that looked at it or changed it.
+pub(super) struct Flow {
+    /// The trace of the earliest span that names the flow.
+    pub(super) trace: TraceId,
+    named_ns: u64,
+    pub(super) state: Option<State>,
+}
+
+#[derive(Clone)]
+pub(super) struct State {
+    pub(super) name: String,
+    pub(super) is_last: bool,
+    /// When the span that brought it about began: the order of states.
+    began_ns: u64,
+    /// When it ended: since then the flow is in this state.
+    pub(super) since_ns: u64,
+}
+
+pub(super) struct Flows {
+    rules: Rules,
+    by_id: HashMap<Box<str>, Flow>,
+    oldest_first: VecDeque<Box<str>>,
+    text_bytes: usize,
+    most: usize,
+}
+
+impl Flows {
+    pub(super) fn new(rules: Rules, budget: usize) -> Self {
+        let most = MOST.min(budget / 16 / 512);
+        Self { rules, by_id: HashMap::new(), oldest_first: VecDeque::new(), text_bytes: 0, most }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.text_bytes
+            + cost::table::<(Box<str>, Flow)>(self.by_id.capacity())
+            + cost::allocation(self.oldest_first.capacity() * size_of::<Box<str>>())
+    }
+
+    pub(super) fn note(&mut self, span: &Span) {
+        let Some(id) = span.text(&self.rules.id) else { return };
+        if id.len() > LONGEST_ID {
+            return;
+        }
+        if !self.by_id.contains_key(id) {
+            self.add(id, span);
+        }
+        let Some(flow) = self.by_id.get_mut(id) else { return };
+        if span.start_ns < flow.named_ns {
+            (flow.trace, flow.named_ns) = (span.trace, span.start_ns);
+        }
+        let Some(name) = span.text(&self.rules.state).filter(|name| name.len() <= LONGEST_ID)
+        else {
+            return;
+        };
+        let is_last = self.rules.last.iter().any(|last| last == name);
+        if flow
+            .state
+            .as_ref()
+            .is_none_or(|state| (state.is_last, state.began_ns) <= (is_last, span.start_ns))
+        {
+            let before =
+                flow.state.as_ref().map_or(0, |state| cost::allocation(state.name.capacity()));
+            let state = State {
+                name: name.to_owned(),
+                is_last,
+                began_ns: span.start_ns,
+                since_ns: span.end_ns(),
+            };
+            self.text_bytes = self.text_bytes - before + cost::allocation(state.name.capacity());
+            flow.state = Some(state);
+        }
+    }
+
+    fn add(&mut self, id: &str, span: &Span) {
+        while self.by_id.len() >= self.most {
+            let Some(oldest) = self.oldest_first.pop_front() else { return };
+            if let Some(flow) = self.by_id.remove(&oldest) {
+                let state = flow.state.map_or(0, |state| cost::allocation(state.name.capacity()));
+                self.text_bytes -= 2 * cost::allocation(oldest.len()) + state;
+            }
+        }
+        self.text_bytes += 2 * cost::allocation(id.len());
+        self.oldest_first.push_back(id.into());
+        self.by_id
+            .insert(id.into(), Flow { trace: span.trace, named_ns: span.start_ns, state: None });
+    }
+
+    pub(super) fn newest_first(&self) -> impl Iterator<Item = (&str, &Flow)> {
+        self.oldest_first.iter().rev().filter_map(|id| Some((&**id, self.by_id.get(id)?)))
+    }
+}

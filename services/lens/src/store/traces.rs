@@ -1,0 +1,183 @@
+//! Traces in the order they arrived. The oldest is dropped whole when room is needed.
+
+use std::collections::{HashMap, VecDeque, hash_map::Entry};
+
+use super::{
+    codec::{Decoder, Encoder, write_number},
+    record::{self, View},
+    words::Words,
+};
+use crate::{
+    cost,
+    domain::{Span, TraceId},
+};
+
+/// One trace may take an eighth of the memory: a runaway one must not push out all others. What comes after is counted.
+const LARGEST_SHARE: usize = 8;
+
+/// One enormous span must not leave an enormous buffer behind.
+const SCRATCH: usize = 16 * 1024;
+
+/// The longest a record's length is written as.
+const LENGTH: usize = 5;
+
+/// One trace: its spans' records, and what a search asks first.
+pub(super) struct Trace {
+    pub(super) id: TraceId,
+    /// What the times in the records are relative to: the start of the span that came first.
+    base_ns: u64,
+    pub(super) first_ns: u64,
+    pub(super) last_ns: u64,
+    pub(super) longest_ns: u64,
+    /// The bits of the services that took part.
+    pub(super) services: u64,
+    pub(super) spans: u32,
+    pub(super) errors: u32,
+    /// Spans that were not kept because the trace was too large.
+    pub(super) left_out: u32,
+    records: Vec<u8>,
+}
+
+impl Trace {
+    fn new(first: &Span) -> Self {
+        Self {
+            id: first.trace,
+            base_ns: first.start_ns,
+            first_ns: first.start_ns,
+            last_ns: first.end_ns(),
+            longest_ns: 0,
+            services: 0,
+            spans: 0,
+            errors: 0,
+            left_out: 0,
+            records: Vec::new(),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        cost::allocation(size_of::<Self>()) + cost::allocation(self.records.capacity())
+    }
+
+    /// Room grows by a quarter: a trace has some dozens of spans, and what is reserved but not used is paid for.
+    fn push(&mut self, record: &[u8]) {
+        let needed = record.len() + LENGTH;
+        if self.records.capacity() - self.records.len() < needed {
+            self.records.reserve_exact(needed.max(self.records.len() / 4));
+        }
+        write_number(&mut self.records, record.len() as u64);
+        self.records.extend_from_slice(record);
+    }
+
+    fn note(&mut self, service: u64, span: &Span) {
+        self.first_ns = self.first_ns.min(span.start_ns);
+        self.last_ns = self.last_ns.max(span.end_ns());
+        self.longest_ns = self.longest_ns.max(span.duration_ns);
+        self.services |= service;
+        self.spans += 1;
+        self.errors += u32::from(span.is_error());
+    }
+
+    pub(super) fn views<'a>(&'a self, words: &'a Words) -> impl Iterator<Item = View<'a>> {
+        let mut records = Decoder::new(&self.records, words);
+        std::iter::from_fn(move || {
+            if records.is_empty() {
+                return None;
+            }
+            let length = records.number() as usize;
+            Some(View::read(Decoder::new(records.take(length), words), self.base_ns))
+        })
+    }
+}
+
+/// All traces there are.
+pub(super) struct Traces {
+    by_id: HashMap<TraceId, Box<Trace>>,
+    oldest_first: VecDeque<TraceId>,
+    trace_bytes: usize,
+    largest: usize,
+    record: Vec<u8>,
+}
+
+impl Traces {
+    pub(super) fn new(budget: usize) -> Self {
+        Self {
+            by_id: HashMap::new(),
+            oldest_first: VecDeque::new(),
+            trace_bytes: 0,
+            largest: budget / LARGEST_SHARE,
+            record: Vec::new(),
+        }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.trace_bytes
+            + cost::table::<(TraceId, Box<Trace>)>(self.by_id.capacity())
+            + cost::allocation(self.oldest_first.capacity() * size_of::<TraceId>())
+            + cost::allocation(self.record.capacity())
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    /// Whether the span was kept. `origin` and `service` say who made it.
+    pub(super) fn insert(
+        &mut self,
+        words: &mut Words,
+        origin: &[u8],
+        service: u64,
+        span: &Span,
+    ) -> bool {
+        let trace = match self.by_id.entry(span.trace) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                self.oldest_first.push_back(span.trace);
+                let trace = entry.insert(Box::new(Trace::new(span)));
+                self.trace_bytes += trace.bytes();
+                trace
+            }
+        };
+        self.record.clear();
+        let mut encoder = Encoder { out: &mut self.record, words, trace: span.trace.get() as u64 };
+        record::write(&mut encoder, origin, trace.base_ns, span);
+
+        let before = trace.bytes();
+        let fits = before + self.record.len() + LENGTH <= self.largest;
+        if fits {
+            trace.push(&self.record);
+            trace.note(service, span);
+        } else {
+            trace.left_out += 1;
+        }
+        self.trace_bytes = self.trace_bytes + trace.bytes() - before;
+        self.record.clear();
+        self.record.shrink_to(SCRATCH);
+        fits
+    }
+
+    /// Drops the trace that came first and gives the number of its spans; `None` if there is none.
+    pub(super) fn evict_oldest(&mut self) -> Option<u32> {
+        let id = self.oldest_first.pop_front()?;
+        let trace = self.by_id.remove(&id)?;
+        self.trace_bytes -= trace.bytes();
+        self.shrink_index();
+        Some(trace.spans)
+    }
+
+    /// The index was once large, for many small traces, and is nearly empty now: its memory goes back to the spans.
+    fn shrink_index(&mut self) {
+        let used = self.by_id.len();
+        if self.by_id.capacity() > 64 + used * 4 {
+            self.by_id.shrink_to(used * 2);
+            self.oldest_first.shrink_to(used * 2);
+        }
+    }
+
+    pub(super) fn get(&self, id: TraceId) -> Option<&Trace> {
+        self.by_id.get(&id).map(|trace| &**trace)
+    }
+
+    pub(super) fn newest_first(&self) -> impl Iterator<Item = &Trace> {
+        self.oldest_first.iter().rev().filter_map(|id| self.get(*id))
+    }
+}

@@ -1,0 +1,134 @@
+//! The dictionary: byte strings that occur in many traces are kept once, and named by a number.
+
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, RandomState},
+    sync::Arc,
+};
+
+use crate::cost;
+
+/// How many values are remembered as "seen once": 4,096 cover some hundred traces, which is soon enough to notice a value
+/// that comes back, and 64 KiB; a dictionary that is not several times as large does without.
+const SEEN: usize = 4_096;
+
+/// Longer values are seldom worth sharing: statements, stack traces.
+const LONGEST: usize = 256;
+
+/// What stands in a record for a byte string.
+pub(super) enum Word<'a> {
+    /// The number of an entry of the dictionary.
+    Symbol(u32),
+    /// The bytes themselves: not in the dictionary, or no room there.
+    Inline(&'a [u8]),
+}
+
+/// A dictionary that only grows, up to its limit. Beyond it strings are kept where they occur: that costs memory that is
+/// accounted for, never an answer.
+pub(super) struct Words {
+    symbols: HashMap<Arc<[u8]>, u32>,
+    words: Vec<Arc<[u8]>>,
+    text_bytes: usize,
+    limit: usize,
+    hasher: RandomState,
+    /// Per slot the hash of a value and the trace it was last seen in.
+    seen: Box<[(u64, u64)]>,
+}
+
+impl Words {
+    pub(super) fn new(limit: usize) -> Self {
+        Self {
+            symbols: HashMap::new(),
+            words: Vec::new(),
+            text_bytes: 0,
+            limit,
+            hasher: RandomState::new(),
+            seen: Box::default(),
+        }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        cost::table::<(Arc<[u8]>, u32)>(self.symbols.capacity())
+            + self.words.capacity() * size_of::<Arc<[u8]>>()
+            + self.seen.len() * size_of::<(u64, u64)>()
+            + self.text_bytes
+    }
+
+    pub(super) fn resolve(&self, symbol: u32) -> &[u8] {
+        self.words.get(symbol as usize).map_or(&[], |word| word)
+    }
+
+    /// For what has few values by its nature: keys, names of services and operations, resources.
+    pub(super) fn name<'a>(&mut self, bytes: &'a [u8]) -> Word<'a> {
+        if let Some(symbol) = self.symbols.get(bytes) {
+            return Word::Symbol(*symbol);
+        }
+        self.add(bytes)
+    }
+
+    /// For values: shared once they were seen in a second trace, so that ids, which never are, do not fill the dictionary.
+    pub(super) fn value<'a>(&mut self, bytes: &'a [u8], trace: u64) -> Word<'a> {
+        if bytes.len() < 2
+            || bytes.len() > LONGEST
+            || self.limit < 4 * SEEN * size_of::<(u64, u64)>()
+        {
+            return Word::Inline(bytes);
+        }
+        if let Some(symbol) = self.symbols.get(bytes) {
+            return Word::Symbol(*symbol);
+        }
+        if self.seen.is_empty() {
+            self.seen = vec![(0, 0); SEEN].into_boxed_slice();
+        }
+        let hash = self.hasher.hash_one(bytes);
+        let slot = &mut self.seen[hash as usize % SEEN];
+        if slot.0 == hash && slot.1 != trace {
+            return self.add(bytes);
+        }
+        *slot = (hash, trace);
+        Word::Inline(bytes)
+    }
+
+    fn add<'a>(&mut self, bytes: &'a [u8]) -> Word<'a> {
+        // Twice: both tables double when they grow.
+        if self.bytes() * 2 + bytes.len() > self.limit {
+            return Word::Inline(bytes);
+        }
+        let symbol = self.words.len() as u32;
+        let word: Arc<[u8]> = bytes.into();
+        self.symbols.insert(Arc::clone(&word), symbol);
+        self.words.push(word);
+        self.text_bytes += cost::allocation(bytes.len() + 2 * size_of::<usize>());
+        Word::Symbol(symbol)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_shared(word: &Word<'_>) -> bool {
+        matches!(word, Word::Symbol(_))
+    }
+
+    #[test]
+    fn a_value_is_shared_from_the_second_trace_it_occurs_in() {
+        let mut words = Words::new(1 << 20);
+        for _ in 0..3 {
+            assert!(!is_shared(&words.value(b"order-17", 1)), "an id that only one trace has");
+        }
+        assert!(!is_shared(&words.value(b"orders.events", 1)));
+        assert!(is_shared(&words.value(b"orders.events", 2)));
+        assert!(is_shared(&words.value(b"orders.events", 1)));
+    }
+
+    #[test]
+    fn a_full_dictionary_leaves_words_where_they_occur() {
+        let mut words = Words::new(8_192);
+        let shared =
+            (0..1_000).filter(|n: &i32| is_shared(&words.name(n.to_string().as_bytes()))).count();
+        assert!((20..200).contains(&shared), "{shared}");
+        assert!(words.bytes() <= 8_192);
+        assert!(is_shared(&words.name(b"0")), "what is in it stays in it");
+    }
+}
