@@ -1,0 +1,252 @@
+//! Who talks to whom, kept up to date with every span that arrives: a question looks at counters, not at traces.
+//!
+//! A call is an edge from service to service once both its spans are there. A message is two edges, to its topic and from it,
+//! of which each span shows one; who depends on whom through the broker is told by the parent, or the links, of the span that
+//! handled it. Times are those of arrival: clocks of several processes need not agree.
+
+mod graph;
+mod histogram;
+mod pairing;
+mod role;
+mod series;
+#[cfg(test)]
+mod stories;
+
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use self::{
+    graph::Graph,
+    pairing::{Callee, Caller, Pairing},
+    role::{Role, role_of},
+    series::{SLOT_SECONDS, SLOTS, Seen},
+};
+pub(crate) use self::{
+    role::{NodeKind, Protocol},
+    series::Calls,
+};
+use crate::domain::{Span, SpanId, Spans, TraceId};
+
+/// The counters may take an eighth of the memory: some two hundred busy edges of the default 64 MiB, where the mesh has fifty.
+const GRAPH_SHARE: usize = 8;
+
+/// Halves of calls that wait may take a sixteenth: ten seconds' worth at 200 orders a second.
+const PAIRING_SHARE: usize = 16;
+
+/// The longest window that can be asked for.
+pub(crate) const LONGEST_WINDOW: Duration = Duration::from_secs(SLOT_SECONDS * SLOTS);
+
+/// The picture.
+pub(crate) struct Topology {
+    state: Mutex<State>,
+}
+
+struct State {
+    graph: Graph,
+    pairing: Pairing,
+    since: Option<u64>,
+    swept: u64,
+}
+
+/// The picture over one window.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Picture {
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) edges: Vec<Edge>,
+    /// What rates are over: the window, or since the lens began.
+    pub(crate) seconds: u64,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Node {
+    pub(crate) kind: NodeKind,
+    pub(crate) name: String,
+    /// What a service handled; of what is no service, what was sent to it.
+    pub(crate) calls: Calls,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Edge {
+    /// Places in [`Picture::nodes`].
+    pub(crate) from: usize,
+    pub(crate) to: usize,
+    pub(crate) protocol: Protocol,
+    pub(crate) calls: Calls,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Dependency {
+    pub(crate) parent: String,
+    pub(crate) child: String,
+    pub(crate) calls: u64,
+}
+
+impl Topology {
+    pub(crate) fn new(budget: usize) -> Self {
+        let graph = Graph::new(budget / GRAPH_SHARE);
+        let pairing = Pairing::new(budget / PAIRING_SHARE);
+        Self { state: Mutex::new(State { graph, pairing, since: None, swept: 0 }) }
+    }
+
+    /// What it holds now.
+    pub(crate) fn bytes(&self) -> usize {
+        let state = self.state.lock();
+        state.graph.bytes() + state.pairing.bytes()
+    }
+
+    /// Spans arrived at `now` (since the Unix epoch).
+    pub(crate) fn observe(&self, spans: &Spans, now: Duration) {
+        let now = now.as_secs();
+        let mut state = self.state.lock();
+        state.since.get_or_insert(now);
+        state.sweep(now);
+        let Some(service) = state.graph.node(NodeKind::Service, &spans.source.service) else {
+            return;
+        };
+        for span in spans.scopes.iter().flat_map(|(_, spans)| spans) {
+            state.observe(service, span, now);
+        }
+    }
+
+    /// The picture of the last `window`.
+    pub(crate) fn picture(&self, window: Duration, now: Duration) -> Picture {
+        let now = now.as_secs();
+        let state = self.state.lock();
+        let from = now.saturating_sub(window.as_secs()).div_ceil(SLOT_SECONDS);
+        let begin = state.since.unwrap_or(now).max(from * SLOT_SECONDS);
+        let mut nodes: Vec<Node> =
+            state.graph.nodes().map(|number| state.node(number, from)).collect();
+        let mut edges = Vec::new();
+        for ((from, to, protocol), calls) in state.graph.edges_since(from) {
+            let (from, to) = (usize::from(from), usize::from(to));
+            if nodes[to].kind != NodeKind::Service {
+                nodes[to].calls.calls += calls.calls;
+                nodes[to].calls.errors += calls.errors;
+            }
+            edges.push(Edge { from, to, protocol, calls });
+        }
+        Picture { nodes, edges, seconds: now.saturating_sub(begin).max(1) }
+    }
+
+    /// Calls between services in the `lookback` before `end` (since the Unix epoch).
+    pub(crate) fn dependencies(&self, end: Duration, lookback: Duration) -> Vec<Dependency> {
+        let state = self.state.lock();
+        let (from, to) = (end.saturating_sub(lookback).as_secs() / 60, end.as_secs() / 60);
+        let name = |number| state.graph.name(number).1.to_owned();
+        let all = state.graph.dependencies_between(from, to).filter(|(_, _, calls)| *calls > 0);
+        let mut all: Vec<_> = all
+            .map(|(parent, child, calls)| Dependency {
+                parent: name(parent),
+                child: name(child),
+                calls,
+            })
+            .collect();
+        all.sort();
+        all
+    }
+}
+
+impl State {
+    /// Once a slot: what is too old goes.
+    fn sweep(&mut self, now: u64) {
+        if now / SLOT_SECONDS == self.swept {
+            return;
+        }
+        self.swept = now / SLOT_SECONDS;
+        self.graph.forget(self.swept);
+        self.graph.forget_dependencies(now / 60);
+        self.pairing.forget(now);
+    }
+
+    fn node(&self, number: u16, from: u64) -> Node {
+        let (kind, name) = self.graph.name(number);
+        let calls = self.graph.handled_since(number, from).unwrap_or_default();
+        Node { kind, name: name.to_owned(), calls }
+    }
+
+    fn observe(&mut self, service: u16, span: &Span, now: u64) {
+        let seen = Seen {
+            at: now,
+            duration_us: span.duration_ns / 1_000,
+            is_error: span.is_error(),
+            times: 1,
+        };
+        let caller = |protocol, is_message| {
+            let Seen { duration_us, is_error, .. } = seen;
+            Caller { service, protocol, duration_us, is_error, is_message }
+        };
+        match role_of(span) {
+            Role::Inner => {}
+            Role::Server => {
+                self.graph.handled(service, seen);
+                self.follows(service, span, span.parent.map(|parent| (span.trace, parent)), now);
+            }
+            Role::Client(protocol) => self.precedes(span, caller(protocol, false), now),
+            Role::Query(database) => {
+                if let Some(database) = self.graph.node(NodeKind::Database, database) {
+                    self.graph.talked((service, database, Protocol::Sql), seen);
+                }
+            }
+            Role::Sends(to) => {
+                if let Some(node) = self.graph.node(to.kind, to.name) {
+                    self.graph
+                        .talked((service, node, to.protocol), Seen { times: to.messages, ..seen });
+                }
+                self.precedes(span, caller(to.protocol, true), now);
+            }
+            Role::Handles(from) => {
+                let seen = Seen { times: from.messages, ..seen };
+                self.graph.handled(service, seen);
+                if let Some(node) = self.graph.node(from.kind, from.name) {
+                    self.graph.talked((node, service, from.protocol), seen);
+                }
+                self.follows(service, span, senders_of(span), now);
+            }
+        }
+    }
+
+    /// The span may have children in other services.
+    fn precedes(&mut self, span: &Span, caller: Caller, now: u64) {
+        for callee in self.pairing.caller(span.trace, span.id, caller, now) {
+            self.met(caller, callee, now);
+        }
+    }
+
+    /// The span was caused by spans of other services.
+    fn follows(
+        &mut self,
+        service: u16,
+        span: &Span,
+        causes: impl IntoIterator<Item = (TraceId, SpanId)>,
+        now: u64,
+    ) {
+        let callee = Callee { service, is_error: span.is_error() };
+        for (trace, cause) in causes {
+            if let Some(caller) = self.pairing.callee(trace, cause, callee, now) {
+                self.met(caller, callee, now);
+            }
+        }
+    }
+
+    /// Both halves are there. A call takes as long as who made it says.
+    fn met(&mut self, caller: Caller, callee: Callee, now: u64) {
+        self.graph.depend(caller.service, callee.service, now / 60);
+        if !caller.is_message {
+            let is_error = caller.is_error || callee.is_error;
+            let seen = Seen { at: now, duration_us: caller.duration_us, is_error, times: 1 };
+            self.graph.talked((caller.service, callee.service, caller.protocol), seen);
+        }
+    }
+}
+
+/// Whose messages a span handled: one is its parent, and a link as well; each of a batch is a link.
+fn senders_of(span: &Span) -> impl Iterator<Item = (TraceId, SpanId)> {
+    let parent = span.parent.map(|parent| (span.trace, parent));
+    let links = span
+        .links
+        .iter()
+        .map(|link| (link.trace, link.span))
+        .filter(move |link| Some(*link) != parent);
+    parent.into_iter().chain(links)
+}

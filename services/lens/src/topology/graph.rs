@@ -1,0 +1,169 @@
+//! Nodes, the edges between them, and how busy they are.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use super::{
+    role::{NodeKind, Protocol},
+    series::{Calls, SLOT_SECONDS, Seen, Series},
+};
+use crate::cost;
+
+/// Names come from source code; that many are a mistake that must not take the memory.
+const NODES: usize = 512;
+
+/// Longer names are no names.
+const LONGEST_NAME: usize = 256;
+
+/// What Jaeger's clients ask for by default.
+const DAY_MINUTES: u64 = 24 * 60;
+
+/// From, to, and how.
+pub(super) type Edge = (u16, u16, Protocol);
+
+/// A node has a number; what is known of it and of its edges is kept by that.
+pub(super) struct Graph {
+    numbers: HashMap<(NodeKind, Box<str>), u16>,
+    names: Vec<(NodeKind, Box<str>)>,
+    name_bytes: usize,
+    /// What each service handled.
+    handled: BTreeMap<u16, Series>,
+    edges: BTreeMap<Edge, Series>,
+    most_series: usize,
+    /// Calls a minute from service to service, through a broker or not.
+    dependencies: BTreeMap<(u16, u16), VecDeque<(u64, u64)>>,
+}
+
+impl Graph {
+    pub(super) fn new(budget: usize) -> Self {
+        Self {
+            numbers: HashMap::new(),
+            names: Vec::new(),
+            name_bytes: 0,
+            handled: BTreeMap::new(),
+            edges: BTreeMap::new(),
+            most_series: budget / Series::LARGEST,
+            dependencies: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        let series = self.handled.values().chain(self.edges.values());
+        let minutes = self
+            .dependencies
+            .values()
+            .map(|minutes| cost::allocation(minutes.capacity() * size_of::<(u64, u64)>()));
+        let entries = self.handled.len() + self.edges.len() + self.dependencies.len();
+        // An entry of a B-tree takes up to twice its size.
+        let nodes = 2 * entries * size_of::<(Edge, Series)>();
+        let names = cost::table::<((NodeKind, Box<str>), u16)>(self.numbers.capacity())
+            + cost::allocation(self.names.capacity() * size_of::<(NodeKind, Box<str>)>());
+        self.name_bytes
+            + names
+            + nodes
+            + series.map(Series::bytes).sum::<usize>()
+            + minutes.sum::<usize>()
+    }
+
+    pub(super) fn node(&mut self, kind: NodeKind, name: &str) -> Option<u16> {
+        let key = (kind, Box::from(name));
+        if let Some(number) = self.numbers.get(&key) {
+            return Some(*number);
+        }
+        if self.names.len() >= NODES || name.len() > LONGEST_NAME {
+            return None;
+        }
+        let number = self.names.len() as u16;
+        self.name_bytes += 2 * cost::allocation(name.len());
+        self.names.push(key.clone());
+        self.numbers.insert(key, number);
+        Some(number)
+    }
+
+    pub(super) fn name(&self, number: u16) -> (NodeKind, &str) {
+        self.names
+            .get(usize::from(number))
+            .map_or((NodeKind::Service, ""), |(kind, name)| (*kind, name))
+    }
+
+    /// A service handled something.
+    pub(super) fn handled(&mut self, service: u16, seen: Seen) {
+        if self.handled.contains_key(&service) || self.has_room(seen.at / SLOT_SECONDS) {
+            self.handled.entry(service).or_default().record(seen);
+        }
+    }
+
+    /// One node talked to another.
+    pub(super) fn talked(&mut self, edge: Edge, seen: Seen) {
+        if self.edges.contains_key(&edge) || self.has_room(seen.at / SLOT_SECONDS) {
+            self.edges.entry(edge).or_default().record(seen);
+        }
+    }
+
+    /// Edges nobody used for five minutes stay in the picture, at rest, until others need their place.
+    fn has_room(&mut self, slot: u64) -> bool {
+        if self.handled.len() + self.edges.len() < self.most_series {
+            return true;
+        }
+        self.forget(slot);
+        self.edges.retain(|_, series| !series.is_empty());
+        self.handled.retain(|_, series| !series.is_empty());
+        self.handled.len() + self.edges.len() < self.most_series
+    }
+
+    pub(super) fn depend(&mut self, parent: u16, child: u16, minute: u64) {
+        if self.dependencies.len() >= self.most_series
+            && !self.dependencies.contains_key(&(parent, child))
+        {
+            return;
+        }
+        let minutes = self.dependencies.entry((parent, child)).or_default();
+        match minutes.back_mut() {
+            Some((last, calls)) if *last >= minute => *calls += 1,
+            _ => minutes.push_back((minute, 1)),
+        }
+    }
+
+    /// Forgets calls before the last five minutes.
+    pub(super) fn forget(&mut self, slot: u64) {
+        for series in self.handled.values_mut().chain(self.edges.values_mut()) {
+            series.forget(slot);
+        }
+    }
+
+    /// Forgets dependencies before the last day.
+    pub(super) fn forget_dependencies(&mut self, minute: u64) {
+        for minutes in self.dependencies.values_mut() {
+            while minutes.front().is_some_and(|(oldest, _)| oldest + DAY_MINUTES < minute) {
+                minutes.pop_front();
+            }
+        }
+        self.dependencies.retain(|_, minutes| !minutes.is_empty());
+    }
+
+    pub(super) fn nodes(&self) -> impl Iterator<Item = u16> {
+        0..self.names.len() as u16
+    }
+
+    pub(super) fn handled_since(&self, service: u16, slot: u64) -> Option<Calls> {
+        self.handled.get(&service).map(|series| series.since(slot))
+    }
+
+    pub(super) fn edges_since(&self, slot: u64) -> impl Iterator<Item = (Edge, Calls)> {
+        self.edges.iter().map(move |(edge, series)| (*edge, series.since(slot)))
+    }
+
+    pub(super) fn dependencies_between(
+        &self,
+        from: u64,
+        to: u64,
+    ) -> impl Iterator<Item = (u16, u16, u64)> {
+        self.dependencies.iter().map(move |((parent, child), minutes)| {
+            let calls = minutes
+                .iter()
+                .filter(|(minute, _)| (from..=to).contains(minute))
+                .map(|(_, calls)| calls)
+                .sum();
+            (*parent, *child, calls)
+        })
+    }
+}

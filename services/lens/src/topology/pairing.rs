@@ -1,0 +1,206 @@
+//! Finding the two halves of a conversation. They come from two processes, in any order.
+
+use std::collections::{HashMap, VecDeque};
+
+use super::role::Protocol;
+use crate::{
+    cost,
+    domain::{SpanId, TraceId},
+};
+
+/// Exporters send within seconds; a half whose other half did not come by then has none that is traced.
+const HELD_SECONDS: u64 = 30;
+
+/// A record has some consumer groups; a span with more waiting children is a mistake.
+const MOST_WAITING: usize = 16;
+
+/// A span of which children in other services are expected: who sent, and what it has seen of the call.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Caller {
+    pub(super) service: u16,
+    pub(super) protocol: Protocol,
+    pub(super) duration_us: u64,
+    pub(super) is_error: bool,
+    /// A message may have several receivers, a call has one.
+    pub(super) is_message: bool,
+}
+
+/// A span whose parent, or link, is such a span.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Callee {
+    pub(super) service: u16,
+    pub(super) is_error: bool,
+}
+
+/// Span ids are random: with half of the trace's they do not meet by chance.
+type Key = (u64, u64);
+
+enum Half {
+    Caller(Caller),
+    Callees(Vec<Callee>),
+}
+
+/// Halves that wait, a bounded number for a bounded time.
+pub(super) struct Pairing {
+    halves: HashMap<Key, Half>,
+    oldest_first: VecDeque<(Key, u64)>,
+    waiting: usize,
+    most: usize,
+}
+
+fn key(trace: TraceId, span: SpanId) -> Key {
+    (trace.get() as u64, span.get())
+}
+
+impl Pairing {
+    pub(super) fn new(budget: usize) -> Self {
+        // A table has up to twice the buckets it uses, and so has the queue.
+        let each = 2 * (size_of::<(Key, Half)>() + 1 + size_of::<(Key, u64)>());
+        Self {
+            halves: HashMap::new(),
+            oldest_first: VecDeque::new(),
+            waiting: 0,
+            most: budget / each,
+        }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        cost::table::<(Key, Half)>(self.halves.capacity())
+            + cost::allocation(self.oldest_first.capacity() * size_of::<(Key, u64)>())
+            + self.waiting * cost::allocation(4 * size_of::<Callee>())
+    }
+
+    /// A sender came; gives the receivers that came before it.
+    pub(super) fn caller(
+        &mut self,
+        trace: TraceId,
+        span: SpanId,
+        caller: Caller,
+        now: u64,
+    ) -> Vec<Callee> {
+        let key = key(trace, span);
+        let Some(Half::Callees(callees)) = self.halves.remove(&key) else {
+            self.hold(key, Half::Caller(caller), now);
+            return Vec::new();
+        };
+        self.waiting -= callees.len();
+        if caller.is_message {
+            self.halves.insert(key, Half::Caller(caller));
+        }
+        callees
+    }
+
+    /// A receiver came; gives the sender if that came before it.
+    pub(super) fn callee(
+        &mut self,
+        trace: TraceId,
+        parent: SpanId,
+        callee: Callee,
+        now: u64,
+    ) -> Option<Caller> {
+        let key = key(trace, parent);
+        match self.halves.get_mut(&key) {
+            Some(Half::Caller(caller)) => {
+                let caller = *caller;
+                if !caller.is_message {
+                    self.halves.remove(&key);
+                }
+                return Some(caller);
+            }
+            Some(Half::Callees(callees)) if callees.len() < MOST_WAITING => {
+                callees.push(callee);
+                self.waiting += 1;
+            }
+            Some(Half::Callees(_)) => {}
+            None => {
+                self.waiting += 1;
+                self.hold(key, Half::Callees(vec![callee]), now);
+            }
+        }
+        None
+    }
+
+    fn hold(&mut self, key: Key, half: Half, now: u64) {
+        self.halves.insert(key, half);
+        self.oldest_first.push_back((key, now));
+        while self.oldest_first.len() > self.most {
+            self.drop_oldest();
+        }
+    }
+
+    /// Forgets those that waited long enough.
+    pub(super) fn forget(&mut self, now: u64) {
+        while self.oldest_first.front().is_some_and(|(_, since)| since + HELD_SECONDS < now) {
+            self.drop_oldest();
+        }
+        let used = self.halves.len();
+        if self.halves.capacity() > 64 + used * 4 {
+            self.halves.shrink_to(used * 2);
+            self.oldest_first.shrink_to(self.oldest_first.len() * 2);
+        }
+    }
+
+    fn drop_oldest(&mut self) {
+        let Some((key, _)) = self.oldest_first.pop_front() else { return };
+        if let Some(Half::Callees(callees)) = self.halves.remove(&key) {
+            self.waiting -= callees.len();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ORDERS: Caller = Caller {
+        service: 1,
+        protocol: Protocol::Grpc,
+        duration_us: 900,
+        is_error: false,
+        is_message: false,
+    };
+    const STOCK: Callee = Callee { service: 2, is_error: false };
+
+    fn id(span: u64) -> (TraceId, SpanId) {
+        (TraceId::new(1).unwrap(), SpanId::new(span).unwrap())
+    }
+
+    #[test]
+    fn halves_meet_in_either_order() {
+        let mut pairing = Pairing::new(1 << 16);
+        let (trace, span) = id(1);
+        assert_eq!(pairing.caller(trace, span, ORDERS, 0), []);
+        assert_eq!(pairing.callee(trace, span, STOCK, 0), Some(ORDERS));
+        let (trace, span) = id(2);
+        assert_eq!(pairing.callee(trace, span, STOCK, 0), None);
+        assert_eq!(pairing.caller(trace, span, ORDERS, 0), [STOCK]);
+    }
+
+    #[test]
+    fn a_message_meets_every_receiver() {
+        let mut pairing = Pairing::new(1 << 16);
+        let (trace, span) = id(1);
+        let sent = Caller { is_message: true, ..ORDERS };
+        assert_eq!(pairing.callee(trace, span, STOCK, 0), None);
+        assert_eq!(pairing.callee(trace, span, STOCK, 0), None);
+        assert_eq!(pairing.caller(trace, span, sent, 0), [STOCK, STOCK]);
+        assert_eq!(pairing.callee(trace, span, STOCK, 0), Some(sent));
+    }
+
+    #[test]
+    fn halves_without_another_are_forgotten_by_number_and_by_time() {
+        let mut pairing = Pairing::new(1 << 16);
+        for span in 1..100_000 {
+            let (trace, span) = id(span);
+            if span.get() % 2 == 0 {
+                pairing.callee(trace, span, STOCK, 0);
+            } else {
+                pairing.caller(trace, span, ORDERS, 0);
+            }
+        }
+        assert!(pairing.bytes() < 1 << 17, "{}", pairing.bytes());
+        pairing.forget(HELD_SECONDS + 1);
+        assert_eq!((pairing.halves.len(), pairing.waiting), (0, 0));
+        assert!(pairing.bytes() < 8_192, "{}", pairing.bytes());
+    }
+}

@@ -1,0 +1,94 @@
+//! Calls over time, in small slots.
+
+use std::collections::VecDeque;
+
+use super::histogram::Histogram;
+use crate::cost;
+
+/// Short against the usual window of a minute, long against the second or two exporters take.
+pub(super) const SLOT_SECONDS: u64 = 5;
+
+/// Five minutes: what somebody who watches wants to see. Older calls are for Prometheus to know.
+pub(super) const SLOTS: u64 = 60;
+
+/// Calls of one edge, or of one service, in the last five minutes.
+#[derive(Default)]
+pub(super) struct Series {
+    slots: VecDeque<Box<Slot>>,
+}
+
+#[derive(Default)]
+struct Slot {
+    number: u64,
+    calls: u64,
+    errors: u64,
+    durations: Histogram,
+}
+
+/// Something that happened, one time or, in a batch, several times at once.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seen {
+    /// Seconds since the Unix epoch.
+    pub(super) at: u64,
+    pub(super) duration_us: u64,
+    pub(super) is_error: bool,
+    pub(super) times: u32,
+}
+
+/// What happened in a window.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Calls {
+    pub(crate) calls: u64,
+    pub(crate) errors: u64,
+    pub(crate) p50_us: Option<f64>,
+    pub(crate) p99_us: Option<f64>,
+}
+
+impl Series {
+    /// The most one series can take.
+    pub(super) const LARGEST: usize =
+        SLOTS as usize * (cost::allocation(size_of::<Slot>()) + 2 * size_of::<Box<Slot>>());
+
+    pub(super) fn bytes(&self) -> usize {
+        cost::allocation(self.slots.capacity() * size_of::<Box<Slot>>())
+            + self.slots.len() * cost::allocation(size_of::<Slot>())
+    }
+
+    pub(super) fn record(&mut self, seen: Seen) {
+        let slot = seen.at / SLOT_SECONDS;
+        if self.slots.back().is_none_or(|last| last.number < slot) {
+            self.slots.push_back(Box::new(Slot { number: slot, ..Slot::default() }));
+        }
+        if let Some(last) = self.slots.back_mut() {
+            last.calls += u64::from(seen.times);
+            last.errors += if seen.is_error { u64::from(seen.times) } else { 0 };
+            last.durations.record(seen.duration_us, seen.times);
+        }
+    }
+
+    /// Forgets what is older than five minutes.
+    pub(super) fn forget(&mut self, now: u64) {
+        while self.slots.front().is_some_and(|oldest| oldest.number + SLOTS <= now) {
+            self.slots.pop_front();
+        }
+        if self.slots.is_empty() {
+            self.slots.shrink_to_fit();
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// What happened from slot `from` on.
+    pub(super) fn since(&self, from: u64) -> Calls {
+        let mut durations = Histogram::default();
+        let mut sum = Calls::default();
+        for slot in self.slots.iter().filter(|slot| slot.number >= from) {
+            sum.calls += slot.calls;
+            sum.errors += slot.errors;
+            durations.add(&slot.durations);
+        }
+        Calls { p50_us: durations.quantile_us(0.5), p99_us: durations.quantile_us(0.99), ..sum }
+    }
+}
