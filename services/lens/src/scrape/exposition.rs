@@ -1,0 +1,166 @@
+//! Reads what `/metrics` says: the [Prometheus text format](https://prometheus.io/docs/instrumenting/exposition_formats/).
+
+use super::history::{Sample, Work};
+
+/// What a server answers requests in.
+const REQUESTS: [&str; 2] =
+    ["http_server_request_duration_seconds", "rpc_server_call_duration_seconds"];
+
+/// What a consumer handles messages in.
+const MESSAGES: &str = "messaging_process_duration_seconds";
+
+/// gRPC statuses that are the server's fault; the others tell the caller something.
+/// <https://opentelemetry.io/docs/specs/semconv/rpc/grpc/>
+const FAULTS: [&str; 6] =
+    ["UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"];
+
+/// The numbers of one process that are kept; lines that cannot be read are passed over.
+pub(super) fn read(text: &str) -> Sample {
+    let mut sample = Sample::default();
+    for (name, labels, value) in text.lines().filter_map(series) {
+        match name {
+            "process_resident_memory_bytes" => sample.memory_bytes = Some(value),
+            "process_cpu_seconds_total" => sample.cpu_seconds = Some(value),
+            "process_start_time_seconds" => sample.started_seconds = Some(value),
+            "mesh_consumer_lag" => *sample.consumer_lag.get_or_insert_default() += value,
+            _ => add_work(&mut sample, name, labels, value),
+        }
+    }
+    sample
+}
+
+fn add_work(sample: &mut Sample, name: &str, labels: &str, value: f64) {
+    let Some((family, part)) = name.rsplit_once('_') else { return };
+    let (work, is_error) = if REQUESTS.contains(&family) {
+        (&mut sample.requests, is_failed_request(labels))
+    } else if family == MESSAGES {
+        (&mut sample.messages, label(labels, "outcome") == Some("dead_lettered"))
+    } else {
+        return;
+    };
+    let work: &mut Work = work.get_or_insert_default();
+    match part {
+        "count" => {
+            work.total += value;
+            work.errors += if is_error { value } else { 0.0 };
+        }
+        "bucket" => {
+            if let Some(bound) = label(labels, "le").and_then(number) {
+                work.add_bucket(bound, value);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn is_failed_request(labels: &str) -> bool {
+    label(labels, "http_response_status_code").is_some_and(|status| status.starts_with('5'))
+        || label(labels, "rpc_response_status_code").is_some_and(|status| FAULTS.contains(&status))
+}
+
+/// Name, labels (without braces) and value of one line.
+fn series(line: &str) -> Option<(&str, &str, f64)> {
+    if line.starts_with('#') {
+        return None;
+    }
+    let end = line.find(['{', ' '])?;
+    let (name, rest) = line.split_at(end);
+    let (labels, rest) = match rest.strip_prefix('{') {
+        Some(inside) => inside.split_at(end_of_labels(inside)?),
+        None => ("", rest),
+    };
+    let value = rest.trim_start_matches('}').split_whitespace().next()?;
+    Some((name, labels, number(value)?))
+}
+
+fn number(text: &str) -> Option<f64> {
+    match text {
+        "+Inf" => Some(f64::INFINITY),
+        other => other.parse().ok(),
+    }
+}
+
+/// Where the closing brace is: the first that is in no quotes.
+fn end_of_labels(text: &str) -> Option<usize> {
+    let (mut quoted, mut escaped) = (false, false);
+    text.bytes().position(|byte| {
+        let was_escaped = std::mem::replace(&mut escaped, false);
+        match byte {
+            b'\\' if quoted && !was_escaped => escaped = true,
+            b'"' if !was_escaped => quoted = !quoted,
+            b'}' => return !quoted,
+            _ => {}
+        }
+        false
+    })
+}
+
+/// The value of a label, as it is written: ours need no escapes.
+fn label<'a>(labels: &'a str, wanted: &str) -> Option<&'a str> {
+    let mut rest = labels;
+    while let Some((name, after)) = rest.split_once("=\"") {
+        let end = end_of_value(after)?;
+        if name.trim_start_matches([',', ' ']) == wanted {
+            return after.get(..end);
+        }
+        rest = after.get(end + 1..)?;
+    }
+    None
+}
+
+fn end_of_value(text: &str) -> Option<usize> {
+    let mut escaped = false;
+    text.bytes().position(|byte| {
+        let ends = byte == b'"' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        ends
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"# HELP rpc_server_call_duration_seconds Seconds from a call's arrival to the end of its answer.
+# TYPE rpc_server_call_duration_seconds histogram
+rpc_server_call_duration_seconds_bucket{rpc_method="A",rpc_response_status_code="OK",le="0.005"} 90
+rpc_server_call_duration_seconds_bucket{rpc_method="A",rpc_response_status_code="OK",le="+Inf"} 100
+rpc_server_call_duration_seconds_sum{rpc_method="A",rpc_response_status_code="OK"} 0.3
+rpc_server_call_duration_seconds_count{rpc_method="A",rpc_response_status_code="OK"} 100
+rpc_server_call_duration_seconds_bucket{rpc_method="A",rpc_response_status_code="INTERNAL",le="0.005"} 2
+rpc_server_call_duration_seconds_bucket{rpc_method="A",rpc_response_status_code="INTERNAL",le="+Inf"} 5
+rpc_server_call_duration_seconds_count{rpc_method="A",rpc_response_status_code="INTERNAL"} 5
+rpc_server_call_duration_seconds_count{rpc_method="A",rpc_response_status_code="NOT_FOUND"} 7
+http_server_request_duration_seconds_count{http_route="/a}\"b",http_response_status_code="503"} 1 1712345678
+messaging_process_duration_seconds_count{outcome="handled"} 3
+messaging_process_duration_seconds_count{outcome="dead_lettered"} 1
+mesh_consumer_lag{topic="a",partition="0"} 4
+mesh_consumer_lag{topic="a",partition="1"} 2
+process_resident_memory_bytes 12345678
+this is not a metric
+mesh_odd{unclosed="x 1
+"#;
+
+    #[test]
+    fn the_numbers_that_matter_are_summed_over_labels() {
+        let sample = read(TEXT);
+        let requests = sample.requests.unwrap();
+        assert_eq!(
+            (requests.total, requests.errors),
+            (113.0, 6.0),
+            "a caller's mistake is no fault"
+        );
+        assert_eq!(requests.buckets, [(0.005, 92.0), (f64::INFINITY, 105.0)]);
+        let messages = sample.messages.unwrap();
+        assert_eq!((messages.total, messages.errors), (4.0, 1.0));
+        assert_eq!((sample.consumer_lag, sample.memory_bytes), (Some(6.0), Some(12_345_678.0)));
+        assert_eq!(sample.started_seconds, None);
+    }
+
+    #[test]
+    fn labels_may_have_anything_in_quotes() {
+        let line = r#"m{a="x,b=\"1\"}",b="2"} 3"#;
+        let (name, labels, value) = series(line).unwrap();
+        assert_eq!((name, label(labels, "b"), value), ("m", Some("2"), 3.0));
+    }
+}
