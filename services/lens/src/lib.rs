@@ -1,1 +1,65 @@
-//! The embedded observability backend.
+//! The embedded observability backend: takes what services tell of themselves, and answers questions about it, within a
+//! fixed amount of memory.
+//!
+//! ```text
+//!  OTLP gRPC ─┐             ┌─▶ Store: traces, log lines, flows ──▶ Jaeger's API  /api/…
+//!  OTLP HTTP ─┴─▶ Intake ───┤                                   └─▶ /lens/v1/logs, /lens/v1/flows
+//!                           └─▶ Topology: edges, rates ───────────▶ /lens/v1/topology, /api/dependencies
+//!  /metrics of every service ─▶ Scraper: rates, durations, memory ▶ /lens/v1/services
+//! ```
+//!
+//! It forgets: the oldest traces and lines go when the memory is full, all of them when it stops. It is no store, it is a
+//! pair of eyes; where something must be kept there is a collector, with Jaeger, Loki and Prometheus behind it.
+
+mod config;
+mod cost;
+mod domain;
+mod inbound;
+mod intake;
+mod metrics;
+mod scrape;
+mod store;
+mod topology;
+
+use std::sync::Arc;
+
+use chassis::{App, OnError, http};
+
+pub use config::{Config, Flow, Scrape, Size};
+use intake::Intake;
+use metrics::Metrics;
+use scrape::Scraper;
+use store::Store;
+use topology::Topology;
+
+/// Wires the lens.
+///
+/// # Errors
+/// A port is taken.
+pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
+    // Core: what it remembers.
+    let store = Arc::new(Store::new(config.memory.bytes(), config.flow.into()));
+    let topology = Arc::new(Topology::new(config.memory.bytes()));
+    let scraper =
+        Arc::new(Scraper::new(&config.scrape.targets, config.scrape.every, config.scrape.timeout)?);
+    let intake =
+        Arc::new(Intake::new(&store, &topology, &scraper, Metrics::register(app.registry())?));
+
+    // Inbound: what can reach it.
+    app.serve_grpc(config.listen_grpc, inbound::otlp_grpc::routes(&intake)).await?;
+    let router = inbound::otlp_http::routes(&intake)
+        .merge(inbound::jaeger::routes(&store, &topology))
+        .merge(inbound::lens::routes(&store, &topology, &scraper));
+    // A span for taking in spans would be one more span to take in.
+    let options = http::Options {
+        machinery: &["/v1/"],
+        body_limit: inbound::otlp_http::BODY_LIMIT,
+        ..http::Options::default()
+    };
+    app.serve_http(config.listen, router, options).await?;
+    app.spawn("scrape metrics", OnError::Shutdown, async move {
+        scraper.run(|| intake.settle()).await;
+        Ok(())
+    });
+    Ok(())
+}

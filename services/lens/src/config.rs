@@ -1,0 +1,153 @@
+//! What the lens can be told.
+
+use std::{collections::BTreeMap, fmt, net::SocketAddr, str::FromStr, time::Duration};
+
+use serde::{Deserialize, Serialize, de};
+
+use crate::store;
+
+/// The settings of the lens; every one has a default that works on a laptop.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Config {
+    /// Where to answer questions (Jaeger's API and the lens' own) and take OTLP over HTTP. The default is Jaeger's port.
+    pub listen: SocketAddr,
+    /// Where to take OTLP over gRPC. The default is the port that exporters try first.
+    pub listen_grpc: SocketAddr,
+    /// How much may be remembered, all in all: `64MiB`. When it is full, the oldest goes.
+    pub memory: Size,
+    /// Asking services for their metrics.
+    pub scrape: Scrape,
+    /// How a flow is told from spans.
+    pub flow: Flow,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 16686)),
+            listen_grpc: SocketAddr::from(([127, 0, 0, 1], 4317)),
+            memory: Size(64 << 20),
+            scrape: Scrape::default(),
+            flow: Flow::default(),
+        }
+    }
+}
+
+/// Asking services for their metrics.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Scrape {
+    /// How often.
+    #[serde(with = "humantime_serde")]
+    pub every: Duration,
+    /// How long to wait for an answer.
+    #[serde(with = "humantime_serde")]
+    pub timeout: Duration,
+    /// Whom: a service's name and the URL of its metrics, e.g. `orders = "http://127.0.0.1:9001/metrics"`.
+    pub targets: BTreeMap<String, String>,
+}
+
+impl Default for Scrape {
+    fn default() -> Self {
+        Self {
+            every: Duration::from_secs(2),
+            timeout: Duration::from_secs(1),
+            targets: BTreeMap::new(),
+        }
+    }
+}
+
+/// Which attributes of spans tell a flow's story.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Flow {
+    /// The attribute with the id of what flows.
+    pub id: String,
+    /// The attribute with the state it came to.
+    pub state: String,
+    /// The states after which nothing comes.
+    pub last: Vec<String>,
+}
+
+impl Default for Flow {
+    fn default() -> Self {
+        Self {
+            id: "order.id".to_owned(),
+            state: "order.status".to_owned(),
+            last: vec!["completed".to_owned(), "cancelled".to_owned()],
+        }
+    }
+}
+
+impl From<Flow> for store::Rules {
+    fn from(flow: Flow) -> Self {
+        Self { id: flow.id, state: flow.state, last: flow.last }
+    }
+}
+
+/// An amount of memory, written as `64MiB`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size(usize);
+
+/// With less, indexes and counters would leave no room for traces.
+const LEAST: usize = 8 << 20;
+
+const UNITS: [(&str, u32); 4] = [("GiB", 30), ("MiB", 20), ("KiB", 10), ("", 0)];
+
+impl Size {
+    /// In bytes.
+    pub fn bytes(self) -> usize {
+        self.0
+    }
+}
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let expected = || {
+            format!("{text:?} is no size from 8MiB on; expected a number and MiB or GiB, as 64MiB")
+        };
+        let (unit, shift) =
+            UNITS.iter().find(|(unit, _)| text.ends_with(unit)).ok_or_else(expected)?;
+        let number: usize =
+            text.trim_end_matches(unit).trim_end().parse().map_err(|_| expected())?;
+        let bytes =
+            number.checked_mul(1 << shift).filter(|bytes| *bytes >= LEAST).ok_or_else(expected)?;
+        Ok(Self(bytes))
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (unit, shift) =
+            UNITS.iter().find(|(_, shift)| self.0.trailing_zeros() >= *shift).unwrap_or(&("", 0));
+        write!(f, "{}{unit}", self.0 >> shift)
+    }
+}
+
+impl Serialize for Size {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Size {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_and_written_the_same() {
+        for text in ["64MiB", "1GiB", "9000KiB", "8388609"] {
+            assert_eq!(text.parse::<Size>().unwrap().to_string(), text);
+        }
+        assert_eq!("67108864".parse::<Size>().unwrap().to_string(), "64MiB");
+        for bad in ["", "MiB", "64MB", "-1MiB", "7MiB", "99999999999999GiB"] {
+            assert!(bad.parse::<Size>().unwrap_err().contains("expected a number"), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! What can reach the lens.
+
+pub(crate) mod jaeger;
+pub(crate) mod lens;
+mod otlp;
+pub(crate) mod otlp_grpc;
+pub(crate) mod otlp_http;
+mod params;
+#[cfg(test)]
+mod world;

@@ -1,0 +1,255 @@
+//! Jaeger's query API, so that whatever shows Jaeger's traces shows ours: Jaeger's own page, Grafana, scripts.
+//!
+//! Jaeger calls it internal and documents it in its source; this is what its v1 clients use:
+//! <https://github.com/jaegertracing/jaeger/blob/v1.62.0/cmd/query/app/http_handler.go>
+
+mod json;
+#[cfg(test)]
+mod stories;
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::{Path, State},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use futures::{StreamExt, stream};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::params::{Bad, Params, TRACE_ID};
+use crate::{
+    domain::{Kind, TraceId},
+    intake::since_epoch,
+    store::{Search, Store},
+    topology::Topology,
+};
+
+/// What Jaeger's clients get if they do not say how many they want.
+const USUAL_LIMIT: usize = 100;
+
+/// The most that Jaeger's page lets anybody ask for.
+const LARGEST_LIMIT: usize = 1_500;
+
+/// How far back dependencies go if nobody says: Jaeger's default, and as far as ours are remembered.
+const USUAL_LOOKBACK: Duration = Duration::from_secs(24 * 60 * 60);
+
+const SERVICE: &str = "the name of a service; /api/services lists them";
+
+struct Jaeger {
+    store: Arc<Store>,
+    topology: Arc<Topology>,
+}
+
+type Shared = State<Arc<Jaeger>>;
+
+/// The paths that Jaeger's clients ask.
+pub(crate) fn routes(store: &Arc<Store>, topology: &Arc<Topology>) -> Router {
+    let jaeger = Jaeger { store: Arc::clone(store), topology: Arc::clone(topology) };
+    Router::new()
+        .route("/api/services", get(services))
+        .route("/api/services/{service}/operations", get(operation_names))
+        .route("/api/operations", get(operations))
+        .route("/api/traces", get(search))
+        .route("/api/traces/{id}", get(trace))
+        .route("/api/dependencies", get(dependencies))
+        .with_state(Arc::new(jaeger))
+}
+
+async fn services(State(jaeger): Shared) -> Response {
+    let services = jaeger.store.services();
+    list(services.len(), services)
+}
+
+async fn operation_names(State(jaeger): Shared, Path(service): Path<String>) -> Response {
+    let mut names: Vec<_> =
+        jaeger.store.operations(&service, None).into_iter().map(|(name, _)| name).collect();
+    names.dedup();
+    list(names.len(), names)
+}
+
+async fn operations(State(jaeger): Shared, params: Params) -> Result<Response, Refusal> {
+    let service = params.required("service", SERVICE)?;
+    let kinds = Kind::ALL.map(Kind::label);
+    let of_label = |label: &str| Kind::ALL.into_iter().find(|kind| kind.label() == label);
+    let kind = params.one_of("spanKind", &kinds[1..], of_label)?;
+    let operations = jaeger.store.operations(service, kind);
+    let shown =
+        operations.iter().map(|(name, kind)| json!({ "name": name, "spanKind": kind.label() }));
+    Ok(list(operations.len(), shown.collect::<Vec<_>>()))
+}
+
+async fn trace(State(jaeger): Shared, Path(id): Path<String>) -> Result<Response, Refusal> {
+    let bad = || Bad { name: "traceID".into(), value: id.clone(), expected: TRACE_ID.into() };
+    let id = TraceId::parse(&id).ok_or_else(bad)?;
+    let Some(found) = jaeger.store.trace(id) else { return Err(Refusal::not_found()) };
+    Ok(list(0, [json::trace(&found)]))
+}
+
+async fn search(State(jaeger): Shared, params: Params) -> Result<Response, Refusal> {
+    let wanted = params.all("traceID").map(|id| {
+        let bad =
+            || Bad { name: "traceID".into(), value: id.to_owned(), expected: TRACE_ID.into() };
+        TraceId::parse(id).ok_or_else(bad)
+    });
+    let wanted = wanted.collect::<Result<Vec<_>, Bad>>()?;
+    if wanted.is_empty() {
+        let found = jaeger.store.search(&search_of(&params)?);
+        return Ok(stream_traces(jaeger, found, Value::Null));
+    }
+    let (found, missing): (Vec<_>, Vec<_>) =
+        wanted.into_iter().partition(|id| jaeger.store.has_trace(*id));
+    let errors = missing
+        .iter()
+        .map(|id| json!({ "msg": NOT_FOUND, "traceID": id.to_string() }))
+        .collect::<Vec<_>>();
+    let errors = if errors.is_empty() { Value::Null } else { errors.into() };
+    Ok(stream_traces(jaeger, found, errors))
+}
+
+fn search_of(params: &Params) -> Result<Search, Bad> {
+    let micros = "microseconds since the Unix epoch";
+    let nanos = |micros: Option<u64>| micros.map(|micros| micros.saturating_mul(1_000));
+    let end = nanos(params.number("end", micros)?);
+    let start = match nanos(params.number("start", micros)?) {
+        // Jaeger's page says `custom` here when it sends `start` and `end`.
+        None if params.text("lookback").is_some_and(|lookback| lookback != "custom") => {
+            let lookback = params.duration("lookback")?.unwrap_or_default().as_nanos() as u64;
+            Some(end.unwrap_or(since_epoch().as_nanos() as u64).saturating_sub(lookback))
+        }
+        start => start,
+    };
+    let shortest = params.duration("minDuration")?.map(|duration| duration.as_nanos() as u64);
+    let longest = params.duration("maxDuration")?.map(|duration| duration.as_nanos() as u64);
+    if shortest.zip(longest).is_some_and(|(shortest, longest)| longest < shortest) {
+        let value = params.text("maxDuration").unwrap_or_default().to_owned();
+        return Err(Bad {
+            name: "maxDuration".into(),
+            value,
+            expected: "no less than minDuration".into(),
+        });
+    }
+    Ok(Search {
+        service: Some(params.required("service", SERVICE)?.to_owned()),
+        operation: params
+            .text("operation")
+            .filter(|operation| *operation != "all")
+            .map(str::to_owned),
+        tags: tags_of(params)?,
+        started_from_ns: start,
+        started_to_ns: end,
+        shortest_ns: shortest,
+        longest_ns: longest,
+        limit: params.limit(USUAL_LIMIT, LARGEST_LIMIT)?,
+    })
+}
+
+/// `tag=key:value`, and `tags={"key":"value"}`.
+fn tags_of(params: &Params) -> Result<Vec<(String, String)>, Bad> {
+    let bad = |name: &str, value: &str, expected: &str| Bad {
+        name: name.to_owned(),
+        value: value.to_owned(),
+        expected: expected.to_owned(),
+    };
+    let mut tags = Vec::new();
+    for tag in params.all("tag") {
+        let (key, value) = tag.split_once(':').ok_or_else(|| bad("tag", tag, "key:value"))?;
+        tags.push((key.to_owned(), value.to_owned()));
+    }
+    for object in params.all("tags") {
+        let expected = || bad("tags", object, r#"a JSON object of texts, as {"error":"true"}"#);
+        let fields: serde_json::Map<String, Value> =
+            serde_json::from_str(object).map_err(|_| expected())?;
+        for (key, value) in fields {
+            let value = match value {
+                Value::String(text) => text,
+                Value::Bool(_) | Value::Number(_) => value.to_string(),
+                Value::Null | Value::Array(_) | Value::Object(_) => return Err(expected()),
+            };
+            tags.push((key, value));
+        }
+    }
+    Ok(tags)
+}
+
+async fn dependencies(State(jaeger): Shared, params: Params) -> Result<Response, Refusal> {
+    let end = params
+        .number("endTs", "milliseconds since the Unix epoch")?
+        .map_or_else(since_epoch, Duration::from_millis);
+    let lookback = params
+        .number("lookback", "a number of milliseconds")?
+        .map_or(USUAL_LOOKBACK, Duration::from_millis);
+    let wanted = params.text("service");
+    let mut dependencies = jaeger.topology.dependencies(end, lookback);
+    dependencies
+        .retain(|one| wanted.is_none_or(|service| one.parent == service || one.child == service));
+    let shown = dependencies
+        .iter()
+        .map(|one| json!({ "parent": one.parent, "child": one.child, "callCount": one.calls }));
+    Ok(list(0, shown.collect::<Vec<_>>()))
+}
+
+/// What every answer is wrapped in.
+#[derive(Serialize)]
+struct Envelope<T> {
+    data: T,
+    total: usize,
+    limit: usize,
+    offset: usize,
+    errors: Option<Vec<Value>>,
+}
+
+fn list(total: usize, data: impl Serialize) -> Response {
+    axum::Json(Envelope { data, total, limit: 0, offset: 0, errors: None }).into_response()
+}
+
+/// One trace at a time, as the client takes them: all at once, as JSON, they could be larger than the memory they come from.
+fn stream_traces(jaeger: Arc<Jaeger>, ids: Vec<TraceId>, errors: Value) -> Response {
+    let mut separator = "";
+    let traces = ids.into_iter().filter_map(move |id| {
+        // Gone since it was found: nobody is told of it any more.
+        let found = jaeger.store.trace(id)?;
+        let json = serde_json::to_string(&json::trace(&found)).ok()?;
+        Some(Bytes::from(format!("{}{json}", std::mem::replace(&mut separator, ","))))
+    });
+    let begin = stream::iter([Bytes::from_static(br#"{"data":["#)]);
+    let end = stream::iter([Bytes::from(format!(
+        r#"],"total":0,"limit":0,"offset":0,"errors":{errors}}}"#
+    ))]);
+    let body = begin.chain(stream::iter(traces)).chain(end).map(Ok::<_, Infallible>);
+    ([(header::CONTENT_TYPE, "application/json")], Body::from_stream(body)).into_response()
+}
+
+/// Jaeger's words.
+const NOT_FOUND: &str = "trace not found";
+
+/// An answer that is none, in Jaeger's shape.
+struct Refusal {
+    status: StatusCode,
+    message: String,
+}
+
+impl Refusal {
+    fn not_found() -> Self {
+        Self { status: StatusCode::NOT_FOUND, message: NOT_FOUND.to_owned() }
+    }
+}
+
+impl From<Bad> for Refusal {
+    fn from(bad: Bad) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, message: bad.to_string() }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let errors = vec![json!({ "code": self.status.as_u16(), "msg": self.message })];
+        let envelope =
+            Envelope { data: Value::Null, total: 0, limit: 0, offset: 0, errors: Some(errors) };
+        (self.status, axum::Json(envelope)).into_response()
+    }
+}

@@ -1,0 +1,224 @@
+//! The lens' own API: the picture, log lines, flows, how services are.
+
+#[cfg(test)]
+mod stories;
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use axum::{
+    Router,
+    extract::{Path, State},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use chassis::http::{Json, Problem};
+use serde_json::{Map, Value, json};
+
+use super::params::{Bad, Params};
+use crate::{
+    domain::Severity,
+    intake::since_epoch,
+    scrape::{REACH, Red, Scraper, Service},
+    store::{FoundFlow, Line, Store, Wanted},
+    topology::{Calls, LONGEST_WINDOW, Node, Topology},
+};
+
+/// What is shown if nobody says how far back.
+const USUAL_WINDOW: Duration = Duration::from_secs(60);
+
+/// What is shown if nobody says how much, and the most that is.
+const USUAL_LIMIT: usize = 100;
+const LARGEST_LIMIT: usize = 1_000;
+
+const INDEX: &str = "\
+the lens of glassmesh: what the mesh told of itself
+
+  /lens/v1/topology?window=60s                        who talks to whom, how often, how fast
+  /lens/v1/flows?limit=&state=                        orders: state, duration, trace
+  /lens/v1/logs?trace_id=&service=&severity=&limit=   log lines, newest last
+  /lens/v1/services?window=60s                        rate, errors, durations, memory
+  /lens/v1/services/{service}/metrics                 what its /metrics said last
+  /api/services /api/operations /api/traces /api/traces/{id} /api/dependencies
+                                                      as Jaeger: point its page or Grafana here
+  POST /v1/traces, /v1/logs                           OTLP, protobuf or JSON
+";
+
+struct Lens {
+    store: Arc<Store>,
+    topology: Arc<Topology>,
+    scraper: Arc<Scraper>,
+}
+
+type Shared = State<Arc<Lens>>;
+
+/// The paths below `/lens/v1`, and an index.
+pub(crate) fn routes(
+    store: &Arc<Store>,
+    topology: &Arc<Topology>,
+    scraper: &Arc<Scraper>,
+) -> Router {
+    let lens = Lens {
+        store: Arc::clone(store),
+        topology: Arc::clone(topology),
+        scraper: Arc::clone(scraper),
+    };
+    Router::new()
+        .route("/", get(|| async { INDEX }))
+        .route("/lens/v1/topology", get(topology_of_window))
+        .route("/lens/v1/logs", get(logs))
+        .route("/lens/v1/flows", get(flows))
+        .route("/lens/v1/services", get(services))
+        .route("/lens/v1/services/{service}/metrics", get(metrics))
+        .with_state(Arc::new(lens))
+}
+
+async fn topology_of_window(State(lens): Shared, params: Params) -> Result<Json<Value>, Problem> {
+    let window = params.window(USUAL_WINDOW, LONGEST_WINDOW).map_err(refused)?;
+    let picture = lens.topology.picture(window, since_epoch());
+    let id = |node: &Node| format!("{}:{}", node.kind.label(), node.name);
+    let nodes = picture.nodes.iter().map(|node| {
+        let named = json!({ "id": id(node), "kind": node.kind.label(), "name": node.name });
+        with_calls(named, &node.calls, picture.seconds)
+    });
+    let edges = picture.edges.iter().map(|edge| {
+        let [source, target] = [edge.from, edge.to].map(|node| picture.nodes.get(node).map(id));
+        let named =
+            json!({ "source": source, "target": target, "protocol": edge.protocol.label() });
+        with_calls(named, &edge.calls, picture.seconds)
+    });
+    let (nodes, edges): (Vec<_>, Vec<_>) = (nodes.collect(), edges.collect());
+    Ok(Json(json!({ "window_seconds": picture.seconds, "nodes": nodes, "edges": edges })))
+}
+
+fn with_calls(mut named: Value, calls: &Calls, seconds: u64) -> Value {
+    if let Some(fields) = named.as_object_mut() {
+        fields.insert("calls".into(), calls.calls.into());
+        fields.insert("rate".into(), rounded(calls.calls as f64 / seconds as f64).into());
+        fields.insert("errors".into(), calls.errors.into());
+        fields.insert("p50_ms".into(), calls.p50_us.map(|us| rounded(us / 1e3)).into());
+        fields.insert("p99_ms".into(), calls.p99_us.map(|us| rounded(us / 1e3)).into());
+    }
+    named
+}
+
+/// To a thousandth: what comes after is noise that makes answers long.
+fn rounded(value: f64) -> f64 {
+    (value * 1e3).round() / 1e3
+}
+
+async fn logs(State(lens): Shared, params: Params) -> Result<Json<Value>, Problem> {
+    let words = Severity::WORDS.map(|(word, _)| word);
+    let wanted = || -> Result<Wanted, Bad> {
+        Ok(Wanted {
+            trace: params.trace_id("trace_id")?,
+            service: params.text("service").map(str::to_owned),
+            severity: params.one_of("severity", &words, Severity::parse)?,
+            limit: params.limit(USUAL_LIMIT, LARGEST_LIMIT)?,
+        })
+    };
+    let lines = lens.store.lines(&wanted().map_err(refused)?);
+    Ok(items(lines.iter().map(line)))
+}
+
+fn line(line: &Line) -> Value {
+    let log = &line.log;
+    let attributes = log.attributes.iter().map(|attribute| {
+        let value = match &attribute.value {
+            crate::domain::Value::Bool(value) => (*value).into(),
+            crate::domain::Value::Int(value) => (*value).into(),
+            crate::domain::Value::Double(value) => (*value).into(),
+            other => other.to_string().into(),
+        };
+        (attribute.key.clone(), value)
+    });
+    json!({
+        "at": timestamp(log.at_ns),
+        "severity": log.severity.label(),
+        "service": line.service,
+        "target": log.target,
+        "body": log.body,
+        "trace_id": log.trace.map(|id| id.to_string()),
+        "span_id": log.span.map(|id| id.to_string()),
+        "attributes": attributes.collect::<Map<String, Value>>(),
+    })
+}
+
+async fn flows(State(lens): Shared, params: Params) -> Result<Json<Value>, Problem> {
+    let limit = params.limit(USUAL_LIMIT, LARGEST_LIMIT).map_err(refused)?;
+    Ok(items(lens.store.flows(params.text("state"), limit).iter().map(flow)))
+}
+
+fn flow(flow: &FoundFlow) -> Value {
+    json!({
+        "id": flow.id,
+        "trace_id": flow.trace.to_string(),
+        "state": flow.state,
+        "started_at": timestamp(flow.started_ns),
+        "duration_ms": flow.duration_ns.map(|ns| rounded(ns as f64 / 1e6)),
+        "spans": flow.spans,
+        "errors": flow.errors,
+        "services": flow.services,
+    })
+}
+
+async fn services(State(lens): Shared, params: Params) -> Result<Json<Value>, Problem> {
+    let window = params.window(USUAL_WINDOW, REACH).map_err(refused)?;
+    Ok(items(lens.scraper.services(window).iter().map(service)))
+}
+
+fn service(service: &Service) -> Value {
+    let vitals = &service.vitals;
+    let at = |since: Duration| timestamp(since.as_nanos() as u64);
+    let scraped_at =
+        service.scraped_at.and_then(|at| at.duration_since(SystemTime::UNIX_EPOCH).ok());
+    json!({
+        "service": service.name,
+        "up": service.error.is_none(),
+        "error": service.error,
+        "scraped_at": scraped_at.map(at),
+        "started_at": vitals.started_seconds.and_then(|s| Duration::try_from_secs_f64(s).ok()).map(at),
+        "memory_bytes": vitals.memory_bytes.map(|bytes| bytes as u64),
+        "cpu_cores": vitals.cpu_cores.map(rounded),
+        "consumer_lag": vitals.consumer_lag.map(|records| records as i64),
+        "requests": vitals.requests.as_ref().map(red),
+        "messages": vitals.messages.as_ref().map(red),
+    })
+}
+
+fn red(red: &Red) -> Value {
+    let ms = |seconds: Option<f64>| seconds.map(|seconds| rounded(seconds * 1e3));
+    json!({
+        "rate": rounded(red.rate),
+        "errors_per_second": rounded(red.errors_per_second),
+        "p50_ms": ms(red.p50_seconds),
+        "p99_ms": ms(red.p99_seconds),
+    })
+}
+
+async fn metrics(State(lens): Shared, Path(service): Path<String>) -> Result<Response, Problem> {
+    let unknown = || {
+        let detail =
+            format!("no service {service:?} is asked for metrics; /lens/v1/services lists them");
+        Problem::new(StatusCode::NOT_FOUND, "not-found", detail)
+    };
+    let text = lens.scraper.text(&service).ok_or_else(unknown)?;
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
+}
+
+fn items(items: impl Iterator<Item = Value>) -> Json<Value> {
+    Json(json!({ "items": items.collect::<Vec<_>>() }))
+}
+
+fn refused(bad: Bad) -> Problem {
+    let problem = Problem::new(StatusCode::BAD_REQUEST, "invalid-argument", bad.to_string());
+    problem.field(bad.name, format!("is {:?}; expected {}", bad.value, bad.expected))
+}
+
+/// RFC 3339, to the microsecond.
+fn timestamp(ns: u64) -> String {
+    humantime::format_rfc3339_micros(SystemTime::UNIX_EPOCH + Duration::from_nanos(ns)).to_string()
+}

@@ -1,0 +1,140 @@
+//! What the lens says of itself.
+
+use std::collections::BTreeMap;
+
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
+use crate::inbound::world::{START, TRACE, World, an_order, resource, text};
+
+#[tokio::test]
+async fn an_order_is_a_picture_with_its_topics() {
+    let world = World::new();
+    an_order(&world).await;
+    let picture = world.answer("/lens/v1/topology?window=60s").await;
+    let edge = |edge: &Value| {
+        format!(
+            "{} -{}-> {}  calls {} errors {}",
+            edge["source"].as_str().unwrap(),
+            edge["protocol"].as_str().unwrap(),
+            edge["target"].as_str().unwrap(),
+            edge["calls"],
+            edge["errors"]
+        )
+    };
+    let mut edges: Vec<_> = picture["edges"].as_array().unwrap().iter().map(edge).collect();
+    edges.sort();
+    insta::assert_snapshot!(edges.join("\n"), @"
+    service:gateway -grpc-> service:orders  calls 1 errors 0
+    service:orders -kafka-> topic:orders.events  calls 1 errors 0
+    service:payments -kafka-> topic:payments.events  calls 1 errors 0
+    topic:orders.events -kafka-> service:payments  calls 1 errors 1
+    topic:payments.events -kafka-> service:orders  calls 1 errors 0
+    ");
+    let payments = picture["nodes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|node| node["name"] == "payments")
+        .unwrap();
+    assert_eq!(
+        (&payments["kind"], &payments["calls"], &payments["errors"]),
+        (&json!("service"), &json!(1), &json!(1))
+    );
+    let p99 = payments["p99_ms"].as_f64().unwrap();
+    assert!((2.2..2.8).contains(&p99), "{p99}");
+}
+
+#[tokio::test]
+async fn a_window_has_an_end() {
+    let world = World::new();
+    for bad in ["6m", "1s", "60", "long"] {
+        let (status, problem) = world.get(&format!("/lens/v1/topology?window={bad}")).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST);
+        assert_eq!(problem["errors"][0]["field"], "window");
+        assert!(
+            problem["detail"].as_str().unwrap().contains("a duration from 5s to 300s"),
+            "{problem}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_order_is_a_flow() {
+    let world = World::new();
+    an_order(&world).await;
+    let flow = json!({
+        "id": "o-1", "trace_id": TRACE, "state": "completed", "started_at": "2026-01-02T03:04:05.000000Z",
+        "duration_ms": 11.5, "spans": 7, "errors": 1, "services": ["gateway", "orders", "payments"],
+    });
+    assert_eq!(world.answer("/lens/v1/flows").await, json!({ "items": [flow] }));
+    assert_eq!(world.answer("/lens/v1/flows?state=placed&limit=5").await, json!({ "items": [] }));
+    assert_eq!(world.get("/lens/v1/flows?limit=9999").await.0, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn the_lines_of_a_trace_are_read_in_order() {
+    let world = World::new();
+    let line = |at: u64, severity: u8, body: &str| {
+        json!({
+            "timeUnixNano": (START + at).to_string(), "severityNumber": severity, "body": { "stringValue": body },
+            "traceId": TRACE, "spanId": "00000000000000aa",
+            "attributes": [text("order.id", "o-1"), { "key": "attempt", "value": { "intValue": "2" } }],
+        })
+    };
+    let lines = json!({ "resourceLogs": [{
+        "resource": resource("payments"),
+        "scopeLogs": [{ "scope": { "name": "payments::charge" }, "logRecords": [
+            line(2_000, 17, "payment failed"), line(1_000, 9, "asking the provider"),
+        ]}],
+    }]});
+    assert_eq!(world.post("/v1/logs", &lines).await, (StatusCode::OK, json!({})));
+    let all = world.answer(&format!("/lens/v1/logs?trace_id={TRACE}")).await;
+    let failed = json!({
+        "at": "2026-01-02T03:04:05.000002Z", "severity": "error", "service": "payments", "target": "payments::charge",
+        "body": "payment failed", "trace_id": TRACE, "span_id": "00000000000000aa",
+        "attributes": { "order.id": "o-1", "attempt": 2 },
+    });
+    assert_eq!(all["items"][0]["body"], "asking the provider");
+    assert_eq!(all["items"][1], failed);
+    assert_eq!(
+        world.answer("/lens/v1/logs?severity=warn&service=payments").await,
+        json!({ "items": [failed] })
+    );
+    assert_eq!(world.answer("/lens/v1/logs?trace_id=ff").await, json!({ "items": [] }));
+    for bad in ["trace_id=x", "severity=loud", "limit=0"] {
+        assert_eq!(
+            world.get(&format!("/lens/v1/logs?{bad}")).await.0,
+            StatusCode::BAD_REQUEST,
+            "{bad}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_does_not_answer_is_down() {
+    let world =
+        World::asking(&BTreeMap::from([("orders".into(), "http://127.0.0.1:1/metrics".into())]));
+    world.scraper.scrape().await;
+    let services = world.answer("/lens/v1/services").await;
+    assert_eq!(services["items"][0]["service"], "orders");
+    assert_eq!(
+        (&services["items"][0]["up"], &services["items"][0]["requests"]),
+        (&json!(false), &Value::Null)
+    );
+    assert_eq!(world.get("/lens/v1/services/nobody/metrics").await.0, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn the_lens_counts_what_it_took() {
+    let world = World::new();
+    an_order(&world).await;
+    let text = world.registry.text();
+    for line in [
+        "mesh_lens_spans_received_total 7",
+        "mesh_lens_traces 1",
+        "mesh_lens_memory_limit_bytes 16777216",
+    ] {
+        assert!(text.contains(line), "{line} in {text}");
+    }
+}

@@ -1,0 +1,172 @@
+//! The parameters of a question, read one by one so that a mistake can be told by its name.
+
+use std::{str::FromStr, time::Duration};
+
+use axum::extract::{FromRequestParts, Query};
+use thiserror::Error;
+
+use crate::domain::TraceId;
+
+/// A parameter that is not what it should be.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("parameter {name:?} is {value:?}; expected {expected}")]
+pub(super) struct Bad {
+    pub(super) name: String,
+    pub(super) value: String,
+    pub(super) expected: String,
+}
+
+/// All parameters, in the order they came; one may come several times.
+#[derive(Debug, Default)]
+pub(super) struct Params(Vec<(String, String)>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Params {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(
+        parts: &mut axum::http::request::Parts,
+        state: &S,
+    ) -> Result<Self, Self::Rejection> {
+        // What is no query string has no parameters: whoever needs one says so.
+        let pairs = Query::<Vec<(String, String)>>::from_request_parts(parts, state).await;
+        Ok(Self(pairs.map(|Query(pairs)| pairs).unwrap_or_default()))
+    }
+}
+
+impl Params {
+    /// The first of this name that is not empty: forms send empty fields for what does not matter.
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        self.all(name).next()
+    }
+
+    pub(super) fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
+        self.0
+            .iter()
+            .filter(move |(known, value)| known == name && !value.is_empty())
+            .map(|(_, value)| value.as_str())
+    }
+
+    fn read<T>(
+        &self,
+        name: &str,
+        expected: &str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, Bad> {
+        let bad = |value: &str| Bad {
+            name: name.to_owned(),
+            value: value.to_owned(),
+            expected: expected.to_owned(),
+        };
+        self.text(name).map(|value| read(value).ok_or_else(|| bad(value))).transpose()
+    }
+
+    pub(super) fn required(&self, name: &str, expected: &str) -> Result<&str, Bad> {
+        let bad =
+            || Bad { name: name.to_owned(), value: String::new(), expected: expected.to_owned() };
+        self.text(name).ok_or_else(bad)
+    }
+
+    pub(super) fn limit(&self, default: usize, most: usize) -> Result<usize, Bad> {
+        let expected = format!("a whole number from 1 to {most}");
+        let read = |text: &str| text.parse().ok().filter(|limit| (1..=most).contains(limit));
+        Ok(self.read("limit", &expected, read)?.unwrap_or(default))
+    }
+
+    pub(super) fn number<N: FromStr>(&self, name: &str, expected: &str) -> Result<Option<N>, Bad> {
+        self.read(name, expected, |text| text.parse().ok())
+    }
+
+    /// As Go writes durations, which Jaeger's clients send: `1.5s`, `100ms`, `1h30m`.
+    pub(super) fn duration(&self, name: &str) -> Result<Option<Duration>, Bad> {
+        self.read(name, "a duration with its unit, as 1.5s, 100ms or 500us", parse_duration)
+    }
+
+    pub(super) fn window(&self, default: Duration, longest: Duration) -> Result<Duration, Bad> {
+        let expected = format!("a duration from 5s to {}s, as 60s or 2m", longest.as_secs());
+        let fits = |window: &Duration| (Duration::from_secs(5)..=longest).contains(window);
+        Ok(self
+            .read("window", &expected, |text| parse_duration(text).filter(fits))?
+            .unwrap_or(default))
+    }
+
+    pub(super) fn one_of<T>(
+        &self,
+        name: &str,
+        words: &[&str],
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, Bad> {
+        self.read(name, &format!("one of {}", words.join(", ")), read)
+    }
+
+    pub(super) fn trace_id(&self, name: &str) -> Result<Option<TraceId>, Bad> {
+        self.read(name, TRACE_ID, TraceId::parse)
+    }
+}
+
+pub(super) const TRACE_ID: &str = "a trace id: up to 32 hexadecimal digits, not all zero";
+
+/// <https://pkg.go.dev/time#ParseDuration>, without the sign.
+pub(super) fn parse_duration(text: &str) -> Option<Duration> {
+    const UNITS: [(&str, f64); 7] = [
+        ("ns", 1e-9),
+        ("us", 1e-6),
+        ("µs", 1e-6),
+        ("ms", 1e-3),
+        ("s", 1.0),
+        ("m", 60.0),
+        ("h", 3_600.0),
+    ];
+    if text == "0" {
+        return Some(Duration::ZERO);
+    }
+    let (mut rest, mut seconds) = (text, 0.0);
+    while !rest.is_empty() {
+        let unit = rest.find(|letter: char| !letter.is_ascii_digit() && letter != '.')?;
+        let (number, after) = rest.split_at(unit);
+        let end = after
+            .find(|letter: char| letter.is_ascii_digit() || letter == '.')
+            .unwrap_or(after.len());
+        let (unit, after) = after.split_at(end);
+        let (_, scale) = UNITS.iter().find(|(name, _)| *name == unit)?;
+        seconds += number.parse::<f64>().ok()? * scale;
+        rest = after;
+    }
+    // Nanoseconds are exact up to some hundred days; nobody asks for more.
+    let longest = 1e7;
+    (!text.is_empty() && seconds <= longest)
+        .then(|| Duration::from_nanos((seconds * 1e9).round() as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_as_go_writes_them() {
+        let cases = [
+            ("100ms", 100_000_000),
+            ("1.5s", 1_500_000_000),
+            ("500us", 500_000),
+            ("7µs", 7_000),
+            ("0", 0),
+        ];
+        for (text, nanos) in cases {
+            assert_eq!(parse_duration(text), Some(Duration::from_nanos(nanos)), "{text}");
+        }
+        assert_eq!(parse_duration("1h30m"), Some(Duration::from_secs(5_400)));
+        for bad in ["", "5", "s", "-1s", "1 s", "1d", "1.1.1s", "99999999h", "ms5"] {
+            assert_eq!(parse_duration(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_mistake_is_told_with_what_was_expected() {
+        let params = Params(vec![("limit".into(), "0".into()), ("service".into(), String::new())]);
+        assert_eq!(
+            params.limit(20, 100).unwrap_err().to_string(),
+            r#"parameter "limit" is "0"; expected a whole number from 1 to 100"#
+        );
+        assert_eq!(params.text("service"), None, "an empty field of a form");
+        assert_eq!(params.required("service", "a name").unwrap_err().name, "service");
+    }
+}

@@ -1,0 +1,86 @@
+//! What comes in goes to the memory and into the picture, and is counted.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use crate::{
+    domain::{Logs, Spans},
+    metrics::Metrics,
+    scrape::Scraper,
+    store::{Store, Taken},
+    topology::Topology,
+};
+
+/// The way in.
+pub(crate) struct Intake {
+    store: Arc<Store>,
+    topology: Arc<Topology>,
+    scraper: Arc<Scraper>,
+    metrics: Metrics,
+}
+
+impl Intake {
+    pub(crate) fn new(
+        store: &Arc<Store>,
+        topology: &Arc<Topology>,
+        scraper: &Arc<Scraper>,
+        metrics: Metrics,
+    ) -> Self {
+        let (store, topology, scraper) =
+            (Arc::clone(store), Arc::clone(topology), Arc::clone(scraper));
+        Self { store, topology, scraper, metrics }
+    }
+
+    /// Takes spans, and gives the number of those that could not be kept.
+    pub(crate) fn take_spans(&self, batches: &[Spans]) -> u64 {
+        let now = since_epoch();
+        let mut left_out = 0;
+        for spans in batches {
+            let taken = self.store.take_spans(spans);
+            self.metrics.spans_received_total.inc_by(taken.kept + taken.left_out);
+            left_out += taken.left_out;
+            self.count_evicted(taken);
+            self.topology.observe(spans, now);
+        }
+        self.metrics.spans_refused_total.with_label_values(&["large_trace"]).inc_by(left_out);
+        self.settle();
+        left_out
+    }
+
+    pub(crate) fn take_logs(&self, batches: &[Logs]) {
+        for logs in batches {
+            let taken = self.store.take_logs(logs);
+            self.metrics.log_lines_received_total.inc_by(taken.kept);
+            self.count_evicted(taken);
+        }
+        self.settle();
+    }
+
+    /// Counts what nobody can keep: spans without an id.
+    pub(crate) fn refuse_spans(&self, count: u64) {
+        self.metrics.spans_received_total.inc_by(count);
+        self.metrics.spans_refused_total.with_label_values(&["invalid"]).inc_by(count);
+    }
+
+    /// Makes room for what the other parts hold by now, and tells how much there is.
+    pub(crate) fn settle(&self) {
+        self.count_evicted(self.store.reserve(self.topology.bytes() + self.scraper.bytes()));
+        let usage = self.store.usage();
+        self.metrics.memory_bytes.set(usage.bytes as i64);
+        self.metrics.memory_limit_bytes.set(usage.limit as i64);
+        self.metrics.traces.set(usage.traces as i64);
+        self.metrics.log_lines.set(usage.lines as i64);
+    }
+
+    fn count_evicted(&self, taken: Taken) {
+        self.metrics.spans_evicted_total.inc_by(taken.evicted_spans);
+        self.metrics.log_lines_evicted_total.inc_by(taken.evicted_lines);
+    }
+}
+
+/// The time on the wall, as spans have it.
+pub(crate) fn since_epoch() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
+}
