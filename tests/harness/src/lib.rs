@@ -10,6 +10,7 @@ mod gateway;
 mod mesh;
 mod metrics;
 mod ports;
+mod provider;
 mod story;
 
 use std::{future::Future, time::Duration};
@@ -21,6 +22,7 @@ pub use gateway::{Answer, Gateway, Live, Order};
 pub use mesh::{Mesh, Options, Service};
 pub use metrics::{Sample, Samples};
 pub use ports::free_base;
+pub use provider::Provider;
 
 /// How long anything may take on a small and busy machine before a test fails.
 pub const PATIENCE: Duration = Duration::from_secs(60);

@@ -62,20 +62,28 @@ impl Options {
     /// Starts it, and does not wait.
     ///
     /// # Panics
-    /// There is no such binary, or no temporary folder can be made.
+    /// There is no such binary.
     pub async fn spawn(self) -> Mesh {
+        let mut mesh = self.start_nothing().await;
+        mesh.up();
+        mesh
+    }
+
+    /// Makes its folder and its collector, and starts nothing yet.
+    ///
+    /// # Panics
+    /// No temporary folder can be made.
+    pub async fn start_nothing(self) -> Mesh {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let collector = if self.collector { Some(Collector::start().await) } else { None };
-        let mut mesh = Mesh {
+        Mesh {
             folder,
             base: free_base(),
             options: self,
             collector,
             supervisor: None,
             client: Client::new(),
-        };
-        mesh.up();
-        mesh
+        }
     }
 }
 
@@ -264,6 +272,26 @@ impl Mesh {
         let mut supervisor = self.supervisor.take().expect("it runs");
         signal("TERM", supervisor.id());
         spawn_blocking(move || supervisor.wait().expect("it ends")).await.expect("no panic")
+    }
+
+    /// Waits until the supervisor ends by itself.
+    ///
+    /// # Panics
+    /// It does not run.
+    pub async fn wait(&mut self) -> ExitStatus {
+        let mut supervisor = self.supervisor.take().expect("it runs");
+        spawn_blocking(move || supervisor.wait().expect("it ends")).await.expect("no panic")
+    }
+
+    /// Where its Kafka is.
+    ///
+    /// # Panics
+    /// It was not started.
+    pub fn brokers(&self) -> String {
+        let state =
+            fs::read(self.folder().join(".mesh/mesh.json")).expect("the state of a started mesh");
+        let state: serde_json::Value = serde_json::from_slice(&state).expect("JSON");
+        state["kafka"].as_str().expect("the brokers' addresses").to_owned()
     }
 
     /// Tells one service to stop, as an orchestrator does.

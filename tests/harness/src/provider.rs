@@ -1,0 +1,80 @@
+//! A third party that a test can make refuse.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+};
+
+use axum::{Json, Router, extract::State, http::StatusCode, routing::post};
+use serde_json::{Value, json};
+use tokio::{net::TcpListener, task::JoinHandle};
+
+#[derive(Default)]
+struct Mood {
+    refuses: AtomicBool,
+    refunds: AtomicUsize,
+}
+
+/// Charges and refunds whatever it is asked to; stops when dropped.
+pub struct Provider {
+    address: SocketAddr,
+    mood: Arc<Mood>,
+    server: JoinHandle<()>,
+}
+
+impl Provider {
+    /// Starts it on a free port.
+    ///
+    /// # Panics
+    /// No port can be had.
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let (address, mood) = (listener.local_addr().expect("is bound"), Arc::new(Mood::default()));
+        let router = Router::new()
+            .route("/charges", post(charge))
+            .route("/refunds", post(refund))
+            .with_state(Arc::clone(&mood));
+        #[expect(clippy::disallowed_methods, reason = "a test's own server, ended with it")]
+        let server = tokio::spawn(async move { drop(axum::serve(listener, router).await) });
+        Self { address, mood, server }
+    }
+
+    /// Its base URL.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// From now on it answers 503, or does not.
+    pub fn refuse(&self, refuses: bool) {
+        self.mood.refuses.store(refuses, Ordering::Relaxed);
+    }
+
+    /// How many refunds it made.
+    pub fn refunds(&self) -> usize {
+        self.mood.refunds.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Provider {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+async fn charge(State(mood): State<Arc<Mood>>) -> (StatusCode, Json<Value>) {
+    if mood.refuses.load(Ordering::Relaxed) {
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({})));
+    }
+    (StatusCode::CREATED, Json(json!({ "charge_id": "ch_test" })))
+}
+
+async fn refund(State(mood): State<Arc<Mood>>) -> (StatusCode, Json<Value>) {
+    if mood.refuses.load(Ordering::Relaxed) {
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({})));
+    }
+    mood.refunds.fetch_add(1, Ordering::Relaxed);
+    (StatusCode::CREATED, Json(json!({ "refund_id": "re_test" })))
+}

@@ -1,0 +1,57 @@
+//! The stories with nothing installed: embedded brokers, SQLite, the binary as it was built.
+
+#[path = "../stories.rs"]
+mod stories;
+
+use harness::Options;
+
+fn embedded() -> Options {
+    Options::new(env!("CARGO_BIN_EXE_mesh"))
+}
+
+macro_rules! told {
+    ($($chapter:ident { $($story:ident),+ $(,)? })+) => {
+        $(
+            mod $chapter {
+                $(
+                    #[tokio::test]
+                    async fn $story() {
+                        crate::stories::$chapter::$story(crate::embedded()).await;
+                    }
+                )+
+            }
+        )+
+    };
+}
+
+told! {
+    trace { one_order_is_one_trace, a_cancelled_order_is_one_trace_too }
+    endings {
+        a_declined_payment_gives_the_stock_back,
+        a_payment_that_never_answers_cancels,
+        a_customer_cancels_before_dispatch,
+        a_reservation_expires,
+    }
+    requests {
+        what_is_out_of_stock_is_named,
+        the_same_key_is_the_same_order,
+        a_flaky_third_party_is_asked_again,
+        slow_payments_delay_nobody_else,
+    }
+    letters { a_poison_message_is_parked_and_others_flow_on, a_replay_heals }
+    crashes { any_service_may_die_while_orders_flow, the_supervisor_may_die_too }
+    life {
+        a_stop_fails_no_request_and_loses_no_span,
+        readiness_says_what_is_missing,
+        a_bad_configuration_is_told_whole,
+        a_taken_port_is_named,
+        what_was_under_way_goes_on_after_a_stop,
+    }
+    signals {
+        every_service_has_every_signal,
+        a_dead_collector_costs_no_request,
+        metrics_are_what_the_contract_says,
+        the_lens_sees_the_whole_mesh,
+    }
+    live { changes_arrive_in_their_order, a_late_listener_hears_the_whole_story }
+}

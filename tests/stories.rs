@@ -1,0 +1,11 @@
+//! What the mesh promises, told as stories. They run with nothing installed (`tests/mesh`), and again on real brokers and
+//! databases (`tests/real`): whoever runs one says how the mesh is started.
+
+pub(crate) mod crashes;
+pub(crate) mod endings;
+pub(crate) mod letters;
+pub(crate) mod life;
+pub(crate) mod live;
+pub(crate) mod requests;
+pub(crate) mod signals;
+pub(crate) mod trace;

@@ -1,0 +1,58 @@
+//! Every way in which an order ends, and what is undone then.
+
+use harness::{Gateway, Mesh, Options, Order};
+use reqwest::Method;
+
+async fn available(gateway: &Gateway) -> i64 {
+    gateway.get("/api/products/teapot").await.body["available"].as_i64().expect("a number")
+}
+
+async fn cancelled_for(mesh: &Mesh, order: &Order, reason: &str) {
+    let answer = mesh.gateway().until_status(order, "cancelled").await;
+    assert_eq!(answer.text("/reason"), reason);
+}
+
+/// Declined: the order is cancelled, and its stock can be sold again.
+pub(crate) async fn a_declined_payment_gives_the_stock_back(options: Options) {
+    let mesh = options.start().await;
+    let before = available(&mesh.gateway()).await;
+    let order = mesh.gateway().place("tok_declined").await;
+    cancelled_for(&mesh, &order, "payment_declined").await;
+    mesh.audit().await;
+    assert_eq!(available(&mesh.gateway()).await, before);
+}
+
+/// The third party never answers: after its time the order is cancelled.
+pub(crate) async fn a_payment_that_never_answers_cancels(options: Options) {
+    let mesh = options.set("MESH_PAYMENTS__PROVIDER_TIMEOUT", "200ms").start().await;
+    let order = mesh.gateway().place("tok_down").await;
+    cancelled_for(&mesh, &order, "payment_unavailable").await;
+    mesh.audit().await;
+}
+
+/// Paid, then cancelled by the customer: refunded, released, not shipped; cancelling twice is cancelling once; and what is
+/// completed stays so.
+pub(crate) async fn a_customer_cancels_before_dispatch(options: Options) {
+    let mesh = options.set("MESH_SHIPPING__DISPATCH_AFTER", "1h").start().await;
+    let gateway = mesh.gateway();
+    let order = gateway.place("tok_ok").await;
+    gateway.until_status(&order, "paid").await;
+    for _ in 0..2 {
+        let answer = gateway.send(Method::POST, &format!("/api/orders/{}/cancel", order.id), &[], None).await;
+        assert_eq!((answer.status, answer.text("/status"), answer.text("/reason")), (200, "cancelled", "customer"), "{answer:?}");
+    }
+    mesh.audit().await;
+    let declined = gateway.place("tok_declined").await;
+    gateway.until_status(&declined, "cancelled").await;
+    let late = gateway.send(Method::POST, &format!("/api/orders/{}/cancel", declined.id), &[], None).await;
+    assert_eq!((late.status, late.text("/type")), (409, "/problems/not-cancellable"));
+}
+
+/// The stock is held only so long for an order that is not paid for.
+pub(crate) async fn a_reservation_expires(options: Options) {
+    let mesh = options.set("MESH_INVENTORY__RESERVATION_TTL", "1s").start().await;
+    let order = mesh.gateway().place("tok_slow").await;
+    cancelled_for(&mesh, &order, "reservation_expired").await;
+    // The slow charge succeeds after all, and is given back.
+    mesh.audit().await;
+}

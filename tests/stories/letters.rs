@@ -1,0 +1,80 @@
+//! A bad message blocks nobody and never disappears.
+
+use harness::{Mesh, Options, Provider, until};
+use rdkafka::{
+    ClientConfig,
+    message::{Header, OwnedHeaders},
+    producer::{BaseProducer, BaseRecord, Producer},
+};
+use reqwest::Method;
+use serde_json::Value;
+
+/// The dead letters, as `mesh dlq list --json` tells them.
+async fn letters(mesh: &Mesh) -> Vec<Value> {
+    let output = mesh.run(&["dlq", "list", "--json"]).await;
+    let listed: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    listed["letters"].as_array().cloned().unwrap_or_default()
+}
+
+async fn until_letter(mesh: &Mesh, reason: &str) -> Value {
+    until(&format!("a dead letter: {reason}"), || async {
+        letters(mesh).await.into_iter().find(|letter| letter["reason"] == reason)
+    })
+    .await
+}
+
+/// Nobody can read it: it is parked with its reason, counted, and those behind it go on.
+pub(crate) async fn a_poison_message_is_parked_and_others_flow_on(options: Options) {
+    let mesh = options.start().await;
+    let brokers = mesh.brokers();
+    let producer: BaseProducer = ClientConfig::new().set("bootstrap.servers", brokers).create().expect("a producer");
+    for partition in 0..3 {
+        let headers = OwnedHeaders::new()
+            .insert(Header { key: "ce_id", value: Some(&format!("poison-{partition}")) })
+            .insert(Header { key: "ce_type", value: Some("mesh.orders.v1.OrderPaid") });
+        let record = BaseRecord::to("orders.events").partition(partition).key("poison").payload(b"\xff\xff\xff").headers(headers);
+        producer.send(record).map_err(|(error, _)| error).expect("it is queued");
+    }
+    producer.flush(harness::PATIENCE).expect("it is sent");
+    let order = mesh.gateway().place("tok_ok").await;
+    mesh.gateway().until_status(&order, "completed").await;
+    let letter = until_letter(&mesh, "undecodable").await;
+    assert_eq!((letter["topic"].as_str(), letter["event_type"].as_str()), (Some("orders.events"), Some("mesh.orders.v1.OrderPaid")));
+    until("dead letters to be counted", || async {
+        let labels = [("topic", "orders.events"), ("reason", "undecodable")];
+        (mesh.metrics("shipping").await.sum("mesh_dead_letters_total", &labels) >= 3.0).then_some(())
+    })
+    .await;
+    let purged = mesh.run(&["dlq", "purge", "--yes"]).await;
+    assert!(purged.status.success(), "{}", String::from_utf8_lossy(&purged.stderr));
+    assert!(letters(&mesh).await.is_empty());
+    mesh.audit().await;
+}
+
+/// A refund that the third party refused too often is parked; when it is well again, a replay makes the books right, and only
+/// once.
+pub(crate) async fn a_replay_heals(options: Options) {
+    let provider = Provider::start().await;
+    let options = options
+        .set("MESH_PAYMENTS__PROVIDER", &provider.url())
+        .set("MESH_PAYMENTS__PROVIDER_ATTEMPTS", "1")
+        .set("MESH_PAYMENTS__KAFKA__ATTEMPTS", "2")
+        .set("MESH_SHIPPING__DISPATCH_AFTER", "1h");
+    let mesh = options.start().await;
+    let gateway = mesh.gateway();
+    let order = gateway.place("tok_ok").await;
+    gateway.until_status(&order, "paid").await;
+    provider.refuse(true);
+    let cancelled = gateway.send(Method::POST, &format!("/api/orders/{}/cancel", order.id), &[], None).await;
+    assert_eq!(cancelled.status, 200, "{cancelled:?}");
+    let letter = until_letter(&mesh, "retries_exhausted").await;
+    assert_eq!(letter["key"].as_str(), Some(order.id.as_str()));
+    assert!(!mesh.run(&["audit"]).await.status.success(), "the books are wrong: cancelled, and not refunded");
+    provider.refuse(false);
+    for _ in 0..2 {
+        let replayed = mesh.run(&["dlq", "replay", "all"]).await;
+        assert!(replayed.status.success(), "{}", String::from_utf8_lossy(&replayed.stderr));
+    }
+    until("the refund", || async { mesh.run(&["audit"]).await.status.success().then_some(()) }).await;
+    assert_eq!(provider.refunds(), 1);
+}

@@ -1,0 +1,99 @@
+//! Starting, stopping, and being told wrong things.
+
+use std::net::TcpListener;
+
+use harness::{Options, until};
+
+use super::crashes::{Customers, all_final};
+
+/// SIGTERM to a service, and to the whole mesh: what was begun is finished, no request fails, and no span is missing.
+pub(crate) async fn a_stop_fails_no_request_and_loses_no_span(options: Options) {
+    let mut mesh = options.start().await;
+    let gateway = mesh.gateway();
+    let mut orders = Vec::new();
+    for _ in 0..20 {
+        orders.push(gateway.place("tok_ok").await);
+    }
+    let in_flight = {
+        let gateway = gateway.clone();
+        tokio::spawn(async move { gateway.place("tok_ok").await })
+    };
+    orders.push(in_flight.await.expect("no request fails"));
+    for order in &orders {
+        gateway.until_status(order, "completed").await;
+    }
+    let status = mesh.stop().await;
+    assert!(status.success(), "{status}\n{}", mesh.log());
+    for order in &orders {
+        assert_eq!(mesh.collector().orphans(&order.trace_id).len(), 0, "every span has its parent");
+        let services: std::collections::BTreeSet<_> =
+            mesh.collector().trace(&order.trace_id).into_iter().map(|span| span.service).collect();
+        let all = ["catalog", "gateway", "inventory", "notifications", "orders", "payments", "shipping"];
+        assert!(all.iter().all(|service| services.contains(*service)), "{services:?}");
+    }
+}
+
+/// A service that waits for something says for what.
+pub(crate) async fn readiness_says_what_is_missing(options: Options) {
+    // A port on which nobody answers stands in for NATS.
+    let nobody = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("nats://{}", nobody.local_addr().expect("is bound"));
+    drop(nobody);
+    let mesh = options.arguments(&["--nats", &url]).spawn().await;
+    let ready = until("notifications to say what is missing", || async {
+        let body: serde_json::Value = serde_json::from_str(&mesh.admin("notifications", "/readyz").await?).ok()?;
+        body["missing"].as_array()?.iter().any(|latch| latch == "nats").then_some(body)
+    });
+    assert_eq!(ready.await["ready"], false);
+    let orders = until("orders to be ready", || async {
+        let body: serde_json::Value = serde_json::from_str(&mesh.admin("orders", "/readyz").await?).ok()?;
+        (body["ready"] == true).then_some(body)
+    });
+    assert_eq!(orders.await["missing"].as_array().map(Vec::len), Some(0));
+}
+
+/// All mistakes at once, each with its source, and a status that says whose they are.
+pub(crate) async fn a_bad_configuration_is_told_whole(options: Options) {
+    let mesh = options.set("MESH_ORDERS__CATALOG", "nowhere").set("MESH_DRAIN__DEADLINE", "soon").start_nothing().await;
+    std::fs::write(mesh.folder().join("mesh.toml"), "[orders]\nlisten = 5\ninventry = 'x'\n").expect("a file");
+    let output = mesh.run(&["orders"]).await;
+    assert_eq!(output.status.code(), Some(78));
+    let told = String::from_utf8_lossy(&output.stderr);
+    for part in [
+        "catalog: ",
+        "MESH_CATALOG",
+        "drain.deadline: ",
+        "listen: ",
+        "inventry: no such setting; did you mean inventory?",
+        "(from mesh.toml)",
+        "expected http://<host>:<port>",
+    ] {
+        assert!(told.contains(part), "{part:?} is not in:\n{told}");
+    }
+}
+
+/// A port that somebody else has is named, with the setting that moves it, before anything starts.
+pub(crate) async fn a_taken_port_is_named(options: Options) {
+    let mut mesh = options.start_nothing().await;
+    let taken = TcpListener::bind(("127.0.0.1", mesh.base())).expect("a free port");
+    mesh.up();
+    let status = mesh.wait().await;
+    assert!(!status.success());
+    let log = mesh.log();
+    assert!(log.contains(&mesh.base().to_string()) && log.contains("--port-base") && log.contains("gateway"), "{log}");
+    drop(taken);
+}
+
+/// Stopped in the middle of a flow, it goes on at the next start.
+pub(crate) async fn what_was_under_way_goes_on_after_a_stop(options: Options) {
+    let mut mesh = options.start().await;
+    let customers = Customers::at(&mesh.gateway());
+    let slow = mesh.gateway().place("tok_slow").await;
+    let mut accepted = vec![slow];
+    assert!(mesh.stop().await.success(), "{}", mesh.log());
+    accepted.extend(customers.leave().await);
+    mesh.up();
+    mesh.until_ready().await;
+    mesh.audit().await;
+    all_final(&mesh.gateway(), &accepted).await;
+}
