@@ -1,0 +1,32 @@
+//! What `shipping` can be told.
+
+use std::{net::SocketAddr, time::Duration};
+
+use chassis::database;
+use serde::{Deserialize, Serialize};
+
+/// The settings of `shipping`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Config {
+    /// Where to serve gRPC.
+    pub listen: SocketAddr,
+    /// Where the shipments are kept.
+    pub database: database::Config,
+    /// How long a parcel waits in the warehouse.
+    #[serde(with = "humantime_serde")]
+    pub dispatch_after: Duration,
+    /// How long it is on its way.
+    #[serde(with = "humantime_serde")]
+    pub deliver_after: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8105)),
+            database: database::Config::local("shipping"),
+            dispatch_after: Duration::from_secs(1),
+            deliver_after: Duration::from_secs(2),
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What a shipment is, and what becomes of it. Pure: no clock, no I/O.
+//!
+//! ```text
+//!  nothing ──order paid──▶ scheduled ──timer──▶ dispatched ──timer──▶ delivered
+//!     │                       │                     │                     │
+//!     └───── cancelled ◀──────┘                     └─────▶ returned ◀────┘      (order cancelled)
+//! ```
+
+use std::time::Duration;
+
+/// What happened to an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum News {
+    Paid,
+    Cancelled,
+}
+
+/// Where a shipment is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// Waiting in the warehouse.
+    Scheduled,
+    Dispatched,
+    Delivered,
+    /// Before it left, or before it was asked for: an order that is paid for later is not shipped.
+    Cancelled,
+    /// After it had left.
+    Returned,
+}
+
+impl State {
+    const ALL: [Self; 5] =
+        [Self::Scheduled, Self::Dispatched, Self::Delivered, Self::Cancelled, Self::Returned];
+
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Scheduled => "scheduled",
+            Self::Dispatched => "dispatched",
+            Self::Delivered => "delivered",
+            Self::Cancelled => "cancelled",
+            Self::Returned => "returned",
+        }
+    }
+
+    pub(crate) fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.word() == word)
+    }
+
+    /// Where news of its order takes a shipment; `None` if it stays where it is.
+    pub(crate) fn after(current: Option<Self>, news: News) -> Option<Self> {
+        match (current, news) {
+            (None, News::Paid) => Some(Self::Scheduled),
+            (None | Some(Self::Scheduled), News::Cancelled) => Some(Self::Cancelled),
+            (Some(Self::Dispatched | Self::Delivered), News::Cancelled) => Some(Self::Returned),
+            _ => None,
+        }
+    }
+
+    /// Where its timer takes it; `None` if it has none.
+    pub(crate) fn after_timer(self) -> Option<Self> {
+        match self {
+            Self::Scheduled => Some(Self::Dispatched),
+            Self::Dispatched => Some(Self::Delivered),
+            _ => None,
+        }
+    }
+}
+
+/// How fast things go.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    pub(crate) dispatch_after: Duration,
+    pub(crate) deliver_after: Duration,
+}
+
+impl Pace {
+    /// When the timer of a shipment fires that comes into this state now, in microseconds; `None` if it needs none.
+    pub(crate) fn due(self, state: State, now: i64) -> Option<i64> {
+        let wait = match state {
+            State::Scheduled => self.dispatch_after,
+            State::Dispatched => self.deliver_after,
+            _ => return None,
+        };
+        Some(now.saturating_add(i64::try_from(wait.as_micros()).unwrap_or(i64::MAX)))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,54 @@
+//! Kafka `orders.events`, a batch at a time → [`Shipments::schedule`], [`Shipments::cancel`].
+
+use std::sync::Arc;
+
+use chassis::{
+    database::Tx,
+    kafka::{BatchHandler, Event},
+    telemetry,
+};
+use proto::{
+    orders::v1::{OrderEvent, order_event::Event::Paid},
+    topics::event_types::{OrderCancelled, OrderPaid},
+};
+
+use crate::shipments::{Error, Shipments};
+
+/// Schedules the shipment of an order that was paid for, and cancels that of one that was cancelled.
+pub(crate) struct OnOrders {
+    shipments: Arc<Shipments>,
+}
+
+impl OnOrders {
+    pub(crate) fn new(shipments: &Arc<Shipments>) -> Self {
+        Self { shipments: Arc::clone(shipments) }
+    }
+
+    async fn one(
+        &self,
+        OrderEvent { order_id, customer, event, .. }: &OrderEvent,
+        tx: &mut Tx,
+    ) -> Result<(), Error> {
+        if order_id.is_empty() {
+            return Err(Error::NoOrder);
+        }
+        match event {
+            Some(Paid(_)) => self.shipments.schedule(tx, order_id, customer).await,
+            _ => self.shipments.cancel(tx, order_id, customer).await,
+        }
+    }
+}
+
+impl BatchHandler for OnOrders {
+    type Message = OrderEvent;
+    type Error = Error;
+    const TYPES: &'static [&'static str] = &[OrderPaid, OrderCancelled];
+
+    async fn handle(&self, events: &[Event<OrderEvent>], tx: &mut Tx) -> Result<(), Error> {
+        for event in events {
+            // The batch is a trace of its own; each order's story goes on in its.
+            telemetry::in_context(&event.context, self.one(&event.body, tx)).await?;
+        }
+        Ok(())
+    }
+}

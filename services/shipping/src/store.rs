@@ -1,0 +1,126 @@
+//! The shipments' table: ledger and timers in one.
+
+use chassis::database::{Database, Error, Tx, now};
+
+use crate::domain::State;
+
+/// Shipments a page: few enough to be held in memory, many enough that a page costs more than its query.
+const PAGE: i64 = 500;
+
+/// One order's parcel.
+#[derive(Clone, Debug)]
+pub(crate) struct Shipment {
+    pub(crate) order: String,
+    pub(crate) customer: String,
+    pub(crate) state: State,
+    /// When its timer fires, microseconds since the Unix epoch.
+    pub(crate) due_at: Option<i64>,
+    /// The trace that its timer goes on with; empty outside of any.
+    pub(crate) traceparent: String,
+}
+
+/// The shipments.
+#[derive(Clone)]
+pub(crate) struct Store {
+    database: Database,
+}
+
+type Row = (String, String, String, Option<i64>, String, i64);
+
+macro_rules! due {
+    () => {
+        "select order_id, customer, state, due_at, traceparent, created_at from shipments
+         where due_at <= $1 order by due_at limit $2"
+    };
+}
+
+impl Store {
+    pub(crate) fn new(database: Database) -> Self {
+        Self { database }
+    }
+
+    pub(crate) async fn begin(&self, operation: &'static str) -> Result<Tx, Error> {
+        self.database.begin(operation).await
+    }
+
+    pub(crate) async fn state(&self, tx: &mut Tx, order: &str) -> Result<Option<State>, Error> {
+        let row = tx
+            .query("select state from shipments where order_id = $1")
+            .bind(order)
+            .optional()
+            .await?;
+        row.map(|(word,): (String,)| state(&word)).transpose()
+    }
+
+    /// Writes a shipment that was in the state `before`; `false` if it is not any more.
+    pub(crate) async fn write(
+        &self,
+        tx: &mut Tx,
+        before: Option<State>,
+        shipment: &Shipment,
+    ) -> Result<bool, Error> {
+        let Shipment { order, customer, state, due_at, traceparent } = shipment;
+        let written = match before {
+            None => {
+                let sql = "insert into shipments
+                    (order_id, customer, state, due_at, traceparent, created_at, updated_at)
+                    values ($1, $2, $3, $4, $5, $6, $6) on conflict (order_id) do nothing";
+                let query = tx.query(sql).bind(&**order).bind(&**customer).bind(state.word());
+                query.bind(*due_at).bind(&**traceparent).bind(now()).execute().await?
+            }
+            Some(before) => {
+                let sql = "update shipments set state = $1, due_at = $2, traceparent = $3, updated_at = $4
+                    where order_id = $5 and state = $6";
+                let query = tx.query(sql).bind(state.word()).bind(*due_at).bind(&**traceparent);
+                query.bind(now()).bind(&**order).bind(before.word()).execute().await?
+            }
+        };
+        Ok(written > 0)
+    }
+
+    /// Shipments whose timer has fired, the longest overdue first, and when each was scheduled. What another replica is
+    /// busy with is left to it.
+    pub(crate) async fn due(&self, tx: &mut Tx, most: i64) -> Result<Vec<(Shipment, i64)>, Error> {
+        let sql = if self.database.is_postgres() {
+            concat!(due!(), " for update skip locked")
+        } else {
+            due!()
+        };
+        let rows = tx.query(sql).bind(now()).bind(most).all::<Row>().await?;
+        rows.into_iter().map(shipment).collect()
+    }
+
+    /// When the next timer fires.
+    pub(crate) async fn next_due(&self) -> Result<Option<i64>, Error> {
+        let sql = "select due_at from shipments where due_at is not null order by due_at limit 1";
+        let row = self.database.query("next timer", sql).optional().await?;
+        Ok(row.map(|(due,): (i64,)| due))
+    }
+
+    /// How many timers run.
+    pub(crate) async fn pending(&self) -> Result<i64, Error> {
+        let sql = "select count(*) from shipments where due_at is not null";
+        let (count,): (i64,) = self.database.query("count timers", sql).one().await?;
+        Ok(count)
+    }
+
+    /// A page of the ledger, in the order of the orders' ids, from after `order`.
+    pub(crate) async fn page(&self, order: &str) -> Result<Vec<(String, State)>, Error> {
+        let sql =
+            "select order_id, state from shipments where order_id > $1 order by order_id limit $2";
+        let query = self.database.query("list shipments", sql).bind(order).bind(PAGE);
+        let rows = query.all::<(String, String)>().await?;
+        rows.into_iter().map(|(order, word)| Ok((order, state(&word)?))).collect()
+    }
+}
+
+fn shipment(
+    (order, customer, word, due_at, traceparent, scheduled_at): Row,
+) -> Result<(Shipment, i64), Error> {
+    Ok((Shipment { order, customer, state: state(&word)?, due_at, traceparent }, scheduled_at))
+}
+
+fn state(word: &str) -> Result<State, Error> {
+    State::from_word(word)
+        .ok_or_else(|| Error::Decode(format!("a shipment cannot be {word:?}").into()))
+}

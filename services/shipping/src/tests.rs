@@ -1,0 +1,221 @@
+//! Stories of a shipment: the real consumer's handler, the real ledger, the real timers.
+
+use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
+
+use chassis::{
+    Identity,
+    config::Log,
+    database::{self, Database},
+    kafka::{BatchHandler, Event},
+    metrics::Registry,
+    telemetry::{self, Telemetry},
+};
+use futures::TryStreamExt;
+use proto::{
+    orders::v1::{OrderCancelled, OrderEvent, OrderPaid, order_event},
+    shipping::v1::{
+        ListShipmentsRequest, shipment::State as Listed, shipping_server::Shipping as _,
+    },
+};
+use tempfile::TempDir;
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep, timeout},
+};
+
+use crate::{
+    domain::Pace, inbound, inbound::orders::OnOrders, metrics::Metrics, shipments::Shipments,
+    store::Store, timers,
+};
+
+const PAID: order_event::Event = order_event::Event::Paid(OrderPaid {});
+const CANCELLED: order_event::Event = order_event::Event::Cancelled(OrderCancelled { reason: 0 });
+
+const AT_ONCE: Pace = Pace { dispatch_after: Duration::ZERO, deliver_after: Duration::ZERO };
+const NEVER: Pace = Pace { dispatch_after: Duration::MAX, deliver_after: Duration::MAX };
+
+/// One replica.
+struct Replica {
+    shipments: Arc<Shipments>,
+    database: Database,
+    registry: Registry,
+    tasks: JoinSet<anyhow::Result<()>>,
+}
+
+impl Replica {
+    async fn new(folder: &Path, pace: Pace) -> Self {
+        let registry = Registry::new();
+        let url = format!("sqlite://{}/shipping.db", folder.display());
+        let config = database::Config { url, ..database::Config::local("shipping") };
+        let database =
+            Database::connect(&config, chassis::migrations!["0001_shipments"], &registry)
+                .await
+                .unwrap();
+        let metrics = Metrics::register(&registry).unwrap();
+        let shipments = Arc::new(Shipments::new(Store::new(database.clone()), pace, metrics));
+        Self { shipments, database, registry, tasks: JoinSet::new() }
+    }
+
+    fn run_timers(&mut self) {
+        self.tasks.spawn(timers::fire(Arc::clone(&self.shipments)));
+    }
+
+    /// As the consumer does it.
+    async fn deliver(&self, batch: &[Event<OrderEvent>]) {
+        let mut tx = self.database.begin("orders.events").await.unwrap();
+        OnOrders::new(&self.shipments).handle(batch, &mut tx).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    async fn told(&self) -> Vec<String> {
+        let types = self
+            .database
+            .query("outbox", "select type from outbox order by seq")
+            .all::<(String,)>()
+            .await
+            .unwrap();
+        types.into_iter().map(|(name,)| name.replace("mesh.shipping.v1.Shipment", "")).collect()
+    }
+
+    async fn until_told(&self, words: &[&str]) {
+        timeout(Duration::from_secs(10), async {
+            while self.told().await != words {
+                sleep(Duration::from_millis(1)).await;
+            }
+        })
+        .await
+        .unwrap_or_else(|_| panic!("{words:?} was never told"));
+    }
+
+    async fn listed(&self) -> Vec<Listed> {
+        let ledger = inbound::grpc::Ledger::new(Store::new(self.database.clone()));
+        let listed =
+            ledger.list_shipments(tonic::Request::new(ListShipmentsRequest {})).await.unwrap();
+        listed.into_inner().map_ok(|shipment| shipment.state()).try_collect().await.unwrap()
+    }
+}
+
+fn event(order: &str, event: order_event::Event, traceparent: &str) -> Event<OrderEvent> {
+    let body = OrderEvent {
+        order_id: order.into(),
+        customer: "ada".into(),
+        event: Some(event),
+        ..Default::default()
+    };
+    let context = telemetry::context_of(traceparent);
+    Event {
+        id: format!("e-{order}"),
+        key: order.into(),
+        body,
+        published_at: std::time::SystemTime::now(),
+        context,
+    }
+}
+
+/// The whole flow has a budget of 25 ms; half a second is the machine's, not a poll's: that would be one.
+#[tokio::test]
+async fn without_delays_nobody_waits_for_a_poll() {
+    let folder = TempDir::new().unwrap();
+    let mut replica = Replica::new(folder.path(), AT_ONCE).await;
+    replica.run_timers();
+    sleep(Duration::from_millis(20)).await;
+    let started = Instant::now();
+    replica.deliver(&[event("o-1", PAID, "")]).await;
+    replica.until_told(&["Dispatched", "Delivered"]).await;
+    assert!(started.elapsed() < Duration::from_millis(500), "{:?}", started.elapsed());
+    assert_eq!(replica.listed().await, [Listed::Delivered]);
+    assert!(
+        replica.registry.text().contains("mesh_shipping_shipments_total{state=\"delivered\"} 1")
+    );
+    assert!(replica.registry.text().contains("mesh_shipping_dispatch_delay_seconds_count 1"));
+}
+
+#[tokio::test]
+async fn a_timer_survives_whoever_set_it() {
+    let folder = TempDir::new().unwrap();
+    let pace = Pace { dispatch_after: Duration::from_millis(50), deliver_after: Duration::MAX };
+    Replica::new(folder.path(), pace).await.deliver(&[event("o-1", PAID, "")]).await;
+    let mut next = Replica::new(folder.path(), pace).await;
+    assert_eq!(next.listed().await, [Listed::Scheduled]);
+    next.run_timers();
+    next.until_told(&["Dispatched"]).await;
+    next.shipments.count().await.unwrap();
+    assert!(next.registry.text().contains("mesh_shipping_timers_pending 1"));
+}
+
+#[tokio::test]
+async fn a_batch_may_hold_an_order_more_than_once() {
+    let folder = TempDir::new().unwrap();
+    let replica = Replica::new(folder.path(), NEVER).await;
+    let batch = [
+        ("o-1", PAID),
+        ("o-2", PAID),
+        ("o-1", CANCELLED),
+        ("o-2", PAID),
+        ("o-3", CANCELLED),
+        ("o-3", PAID),
+    ];
+    replica.deliver(&batch.map(|(order, what)| event(order, what, ""))).await;
+    assert_eq!(replica.listed().await, [Listed::Cancelled, Listed::Scheduled, Listed::Cancelled]);
+    assert!(replica.told().await.is_empty());
+    assert_eq!(replica.shipments.fire().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_parcel_that_left_is_called_back() {
+    let folder = TempDir::new().unwrap();
+    let replica =
+        Replica::new(folder.path(), Pace { dispatch_after: Duration::ZERO, ..NEVER }).await;
+    replica.deliver(&[event("o-1", PAID, "")]).await;
+    assert_eq!(replica.shipments.fire().await.unwrap(), 1);
+    replica.deliver(&[event("o-1", CANCELLED, "")]).await;
+    assert_eq!(replica.told().await, ["Dispatched", "Returned"]);
+    assert_eq!(replica.listed().await, [Listed::Returned]);
+    assert_eq!(replica.shipments.until_due().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn two_replicas_never_both_win() {
+    let folder = TempDir::new().unwrap();
+    let (mut one, mut other) =
+        (Replica::new(folder.path(), AT_ONCE).await, Replica::new(folder.path(), AT_ONCE).await);
+    let orders: Vec<_> = (0..200).map(|number| event(&format!("o-{number}"), PAID, "")).collect();
+    one.deliver(&orders).await;
+    one.run_timers();
+    other.run_timers();
+    timeout(Duration::from_secs(20), async {
+        while one.listed().await.iter().any(|state| *state != Listed::Delivered) {
+            sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await
+    .expect("all are delivered in the end");
+    let told = one.told().await;
+    for word in ["Dispatched", "Delivered"] {
+        assert_eq!(told.iter().filter(|told| *told == word).count(), orders.len(), "{word}");
+    }
+}
+
+/// A batch has many stories; what follows from each goes on in its trace, also after the timer.
+#[tokio::test]
+async fn an_order_keeps_its_trace() {
+    let identity = Identity { name: "shipping", version: "0", services: &["shipping"] };
+    let quiet = Log { filter: "off".into(), ..Log::default() };
+    Telemetry::start(identity, &telemetry::Settings::default(), &quiet, &Registry::new()).unwrap();
+    let folder = TempDir::new().unwrap();
+    let replica = Replica::new(folder.path(), AT_ONCE).await;
+    let traces = ["0af7651916cd43dd8448eb211c80319c", "4bf92f3577b34da6a3ce929d0e0e4736"];
+    let parents = traces.map(|trace| format!("00-{trace}-b7ad6b7169203331-01"));
+    replica.deliver(&[event("o-1", PAID, &parents[0]), event("o-2", PAID, &parents[1])]).await;
+    while replica.shipments.fire().await.unwrap() > 0 {}
+    let sql = "select key, traceparent from outbox order by key, seq";
+    let rows = replica.database.query("outbox", sql).all::<(String, String)>().await.unwrap();
+    let found: Vec<_> =
+        rows.iter().map(|(order, parent)| (order.as_str(), &parent[3..35])).collect();
+    assert_eq!(
+        found,
+        [("o-1", traces[0]), ("o-1", traces[0]), ("o-2", traces[1]), ("o-2", traces[1])]
+    );
+    let spans: BTreeSet<_> = rows.iter().map(|(_, parent)| parent).collect();
+    assert_eq!(spans.len(), rows.len(), "each step is a span of its own");
+}
