@@ -1,0 +1,54 @@
+//! The use case: tell whoever listens right now.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use chassis::{Kind, nats};
+use proto::{notifications::v1::LiveUpdate, subjects::LIVE_ORDERS};
+
+use crate::metrics::Metrics;
+
+/// The bridge from Kafka to NATS.
+pub(crate) struct Bridge {
+    nats: nats::Client,
+    metrics: Metrics,
+    /// Updates lost in this outage; 0 outside of one.
+    lost: AtomicU64,
+}
+
+impl Bridge {
+    pub(crate) fn new(nats: nats::Client, metrics: Metrics) -> Self {
+        Self { nats, metrics, lost: AtomicU64::new(0) }
+    }
+
+    /// Sends the update once. It is never an error if that fails: tomorrow nobody wants to know what is live today, so the
+    /// event is neither tried again nor set aside, only counted.
+    pub(crate) async fn tell(&self, topic: &'static str, update: &LiveUpdate) {
+        let outcome = match self
+            .nats
+            .publish(LIVE_ORDERS, &[&update.customer, &update.order_id], update)
+            .await
+        {
+            Ok(()) => {
+                let lost = self.lost.swap(0, Ordering::Relaxed);
+                if lost > 0 {
+                    tracing::info!(lost, "live updates go out again");
+                }
+                "sent"
+            }
+            Err(error) if error.kind() == Kind::Invalid => {
+                tracing::warn!(order.id = update.order_id, %error, "a live update was refused");
+                "refused"
+            }
+            Err(error) => {
+                if self.lost.fetch_add(1, Ordering::Relaxed) == 0 {
+                    tracing::warn!(%error, "live updates are lost until NATS is back");
+                }
+                "lost"
+            }
+        };
+        self.metrics.updates_total.with_label_values(&[topic, outcome]).inc();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,128 @@
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use chassis::{messaging, metrics::Registry};
+use parking_lot::Mutex;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+    time::{Instant, sleep, timeout},
+};
+
+use super::*;
+
+/// As much of a NATS server as a client needs that only publishes: <https://docs.nats.io/reference/reference-protocols/nats-protocol>
+struct Server {
+    address: SocketAddr,
+    subjects: Arc<Mutex<Vec<String>>>,
+    connections: JoinSet<()>,
+}
+
+impl Server {
+    async fn start(address: SocketAddr) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
+        let (address, subjects) =
+            (listener.local_addr().unwrap(), Arc::new(Mutex::new(Vec::new())));
+        let mut connections = JoinSet::new();
+        let received = Arc::clone(&subjects);
+        connections.spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                serve(stream, &received).await.ok();
+            }
+        });
+        Self { address, subjects, connections }
+    }
+
+    async fn stop(mut self) -> SocketAddr {
+        self.connections.shutdown().await;
+        self.address
+    }
+}
+
+async fn serve(stream: TcpStream, subjects: &Mutex<Vec<String>>) -> std::io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    stream.write_all(b"INFO {\"server_id\":\"t\",\"version\":\"2.10.0\",\"max_payload\":65536,\"headers\":true}\r\n").await?;
+    let mut line = String::new();
+    while stream.read_line(&mut line).await? > 0 {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words[..] {
+            ["PING"] => stream.write_all(b"PONG\r\n").await?,
+            ["PUB" | "HPUB", subject, .., length] => {
+                let mut payload = vec![0; length.parse::<usize>().unwrap() + 2];
+                stream.read_exact(&mut payload).await?;
+                subjects.lock().push(subject.to_owned());
+            }
+            _ => {}
+        }
+        line.clear();
+    }
+    Ok(())
+}
+
+async fn until(what: impl Fn() -> bool) {
+    let reached = timeout(Duration::from_secs(10), async {
+        while !what() {
+            sleep(Duration::from_millis(1)).await;
+        }
+    });
+    reached.await.expect("it happens in the end");
+}
+
+fn update(customer: &str) -> LiveUpdate {
+    LiveUpdate { order_id: "o-1".into(), customer: customer.into(), ..Default::default() }
+}
+
+async fn bridge(server: &Server) -> (Bridge, Registry) {
+    let registry = Registry::new();
+    let settings =
+        nats::Settings { url: format!("nats://{}", server.address), ..Default::default() };
+    let operations = messaging::Metrics::register(&registry).unwrap();
+    let client =
+        nats::Client::connect("notifications", &settings, operations, &registry).await.unwrap();
+    (Bridge::new(client, Metrics::register(&registry).unwrap()), registry)
+}
+
+fn counted(registry: &Registry, outcome: &str) -> u64 {
+    let name = format!(
+        "mesh_notifications_updates_total{{outcome=\"{outcome}\",topic=\"orders.events\"}} "
+    );
+    let text = registry.text();
+    text.lines().find_map(|line| line.strip_prefix(&name)).map_or(0, |value| value.parse().unwrap())
+}
+
+#[tokio::test]
+async fn an_update_goes_to_its_customer_and_order() {
+    let server = Server::start(([127, 0, 0, 1], 0).into()).await;
+    let (bridge, registry) = bridge(&server).await;
+    bridge.tell("orders.events", &update("ada")).await;
+    until(|| *server.subjects.lock() == ["live.orders.ada.o-1"]).await;
+    assert_eq!(counted(&registry, "sent"), 1);
+}
+
+#[tokio::test]
+async fn a_customer_who_cannot_be_addressed_holds_up_nobody() {
+    let server = Server::start(([127, 0, 0, 1], 0).into()).await;
+    let (bridge, registry) = bridge(&server).await;
+    bridge.tell("orders.events", &update("ada.>")).await;
+    bridge.tell("orders.events", &update("ada")).await;
+    assert_eq!((counted(&registry, "refused"), counted(&registry, "sent")), (1, 1));
+}
+
+#[tokio::test]
+async fn while_nats_is_away_updates_are_lost_at_once() {
+    let server = Server::start(([127, 0, 0, 1], 0).into()).await;
+    let (bridge, registry) = bridge(&server).await;
+    let address = server.stop().await;
+    until(|| !bridge.nats.is_connected()).await;
+    let started = Instant::now();
+    for _ in 0..100 {
+        bridge.tell("orders.events", &update("ada")).await;
+    }
+    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+    assert_eq!(counted(&registry, "lost"), 100);
+    let server = Server::start(address).await;
+    until(|| bridge.nats.is_connected()).await;
+    bridge.tell("orders.events", &update("ada")).await;
+    until(|| server.subjects.lock().len() == 1).await;
+    assert_eq!((counted(&registry, "sent"), bridge.lost.load(Ordering::Relaxed)), (1, 0));
+}

@@ -1,0 +1,36 @@
+//! Kafka, all topics → [`Bridge::tell`].
+
+use std::{marker::PhantomData, sync::Arc};
+
+use chassis::{
+    Error,
+    kafka::{Event, Observer},
+    telemetry,
+};
+
+use crate::{bridge::Bridge, update::News};
+
+/// Tells of one topic's events.
+pub(crate) struct OnNews<N> {
+    bridge: Arc<Bridge>,
+    news: PhantomData<fn() -> N>,
+}
+
+impl<N> OnNews<N> {
+    pub(crate) fn new(bridge: &Arc<Bridge>) -> Self {
+        Self { bridge: Arc::clone(bridge), news: PhantomData }
+    }
+}
+
+impl<N: News> Observer for OnNews<N> {
+    type Message = N;
+    type Error = Error;
+    const TYPES: &'static [&'static str] = N::TYPES;
+
+    async fn observe(&self, event: Event<N>) -> Result<(), Error> {
+        let update = event.body.update();
+        telemetry::annotate("order.id", update.order_id.clone());
+        self.bridge.tell(N::TOPIC.name, &update).await;
+        Ok(())
+    }
+}
