@@ -110,21 +110,4 @@ fn code_name(code: tonic::Code) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn endpoints_are_read_and_written_the_same() {
-        let text = "http://orders:9090,http://127.0.0.1:1";
-        assert_eq!(text.parse::<Endpoints>().unwrap().to_string(), text);
-    }
-
-    #[test]
-    fn what_is_no_address_is_refused_with_what_was_expected() {
-        for bad in ["", "orders:9090", "http://orders", "ftp://a:1"] {
-            assert!(
-                bad.parse::<Endpoints>().unwrap_err().contains("expected http://<host>:<port>")
-            );
-        }
-    }
-}
+mod tests;

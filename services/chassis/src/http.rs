@@ -4,6 +4,8 @@ mod client;
 mod edge;
 mod json;
 mod problem;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 

@@ -21,8 +21,11 @@ use tower::{
     retry::budget::{Budget, TpsBudget},
 };
 
-use super::call::{Answer, Call, status};
-use crate::{Error, Kind, deadline, retry::Backoff, telemetry};
+use super::{
+    Endpoints,
+    call::{Answer, Call, status},
+};
+use crate::{Error, Kind, deadline, metrics::Registry, retry::Backoff, telemetry};
 
 crate::metrics! {
     /// Calls made.
@@ -45,6 +48,9 @@ const DEFAULT_LIMIT: Duration = Duration::from_secs(10);
 const FIRST_WAIT: Duration = Duration::from_millis(25);
 const LONGEST_WAIT: Duration = Duration::from_millis(400);
 
+/// Two timers that were set for the same moment fire within this.
+const TICK: Duration = Duration::from_millis(5);
+
 /// A way to all replicas of one service.
 #[derive(Clone)]
 pub struct Channel {
@@ -56,6 +62,18 @@ pub struct Channel {
 impl Channel {
     pub(super) fn new(inner: tonic::transport::Channel, metrics: Metrics) -> Self {
         Self { inner, metrics, budget: None }
+    }
+
+    /// A way that belongs to no [`App`](crate::App): for tests of what a service does with it. The future keeps its replicas
+    /// up to date, and runs as long as the channel is needed.
+    ///
+    /// # Errors
+    /// The registry has the metrics of another one already.
+    pub fn alone(
+        endpoints: &Endpoints,
+        registry: &Registry,
+    ) -> anyhow::Result<(Self, impl Future<Output = ()> + Send + use<>)> {
+        Ok(super::connect(endpoints, Metrics::register(registry)?))
     }
 
     /// The same way for calls that may be repeated: they are, on `UNAVAILABLE`, until their deadline.
@@ -158,10 +176,14 @@ impl Channel {
         let response = match sent.await {
             Ok(response) => response,
             Err(cause) => {
-                let error =
-                    Error::new(Kind::Unavailable, "the service cannot be reached").source(cause);
-                call.finish(Code::Unavailable);
-                return Ok(Status::from(error).into_http());
+                // The transport ends a call at its `grpc-timeout` too, and may be a moment ahead of us.
+                let late = deadline::remaining().is_some_and(|left| left < TICK);
+                let (kind, message) = match late {
+                    true => (Kind::DeadlineExceeded, "the time ran out"),
+                    false => (Kind::Unavailable, "the service cannot be reached"),
+                };
+                call.finish(kind.code());
+                return Ok(Status::from(Error::new(kind, message).source(cause)).into_http());
             }
         };
         if let Some(code) = status(response.headers()) {

@@ -35,6 +35,10 @@ crate::metrics! {
 /// The longest that a call may take whose caller set no deadline: nobody waits for a minute.
 const LONGEST: Duration = Duration::from_secs(60);
 
+/// What remains of a budget for the answer's way back; it also lets our answer, which says what happened, come before the
+/// transport's, which only cuts the call off.
+const TRAVEL: Duration = Duration::from_millis(10);
+
 /// Wraps every served call.
 #[derive(Clone)]
 pub(crate) struct Edge {
@@ -115,6 +119,7 @@ where
         .headers()
         .get("grpc-timeout")
         .and_then(|value| budget(value.to_str().ok()?))
+        .map(|budget| budget.saturating_sub(TRAVEL))
         .unwrap_or(LONGEST);
     let caught = std::panic::AssertUnwindSafe(inner.call(request)).catch_unwind();
     let response = match deadline::within(limit, caught.with_context(context)).await {

@@ -65,7 +65,12 @@ impl Client {
     ///
     /// # Errors
     /// As [`App::http_client`](crate::App::http_client).
-    pub fn alone(peer: &'static str, base: &str, limit: Duration, registry: &Registry) -> anyhow::Result<Self> {
+    pub fn alone(
+        peer: &'static str,
+        base: &str,
+        limit: Duration,
+        registry: &Registry,
+    ) -> anyhow::Result<Self> {
         Self::new(peer, base, limit, Metrics::register(registry)?)
     }
 

@@ -17,7 +17,11 @@ use opentelemetry::{
 use tokio::time::Instant;
 
 use super::{Options, Problem};
-use crate::{deadline, metrics::IntCounter, telemetry};
+use crate::{
+    deadline,
+    metrics::{IntCounter, Registry},
+    telemetry,
+};
 
 crate::metrics! {
     /// Requests served.
@@ -42,6 +46,15 @@ pub struct Edge {
 impl Edge {
     pub(crate) fn new(metrics: Metrics, panics: IntCounter, options: Options) -> Self {
         Self { metrics, panics, options }
+    }
+
+    /// An edge that belongs to no [`App`](crate::App): for tests of what a service serves.
+    ///
+    /// # Errors
+    /// The registry has one already.
+    pub fn alone(registry: &Registry, options: Options) -> anyhow::Result<Self> {
+        let panics = registry.register("mesh_panics_total", "Panics that were caught.", &[])?;
+        Ok(Self::new(Metrics::register(registry)?, panics, options))
     }
 
     /// The router behind the edge, with problem documents for unknown paths and methods.

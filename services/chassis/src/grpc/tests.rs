@@ -1,0 +1,217 @@
+//! Both sides of a call, over a real connection.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use proto::payments::v1::{
+    ListPaymentsRequest, Payment,
+    payments_client::PaymentsClient,
+    payments_server::{Payments, PaymentsServer},
+};
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_stream::wrappers::TcpListenerStream;
+use tokio_util::sync::CancellationToken;
+use tonic::{Code, Request, Response, Status};
+
+use super::*;
+use crate::{Error, Kind, deadline, metrics::Registry};
+
+type Answer =
+    Result<Response<futures::stream::Iter<std::vec::IntoIter<Result<Payment, Status>>>>, Status>;
+
+/// Answers as a test wants it, and remembers what it saw.
+#[derive(Clone, Default)]
+struct Ledger {
+    calls: Arc<AtomicU32>,
+    unavailable: u32,
+    panics: bool,
+    slow: bool,
+    name: &'static str,
+}
+
+#[tonic::async_trait]
+impl Payments for Ledger {
+    type ListPaymentsStream = futures::stream::Iter<std::vec::IntoIter<Result<Payment, Status>>>;
+
+    async fn list_payments(&self, _: Request<ListPaymentsRequest>) -> Answer {
+        let call = self.calls.fetch_add(1, Ordering::Relaxed);
+        if call < self.unavailable {
+            return Err(Error::new(Kind::Unavailable, "not yet").into());
+        }
+        assert!(!self.panics, "on purpose");
+        if self.slow {
+            std::future::pending::<()>().await;
+        }
+        let budget = deadline::remaining().map_or(0, |left| left.as_millis() as i64);
+        let amount = proto::types::v1::Money { currency: "ms".into(), amount_minor: budget };
+        let payment =
+            Payment { order_id: self.name.into(), amount: Some(amount), ..Default::default() };
+        Ok(Response::new(futures::stream::iter(vec![Ok(payment)])))
+    }
+}
+
+struct Setup {
+    servers: JoinSet<()>,
+    addresses: Vec<SocketAddr>,
+    server_side: Registry,
+    client_side: Registry,
+    channel: Channel,
+    stop: CancellationToken,
+    _keep: JoinSet<()>,
+}
+
+async fn setup(ledgers: &[Ledger]) -> Setup {
+    let (server_side, client_side) = (Registry::new(), Registry::new());
+    let edge = Edge::new(
+        ServerMetrics::register(&server_side).unwrap(),
+        server_side.register("mesh_panics_total", "Panics.", &[]).unwrap(),
+    );
+    let (mut servers, mut addresses, stop) = (JoinSet::new(), Vec::new(), CancellationToken::new());
+    for ledger in ledgers {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        addresses.push(listener.local_addr().unwrap());
+        let server = tonic::transport::Server::builder()
+            .layer(edge.clone())
+            .add_service(PaymentsServer::new(ledger.clone()));
+        let (incoming, stopped) =
+            (TcpListenerStream::new(listener), stop.clone().cancelled_owned());
+        servers.spawn(async move {
+            server.serve_with_incoming_shutdown(incoming, stopped).await.unwrap()
+        });
+    }
+    let text: Vec<_> = addresses.iter().map(|address| format!("http://{address}")).collect();
+    let metrics = ClientMetrics::register(&client_side).unwrap();
+    let (channel, keep) = connect(&text.join(",").parse().unwrap(), metrics);
+    let mut tasks = JoinSet::new();
+    tasks.spawn(keep);
+    Setup { servers, addresses, server_side, client_side, channel, stop, _keep: tasks }
+}
+
+async fn ask(channel: &Channel) -> Result<Payment, Status> {
+    let mut stream = PaymentsClient::new(channel.clone())
+        .list_payments(ListPaymentsRequest {})
+        .await?
+        .into_inner();
+    let payment = stream.message().await?.expect("one payment");
+    while stream.message().await?.is_some() {}
+    Ok(payment)
+}
+
+const METHOD: &str =
+    r#"{rpc_method="mesh.payments.v1.Payments/ListPayments",rpc_response_status_code="#;
+
+#[tokio::test]
+async fn a_call_is_counted_on_both_sides_by_the_status_in_its_trailers() {
+    let setup = setup(&[Ledger::default()]).await;
+    ask(&setup.channel).await.unwrap();
+    let server =
+        format!(r#"rpc_server_call_duration_seconds_count{METHOD}"OK",rpc_system_name="grpc"}} 1"#);
+    assert!(setup.server_side.text().contains(&server), "{}", setup.server_side.text());
+    let client =
+        format!(r#"rpc_client_call_duration_seconds_count{METHOD}"OK",rpc_system_name="grpc"}} 1"#);
+    assert!(setup.client_side.text().contains(&client), "{}", setup.client_side.text());
+    assert!(setup.server_side.text().contains("rpc_server_active_requests 0"));
+}
+
+#[tokio::test]
+async fn the_remaining_budget_travels_and_ends_the_call_on_both_sides() {
+    let setup = setup(&[Ledger { slow: true, ..Ledger::default() }]).await;
+    let limit = Duration::from_millis(200);
+    let late = deadline::within(limit, ask(&setup.channel)).await;
+    let code = late.map_or(Code::DeadlineExceeded, |answer| answer.unwrap_err().code());
+    assert_eq!(code, Code::DeadlineExceeded);
+    let counted = format!(r#"rpc_server_call_duration_seconds_count{METHOD}"#);
+    while !setup.server_side.text().contains(&counted) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let text = setup.server_side.text();
+    assert!(text.contains(r#""DEADLINE_EXCEEDED""#) || text.contains(r#""CANCELLED""#), "{text}");
+    let quick = self::setup(&[Ledger::default()]).await;
+    let payment =
+        deadline::within(Duration::from_secs(2), ask(&quick.channel)).await.unwrap().unwrap();
+    assert!(
+        (1..=2000).contains(&payment.amount.unwrap().amount_minor),
+        "the server knows what remains"
+    );
+}
+
+#[tokio::test]
+async fn only_a_repeatable_call_is_repeated() {
+    let setup = setup(&[Ledger { unavailable: 2, ..Ledger::default() }]).await;
+    assert_eq!(ask(&setup.channel).await.unwrap_err().code(), Code::Unavailable);
+    ask(&setup.channel.clone().idempotent()).await.unwrap();
+    assert!(
+        setup.client_side.text().contains("mesh_rpc_retries_total 1"),
+        "{}",
+        setup.client_side.text()
+    );
+}
+
+#[tokio::test]
+async fn repeats_have_a_budget() {
+    let setup = setup(&[Ledger { unavailable: u32::MAX, ..Ledger::default() }]).await;
+    let channel = setup.channel.clone().idempotent();
+    // Together they may repeat ten times a second and a fifth of their number; one alone would get by.
+    let many = (0..300).map(|_| ask(&channel));
+    for refused in futures::future::join_all(many).await {
+        assert_eq!(refused.unwrap_err().code(), Code::Unavailable);
+    }
+    assert!(!setup.client_side.text().contains("mesh_retry_budget_exhausted_total 0"));
+}
+
+#[tokio::test]
+async fn a_panic_is_an_answer_and_is_counted() {
+    let setup = setup(&[Ledger { panics: true, ..Ledger::default() }]).await;
+    assert_eq!(ask(&setup.channel).await.unwrap_err().code(), Code::Internal);
+    assert!(setup.server_side.text().contains("mesh_panics_total 1"));
+}
+
+#[tokio::test]
+async fn calls_go_to_every_replica_and_around_a_dead_one() {
+    let named = |name| Ledger { name, ..Ledger::default() };
+    let mut setup = setup(&[named("one"), named("two")]).await;
+    let mut seen = std::collections::BTreeSet::new();
+    while seen.len() < 2 {
+        seen.insert(ask(&setup.channel).await.unwrap().order_id);
+    }
+    setup.stop.cancel();
+    while setup.servers.join_next().await.is_some() {}
+    let listener = TcpListener::bind(setup.addresses[0]).await.unwrap();
+    setup.servers.spawn(async move {
+        let server =
+            tonic::transport::Server::builder().add_service(PaymentsServer::new(named("three")));
+        server.serve_with_incoming(TcpListenerStream::new(listener)).await.unwrap();
+    });
+    let channel = setup.channel.clone().idempotent();
+    let back = async {
+        // As soon as the dead one was noticed, no call fails any more.
+        let mut in_a_row = 0;
+        while in_a_row < 50 {
+            in_a_row = if ask(&channel).await.is_ok_and(|payment| payment.order_id == "three") {
+                in_a_row + 1
+            } else {
+                0
+            };
+        }
+    };
+    deadline::within(Duration::from_secs(30), back).await.unwrap();
+}
+
+#[test]
+fn endpoints_are_read_and_written_the_same() {
+    let text = "http://orders:9090,http://127.0.0.1:1";
+    assert_eq!(text.parse::<Endpoints>().unwrap().to_string(), text);
+}
+
+#[test]
+fn what_is_no_address_is_refused_with_what_was_expected() {
+    for bad in ["", "orders:9090", "http://orders", "ftp://a:1"] {
+        assert!(bad.parse::<Endpoints>().unwrap_err().contains("expected http://<host>:<port>"));
+    }
+}

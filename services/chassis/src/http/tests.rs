@@ -1,0 +1,135 @@
+//! The edge around a router, over a real connection.
+
+use std::time::Duration;
+
+use axum::{Router, routing::post};
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::{net::TcpListener, task::JoinSet};
+
+use super::*;
+use crate::{Error, Kind, deadline, metrics::Registry};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Cup {
+    #[serde(rename = "tea")]
+    _tea: String,
+    #[serde(rename = "pieces")]
+    _pieces: u8,
+}
+
+struct Setup {
+    base: String,
+    registry: Registry,
+    _server: JoinSet<()>,
+}
+
+async fn panics() -> &'static str {
+    panic!("on purpose")
+}
+
+async fn setup() -> Setup {
+    let registry = Registry::new();
+    let router = Router::new()
+        .route("/cups/{id}", post(|Json(_): Json<Cup>| async { "poured" }))
+        .route("/slow", post(std::future::pending::<()>))
+        .route("/panics", post(panics))
+        .route(
+            "/refused",
+            post(|| async { Problem::from(Error::new(Kind::Exhausted, "too many cups")) }),
+        )
+        .route(
+            "/budget",
+            post(|| async { deadline::remaining().map_or(0, |left| left.as_millis()).to_string() }),
+        );
+    let options =
+        Options { limit: Duration::from_millis(300), body_limit: 100, ..Options::default() };
+    let panics = registry.register("mesh_panics_total", "Panics.", &[]).unwrap();
+    let edge = Edge::new(ServerMetrics::register(&registry).unwrap(), panics, options);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let mut server = JoinSet::new();
+    server.spawn(async move { axum::serve(listener, edge.around(router)).await.unwrap() });
+    Setup { base, registry, _server: server }
+}
+
+impl Setup {
+    async fn post(&self, path: &str, body: &str) -> (u16, http::HeaderMap, Value) {
+        let request =
+            reqwest::Client::new().post(format!("{}{path}", self.base)).body(body.to_owned());
+        let response = request.header("content-type", "application/json").send().await.unwrap();
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let text = response.text().await.unwrap();
+        (status, headers, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    }
+}
+
+#[tokio::test]
+async fn every_wrong_body_has_its_own_problem() {
+    let setup = setup().await;
+    for (body, status, kind, field) in [
+        ("{", 400, "/problems/malformed-json", ""),
+        (r#"{"tea":"assam","pieces":"two"}"#, 422, "/problems/invalid-argument", "pieces"),
+        (r#"{"tea":"assam","pieces":2,"milk":true}"#, 422, "/problems/invalid-argument", "milk"),
+        (
+            &format!(r#"{{"tea":"{}","pieces":2}}"#, "x".repeat(200)),
+            413,
+            "/problems/payload-too-large",
+            "",
+        ),
+    ] {
+        let (code, headers, problem) = setup.post("/cups/1", body).await;
+        assert_eq!((code, problem["type"].as_str()), (status, Some(kind)), "{problem}");
+        assert_eq!(headers["content-type"], PROBLEM);
+        if !field.is_empty() {
+            let told = problem["errors"].to_string();
+            assert!(told.contains(field), "{told}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn unknown_paths_and_methods_are_problems() {
+    let setup = setup().await;
+    let (status, _, problem) = setup.post("/saucers", "{}").await;
+    assert_eq!((status, problem["type"].as_str()), (404, Some("/problems/not-found")));
+    let response = reqwest::get(format!("{}/slow", setup.base)).await.unwrap();
+    assert_eq!(
+        (response.status().as_u16(), response.headers()["allow"].to_str().unwrap()),
+        (405, "POST")
+    );
+    assert_eq!(response.headers()["content-type"], PROBLEM);
+}
+
+#[tokio::test]
+async fn a_request_has_a_deadline_that_its_calls_inherit() {
+    let setup = setup().await;
+    let (_, _, left) = setup.post("/budget", "").await;
+    let left = left.as_i64().or_else(|| left.as_str()?.parse().ok()).unwrap();
+    assert!((1..=300).contains(&left), "{left}");
+    let (status, _, problem) = setup.post("/slow", "").await;
+    assert_eq!((status, problem["type"].as_str()), (504, Some("/problems/deadline-exceeded")));
+    assert!(setup.registry.text().contains("mesh_deadline_exceeded_total 1"));
+}
+
+#[tokio::test]
+async fn panics_are_answers_and_refusals_say_when_to_come_back() {
+    let setup = setup().await;
+    let (status, _, problem) = setup.post("/panics", "").await;
+    assert_eq!((status, problem["type"].as_str()), (500, Some("/problems/internal")));
+    assert!(setup.registry.text().contains("mesh_panics_total 1"));
+    let (status, headers, _) = setup.post("/refused", "").await;
+    assert_eq!((status, headers["retry-after"].to_str().unwrap()), (429, "1"));
+}
+
+#[tokio::test]
+async fn the_label_is_the_route_and_never_the_path() {
+    let setup = setup().await;
+    setup.post("/cups/secret", r#"{"tea":"assam","pieces":2}"#).await;
+    setup.post("/no/such/path", "").await;
+    let text = setup.registry.text();
+    let counted = r#"http_server_request_duration_seconds_count{http_request_method="POST",http_response_status_code="200",http_route="/cups/{id}"} 1"#;
+    assert!(text.contains(counted), "{text}");
+    assert!(!text.contains("secret") && !text.contains("no/such"));
+}
