@@ -2,8 +2,10 @@
 //!
 //! ```text
 //!  nothing ──order paid──▶ scheduled ──timer──▶ dispatched ──timer──▶ delivered
-//!     │                       │                     │                     │
-//!     └───── cancelled ◀──────┘                     └─────▶ returned ◀────┘      (order cancelled)
+//!     │                        │                      │                    │
+//!     ▼ order cancelled        ▼ order cancelled      └─ order cancelled ──┤
+//!   void: never shipped    cancelled                                       ▼
+//!                                                                       returned
 //! ```
 
 use std::time::Duration;
@@ -22,15 +24,23 @@ pub(crate) enum State {
     Scheduled,
     Dispatched,
     Delivered,
-    /// Before it left, or before it was asked for: an order that is paid for later is not shipped.
+    /// Before it left.
     Cancelled,
-    /// After it had left.
+    /// Cancelled after it had left.
     Returned,
+    /// Cancelled before there was anything to ship; an order that is paid for later is not.
+    Void,
 }
 
 impl State {
-    const ALL: [Self; 5] =
-        [Self::Scheduled, Self::Dispatched, Self::Delivered, Self::Cancelled, Self::Returned];
+    const ALL: [Self; 6] = [
+        Self::Scheduled,
+        Self::Dispatched,
+        Self::Delivered,
+        Self::Cancelled,
+        Self::Returned,
+        Self::Void,
+    ];
 
     pub(crate) fn word(self) -> &'static str {
         match self {
@@ -39,6 +49,7 @@ impl State {
             Self::Delivered => "delivered",
             Self::Cancelled => "cancelled",
             Self::Returned => "returned",
+            Self::Void => "void",
         }
     }
 
@@ -50,7 +61,8 @@ impl State {
     pub(crate) fn after(current: Option<Self>, news: News) -> Option<Self> {
         match (current, news) {
             (None, News::Paid) => Some(Self::Scheduled),
-            (None | Some(Self::Scheduled), News::Cancelled) => Some(Self::Cancelled),
+            (None, News::Cancelled) => Some(Self::Void),
+            (Some(Self::Scheduled), News::Cancelled) => Some(Self::Cancelled),
             (Some(Self::Dispatched | Self::Delivered), News::Cancelled) => Some(Self::Returned),
             _ => None,
         }

@@ -13,7 +13,7 @@ pub(crate) fn event(shipment: &Shipment) -> Option<ShipmentEvent> {
         State::Dispatched => Event::Dispatched(ShipmentDispatched {}),
         State::Delivered => Event::Delivered(ShipmentDelivered {}),
         State::Returned => Event::Returned(ShipmentReturned {}),
-        State::Scheduled | State::Cancelled => return None,
+        State::Scheduled | State::Cancelled | State::Void => return None,
     };
     Some(ShipmentEvent {
         order_id: shipment.order.clone(),

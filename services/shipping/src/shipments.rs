@@ -158,8 +158,11 @@ impl Shipments {
         }
         let (metrics, set) = (self.metrics.clone(), Arc::clone(&self.set));
         tx.after_commit(move || {
-            metrics.shipments_total.with_label_values(&[state.word()]).inc();
-            tracing::info!(order.id = shipment.order, "shipment {}", state.word());
+            // There is no shipment to tell of.
+            if state != State::Void {
+                metrics.shipments_total.with_label_values(&[state.word()]).inc();
+                tracing::info!(order.id = shipment.order, "shipment {}", state.word());
+            }
             if shipment.due_at.is_some() {
                 set.notify_one();
             }

@@ -106,8 +106,8 @@ impl Store {
 
     /// A page of the ledger, in the order of the orders' ids, from after `order`.
     pub(crate) async fn page(&self, order: &str) -> Result<Vec<(String, State)>, Error> {
-        let sql =
-            "select order_id, state from shipments where order_id > $1 order by order_id limit $2";
+        let sql = "select order_id, state from shipments
+            where order_id > $1 and state <> 'void' order by order_id limit $2";
         let query = self.database.query("list shipments", sql).bind(order).bind(PAGE);
         let rows = query.all::<(String, String)>().await?;
         rows.into_iter().map(|(order, word)| Ok((order, state(&word)?))).collect()

@@ -1,4 +1,4 @@
--- One row an order, and with `due_at` its timer.
+-- One row an order, and with `due_at` its timer; `void` is an order that was cancelled before there was anything to ship.
 create table shipments (
     order_id     text primary key,
     customer     text   not null,

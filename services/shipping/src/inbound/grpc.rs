@@ -58,6 +58,7 @@ fn listed((order_id, state): (String, State)) -> Listed {
         State::Delivered => ListedState::Delivered,
         State::Cancelled => ListedState::Cancelled,
         State::Returned => ListedState::Returned,
+        State::Void => ListedState::Unspecified,
     };
     Listed { order_id, state: state.into() }
 }
