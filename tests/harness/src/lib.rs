@@ -41,3 +41,8 @@ pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl F
         sleep(Duration::from_millis(25)).await;
     }
 }
+
+/// What is at an address; nothing if nobody answers.
+pub async fn text(url: &str) -> Option<String> {
+    reqwest::get(url).await.ok()?.text().await.ok()
+}

@@ -239,11 +239,20 @@ impl Mesh {
 
     /// Ends one service's process at once, as `kill -9` does, and waits until it was started again and is ready.
     pub async fn kill(&self, name: &str) {
-        let before = self.service(name).await;
+        self.kill_process(&self.service(name).await).await;
+    }
+
+    /// Ends this process at once, and waits until another one has taken its place.
+    pub async fn kill_process(&self, before: &Service) {
         signal("KILL", before.pid.unwrap_or_default());
-        until(&format!("{name} to be started again"), || async {
-            let now = self.service(name).await;
-            (now.pid != before.pid && now.ready && now.restarts > before.restarts).then_some(())
+        until(&format!("{} to be started again", before.service), || async {
+            let back =
+                |now: &Service| now.admin == before.admin && now.pid != before.pid && now.ready;
+            self.status()
+                .await
+                .iter()
+                .any(|now| back(now) && now.restarts > before.restarts)
+                .then_some(())
         })
         .await;
     }
@@ -291,7 +300,7 @@ impl Mesh {
         let state =
             fs::read(self.folder().join(".mesh/mesh.json")).expect("the state of a started mesh");
         let state: serde_json::Value = serde_json::from_slice(&state).expect("JSON");
-        state["kafka"].as_str().expect("the brokers' addresses").to_owned()
+        state["kafka"]["brokers"].as_str().expect("the brokers' addresses").to_owned()
     }
 
     /// Tells one service to stop, as an orchestrator does.

@@ -1,0 +1,46 @@
+//! Kafka, NATS and PostgreSQL die while orders flow, and come back: nothing is lost, and nothing happens twice.
+
+use harness::until;
+
+use crate::{
+    parts,
+    stories::crashes::{Customers, all_final},
+};
+
+async fn orders_survive_without(part: &str) {
+    let mesh = crate::real().start().await;
+    let customers = Customers::at(&mesh.gateway());
+    let before = mesh.gateway().place("tok_ok").await;
+    mesh.gateway().until_status(&before, "completed").await;
+    parts::tell("kill", part).await;
+    // Somebody notices: an order is refused, or is accepted and waits.
+    let gateway = mesh.gateway();
+    until("an order without the part", || async { Some(gateway.order(1, "teapot", "tok_ok").await) }).await;
+    parts::tell("restart", part).await;
+    until("orders to be completed again", || async {
+        let answer = gateway.order(1, "teapot", "tok_ok").await;
+        (answer.status == 202).then_some(())
+    })
+    .await;
+    let accepted = customers.leave().await;
+    mesh.audit().await;
+    all_final(&mesh.gateway(), &accepted).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Kafka, NATS and PostgreSQL: .ci/run has them"]
+async fn kafka_may_die() {
+    orders_survive_without("kafka").await;
+}
+
+#[tokio::test]
+#[ignore = "needs Kafka, NATS and PostgreSQL: .ci/run has them"]
+async fn nats_may_die() {
+    orders_survive_without("nats").await;
+}
+
+#[tokio::test]
+#[ignore = "needs Kafka, NATS and PostgreSQL: .ci/run has them"]
+async fn postgresql_may_die() {
+    orders_survive_without("postgres").await;
+}

@@ -1,0 +1,40 @@
+//! Two replicas of a service share its work, and one may die.
+
+use harness::{Service, until};
+
+use crate::stories::crashes::{Customers, all_final};
+
+const TWICE: [&str; 3] = ["gateway", "orders", "payments"];
+
+async fn replicas(mesh: &harness::Mesh, name: &str) -> Vec<Service> {
+    mesh.status().await.into_iter().filter(|service| service.service == name).collect()
+}
+
+#[tokio::test]
+#[ignore = "needs Kafka, NATS and PostgreSQL: .ci/run has them"]
+async fn two_replicas_share_the_work_and_one_may_die() {
+    let mesh = crate::real().arguments(&["--replicas", "gateway=2,orders=2,payments=2"]).start().await;
+    let customers = Customers::at(&mesh.gateway());
+    for name in TWICE {
+        let both = replicas(&mesh, name).await;
+        assert_eq!(both.len(), 2, "{both:#?}");
+        // Both of them work.
+        for replica in &both {
+            let admin = replica.admin.clone().unwrap_or_default();
+            until(&format!("work of both replicas of {name}"), || async {
+                let metrics = harness::Samples::read(&harness::text(&format!("{admin}/metrics")).await?);
+                let served = metrics.sum("rpc_server_call_duration_seconds_count", &[]);
+                let answered = metrics.sum("http_server_request_duration_seconds_count", &[]);
+                let handled = metrics.sum("messaging_process_duration_seconds_count", &[]);
+                // A customer has one gateway; the second one is there for others.
+                (name == "gateway" || served + answered + handled > 0.0).then_some(())
+            })
+            .await;
+        }
+        // The last one of the list is the further replica.
+        mesh.kill_process(&both[1]).await;
+    }
+    let accepted = customers.leave().await;
+    mesh.audit().await;
+    all_final(&mesh.gateway(), &accepted).await;
+}
