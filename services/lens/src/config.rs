@@ -9,10 +9,10 @@ use crate::store;
 /// The settings of the lens; every one has a default that works on a laptop.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Config {
-    /// Where to answer questions (Jaeger's API and the lens' own) and take OTLP over HTTP. The default is Jaeger's port.
+    /// Where to answer questions (Jaeger's API and the lens' own) and take OTLP over HTTP.
     pub listen: SocketAddr,
-    /// Where to take OTLP over gRPC. The default is the port that exporters try first.
-    pub listen_grpc: SocketAddr,
+    /// Where to take OTLP over gRPC.
+    pub otlp_listen: SocketAddr,
     /// How much may be remembered, all in all: `64MiB`. When it is full, the oldest goes.
     pub memory: Size,
     /// Asking services for their metrics.
@@ -24,8 +24,8 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], 16686)),
-            listen_grpc: SocketAddr::from(([127, 0, 0, 1], 4317)),
+            listen: SocketAddr::from(([127, 0, 0, 1], 8087)),
+            otlp_listen: SocketAddr::from(([127, 0, 0, 1], 8107)),
             memory: Size(64 << 20),
             scrape: Scrape::default(),
             flow: Flow::default(),

@@ -2,6 +2,8 @@
 
 pub(crate) mod jaeger;
 pub(crate) mod lens;
+#[cfg(test)]
+mod load;
 mod otlp;
 pub(crate) mod otlp_grpc;
 pub(crate) mod otlp_http;

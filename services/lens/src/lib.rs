@@ -20,6 +20,8 @@ mod metrics;
 mod scrape;
 mod store;
 mod topology;
+#[cfg(test)]
+mod wired;
 
 use std::sync::Arc;
 
@@ -46,7 +48,7 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
         Arc::new(Intake::new(&store, &topology, &scraper, Metrics::register(app.registry())?));
 
     // Inbound: what can reach it.
-    app.serve_grpc(config.listen_grpc, inbound::otlp_grpc::routes(&intake)).await?;
+    app.serve_grpc(config.otlp_listen, inbound::otlp_grpc::routes(&intake)).await?;
     let router = inbound::otlp_http::routes(&intake)
         .merge(inbound::jaeger::routes(&store, &topology))
         .merge(inbound::lens::routes(&store, &topology, &scraper));
