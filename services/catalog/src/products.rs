@@ -82,4 +82,4 @@ impl Products {
 
 #[cfg(test)]
 #[path = "products/tests.rs"]
-mod tests;
+pub(crate) mod tests;

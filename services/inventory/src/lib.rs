@@ -1,1 +1,51 @@
-//! Keeps the stock and the reservations.
+//! Keeps the stock, holds some of it for orders, and lets go of it when an order's fate is known.
+//!
+//! ```text
+//!  gRPC  inventory.v1/Reserve ──▶ Reservations::reserve ──▶ Store
+//!  Kafka orders.events: OrderPaid, OrderCancelled
+//!                             ──▶ Reservations::settle  ──▶ outbox ─▶ Kafka inventory.events: ReservationCommitted, ReservationReleased
+//!  clock: holds that ran out  ──▶ Reservations::expire  ──▶ outbox ─▶ Kafka inventory.events: ReservationExpired
+//!  gRPC  inventory.v1/GetAvailability, ListReservations ──▶ Store
+//!  stock.toml ──▶ seed, at the start ──▶ Store
+//! ```
+//!
+//! An expired hold stays held: the payment may be under way. `orders` decides, and says so with OrderPaid or OrderCancelled.
+
+mod config;
+mod domain;
+mod events;
+mod inbound;
+mod metrics;
+mod reservations;
+mod seed;
+mod store;
+
+use std::sync::Arc;
+
+use chassis::{App, OnError};
+use tonic::service::Routes;
+
+pub use config::Config;
+
+use crate::{metrics::Metrics, reservations::Reservations, store::Store};
+
+/// Wires `inventory`.
+///
+/// # Errors
+/// The port is taken, or the database cannot be used.
+pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
+    // Outbound: what this service talks to.
+    let store =
+        Store::open(app.database(&config.database, chassis::migrations!["0001_stock"]).await?);
+    seed::fill(&store).await?;
+
+    // Core: what it decides.
+    let metrics = Metrics::register(app.registry())?;
+    let reservations = Arc::new(Reservations::new(store, config.reservation_ttl, metrics));
+
+    // Inbound: what can reach it.
+    app.serve_grpc(config.listen, Routes::new(inbound::grpc::service(&reservations))).await?;
+    app.consume(inbound::orders::OnOrder::new(&reservations))?;
+    app.spawn("expire reservations", OnError::Shutdown, inbound::clock::expire(reservations));
+    Ok(())
+}

@@ -77,3 +77,7 @@ fn message(product: &domain::Product) -> Product {
         }),
     }
 }
+
+#[cfg(test)]
+#[path = "grpc/tests.rs"]
+mod tests;

@@ -3,7 +3,7 @@ use chassis::metrics::Registry;
 use super::*;
 use crate::{seed, store::tests::store};
 
-async fn shop() -> (tempfile::TempDir, Products, Metrics) {
+pub(crate) async fn shop() -> (tempfile::TempDir, Products, Metrics) {
     let (folder, store) = store().await;
     seed::fill(&store).await.unwrap();
     let metrics = Metrics::register(&Registry::new()).unwrap();

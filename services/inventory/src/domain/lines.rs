@@ -1,0 +1,149 @@
+//! What an order wants of the stock.
+
+use std::collections::BTreeSet;
+
+use chassis::{Error, Kind};
+
+/// Most lines of one reservation: bounds the rows that one transaction locks.
+const MOST_LINES: usize = 100;
+
+/// The longest SKU, in bytes.
+const LONGEST_SKU: usize = 64;
+
+/// Whether a product could have this SKU: lower-case letters, digits and hyphens.
+pub(crate) fn is_sku(text: &str) -> bool {
+    let known = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=LONGEST_SKU).contains(&text.len()) && text.bytes().all(known)
+}
+
+/// A quantity of one product.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Line {
+    pub(crate) sku: String,
+    pub(crate) quantity: i64,
+}
+
+/// What an order wants: each product once, in the order of the request, which complaints refer to.
+#[derive(Clone, Debug)]
+pub(crate) struct Lines(Vec<Line>);
+
+impl Lines {
+    /// All mistakes at once.
+    pub(crate) fn parse(wanted: Vec<Line>) -> Result<Self, Error> {
+        let mut refused = Error::new(Kind::Invalid, "these lines cannot be reserved");
+        if !(1..=MOST_LINES).contains(&wanted.len()) {
+            refused =
+                refused.field("items", format!("{} is not 1 to {MOST_LINES} lines", wanted.len()));
+        }
+        let mut seen = BTreeSet::new();
+        for (index, line) in wanted.iter().enumerate() {
+            if line.quantity < 1 {
+                let what = format!("{} is not 1 or more", line.quantity);
+                refused = refused.field(format!("items[{index}].quantity"), what);
+            }
+            let is_new = seen.insert(&line.sku);
+            if !is_new || !is_sku(&line.sku) {
+                let what = if is_new { "is no SKU" } else { "is there twice" };
+                let what = format!("{:?} {what}", line.sku);
+                refused = refused.field(format!("items[{index}].sku"), what);
+            }
+        }
+        if refused.fields().is_empty() { Ok(Self(wanted)) } else { Err(refused) }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// With their places in the request. Everybody locks stock in this order, so that two orders that want the same
+    /// products cannot wait for each other.
+    pub(crate) fn by_sku(&self) -> Vec<(usize, &Line)> {
+        let mut lines: Vec<_> = self.0.iter().enumerate().collect();
+        lines.sort_unstable_by(|(_, one), (_, other)| one.sku.cmp(&other.sku));
+        lines
+    }
+
+    /// Whether these lines, which are in the order of their SKUs, want the same.
+    pub(crate) fn same_as(&self, others: &[Line]) -> bool {
+        self.by_sku().into_iter().map(|(_, line)| line).eq(others)
+    }
+}
+
+/// A line that cannot be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Shortage {
+    /// The line's place in the request.
+    pub(crate) index: usize,
+    pub(crate) line: Line,
+    /// `None` if there is no such product.
+    pub(crate) available: Option<i64>,
+}
+
+impl Shortage {
+    /// Why nothing was reserved; unknown products first, since no later try mends those.
+    pub(crate) fn refusal(shortages: &[Self]) -> Error {
+        let unknown = shortages.iter().filter(|one| one.available.is_none());
+        let refused = unknown.fold(
+            Error::new(Kind::Invalid, "not every product is known").reason("UNKNOWN_PRODUCT"),
+            |refused, Self { index, line, .. }| {
+                refused.field(format!("items[{index}].sku"), format!("no product {:?}", line.sku))
+            },
+        );
+        if !refused.fields().is_empty() {
+            return refused;
+        }
+        shortages.iter().fold(
+            Error::new(Kind::Precondition, "not enough in stock").reason("OUT_OF_STOCK"),
+            |refused, Self { index, line, available }| {
+                let available = available.unwrap_or_default();
+                let what = format!("{} wanted, {available} available", line.quantity);
+                refused.field(format!("items[{index}].quantity"), what)
+            },
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines<const N: usize>(lines: [(&str, i64); N]) -> Vec<Line> {
+        lines.map(|(sku, quantity)| Line { sku: sku.into(), quantity }).into()
+    }
+
+    #[test]
+    fn every_mistake_is_told_by_its_field() {
+        let wanted = lines([("teapot", 0), ("mug", 1), ("mug", -3), ("Tea pot", 1)]);
+        let error = Lines::parse(wanted).unwrap_err();
+        let told = error.fields().iter().map(|field| format!("{} {}", field.name, field.message));
+        let expected = [
+            "items[0].quantity 0 is not 1 or more",
+            "items[2].quantity -3 is not 1 or more",
+            "items[2].sku \"mug\" is there twice",
+            "items[3].sku \"Tea pot\" is no SKU",
+        ];
+        assert_eq!(told.collect::<Vec<_>>(), expected);
+        assert_eq!(Lines::parse(vec![]).unwrap_err().fields()[0].name, "items");
+    }
+
+    #[test]
+    fn the_same_lines_in_another_order_are_the_same() {
+        let wanted = Lines::parse(lines([("teapot", 1), ("mug", 2)])).unwrap();
+        assert!(wanted.same_as(&lines([("mug", 2), ("teapot", 1)])));
+        assert!(!wanted.same_as(&lines([("mug", 2)])));
+        assert!(!wanted.same_as(&lines([("mug", 2), ("teapot", 2)])));
+    }
+
+    #[test]
+    fn a_refusal_names_what_is_missing_and_what_is_there() {
+        let [teapot, mug] = [("teapot", 7), ("mug", 1)].map(|line| lines([line]).remove(0));
+        let short = Shortage { index: 2, line: teapot, available: Some(2) };
+        let error = Shortage::refusal(std::slice::from_ref(&short));
+        assert_eq!((error.kind(), error.reason_word()), (Kind::Precondition, Some("OUT_OF_STOCK")));
+        assert_eq!(error.fields()[0].name, "items[2].quantity");
+        assert_eq!(error.fields()[0].message, "7 wanted, 2 available");
+        let error = Shortage::refusal(&[short, Shortage { index: 0, line: mug, available: None }]);
+        assert_eq!((error.kind(), error.fields().len()), (Kind::Invalid, 1));
+        assert_eq!(error.fields()[0].name, "items[0].sku");
+    }
+}

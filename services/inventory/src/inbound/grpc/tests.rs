@@ -1,0 +1,63 @@
+use inventory_server::Inventory;
+use uuid::Uuid;
+
+use super::*;
+use crate::reservations::tests::shop;
+
+async fn served<const N: usize>(stock: [(&str, i64); N]) -> (tempfile::TempDir, Grpc) {
+    let (folder, reservations) = shop(stock).await;
+    (folder, Grpc { reservations: Arc::new(reservations) })
+}
+
+fn line(sku: &str, quantity: i32) -> Line {
+    Line { sku: sku.into(), quantity }
+}
+
+fn reserve(order_id: impl ToString, lines: Vec<Line>) -> Request<ReserveRequest> {
+    let order_id = order_id.to_string();
+    Request::new(ReserveRequest { order_id, customer: "ada".into(), lines })
+}
+
+#[tokio::test]
+async fn availability_comes_in_the_order_asked_without_what_is_unknown() {
+    let (_folder, grpc) = served([("mug", 5), ("teapot", 2)]).await;
+    let skus = ["teapot", "unicorn", "mug", "\0"].map(String::from).into();
+    let asked = Request::new(GetAvailabilityRequest { skus });
+    let answer = grpc.get_availability(asked).await.unwrap().into_inner();
+    assert_eq!(answer.lines, [line("teapot", 2), line("mug", 5)]);
+    let asked = GetAvailabilityRequest { skus: vec!["mug".into(); MOST_SKUS + 1] };
+    let refused = grpc.get_availability(Request::new(asked)).await.unwrap_err();
+    assert_eq!(Error::from(refused).fields()[0].name, "skus");
+}
+
+#[tokio::test]
+async fn every_reservation_is_listed_however_many_there_are() {
+    let (_folder, grpc) = served([("mug", 1_000_000)]).await;
+    let orders = 2 * CHUNK.unsigned_abs() + 1;
+    for order in 0..orders {
+        let wish = reserve(Uuid::from_u128(order.into()), vec![line("mug", 1)]);
+        grpc.reserve(wish).await.unwrap();
+    }
+    let asked = Request::new(ListReservationsRequest {});
+    let stream = grpc.list_reservations(asked).await.unwrap().into_inner();
+    let listed: Vec<_> = stream.try_collect().await.unwrap();
+    assert_eq!(listed.len() as u64, orders);
+    assert!(listed.is_sorted_by(|one, next| one.order_id < next.order_id), "each once");
+    assert!(listed.iter().all(|one| one.state() == reservation::State::Held));
+    assert_eq!(listed[0].lines, [line("mug", 1)]);
+}
+
+#[tokio::test]
+async fn what_is_no_reservation_is_refused_by_field() {
+    let (_folder, grpc) = served([("mug", 5)]).await;
+    let id = Uuid::from_u128(1);
+    for (wish, field) in [
+        (reserve("o-1", vec![line("mug", 1)]), "order_id"),
+        (reserve(id, vec![line("mug", 0)]), "items[0].quantity"),
+        (reserve(id, vec![]), "items"),
+        (reserve(id, vec![line("mug", 6)]), "items[0].quantity"),
+    ] {
+        let refused = Error::from(grpc.reserve(wish).await.unwrap_err());
+        assert_eq!(refused.fields()[0].name, field);
+    }
+}

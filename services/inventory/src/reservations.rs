@@ -1,0 +1,168 @@
+//! Reserving stock, and what becomes of it.
+
+mod error;
+
+use std::{collections::HashMap, time::Duration};
+
+use chassis::{
+    database::{self, Tx},
+    telemetry,
+};
+use tracing::{debug, info, instrument};
+use uuid::Uuid;
+
+use crate::{
+    domain::{Change, Fate, Lines, Reservation, Shortage, State},
+    events,
+    metrics::Metrics,
+    store::{self, Hold, Store},
+};
+
+pub(crate) use error::Error;
+
+/// How many expired holds are read at once.
+const BATCH: i64 = 100;
+
+/// What an order asks for.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) order: Uuid,
+    pub(crate) customer: String,
+    pub(crate) lines: Lines,
+}
+
+/// The stock, and the orders' holds on it.
+pub(crate) struct Reservations {
+    store: Store,
+    ttl: Duration,
+    metrics: Metrics,
+}
+
+impl Reservations {
+    pub(crate) fn new(store: Store, ttl: Duration, metrics: Metrics) -> Self {
+        Self { store, ttl, metrics }
+    }
+
+    /// Holds all lines or none; returns when the hold runs out, in microseconds since the Unix epoch.
+    #[instrument(name = "reserve stock", skip_all, fields(order.id = %request.order))]
+    pub(crate) async fn reserve(&self, request: &Request) -> Result<i64, Error> {
+        let held = self.hold(request).await;
+        let outcome = match &held {
+            Ok((_, true)) => "held",
+            Ok((_, false)) => "repeated",
+            Err(error) => error.word(),
+        };
+        self.metrics.reservations_total.with_label_values(&[outcome]).inc();
+        Ok(held?.0)
+    }
+
+    /// When the hold runs out, and whether it is new.
+    async fn hold(&self, request: &Request) -> Result<(i64, bool), Error> {
+        let Request { order, customer, lines } = request;
+        let ttl = i64::try_from(self.ttl.as_micros()).unwrap_or(i64::MAX);
+        let expires_at = database::now().saturating_add(ttl);
+        let traceparent = telemetry::traceparent();
+        let mut tx = self.store.begin("reserve stock").await?;
+        let hold = Hold { order: *order, customer: customer.clone(), expires_at, traceparent };
+        if !store::add(&mut tx, &hold, lines).await? {
+            let known = store::find(&mut tx, *order).await?.ok_or(Error::Changed(*order))?;
+            return Ok((repeated(&known, lines)?, false));
+        }
+        // The stock comes last: whoever wants the same product waits from here to the commit.
+        let mut short = Vec::new();
+        for (index, line) in lines.by_sku() {
+            if !store::take(&mut tx, line).await? {
+                let available = store::available(&mut tx, &line.sku).await?;
+                short.push(Shortage { index, line: line.clone(), available });
+            }
+        }
+        if !short.is_empty() {
+            return Err(Error::Short(short));
+        }
+        tx.commit().await?;
+        info!(order.id = %order, lines = lines.len(), "stock reserved");
+        Ok((expires_at, true))
+    }
+
+    /// Does to a reservation what the order's fate asks for; what it has asked for before, or too late, changes nothing.
+    #[instrument(name = "settle reservation", skip_all, fields(order.id = %order))]
+    pub(crate) async fn settle(&self, tx: &mut Tx, order: Uuid, fate: Fate) -> Result<(), Error> {
+        let Some(known) = store::find(tx, order).await? else {
+            return match fate {
+                // Goods that were never reserved are about to be shipped: a person must look.
+                Fate::Paid => Err(Error::Unknown(order)),
+                Fate::Cancelled => Ok(()),
+            };
+        };
+        let Some(change) = Change::decide(known.state, fate) else {
+            debug!(order.id = %order, state = known.state.word(), ?fate, "nothing to change");
+            return Ok(());
+        };
+        let now = database::now();
+        if !store::settle(tx, &known, change, now).await? {
+            return Err(Error::Changed(order));
+        }
+        tx.publish(&events::settled(order, &known.customer, change, now)).await?;
+        for line in &known.lines {
+            store::adjust(tx, &line.sku, change.delta(line.quantity)).await?;
+        }
+        self.metrics.settled_total.with_label_values(&[change.word()]).inc();
+        info!(order.id = %order, change = change.word(), "reservation settled");
+        Ok(())
+    }
+
+    /// Tells of holds that ran out, each once whoever else looks for them, as part of the orders' traces. Returns whether
+    /// there may be more.
+    pub(crate) async fn expire(&self) -> Result<bool, Error> {
+        let due = self.store.due(database::now(), BATCH).await?;
+        for hold in &due {
+            let story = telemetry::context_of(hold.traceparent.as_deref().unwrap_or_default());
+            telemetry::in_context(&story, self.expire_one(hold)).await?;
+        }
+        self.metrics.held.set(self.store.held().await?);
+        Ok(i64::try_from(due.len()) == Ok(BATCH))
+    }
+
+    #[instrument(name = "expire reservation", skip_all, fields(order.id = %hold.order))]
+    async fn expire_one(&self, hold: &Hold) -> Result<(), Error> {
+        let now = database::now();
+        let mut tx = self.store.begin("expire reservation").await?;
+        // Another replica, or the order's fate, may have been faster.
+        if store::expire(&mut tx, hold.order, now).await? {
+            tx.publish(&events::expired(hold.order, &hold.customer, now)).await?;
+            tx.commit().await?;
+            self.metrics.expirations_total.inc();
+            info!(order.id = %hold.order, "reservation expired");
+        }
+        Ok(())
+    }
+
+    /// How many pieces can be sold now, by SKU; without those of unknown products.
+    pub(crate) async fn available(&self, skus: &[String]) -> Result<HashMap<String, i64>, Error> {
+        Ok(self.store.available(skus).await?)
+    }
+
+    /// The reservations after this order's, in the order of their ids, so many at most.
+    pub(crate) async fn after(
+        &self,
+        order: Option<Uuid>,
+        limit: i64,
+    ) -> Result<Vec<Reservation>, Error> {
+        Ok(self.store.after(order, limit).await?)
+    }
+}
+
+/// What somebody who reserves again is told: the same as the first time.
+fn repeated(known: &Reservation, lines: &Lines) -> Result<i64, Error> {
+    if !lines.same_as(&known.lines) {
+        return Err(Error::OtherLines(known.order));
+    }
+    match known.state {
+        State::Held | State::Committed => Ok(known.expires_at),
+        State::Released => Err(Error::Released(known.order)),
+    }
+}
+
+#[cfg(test)]
+#[path = "reservations/tests.rs"]
+pub(crate) mod tests;

@@ -1,0 +1,57 @@
+//! The stock of a new shop.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context;
+
+use crate::{domain::Line, store::Store};
+
+/// The file to edit.
+const STOCK: &str = include_str!("../stock.toml");
+
+/// Adds what the database lacks; what it has stays as it is there.
+pub(crate) async fn fill(store: &Store) -> anyhow::Result<()> {
+    let added = store.supply(&stock()?).await.context("add stock.toml to the database")?;
+    if added > 0 {
+        tracing::info!(products = added, "stock added");
+    }
+    Ok(())
+}
+
+/// What the file has.
+fn stock() -> anyhow::Result<Vec<Line>> {
+    let pieces: BTreeMap<String, u32> = toml::from_str(STOCK).context("read stock.toml")?;
+    let line = |(sku, quantity)| Line { sku, quantity: i64::from(quantity) };
+    Ok(pieces.into_iter().map(line).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::tests::store;
+
+    /// The two services know nothing of each other; who adds a product must remember both files.
+    #[test]
+    fn the_products_of_the_catalogue_are_in_stock() {
+        let products = include_str!("../../catalog/products.toml");
+        let skus = products
+            .lines()
+            .filter_map(|line| line.strip_prefix("sku = "))
+            .map(|sku| sku.trim_matches('"'));
+        assert_eq!(
+            stock().unwrap().iter().map(|line| line.sku.as_str()).collect::<Vec<_>>(),
+            skus.collect::<Vec<_>>()
+        );
+    }
+
+    #[tokio::test]
+    async fn the_shop_is_filled_once_and_not_again_when_it_was_sold_out() {
+        let (_folder, store) = store([("teapot", 0)]).await;
+        for _ in 0..2 {
+            fill(&store).await.unwrap();
+        }
+        let skus = ["teapot", "samovar", "lantern-brass", "compass"].map(String::from);
+        let available = store.available(&skus).await.unwrap();
+        assert_eq!(skus.map(|sku| available[&sku]), [0, 3, 0, 1_000_000]);
+    }
+}
