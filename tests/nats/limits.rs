@@ -31,22 +31,50 @@ async fn a_silent_client_is_asked_twice_and_then_cut_off() {
     assert_eq!(after_greeting, "PING\r\nPING\r\n-ERR 'Stale Connection'\r\n");
 }
 
-#[tokio::test]
-async fn a_client_that_takes_too_long_is_a_slow_consumer() {
-    let server =
-        start(Limits { write_deadline: Duration::from_millis(50), ..Limits::default() }).await;
+/// Publishes to somebody who never reads, until he is cut off.
+async fn exhaust(limits: Limits) {
+    let server = start(limits).await;
     let mut sleeper = TcpStream::connect(server.address()).await.unwrap();
     sleeper.write_all(b"CONNECT {\"verbose\":false}\r\nSUB news 1\r\n").await.unwrap();
     until("it is subscribed", async || server.statistics().subscriptions == 1).await;
     let shop = async_nats::connect(server.address().to_string()).await.unwrap();
-    // Less than the upper bound of what may wait, each time, but more than the system's buffers take.
     until("it is cut off", async || {
         shop.publish("news", vec![b'x'; 1_000_000].into()).await.unwrap();
         settled(&shop).await;
         server.statistics().slow_consumers == 1
     })
     .await;
-    until("its subscription is gone", async || server.statistics().subscriptions == 0).await;
+    until("only the shop is there", async || server.statistics().connections == 1).await;
+    let error = shop.request("news", "".into()).await.unwrap_err();
+    assert_eq!(error.kind(), async_nats::RequestErrorKind::NoResponders);
+}
+
+#[tokio::test]
+async fn who_takes_too_long_is_a_slow_consumer() {
+    exhaust(Limits {
+        write_deadline: Duration::from_millis(50),
+        max_pending: usize::MAX,
+        ..Limits::default()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_leaves_too_much_is_a_slow_consumer() {
+    exhaust(Limits { write_deadline: PATIENCE * 10, max_pending: 4 << 20, ..Limits::default() })
+        .await;
+}
+
+#[tokio::test]
+async fn a_subscription_that_ended_by_itself_is_forgotten() {
+    let server = start(Limits::default()).await;
+    let client = async_nats::connect(server.address().to_string()).await.unwrap();
+    let mut once = client.subscribe("once").await.unwrap();
+    once.unsubscribe_after(1).await.unwrap();
+    settled(&client).await;
+    client.publish("once", "".into()).await.unwrap();
+    settled(&client).await;
+    until("it is gone", async || server.statistics().subscriptions == 0).await;
 }
 
 #[tokio::test]
