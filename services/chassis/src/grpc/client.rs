@@ -15,6 +15,7 @@ use opentelemetry::{
     Context, KeyValue,
     trace::{SpanKind, TraceContextExt, Tracer},
 };
+use tokio::time::sleep;
 use tonic::{Code, Status, body::Body};
 use tower::{
     Service, ServiceExt,
@@ -137,8 +138,13 @@ impl Channel {
                 self.metrics.mesh_retry_budget_exhausted_total.inc();
                 return Ok(response);
             }
+            let wait = backoff.next_wait();
+            // Why it failed says more than that the time ran out.
+            if deadline::remaining().is_some_and(|left| left <= wait) {
+                return Ok(response);
+            }
             self.metrics.mesh_rpc_retries_total.inc();
-            backoff.wait().await;
+            sleep(wait).await;
         }
     }
 

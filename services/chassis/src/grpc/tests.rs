@@ -166,6 +166,14 @@ async fn repeats_have_a_budget() {
 }
 
 #[tokio::test]
+async fn who_is_away_until_the_deadline_is_said_to_be_away() {
+    let setup = setup(&[Ledger { unavailable: u32::MAX, ..Ledger::default() }]).await;
+    let channel = setup.channel.clone().idempotent();
+    let refused = deadline::within(Duration::from_millis(300), ask(&channel)).await.unwrap();
+    assert_eq!(refused.unwrap_err().code(), Code::Unavailable);
+}
+
+#[tokio::test]
 async fn a_panic_is_an_answer_and_is_counted() {
     let setup = setup(&[Ledger { panics: true, ..Ledger::default() }]).await;
     assert_eq!(ask(&setup.channel).await.unwrap_err().code(), Code::Internal);
