@@ -107,6 +107,9 @@ fn no_rebalance_delay(owner: &BaseProducer) {
 mod tests {
     use std::time::Duration;
 
+    use rdkafka::consumer::{BaseConsumer, Consumer};
+    use tokio::time::Instant;
+
     use super::*;
 
     #[test]
@@ -127,6 +130,23 @@ mod tests {
         for topic in topics::ALL {
             assert_eq!(partitions(topic), Some(topics::PARTITIONS as usize), "{topic}");
             assert_eq!(partitions(&format!("{topic}.dlq")), Some(1), "{topic}.dlq");
+        }
+    }
+
+    #[test]
+    fn the_first_member_of_a_group_does_not_wait_for_others() {
+        let broker = Broker::start().unwrap();
+        let consumer: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", broker.bootstrap_servers())
+            .set("group.id", "first")
+            .create()
+            .unwrap();
+        consumer.subscribe(&[topics::ORDERS.name]).unwrap();
+        let begun = Instant::now();
+        while consumer.assignment().unwrap().count() == 0 {
+            consumer.poll(Duration::from_millis(10));
+            // It would be 3 s.
+            assert!(begun.elapsed() < Duration::from_millis(2500), "no partitions yet");
         }
     }
 
