@@ -88,7 +88,7 @@ impl From<Flow> for store::Rules {
 pub struct Size(usize);
 
 /// With less, indexes and counters would leave no room for traces.
-const LEAST: usize = 8 << 20;
+const LEAST: usize = 16 << 20;
 
 const UNITS: [(&str, u32); 4] = [("GiB", 30), ("MiB", 20), ("KiB", 10), ("", 0)];
 
@@ -104,7 +104,7 @@ impl FromStr for Size {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let expected = || {
-            format!("{text:?} is no size from 8MiB on; expected a number and MiB or GiB, as 64MiB")
+            format!("{text:?} is no size from 16MiB on; expected a number and MiB or GiB, as 64MiB")
         };
         let (unit, shift) =
             UNITS.iter().find(|(unit, _)| text.ends_with(unit)).ok_or_else(expected)?;
@@ -142,11 +142,11 @@ mod tests {
 
     #[test]
     fn sizes_are_read_and_written_the_same() {
-        for text in ["64MiB", "1GiB", "9000KiB", "8388609"] {
+        for text in ["64MiB", "1GiB", "17000KiB", "16777217"] {
             assert_eq!(text.parse::<Size>().unwrap().to_string(), text);
         }
         assert_eq!("67108864".parse::<Size>().unwrap().to_string(), "64MiB");
-        for bad in ["", "MiB", "64MB", "-1MiB", "7MiB", "99999999999999GiB"] {
+        for bad in ["", "MiB", "64MB", "-1MiB", "15MiB", "99999999999999GiB"] {
             assert!(bad.parse::<Size>().unwrap_err().contains("expected a number"), "{bad}");
         }
     }

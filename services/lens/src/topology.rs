@@ -56,6 +56,8 @@ pub(crate) struct Picture {
     pub(crate) edges: Vec<Edge>,
     /// What rates are over: the window, or since the lens began.
     pub(crate) seconds: u64,
+    /// Whether there were more nodes or edges than there is memory for.
+    pub(crate) is_partial: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -126,7 +128,8 @@ impl Topology {
             }
             edges.push(Edge { from, to, protocol, calls });
         }
-        Picture { nodes, edges, seconds: now.saturating_sub(begin).max(1) }
+        let seconds = now.saturating_sub(begin).max(1);
+        Picture { nodes, edges, seconds, is_partial: state.graph.is_partial }
     }
 
     /// Calls between services in the `lookback` before `end` (since the Unix epoch).

@@ -67,6 +67,12 @@ async fn it_takes_spans_and_does_not_watch_itself_taking_them() {
             .await;
         let exporter = TraceServiceClient::connect(format!("http://{grpc}")).await.unwrap();
         exporter.send_compressed(CompressionEncoding::Gzip).export(a_span()).await.unwrap();
+        let posted = reqwest::Client::new()
+            .post(format!("http://{http}/v1/traces"))
+            .json(&a_span())
+            .send()
+            .await;
+        assert!(posted.unwrap().status().is_success());
         let trace =
             until(&http, "/api/traces?service=orders", |answer| answer["data"][0].is_object())
                 .await;

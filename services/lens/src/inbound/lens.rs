@@ -91,7 +91,12 @@ async fn topology_of_window(State(lens): Shared, params: Params) -> Result<Json<
         with_calls(named, &edge.calls, picture.seconds)
     });
     let (nodes, edges): (Vec<_>, Vec<_>) = (nodes.collect(), edges.collect());
-    Ok(Json(json!({ "window_seconds": picture.seconds, "nodes": nodes, "edges": edges })))
+    Ok(Json(json!({
+        "window_seconds": picture.seconds,
+        "partial": picture.is_partial,
+        "nodes": nodes,
+        "edges": edges,
+    })))
 }
 
 fn with_calls(mut named: Value, calls: &Calls, seconds: u64) -> Value {

@@ -29,6 +29,8 @@ pub(super) struct Graph {
     handled: BTreeMap<u16, Series>,
     edges: BTreeMap<Edge, Series>,
     most_series: usize,
+    /// Whether something had no place.
+    pub(super) is_partial: bool,
     /// Calls a minute from service to service, through a broker or not.
     dependencies: BTreeMap<(u16, u16), VecDeque<(u64, u64)>>,
 }
@@ -42,6 +44,7 @@ impl Graph {
             handled: BTreeMap::new(),
             edges: BTreeMap::new(),
             most_series: budget / Series::LARGEST,
+            is_partial: false,
             dependencies: BTreeMap::new(),
         }
     }
@@ -70,6 +73,7 @@ impl Graph {
             return Some(*number);
         }
         if self.names.len() >= NODES || name.len() > LONGEST_NAME {
+            self.is_partial = true;
             return None;
         }
         let number = self.names.len() as u16;
@@ -107,7 +111,9 @@ impl Graph {
         self.forget(slot);
         self.edges.retain(|_, series| !series.is_empty());
         self.handled.retain(|_, series| !series.is_empty());
-        self.handled.len() + self.edges.len() < self.most_series
+        let has_room = self.handled.len() + self.edges.len() < self.most_series;
+        self.is_partial |= !has_room;
+        has_room
     }
 
     pub(super) fn depend(&mut self, parent: u16, child: u16, minute: u64) {

@@ -248,4 +248,5 @@ fn nodes_named_by_ids_do_not_take_the_memory() {
         now += Duration::from_millis(50);
     }
     assert!(topology.bytes() < 2 << 20, "{}", topology.bytes());
+    assert!(topology.picture(LONGEST_WINDOW, now).is_partial, "and who looks is told");
 }
