@@ -46,13 +46,15 @@ pub(crate) enum Error {
 
 impl From<Error> for chassis::Error {
     fn from(error: Error) -> Self {
-        let kind = match error {
-            Error::Database(cause) => return cause.into(),
-            Error::Malformed(_) => Kind::Invalid,
-            Error::Charge { ref cause, .. } | Error::Refund { ref cause, .. } => cause.kind(),
-            Error::Overtaken(_) => Kind::Conflict,
-        };
-        Self::new(kind, error.to_string()).source(error)
+        let text = error.to_string();
+        match error {
+            Error::Malformed(_) => Self::new(Kind::Invalid, text),
+            Error::Charge { cause, .. } | Error::Refund { cause, .. } => {
+                Self::new(cause.kind(), text).source(cause)
+            }
+            Error::Overtaken(_) => Self::new(Kind::Conflict, text),
+            Error::Database(cause) => cause.into(),
+        }
     }
 }
 

@@ -33,12 +33,12 @@ pub(crate) enum Error {
 
 impl From<Error> for chassis::Error {
     fn from(error: Error) -> Self {
-        let kind = match error {
-            Error::Database(cause) => return cause.into(),
-            Error::NoOrder => Kind::Invalid,
-            Error::Overtaken(_) => Kind::Conflict,
-        };
-        Self::new(kind, error.to_string())
+        let text = error.to_string();
+        match error {
+            Error::NoOrder => Self::new(Kind::Invalid, text),
+            Error::Overtaken(_) => Self::new(Kind::Conflict, text),
+            Error::Database(cause) => cause.into(),
+        }
     }
 }
 
