@@ -186,11 +186,7 @@ impl State {
                 self.follows(service, span, span.parent.map(|parent| (span.trace, parent)), now);
             }
             Role::Client(protocol) => self.precedes(span, caller(protocol, false), now),
-            Role::Query(database) => {
-                if let Some(database) = self.graph.node(NodeKind::Database, database) {
-                    self.graph.talked((service, database, Protocol::Sql), seen);
-                }
-            }
+            Role::Query(system, name) => self.asked(service, system, name, seen),
             Role::Sends(to) => {
                 if let Some(node) = self.graph.node(to.kind, to.name) {
                     self.graph
@@ -206,6 +202,15 @@ impl State {
                 }
                 self.follows(service, span, senders_of(span), now);
             }
+        }
+    }
+
+    /// A database without a name is the service's own: two services with SQLite have two.
+    fn asked(&mut self, service: u16, system: &str, name: Option<&str>, seen: Seen) {
+        let own = || format!("{} ({system})", self.graph.name(service).1);
+        let name = name.map_or_else(own, str::to_owned);
+        if let Some(database) = self.graph.node(NodeKind::Database, &name) {
+            self.graph.talked((service, database, Protocol::Sql), seen);
         }
     }
 

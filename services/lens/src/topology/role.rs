@@ -62,8 +62,8 @@ pub(super) enum Role<'a> {
     Server,
     /// Makes a call.
     Client(Protocol),
-    /// Asks a database, which sends no spans.
-    Query(&'a str),
+    /// Asks a database, which sends no spans: its system, and its name if it has one.
+    Query(&'a str, Option<&'a str>),
     Sends(Destination<'a>),
     Handles(Destination<'a>),
     /// Nothing anybody else takes part in.
@@ -74,7 +74,7 @@ pub(super) fn role_of(span: &Span) -> Role<'_> {
     match span.kind {
         Kind::Server => Role::Server,
         Kind::Client => match span.text("db.system.name").or_else(|| span.text("db.system")) {
-            Some(system) => Role::Query(span.text("db.namespace").unwrap_or(system)),
+            Some(system) => Role::Query(system, span.text("db.namespace")),
             None => Role::Client(protocol_of(span)),
         },
         Kind::Producer => destination_of(span).map_or(Role::Inner, Role::Sends),

@@ -184,11 +184,18 @@ fn subjects_are_told_apart_by_template_not_by_customer() {
 #[test]
 fn a_database_is_a_node_without_spans_of_its_own() {
     let board = board();
-    board.sees(
-        "orders",
-        span(Kind::Client, 1, 1, 0, &[("db.system.name", "sqlite"), ("db.namespace", "orders")]),
+    let query = |attributes: &[(&str, &str)]| span(Kind::Client, 1, 1, 0, attributes);
+    board.sees("orders", query(&[("db.system.name", "sqlite")]));
+    board.sees("payments", query(&[("db.system.name", "sqlite")]));
+    board.sees("reports", query(&[("db.system.name", "postgresql"), ("db.namespace", "orders")]));
+    assert_eq!(
+        board.edges(60),
+        [
+            "orders -sql-> orders (sqlite): 1 calls, 0 errors",
+            "payments -sql-> payments (sqlite): 1 calls, 0 errors",
+            "reports -sql-> orders: 1 calls, 0 errors",
+        ]
     );
-    assert_eq!(board.edges(60), ["orders -sql-> orders: 1 calls, 0 errors"]);
 }
 
 #[test]
