@@ -62,7 +62,7 @@ impl Reservations {
         let ttl = i64::try_from(self.ttl.as_micros()).unwrap_or(i64::MAX);
         let expires_at = database::now().saturating_add(ttl);
         let traceparent = telemetry::traceparent();
-        let mut tx = self.store.begin("reserve stock").await?;
+        let mut tx = self.store.begin("write reservation").await?;
         let hold = Hold { order: *order, customer: customer.clone(), expires_at, traceparent };
         if !store::add(&mut tx, &hold, lines).await? {
             let known = store::find(&mut tx, *order).await?.ok_or(Error::Changed(*order))?;
@@ -77,6 +77,7 @@ impl Reservations {
             }
         }
         if !short.is_empty() {
+            short.sort_unstable_by_key(|one| one.index);
             return Err(Error::Short(short));
         }
         tx.commit().await?;
@@ -126,7 +127,7 @@ impl Reservations {
     #[instrument(name = "expire reservation", skip_all, fields(order.id = %hold.order))]
     async fn expire_one(&self, hold: &Hold) -> Result<(), Error> {
         let now = database::now();
-        let mut tx = self.store.begin("expire reservation").await?;
+        let mut tx = self.store.begin("mark reservation expired").await?;
         // Another replica, or the order's fate, may have been faster.
         if store::expire(&mut tx, hold.order, now).await? {
             tx.publish(&events::expired(hold.order, &hold.customer, now)).await?;

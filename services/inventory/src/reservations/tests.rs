@@ -45,6 +45,10 @@ async fn all_lines_are_held_or_none() {
     assert_eq!(refused.fields().len(), 1);
     assert_eq!(refused.fields()[0].name, "items[0].quantity");
     assert_eq!(refused.fields()[0].message, "7 wanted, 1 available");
+    let refused = shop.reserve(&order(2, [("teapot", 7), ("mug", 4)])).await.unwrap_err();
+    let refused = chassis::Error::from(refused);
+    let fields: Vec<_> = refused.fields().iter().map(|field| field.name.as_str()).collect();
+    assert_eq!(fields, ["items[0].quantity", "items[1].quantity"], "as they were asked for");
     assert_eq!(shop.stock(["mug", "teapot"]).await, [3, 1]);
     // What was refused may be asked for again, as what there is.
     shop.reserve(&order(2, [("teapot", 1), ("mug", 3)])).await.unwrap();
