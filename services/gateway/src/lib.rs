@@ -1,1 +1,63 @@
 //! The edge: REST, live streams, one front door.
+//!
+//! ```text
+//!  HTTP  /api/products ──▶ Products ──▶ gRPC catalog.v1, inventory.v1
+//!        /api/orders   ──▶ Cart     ──▶ gRPC orders.v1
+//!        …/{id}/live   ──▶ Live     ──▶ NATS live.orders.<customer>.<order>, gRPC orders.v1/Get
+//!        /  /docs/  /openapi.json
+//! ```
+
+mod config;
+mod domain;
+mod inbound;
+mod live;
+mod metrics;
+mod outbound;
+mod products;
+mod resources;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use chassis::{App, http};
+
+pub use config::{Config, Customer, TraceUrl};
+use inbound::rest::{self, Shop};
+use live::{Live, Pace};
+use metrics::Metrics;
+use outbound::{Catalog, Inventory, Orders, Updates};
+use products::Products;
+
+/// Puts the gateway together.
+///
+/// # Errors
+/// A port is taken, or a metric is declared twice.
+pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
+    let updates = Arc::new(app.nats().await?);
+    serve(app, config, updates, Pace::default()).await
+}
+
+async fn serve(
+    app: &mut App,
+    config: Config,
+    updates: Arc<dyn Updates>,
+    pace: Pace,
+) -> anyhow::Result<()> {
+    // Outbound: whom it asks.
+    let catalog = Catalog::new(app.channel(&config.catalog));
+    let inventory = Inventory::new(app.channel(&config.inventory));
+    let orders = Orders::new(app.channel(&config.orders));
+
+    // Core: what it makes of the answers.
+    let metrics = Metrics::register(app.registry())?;
+    let products = Products::new(catalog, inventory, metrics.clone());
+    let live = Live::new(orders.clone(), updates, app.draining(), metrics.clone(), pace);
+
+    // Inbound: what can reach it.
+    let Config { listen, customer, trace_url, deadline, .. } = config;
+    let router = rest::router(Shop { products, orders, live, customer, trace_url, metrics })?;
+    app.serve_http(listen, router, http::Options { limit: deadline, ..http::Options::default() })
+        .await?;
+    Ok(())
+}

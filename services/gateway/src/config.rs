@@ -1,0 +1,125 @@
+//! What `gateway` can be told.
+
+use std::{fmt, net::SocketAddr, time::Duration};
+
+use chassis::grpc::Endpoints;
+use serde::{Deserialize, Serialize};
+
+/// The settings of `gateway`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Config {
+    /// Where to serve HTTP.
+    pub listen: SocketAddr,
+    /// Where `catalog` is, for the products.
+    pub catalog: Endpoints,
+    /// Where `inventory` is, for what is available.
+    pub inventory: Endpoints,
+    /// Where `orders` is.
+    pub orders: Endpoints,
+    /// Who orders, as long as nobody logs in.
+    pub customer: Customer,
+    /// Where people and programs find a trace: a URL with `{trace_id}` in it.
+    pub trace_url: TraceUrl,
+    /// How long a request may take, with every call made for it.
+    #[serde(with = "humantime_serde")]
+    pub deadline: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            catalog: Endpoints::local(8101),
+            inventory: Endpoints::local(8102),
+            orders: Endpoints::local(8103),
+            customer: Customer("guest".into()),
+            trace_url: TraceUrl("http://127.0.0.1:8087/api/traces/{trace_id}".into()),
+            deadline: Duration::from_secs(5),
+        }
+    }
+}
+
+/// A customer's id: one token of a NATS subject.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Customer(String);
+
+impl Customer {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Customer {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let fits = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
+        if (1..=64).contains(&text.len()) && text.chars().all(fits) {
+            return Ok(Self(text));
+        }
+        Err(format!("{text:?} is no customer; expected 1 to 64 letters, digits, - and _"))
+    }
+}
+
+impl From<Customer> for String {
+    fn from(customer: Customer) -> Self {
+        customer.0
+    }
+}
+
+/// Where a trace is shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct TraceUrl(String);
+
+/// What stands for the trace in a [`TraceUrl`].
+const TRACE_ID: &str = "{trace_id}";
+
+impl TraceUrl {
+    pub(crate) fn of(&self, trace_id: &str) -> String {
+        self.0.replace(TRACE_ID, trace_id)
+    }
+}
+
+impl TryFrom<String> for TraceUrl {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if text.contains(TRACE_ID) {
+            return Ok(Self(text));
+        }
+        Err(format!("{text:?} is not where traces are; expected a URL with {TRACE_ID} in it"))
+    }
+}
+
+impl From<TraceUrl> for String {
+    fn from(url: TraceUrl) -> Self {
+        url.0
+    }
+}
+
+impl fmt::Display for Customer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trace_is_found_at_its_url() {
+        let url = TraceUrl::try_from("http://lens/trace/{trace_id}?x=1".to_owned()).unwrap();
+        assert_eq!(url.of("4bf9"), "http://lens/trace/4bf9?x=1");
+        assert!(TraceUrl::try_from("http://lens".to_owned()).unwrap_err().contains("{trace_id}"));
+    }
+
+    #[test]
+    fn a_customer_is_one_token_of_a_subject() {
+        for bad in ["", "a.b", "*", "a b", &"x".repeat(65)] {
+            assert!(Customer::try_from(bad.to_owned()).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! What can reach the gateway.
+
+pub(crate) mod rest;

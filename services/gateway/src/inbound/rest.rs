@@ -1,0 +1,61 @@
+//! REST: routes and their documentation are declared together, handler by handler.
+
+mod body;
+mod live;
+mod openapi;
+mod orders;
+mod pages;
+mod products;
+mod query;
+mod refusals;
+
+use std::{convert::Infallible, sync::Arc};
+
+use axum::{Router, extract::FromRequestParts, http::request::Parts};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    config::{Customer, TraceUrl},
+    live::Live,
+    metrics::Metrics,
+    outbound::Orders,
+    products::Products,
+};
+
+/// What the handlers share.
+pub(crate) struct Shop {
+    pub(crate) products: Products,
+    pub(crate) orders: Orders,
+    pub(crate) live: Live,
+    pub(crate) customer: Customer,
+    pub(crate) trace_url: TraceUrl,
+    pub(crate) metrics: Metrics,
+}
+
+/// Everything that is served.
+pub(crate) fn router(shop: Shop) -> anyhow::Result<Router> {
+    let (router, document) = api().split_for_parts();
+    let document = openapi::json(document)?;
+    Ok(router.with_state(Arc::new(shop)).layer(document).merge(pages::router()))
+}
+
+/// The routes that the OpenAPI document describes.
+fn api() -> OpenApiRouter<Arc<Shop>> {
+    OpenApiRouter::with_openapi(openapi::begin())
+        .routes(routes!(products::list))
+        .routes(routes!(products::get))
+        .routes(routes!(orders::place, orders::list))
+        .routes(routes!(orders::get))
+        .routes(routes!(orders::cancel))
+        .routes(routes!(live::follow))
+        .routes(routes!(openapi::get))
+}
+
+/// Who asks: as long as nobody logs in, everybody is the same one.
+impl FromRequestParts<Arc<Shop>> for Customer {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(_: &mut Parts, shop: &Arc<Shop>) -> Result<Self, Infallible> {
+        Ok(shop.customer.clone())
+    }
+}

@@ -1,0 +1,68 @@
+//! Pages for people: what is here, and the API's documentation. They refer to nothing outside, and may not.
+
+use std::sync::{Arc, LazyLock};
+
+use axum::{
+    Router,
+    body::Body,
+    http::{HeaderName, StatusCode, header},
+    response::{IntoResponse, Redirect, Response},
+    routing::get,
+};
+use chassis::http::{Path, Problem};
+use utoipa_swagger_ui::Config;
+
+const INDEX: &str = include_str!("../../../assets/index.html");
+const INDEX_SCRIPT: &str = include_str!("../../../assets/index.js");
+const DOCS: &str = include_str!("../../../assets/docs.html");
+const DOCS_SCRIPT: &str = include_str!("../../../assets/docs.js");
+
+/// What a page may load: this service's own, and what stands in the page itself.
+const POLICY: [(HeaderName, &str); 2] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+];
+
+/// An asset changes with the binary only; an hour is long enough to matter and short enough to forget about.
+const CACHE: &str = "public, max-age=3600";
+
+pub(super) fn router() -> Router {
+    Router::new()
+        .route("/", get(|| async { page(HTML, INDEX) }))
+        .route("/index.js", get(|| async { page(SCRIPT, INDEX_SCRIPT) }))
+        .route("/docs", get(|| async { Redirect::temporary("/docs/") }))
+        .route("/docs/", get(|| async { page(HTML, DOCS) }))
+        .route("/docs/{file}", get(asset))
+}
+
+const HTML: &str = "text/html; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
+fn page(content_type: &'static str, text: &'static str) -> Response {
+    (POLICY, [(header::CONTENT_TYPE, content_type)], text).into_response()
+}
+
+/// What the documentation needs of Swagger UI, which is kept compressed; every browser takes it so.
+const ASSETS: [&str; 3] = ["favicon-32x32.png", "swagger-ui-bundle.js", "swagger-ui.css"];
+
+async fn asset(Path(file): Path<String>) -> Result<Response, Problem> {
+    static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(Arc::default);
+    if file == "docs.js" {
+        return Ok(page(SCRIPT, DOCS_SCRIPT));
+    }
+    let missing = || {
+        Problem::new(StatusCode::NOT_FOUND, "not-found", format!("no file {file:?}; see /docs/"))
+    };
+    let known = ASSETS.into_iter().find(|name| *name == file).ok_or_else(missing)?;
+    let found =
+        utoipa_swagger_ui::serve(known, Arc::clone(&CONFIG)).ok().flatten().ok_or_else(missing)?;
+    let headers = [
+        (header::CONTENT_TYPE, found.content_type),
+        (header::CONTENT_ENCODING, if found.gzpipped { "gzip" } else { "identity" }.to_owned()),
+        (header::CACHE_CONTROL, CACHE.to_owned()),
+    ];
+    Ok((POLICY, headers, Body::from(found.bytes)).into_response())
+}

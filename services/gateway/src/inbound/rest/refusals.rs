@@ -1,0 +1,229 @@
+//! The problems that the API answers with, as they are and as the OpenAPI document shows them.
+
+use std::collections::BTreeMap;
+
+use axum::http::StatusCode;
+use chassis::{
+    Error, Kind,
+    http::{PROBLEM, Problem},
+};
+use utoipa::{
+    ToSchema,
+    openapi::{
+        ContentBuilder, HeaderBuilder, ObjectBuilder, Ref, RefOr, Response, ResponseBuilder,
+        example::ExampleBuilder,
+        schema::{SchemaType, Type},
+    },
+};
+
+use crate::domain::Mistake;
+
+/// What went wrong, for people and programs: RFC 9457.
+#[derive(ToSchema)]
+#[schema(as = Problem)]
+#[expect(dead_code, reason = "describes chassis::http::Problem, which knows nothing of OpenAPI")]
+pub(super) struct ProblemDocument {
+    /// A URI reference that names the kind of problem.
+    #[schema(examples("/problems/out-of-stock"))]
+    r#type: String,
+    /// The kind of problem in a few words.
+    title: String,
+    /// The HTTP status.
+    #[schema(minimum = 400, maximum = 599)]
+    status: u16,
+    /// What went wrong this time.
+    detail: String,
+    /// The trace of the request, if it is recorded.
+    #[schema(nullable = false)]
+    trace_id: Option<String>,
+    /// What is wrong with the request's parts, if it is about parts.
+    #[schema(nullable = false)]
+    errors: Option<Vec<ProblemField>>,
+}
+
+/// What is wrong with one part of a request.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes chassis::http::FieldProblem")]
+pub(super) struct ProblemField {
+    /// Where: a path into the body, a query parameter, or a header.
+    #[schema(examples("items[0].quantity"))]
+    field: String,
+    /// What, and what was expected.
+    #[schema(examples("is 0; expected 1 to 100"))]
+    detail: String,
+}
+
+/// An order or a query that is none.
+pub(super) fn invalid(detail: &str, mistakes: Vec<Mistake>) -> Problem {
+    let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-argument", detail);
+    mistakes
+        .into_iter()
+        .fold(problem, |problem, mistake| problem.field(mistake.field, mistake.detail))
+}
+
+/// A refusal by somebody behind us, in the words of this API.
+pub(super) fn refused(error: Error) -> Problem {
+    let reused = error.reason_word() == Some("IDEMPOTENCY_KEY_REUSED");
+    let invalid = error.kind() == Kind::Invalid;
+    let mut problem = Problem::from(error);
+    if reused {
+        problem = problem.field("Idempotency-Key", "was sent before, with another order");
+    }
+    if reused || invalid {
+        problem.status = StatusCode::UNPROCESSABLE_ENTITY.as_u16();
+    }
+    for part in &mut problem.errors {
+        part.field = public(&part.field);
+    }
+    problem
+}
+
+/// Behind us some parts have other names.
+fn public(field: &str) -> String {
+    match field {
+        "page_token" => "cursor".to_owned(),
+        "page_size" => "limit".to_owned(),
+        "query" => "q".to_owned(),
+        _ => field
+            .strip_prefix("lines[")
+            .map_or_else(|| field.to_owned(), |rest| format!("items[{rest}")),
+    }
+}
+
+/// A kind of problem as the OpenAPI document shows it.
+pub(super) struct Refusal {
+    status: StatusCode,
+    word: &'static str,
+    detail: &'static str,
+    /// A part of the request and what is wrong with it.
+    field: Option<(&'static str, &'static str)>,
+}
+
+const fn refusal(status: StatusCode, word: &'static str, detail: &'static str) -> Refusal {
+    Refusal { status, word, detail, field: None }
+}
+
+impl Refusal {
+    const fn about(self, field: &'static str, what: &'static str) -> Self {
+        Self { field: Some((field, what)), ..self }
+    }
+
+    fn problem(&self) -> Problem {
+        let mut problem = Problem::new(self.status, self.word, self.detail);
+        problem.trace_id = Some("4bf92f3577b34da6a3ce929d0e0e4736".into());
+        self.field.map_or(problem.clone(), |(field, what)| problem.field(field, what))
+    }
+}
+
+pub(super) const MALFORMED: Refusal =
+    refusal(StatusCode::BAD_REQUEST, "malformed-json", "expected `,` or `}` at line 1 column 9");
+pub(super) const NO_PRODUCT: Refusal =
+    refusal(StatusCode::NOT_FOUND, "unknown-product", "no product \"teapod\"");
+pub(super) const NO_ORDER: Refusal = refusal(
+    StatusCode::NOT_FOUND,
+    "unknown-order",
+    "no order 6f0c9d9e-0d58-5e0c-9d54-1f5f0f6f2c11",
+);
+pub(super) const OUT_OF_STOCK: Refusal =
+    refusal(StatusCode::CONFLICT, "out-of-stock", "there is not enough in stock")
+        .about("items[0].quantity", "7 of \"teapot\" wanted, 2 available");
+pub(super) const NOT_CANCELLABLE: Refusal = refusal(
+    StatusCode::CONFLICT,
+    "not-cancellable",
+    "the order is dispatched and cannot be cancelled any more",
+);
+pub(super) const CHANGED: Refusal = refusal(
+    StatusCode::CONFLICT,
+    "changed",
+    "the order was changed at the same time; the same again may succeed",
+);
+pub(super) const TOO_LARGE: Refusal = refusal(
+    StatusCode::PAYLOAD_TOO_LARGE,
+    "payload-too-large",
+    "the body is larger than the 65536 bytes that are taken here",
+);
+pub(super) const NOT_JSON: Refusal = refusal(
+    StatusCode::UNSUPPORTED_MEDIA_TYPE,
+    "unsupported-media-type",
+    "the body must be JSON: content-type: application/json",
+);
+pub(super) const BAD_ORDER: Refusal = refusal(
+    StatusCode::UNPROCESSABLE_ENTITY,
+    "invalid-argument",
+    "the order is not what is expected here",
+)
+.about("items[0].quantity", "is 0; expected 1 to 100");
+pub(super) const BAD_QUERY: Refusal = refusal(
+    StatusCode::UNPROCESSABLE_ENTITY,
+    "invalid-argument",
+    "the query is not what is expected here",
+)
+.about("limit", "\"0\" is no limit; expected 1 to 100");
+pub(super) const KEY_REUSED: Refusal = refusal(
+    StatusCode::UNPROCESSABLE_ENTITY,
+    "idempotency-key-reused",
+    "the idempotency key was used for another order",
+)
+.about("Idempotency-Key", "was sent before, with another order");
+const INTERNAL: Refusal =
+    refusal(StatusCode::INTERNAL_SERVER_ERROR, "internal", "an unexpected error; see the trace");
+const UNAVAILABLE: Refusal = refusal(
+    StatusCode::SERVICE_UNAVAILABLE,
+    "unavailable",
+    "orders: the service cannot be reached",
+);
+const TOO_LATE: Refusal =
+    refusal(StatusCode::GATEWAY_TIMEOUT, "deadline-exceeded", "the time ran out");
+
+/// What any operation may answer that asks somebody behind us.
+const ANY: [&Refusal; 3] = [&INTERNAL, &UNAVAILABLE, &TOO_LATE];
+
+/// Declares the refusals of one operation as a type that [`utoipa::path`] takes.
+macro_rules! refusals {
+    ($name:ident: $($refusal:ident),* $(,)?) => {
+        struct $name;
+
+        impl utoipa::IntoResponses for $name {
+            fn responses()
+            -> std::collections::BTreeMap<String, utoipa::openapi::RefOr<utoipa::openapi::Response>> {
+                $crate::inbound::rest::refusals::responses(&[$(&$crate::inbound::rest::refusals::$refusal),*])
+            }
+        }
+    };
+}
+pub(super) use refusals;
+
+/// One answer a status, one example a kind of problem.
+pub(super) fn responses(own: &[&Refusal]) -> BTreeMap<String, RefOr<Response>> {
+    let mut by_status: BTreeMap<_, Vec<&Refusal>> = BTreeMap::new();
+    for refusal in own.iter().chain(&ANY) {
+        by_status.entry(refusal.status).or_default().push(refusal);
+    }
+    let document = |(status, refusals): (StatusCode, Vec<_>)| {
+        (status.as_str().to_owned(), response(status, &refusals).into())
+    };
+    by_status.into_iter().map(document).collect()
+}
+
+fn response(status: StatusCode, refusals: &[&Refusal]) -> Response {
+    let mut content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem")));
+    for refusal in refusals {
+        let problem = refusal.problem();
+        let example = ExampleBuilder::new()
+            .summary(&*problem.title)
+            .value(serde_json::to_value(&problem).ok());
+        content = content.examples_from_iter([(refusal.word, example.build())]);
+    }
+    let described: Vec<_> = refusals.iter().map(|refusal| refusal.problem().title).collect();
+    let mut response = ResponseBuilder::new()
+        .description(described.join(", or: "))
+        .content(PROBLEM, content.build());
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        let seconds = ObjectBuilder::new().schema_type(SchemaType::new(Type::Integer));
+        let after = HeaderBuilder::new()
+            .schema(Some(seconds))
+            .description(Some("When to try again, in seconds."));
+        response = response.header("Retry-After", after.build());
+    }
+    response.build()
+}

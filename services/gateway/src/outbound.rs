@@ -1,0 +1,36 @@
+//! Whom the gateway asks: wire types end here.
+
+mod catalog;
+mod inventory;
+mod orders;
+mod updates;
+
+use chassis::{Error, Kind};
+use tonic::Status;
+
+pub(crate) use catalog::Catalog;
+pub(crate) use inventory::Inventory;
+pub(crate) use orders::{Orders, Placing};
+pub(crate) use updates::{Change, Heard, Update, Updates};
+
+/// Says who did not answer: whoever reads the problem knows one front door only.
+fn error(peer: &'static str, status: Status) -> Error {
+    let error = Error::from(status);
+    match error.kind() {
+        Kind::Unavailable | Kind::DeadlineExceeded => {
+            let message = format!("{peer}: {}", error.message());
+            Error::new(error.kind(), message).source(error)
+        }
+        _ => error,
+    }
+}
+
+/// The peer broke its contract.
+fn broken(peer: &'static str, what: &'static str) -> Error {
+    Error::new(Kind::Internal, format!("{peer} sent {what}"))
+}
+
+/// A token of the next page, if there is one.
+fn next_cursor(token: String) -> Option<String> {
+    Some(token).filter(|token| !token.is_empty())
+}

@@ -1,0 +1,73 @@
+//! Products with what is available of them: two services' answers as one.
+
+use std::collections::HashMap;
+
+use chassis::{Error, Kind};
+
+use crate::{
+    metrics::Metrics,
+    outbound::{Catalog, Inventory},
+    resources::{Listing, Product, ProductPage},
+};
+
+/// Reads the products.
+pub(crate) struct Products {
+    catalog: Catalog,
+    inventory: Inventory,
+    metrics: Metrics,
+}
+
+impl Products {
+    pub(crate) fn new(catalog: Catalog, inventory: Inventory, metrics: Metrics) -> Self {
+        Self { catalog, inventory, metrics }
+    }
+
+    pub(crate) async fn list(&self, page: Listing, words: String) -> Result<ProductPage, Error> {
+        let mut page = self.catalog.list(page, words).await?;
+        if !page.items.is_empty() {
+            let skus = page.items.iter().map(|product| product.sku.clone()).collect();
+            let available = self.inventory.availability(skus).await;
+            self.adorn(page.items.iter_mut(), available);
+        }
+        Ok(page)
+    }
+
+    pub(crate) async fn get(&self, sku: &str) -> Result<Product, Error> {
+        let (product, available) =
+            tokio::join!(self.catalog.get(sku), self.inventory.availability(vec![sku.to_owned()]));
+        let mut product = product.map_err(|error| named(error, sku))?;
+        self.adorn(std::iter::once(&mut product), available);
+        Ok(product)
+    }
+
+    /// Without inventory, a shop window is better than none.
+    fn adorn<'a>(
+        &self,
+        products: impl Iterator<Item = &'a mut Product>,
+        available: Result<HashMap<String, i64>, Error>,
+    ) {
+        match available {
+            Ok(available) => {
+                for product in products {
+                    // What inventory has never heard of cannot be sold.
+                    product.available = Some(available.get(&product.sku).copied().unwrap_or(0));
+                }
+            }
+            Err(error) => {
+                let count = products.count();
+                self.metrics.products_without_stock_total.inc_by(count as u64);
+                tracing::warn!(%error, products = count, "products are shown without what is available");
+            }
+        }
+    }
+}
+
+fn named(error: Error, sku: &str) -> Error {
+    match error.kind() {
+        // A SKU that cannot be one is one that does not exist.
+        Kind::NotFound | Kind::Invalid => {
+            Error::new(Kind::NotFound, format!("no product {sku:?}")).reason("UNKNOWN_PRODUCT")
+        }
+        _ => error,
+    }
+}

@@ -1,0 +1,198 @@
+//! What the gateway tells, whichever way it is asked: the resources of the public API.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// An amount of money.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct Money {
+    /// ISO 4217 code.
+    #[schema(examples("EUR"))]
+    pub(crate) currency: String,
+    /// Amount in the currency's smallest unit: 1999 is 19.99 EUR.
+    #[schema(examples(1999))]
+    pub(crate) amount_minor: i64,
+}
+
+/// A product of the shop.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct Product {
+    /// Stock keeping unit: its key in orders.
+    #[schema(examples("teapot"))]
+    pub(crate) sku: String,
+    /// Its name, for people.
+    #[schema(examples("Cast-iron teapot"))]
+    pub(crate) name: String,
+    /// One or two sentences, for people.
+    #[schema(examples("Keeps a litre of tea warm for an hour."))]
+    pub(crate) description: String,
+    /// Price of one piece.
+    pub(crate) price: Money,
+    /// How many can be sold now; null if inventory did not answer in time.
+    #[schema(examples(42), required, minimum = 0)]
+    pub(crate) available: Option<i64>,
+}
+
+/// A page of products, in the order of their SKU.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct ProductPage {
+    /// The products of this page.
+    pub(crate) items: Vec<Product>,
+    /// Where the next page begins: the parameter `cursor`; null on the last page.
+    #[schema(examples("dGVhcG90"), required)]
+    pub(crate) next_cursor: Option<String>,
+}
+
+/// Where an order is in its story.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Status {
+    /// Taken; its stock is held.
+    Placed,
+    /// The payment is authorized.
+    Paid,
+    /// It left the warehouse.
+    Dispatched,
+    /// It was delivered. Final.
+    Completed,
+    /// It will not be delivered; all was undone. Final.
+    Cancelled,
+}
+
+impl Status {
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Placed, Self::Paid, Self::Dispatched, Self::Completed, Self::Cancelled];
+
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Placed => "placed",
+            Self::Paid => "paid",
+            Self::Dispatched => "dispatched",
+            Self::Completed => "completed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    pub(crate) fn is_final(self) -> bool {
+        matches!(self, Self::Completed | Self::Cancelled)
+    }
+}
+
+/// Why an order was cancelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Reason {
+    /// The payment provider said no.
+    PaymentDeclined,
+    /// The payment provider did not answer.
+    PaymentUnavailable,
+    /// The customer asked for it.
+    Customer,
+    /// The stock was held too long.
+    ReservationExpired,
+}
+
+/// What is ordered of one product.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct Item {
+    /// The product.
+    #[schema(examples("teapot"))]
+    pub(crate) sku: String,
+    /// Pieces.
+    #[schema(examples(2), minimum = 1, maximum = 100)]
+    pub(crate) quantity: i32,
+    /// Price of one piece when the order was placed.
+    pub(crate) unit_price: Money,
+}
+
+/// One step of an order's story.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct Step {
+    /// The status that the order took.
+    pub(crate) status: Status,
+    /// When, RFC 3339.
+    #[schema(examples("2026-03-14T09:26:53.589793Z"), format = DateTime)]
+    pub(crate) at: String,
+}
+
+/// An order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct Order {
+    /// Its id.
+    #[schema(examples("6f0c9d9e-0d58-5e0c-9d54-1f5f0f6f2c11"), format = "uuid")]
+    pub(crate) id: String,
+    /// Where it is in its story.
+    pub(crate) status: Status,
+    /// Why it was cancelled, if it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub(crate) reason: Option<Reason>,
+    /// Whose it is.
+    #[schema(examples("guest"))]
+    pub(crate) customer: String,
+    /// What is ordered.
+    pub(crate) items: Vec<Item>,
+    /// What it costs.
+    pub(crate) total: Money,
+    /// Its steps so far, oldest first.
+    #[schema(min_items = 1)]
+    pub(crate) history: Vec<Step>,
+    /// The trace of its whole story; null if it is not recorded.
+    #[schema(examples("4bf92f3577b34da6a3ce929d0e0e4736"), required, pattern = "^[0-9a-f]{32}$")]
+    pub(crate) trace_id: Option<String>,
+}
+
+/// A page of orders, newest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct OrderPage {
+    /// The orders of this page.
+    pub(crate) items: Vec<Order>,
+    /// Where the next page begins: the parameter `cursor`; null on the last page.
+    #[schema(examples("MTc3MzQ4MA"), required)]
+    pub(crate) next_cursor: Option<String>,
+}
+
+/// A page to be asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Listing {
+    /// Most resources of it, 1 to 100; the owner's default if not set.
+    pub(crate) limit: Option<i32>,
+    /// Where it begins; empty for the first one.
+    pub(crate) cursor: String,
+}
+
+/// A status that an order took: the data of a live `status` event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct StatusChange {
+    /// The order's id.
+    #[schema(examples("6f0c9d9e-0d58-5e0c-9d54-1f5f0f6f2c11"), format = "uuid")]
+    pub(crate) id: String,
+    /// The status it took.
+    pub(crate) status: Status,
+    /// Why it was cancelled, if it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub(crate) reason: Option<Reason>,
+    /// When, RFC 3339.
+    #[schema(examples("2026-03-14T09:26:53.589793Z"), format = DateTime)]
+    pub(crate) at: String,
+    /// How many statuses the order has had, this one included: also the event's id.
+    #[schema(examples(2), minimum = 1)]
+    pub(crate) revision: u32,
+    /// The trace of the order's whole story, if it is recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(examples("4bf92f3577b34da6a3ce929d0e0e4736"), nullable = false)]
+    pub(crate) trace_id: Option<String>,
+}
+
+/// Something else that happened to an order: the data of a live `activity` event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct Activity {
+    /// What: the type of the event inside the mesh.
+    #[serde(rename = "type")]
+    #[schema(examples("mesh.payments.v1.PaymentAuthorized"))]
+    pub(crate) kind: String,
+    /// When, RFC 3339.
+    #[schema(examples("2026-03-14T09:26:53.589793Z"), format = DateTime)]
+    pub(crate) at: String,
+}

@@ -1,0 +1,184 @@
+//! The OpenAPI document is complete, and it is what is served.
+
+use std::collections::BTreeSet;
+
+use axum::{
+    body::Body,
+    http::{Method, Request, StatusCode},
+};
+use chassis::http::Problem;
+use serde_json::Value;
+
+use super::{contract, stage::Stage};
+
+const METHODS: [Method; 5] =
+    [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+
+fn operations(document: &Value) -> Vec<(&str, &str, &Value)> {
+    let paths = document["paths"].as_object().unwrap().iter();
+    let all = paths.flat_map(|(path, item)| {
+        item.as_object()
+            .unwrap()
+            .iter()
+            .map(move |(method, operation)| (path.as_str(), method.as_str(), operation))
+    });
+    all.collect()
+}
+
+#[tokio::test]
+async fn it_is_openapi_3_1_and_describes_the_whole_api() {
+    let document = Stage::new().await.document().await;
+    assert_eq!(document["openapi"], "3.1.0");
+    let described: Vec<_> =
+        operations(&document).iter().map(|(path, method, _)| format!("{method} {path}")).collect();
+    assert_eq!(
+        described,
+        [
+            "get /api/orders",
+            "post /api/orders",
+            "get /api/orders/{id}",
+            "post /api/orders/{id}/cancel",
+            "get /api/orders/{id}/live",
+            "get /api/products",
+            "get /api/products/{sku}",
+            "get /openapi.json",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn what_is_described_is_served_and_nothing_else() {
+    let stage = Stage::new().await;
+    let document = stage.document().await;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for method in METHODS {
+            let described = item.get(method.as_str().to_lowercase()).is_some();
+            let request = Request::builder()
+                .method(&method)
+                .uri(path.replace(['{', '}'], ""))
+                .body(Body::empty());
+            let answer = stage.send(request.unwrap()).await;
+            assert_eq!(
+                answer.status != StatusCode::METHOD_NOT_ALLOWED,
+                described,
+                "{method} {path}"
+            );
+            assert_ne!(answer.body["detail"], "no such path; see /openapi.json", "{method} {path}");
+            if !described {
+                let expected = METHODS
+                    .iter()
+                    .filter(|method| item.get(method.as_str().to_lowercase()).is_some());
+                let allowed: BTreeSet<_> =
+                    answer.header("allow").split(',').filter(|one| *one != "HEAD").collect();
+                assert_eq!(allowed, expected.map(Method::as_str).collect(), "{method} {path}");
+                assert_eq!(answer.header("content-type"), "application/problem+json");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_operation_tells_every_answer() {
+    let document = Stage::new().await.document().await;
+    let mut ids = BTreeSet::new();
+    for (path, method, operation) in operations(&document) {
+        let place = format!("{method} {path}");
+        assert!(
+            ids.insert(operation["operationId"].as_str().unwrap()),
+            "{place}: its id is another's, too"
+        );
+        assert!(operation["summary"].is_string() && operation["tags"][0].is_string(), "{place}");
+        let answers = operation["responses"].as_object().unwrap();
+        assert!(answers.keys().any(|status| status.starts_with('2')), "{place}");
+        if path.starts_with("/api/") {
+            assert!(
+                ["500", "503", "504"].iter().all(|status| answers.contains_key(*status)),
+                "{place}"
+            );
+        }
+        for (status, answer) in answers {
+            assert!(answer["headers"]["traceresponse"].is_object(), "{place} {status}");
+            assert!(!answer["description"].as_str().unwrap().is_empty(), "{place} {status}");
+            if status.as_str() >= "400" {
+                problems(&document, status, answer, &place);
+            }
+        }
+        assert_eq!(
+            answers.get("503").is_some(),
+            answers.get("503").is_some_and(|answer| answer["headers"]["Retry-After"].is_object())
+        );
+    }
+}
+
+/// Every documented error can be a problem: its examples are read as one.
+fn problems(document: &Value, status: &str, answer: &Value, place: &str) {
+    let media = &answer["content"]["application/problem+json"];
+    assert_eq!(media["schema"]["$ref"], "#/components/schemas/Problem", "{place} {status}");
+    for example in media["examples"].as_object().unwrap().values() {
+        contract::check(document, &media["schema"], &example["value"], place);
+        let problem: Problem = serde_json::from_value(example["value"].clone()).unwrap();
+        assert_eq!(problem.status.to_string(), status, "{place}");
+    }
+}
+
+#[tokio::test]
+async fn a_problem_is_what_the_document_says() {
+    let document = Stage::new().await.document().await;
+    let schema = &document["components"]["schemas"]["Problem"];
+    let mut bare =
+        Problem::new(StatusCode::CONFLICT, "OUT_OF_STOCK", "there is not enough in stock");
+    bare.trace_id = None;
+    let required: BTreeSet<_> =
+        schema["required"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+    let keys =
+        |problem: &Problem| serde_json::to_value(problem).unwrap().as_object().unwrap().clone();
+    assert_eq!(keys(&bare).keys().map(String::as_str).collect::<BTreeSet<_>>(), required);
+    let mut full = bare.field("items[0]", "7 wanted, 2 available");
+    full.trace_id = Some("4bf92f3577b34da6a3ce929d0e0e4736".into());
+    let properties: BTreeSet<_> =
+        schema["properties"].as_object().unwrap().keys().cloned().collect();
+    assert_eq!(keys(&full).keys().cloned().collect::<BTreeSet<_>>(), properties);
+}
+
+#[tokio::test]
+async fn every_reference_leads_somewhere_and_every_schema_is_used() {
+    let document = Stage::new().await.document().await;
+    let mut referred = BTreeSet::new();
+    references(&document, &mut referred);
+    for reference in &referred {
+        assert!(
+            document.pointer(reference.trim_start_matches('#')).is_some(),
+            "{reference} leads nowhere"
+        );
+    }
+    let schemas = document["components"]["schemas"].as_object().unwrap().keys();
+    let unused: Vec<_> = schemas
+        .filter(|name| !referred.contains(&format!("#/components/schemas/{name}")))
+        .collect();
+    assert_eq!(
+        unused,
+        ["Activity", "StatusChange"],
+        "these two are told of in the words of GET …/live"
+    );
+}
+
+fn references(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(fields) => fields.iter().for_each(|(name, field)| match field.as_str() {
+            Some(reference) if name == "$ref" => drop(found.insert(reference.to_owned())),
+            _ => references(field, found),
+        }),
+        Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn the_example_of_an_order_is_one() {
+    let stage = Stage::new().await;
+    let document = stage.document().await;
+    let body =
+        &document["paths"]["/api/orders"]["post"]["requestBody"]["content"]["application/json"];
+    contract::check(&document, &body["schema"], &body["example"], "example");
+    assert_eq!(stage.place(body["example"].to_string()).await.status, 202);
+}

@@ -1,0 +1,77 @@
+//! What the shop window shows.
+
+use chassis::{Error, Kind};
+
+use super::stage::Stage;
+
+#[tokio::test]
+async fn a_page_of_products_says_what_is_available() {
+    let stage = Stage::new().await;
+    let answer = stage.get("/api/products?limit=2&cursor=Y3Vw&q=tea%20pot").await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.body["items"][1]["sku"], "teapot");
+    assert_eq!(answer.body["items"][1]["available"], 7);
+    assert_eq!(answer.body["items"][0]["available"], 0, "inventory has never heard of cups");
+    assert_eq!(answer.body["items"][1]["price"]["amount_minor"], 1999);
+    assert_eq!(answer.body["next_cursor"], "dGVhcG90");
+    let searched = stage.peers.searched.lock();
+    let asked =
+        (searched[0].page_size, searched[0].page_token.as_str(), searched[0].query.as_str());
+    assert_eq!(asked, (2, "Y3Vw", "tea pot"));
+}
+
+#[tokio::test]
+async fn without_inventory_the_window_is_still_there() {
+    let stage = Stage::new().await;
+    stage.peers.refuse("get_availability", || Error::new(Kind::Unavailable, "away"));
+    let answer = stage.get("/api/products").await;
+    assert_eq!((answer.status.as_u16(), &answer.body["items"][1]["available"]), (200, &().into()));
+    stage.peers.silence("get_availability");
+    let answer = stage.get("/api/products/teapot").await;
+    assert_eq!((answer.status.as_u16(), &answer.body["available"]), (200, &().into()));
+    assert_eq!(stage.metric("mesh_gateway_products_without_stock_total"), 3.0);
+}
+
+#[tokio::test]
+async fn without_the_catalogue_there_is_none() {
+    let stage = Stage::new().await;
+    stage.peers.refuse("list_products", || Error::new(Kind::Unavailable, "closed for stocktaking"));
+    let answer = stage.get("/api/products").await;
+    assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (503, "1"));
+    assert_eq!(answer.body["detail"], "catalog: closed for stocktaking");
+}
+
+#[tokio::test]
+async fn nobody_waits_for_ever() {
+    let stage = Stage::new().await;
+    stage.peers.silence("list_products");
+    let answer = stage.get("/api/products").await;
+    assert_eq!((answer.status.as_u16(), &answer.body["title"]), (504, &"Deadline exceeded".into()));
+}
+
+#[tokio::test]
+async fn a_product_that_is_not_there_is_named() {
+    let answer = Stage::new().await.get("/api/products/tea%22pot").await;
+    assert_eq!(answer.status, 404);
+    assert_eq!(answer.body["type"], "/problems/unknown-product");
+    assert_eq!(answer.body["detail"], r#"no product "tea\"pot""#);
+}
+
+#[tokio::test]
+async fn a_query_that_is_none_is_told_whole() {
+    let stage = Stage::new().await;
+    let answer =
+        stage.get(&format!("/api/products?limit=101&cursor={0}&q={0}", "x".repeat(513))).await;
+    assert_eq!((answer.status.as_u16(), answer.fields()), (422, vec!["limit", "cursor", "q"]));
+    for bad in ["limit=0", "limit=-1", "limit=two", "limit=", "limit=1.5", "size=3"] {
+        let answer = stage.get(&format!("/api/products?{bad}")).await;
+        assert_eq!(answer.status, 422, "{bad}");
+        assert_eq!(answer.fields(), [bad.split('=').next().unwrap()], "{}", answer.text);
+    }
+    assert_eq!(stage.get("/api/products?limit=1&limit=2").await.fields(), ["query"]);
+    stage.peers.refuse("list_products", || {
+        Error::new(Kind::Invalid, "bad request").field("page_token", "was never given out")
+    });
+    let answer = stage.get("/api/products?cursor=x").await;
+    assert_eq!((answer.status.as_u16(), answer.fields()), (422, vec!["cursor"]));
+}

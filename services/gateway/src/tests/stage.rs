@@ -1,0 +1,167 @@
+//! The gateway on a stage.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    http::{HeaderMap, Method, Request, StatusCode, header},
+    response::Response,
+};
+use chassis::{
+    grpc::{Channel, Endpoints},
+    http::{Edge, Options},
+    metrics::Registry,
+};
+use proto::{
+    catalog::v1::catalog_server::CatalogServer, inventory::v1::inventory_server::InventoryServer,
+    orders::v1::orders_server::OrdersServer,
+};
+use serde_json::Value;
+use tokio::{net::TcpListener, task::JoinSet, time::timeout};
+use tokio_stream::wrappers::TcpListenerStream;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+use super::{
+    contract,
+    news::News,
+    peers::{Peer, Peers},
+};
+use crate::{
+    config::Config,
+    inbound::rest::{self, Shop},
+    live::{Live, Pace},
+    metrics::Metrics,
+    outbound::{Catalog, Inventory, Orders, Updates},
+    products::Products,
+};
+
+/// An order that the fakes use.
+pub(super) const ORDER: &str = "6f0c9d9e-0d58-5e0c-9d54-1f5f0f6f2c11";
+
+pub(super) struct Stage {
+    router: Router,
+    pub(super) peers: Arc<Peers>,
+    pub(super) news: Arc<News>,
+    pub(super) draining: CancellationToken,
+    registry: Registry,
+    _tasks: JoinSet<()>,
+}
+
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Value,
+    pub(super) text: String,
+}
+
+impl Answer {
+    pub(super) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The fields that a problem complains about.
+    pub(super) fn fields(&self) -> Vec<&str> {
+        let errors = self.body["errors"].as_array().map_or(&[][..], |errors| errors);
+        errors.iter().map(|error| error["field"].as_str().unwrap()).collect()
+    }
+}
+
+impl Stage {
+    /// Waits of a minute would fail the test, and waits of milliseconds would hide what is told at once.
+    pub(super) async fn new() -> Self {
+        Self::with(Pace { silence: Duration::from_secs(60), deaf: Duration::from_secs(60) }).await
+    }
+
+    pub(super) async fn with(pace: Pace) -> Self {
+        let (peers, news, mut tasks) =
+            (Arc::<Peers>::default(), Arc::<News>::default(), JoinSet::new());
+        let endpoints = serve(&peers, &mut tasks).await;
+        let mut channel = || {
+            let (channel, keep) = Channel::alone(&endpoints, &Registry::new()).unwrap();
+            tasks.spawn(keep);
+            channel
+        };
+        let (registry, draining, config) =
+            (Registry::new(), CancellationToken::new(), Config::default());
+        let metrics = Metrics::register(&registry).unwrap();
+        let orders = Orders::new(channel());
+        let updates = Arc::clone(&news) as Arc<dyn Updates>;
+        let shop = Shop {
+            products: Products::new(
+                Catalog::new(channel()),
+                Inventory::new(channel()),
+                metrics.clone(),
+            ),
+            live: Live::new(orders.clone(), updates, draining.clone(), metrics.clone(), pace),
+            orders,
+            customer: config.customer,
+            trace_url: config.trace_url,
+            metrics,
+        };
+        let options = Options { limit: Duration::from_secs(1), ..Options::default() };
+        let router = Edge::alone(&registry, options).unwrap().around(rest::router(shop).unwrap());
+        Self { router, peers, news, draining, registry, _tasks: tasks }
+    }
+
+    pub(super) async fn get(&self, path: &str) -> Answer {
+        self.send(Request::get(path).body(Body::empty()).unwrap()).await
+    }
+
+    pub(super) async fn place(&self, body: impl Into<Body>) -> Answer {
+        self.send(json("/api/orders").body(body.into()).unwrap()).await
+    }
+
+    /// Sends a request, and holds the answer to the document.
+    pub(super) async fn send(&self, request: Request<Body>) -> Answer {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let (parts, body) = self.open(request).await.into_parts();
+        let text = String::from_utf8_lossy(&to_bytes(body, usize::MAX).await.unwrap()).into_owned();
+        let body = serde_json::from_str(&text).unwrap_or_default();
+        let answer = Answer { status: parts.status, headers: parts.headers, body, text };
+        if path != "/openapi.json" {
+            let document = Box::pin(self.document()).await;
+            contract::hold(&document, &method, &path, &answer);
+        }
+        answer
+    }
+
+    /// Sends a request whose answer may never end.
+    pub(super) async fn open(&self, request: Request<Body>) -> Response {
+        let answered = timeout(Duration::from_secs(20), self.router.clone().oneshot(request)).await;
+        answered.expect("an answer in time").unwrap()
+    }
+
+    pub(super) async fn document(&self) -> Value {
+        self.send(Request::get("/openapi.json").body(Body::empty()).unwrap()).await.body
+    }
+
+    /// One line of the metrics.
+    pub(super) fn metric(&self, series: &str) -> f64 {
+        let text = self.registry.text();
+        let value = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        value.map_or(0.0, |value| value.parse().unwrap())
+    }
+}
+
+/// A request with a JSON body.
+pub(super) fn json(path: &str) -> axum::http::request::Builder {
+    Request::builder()
+        .method(Method::POST)
+        .uri(path)
+        .header(header::CONTENT_TYPE, "application/json")
+}
+
+async fn serve(peers: &Arc<Peers>, tasks: &mut JoinSet<()>) -> Endpoints {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoints = Endpoints::local(listener.local_addr().unwrap().port());
+    let peer = Peer(Arc::clone(peers));
+    let server = tonic::transport::Server::builder()
+        .add_service(CatalogServer::new(peer.clone()))
+        .add_service(InventoryServer::new(peer.clone()))
+        .add_service(OrdersServer::new(peer))
+        .serve_with_incoming(TcpListenerStream::new(listener));
+    tasks.spawn(async { server.await.unwrap() });
+    endpoints
+}
