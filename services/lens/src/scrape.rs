@@ -136,7 +136,7 @@ impl Scraper {
             Ok(text) => (target.text, target.error) = (Bytes::copy_from_slice(&text), None),
             Err(error) => {
                 if target.error.is_none() {
-                    tracing::warn!(service = name, error, "a service does not tell its metrics");
+                    tracing::warn!(asked = name, error, "a service does not tell its metrics");
                 }
                 target.error = Some(error);
             }
