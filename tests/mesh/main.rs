@@ -1,6 +1,6 @@
 //! The stories with nothing installed: embedded brokers, SQLite, the binary as it was built.
 
-#[path = "../stories.rs"]
+#[path = "../stories/stories.rs"]
 mod stories;
 
 use harness::Options;

@@ -5,14 +5,16 @@ mod outages;
 mod parts;
 mod replicas;
 
-#[path = "../stories.rs"]
+#[expect(dead_code, reason = "some stories are about what is embedded")]
+#[path = "../stories/stories.rs"]
 mod stories;
 
 use harness::Options;
 
 /// A mesh on the real parts, which all of these tests share: one after the other.
 pub(crate) fn real() -> Options {
-    let postgres = format!("postgres://{{service}}:{{service}}@{}/{{service}}", parts::address("POSTGRES"));
+    let postgres =
+        format!("postgres://{{service}}:{{service}}@{}/{{service}}", parts::address("POSTGRES"));
     Options::new(env!("CARGO_BIN_EXE_mesh"))
         // A broker waits for a member that was killed as long as its session is: no longer than it must here.
         .set("MESH_KAFKA__SESSION_TIMEOUT", "6s")

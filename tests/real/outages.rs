@@ -15,7 +15,10 @@ async fn orders_survive_without(part: &str) {
     parts::tell("kill", part).await;
     // Somebody notices: an order is refused, or is accepted and waits.
     let gateway = mesh.gateway();
-    until("an order without the part", || async { Some(gateway.order(1, "teapot", "tok_ok").await) }).await;
+    until("an order without the part", || async {
+        Some(gateway.order(1, "teapot", "tok_ok").await)
+    })
+    .await;
     parts::tell("restart", part).await;
     until("orders to be completed again", || async {
         let answer = gateway.order(1, "teapot", "tok_ok").await;

@@ -13,7 +13,8 @@ async fn replicas(mesh: &harness::Mesh, name: &str) -> Vec<Service> {
 #[tokio::test]
 #[ignore = "needs Kafka, NATS and PostgreSQL: .ci/run has them"]
 async fn two_replicas_share_the_work_and_one_may_die() {
-    let mesh = crate::real().arguments(&["--replicas", "gateway=2,orders=2,payments=2"]).start().await;
+    let mesh =
+        crate::real().arguments(&["--replicas", "gateway=2,orders=2,payments=2"]).start().await;
     let customers = Customers::at(&mesh.gateway());
     for name in TWICE {
         let both = replicas(&mesh, name).await;
@@ -22,7 +23,8 @@ async fn two_replicas_share_the_work_and_one_may_die() {
         for replica in &both {
             let admin = replica.admin.clone().unwrap_or_default();
             until(&format!("work of both replicas of {name}"), || async {
-                let metrics = harness::Samples::read(&harness::text(&format!("{admin}/metrics")).await?);
+                let metrics =
+                    harness::Samples::read(&harness::text(&format!("{admin}/metrics")).await?);
                 let served = metrics.sum("rpc_server_call_duration_seconds_count", &[]);
                 let answered = metrics.sum("http_server_request_duration_seconds_count", &[]);
                 let handled = metrics.sum("messaging_process_duration_seconds_count", &[]);

@@ -8,7 +8,8 @@ use std::sync::{
 use harness::{Gateway, Options, Order};
 use tokio::task::JoinSet;
 
-const SERVICES: [&str; 7] = ["gateway", "catalog", "inventory", "orders", "payments", "shipping", "notifications"];
+const SERVICES: [&str; 7] =
+    ["gateway", "catalog", "inventory", "orders", "payments", "shipping", "notifications"];
 
 /// Customers that order, whatever happens, until they are told to stop; what was accepted is what must not be lost.
 pub(crate) struct Customers {
@@ -23,9 +24,13 @@ impl Customers {
             let (gateway, stop) = (gateway.clone(), Arc::clone(&stop));
             tasks.spawn(async move {
                 let mut accepted = Vec::new();
-                let body = format!(r#"{{"items":[{{"sku":"teapot","quantity":1}}],"payment_token":"{token}"}}"#);
+                let body = format!(
+                    r#"{{"items":[{{"sku":"teapot","quantity":1}}],"payment_token":"{token}"}}"#
+                );
                 while !stop.load(Ordering::Relaxed) {
-                    let answer = gateway.try_send(reqwest::Method::POST, "/api/orders", &[], Some(&body)).await;
+                    let answer = gateway
+                        .try_send(reqwest::Method::POST, "/api/orders", &[], Some(&body))
+                        .await;
                     match answer {
                         Some(answer) if answer.status == 202 => accepted.push(Order {
                             id: answer.text("/id").to_owned(),

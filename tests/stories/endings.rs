@@ -38,13 +38,20 @@ pub(crate) async fn a_customer_cancels_before_dispatch(options: Options) {
     let order = gateway.place("tok_ok").await;
     gateway.until_status(&order, "paid").await;
     for _ in 0..2 {
-        let answer = gateway.send(Method::POST, &format!("/api/orders/{}/cancel", order.id), &[], None).await;
-        assert_eq!((answer.status, answer.text("/status"), answer.text("/reason")), (200, "cancelled", "customer"), "{answer:?}");
+        let answer = gateway
+            .send(Method::POST, &format!("/api/orders/{}/cancel", order.id), &[], None)
+            .await;
+        assert_eq!(
+            (answer.status, answer.text("/status"), answer.text("/reason")),
+            (200, "cancelled", "customer"),
+            "{answer:?}"
+        );
     }
     mesh.audit().await;
     let declined = gateway.place("tok_declined").await;
     gateway.until_status(&declined, "cancelled").await;
-    let late = gateway.send(Method::POST, &format!("/api/orders/{}/cancel", declined.id), &[], None).await;
+    let late =
+        gateway.send(Method::POST, &format!("/api/orders/{}/cancel", declined.id), &[], None).await;
     assert_eq!((late.status, late.text("/type")), (409, "/problems/not-cancellable"));
 }
 

@@ -13,7 +13,7 @@ use serde_json::Value;
 async fn letters(mesh: &Mesh) -> Vec<Value> {
     let output = mesh.run(&["dlq", "list", "--json"]).await;
     let listed: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
-    listed["letters"].as_array().cloned().unwrap_or_default()
+    listed.as_array().cloned().unwrap_or_default()
 }
 
 async fn until_letter(mesh: &Mesh, reason: &str) -> Value {
@@ -27,25 +27,34 @@ async fn until_letter(mesh: &Mesh, reason: &str) -> Value {
 pub(crate) async fn a_poison_message_is_parked_and_others_flow_on(options: Options) {
     let mesh = options.start().await;
     let brokers = mesh.brokers();
-    let producer: BaseProducer = ClientConfig::new().set("bootstrap.servers", brokers).create().expect("a producer");
+    let producer: BaseProducer =
+        ClientConfig::new().set("bootstrap.servers", brokers).create().expect("a producer");
     for partition in 0..3 {
         let headers = OwnedHeaders::new()
             .insert(Header { key: "ce_id", value: Some(&format!("poison-{partition}")) })
             .insert(Header { key: "ce_type", value: Some("mesh.orders.v1.OrderPaid") });
-        let record = BaseRecord::to("orders.events").partition(partition).key("poison").payload(b"\xff\xff\xff").headers(headers);
+        let record = BaseRecord::to("orders.events")
+            .partition(partition)
+            .key("poison")
+            .payload(b"\xff\xff\xff")
+            .headers(headers);
         producer.send(record).map_err(|(error, _)| error).expect("it is queued");
     }
     producer.flush(harness::PATIENCE).expect("it is sent");
     let order = mesh.gateway().place("tok_ok").await;
     mesh.gateway().until_status(&order, "completed").await;
     let letter = until_letter(&mesh, "undecodable").await;
-    assert_eq!((letter["topic"].as_str(), letter["event_type"].as_str()), (Some("orders.events"), Some("mesh.orders.v1.OrderPaid")));
+    assert_eq!(
+        (letter["topic"].as_str(), letter["event_type"].as_str()),
+        (Some("orders.events"), Some("mesh.orders.v1.OrderPaid"))
+    );
     until("dead letters to be counted", || async {
         let labels = [("topic", "orders.events"), ("reason", "undecodable")];
-        (mesh.metrics("shipping").await.sum("mesh_dead_letters_total", &labels) >= 3.0).then_some(())
+        (mesh.metrics("shipping").await.sum("mesh_dead_letters_total", &labels) >= 3.0)
+            .then_some(())
     })
     .await;
-    let purged = mesh.run(&["dlq", "purge", "--yes"]).await;
+    let purged = mesh.run(&["dlq", "purge"]).await;
     assert!(purged.status.success(), "{}", String::from_utf8_lossy(&purged.stderr));
     assert!(letters(&mesh).await.is_empty());
     mesh.audit().await;
@@ -65,16 +74,21 @@ pub(crate) async fn a_replay_heals(options: Options) {
     let order = gateway.place("tok_ok").await;
     gateway.until_status(&order, "paid").await;
     provider.refuse(true);
-    let cancelled = gateway.send(Method::POST, &format!("/api/orders/{}/cancel", order.id), &[], None).await;
+    let cancelled =
+        gateway.send(Method::POST, &format!("/api/orders/{}/cancel", order.id), &[], None).await;
     assert_eq!(cancelled.status, 200, "{cancelled:?}");
     let letter = until_letter(&mesh, "retries_exhausted").await;
     assert_eq!(letter["key"].as_str(), Some(order.id.as_str()));
-    assert!(!mesh.run(&["audit"]).await.status.success(), "the books are wrong: cancelled, and not refunded");
+    assert!(
+        !mesh.run(&["audit"]).await.status.success(),
+        "the books are wrong: cancelled, and not refunded"
+    );
     provider.refuse(false);
     for _ in 0..2 {
         let replayed = mesh.run(&["dlq", "replay", "all"]).await;
         assert!(replayed.status.success(), "{}", String::from_utf8_lossy(&replayed.stderr));
     }
-    until("the refund", || async { mesh.run(&["audit"]).await.status.success().then_some(()) }).await;
+    until("the refund", || async { mesh.run(&["audit"]).await.status.success().then_some(()) })
+        .await;
     assert_eq!(provider.refunds(), 1);
 }

@@ -28,7 +28,8 @@ pub(crate) async fn a_stop_fails_no_request_and_loses_no_span(options: Options) 
         assert_eq!(mesh.collector().orphans(&order.trace_id).len(), 0, "every span has its parent");
         let services: std::collections::BTreeSet<_> =
             mesh.collector().trace(&order.trace_id).into_iter().map(|span| span.service).collect();
-        let all = ["catalog", "gateway", "inventory", "notifications", "orders", "payments", "shipping"];
+        let all =
+            ["catalog", "gateway", "inventory", "notifications", "orders", "payments", "shipping"];
         assert!(all.iter().all(|service| services.contains(*service)), "{services:?}");
     }
 }
@@ -41,12 +42,14 @@ pub(crate) async fn readiness_says_what_is_missing(options: Options) {
     drop(nobody);
     let mesh = options.arguments(&["--nats", &url]).spawn().await;
     let ready = until("notifications to say what is missing", || async {
-        let body: serde_json::Value = serde_json::from_str(&mesh.admin("notifications", "/readyz").await?).ok()?;
+        let body: serde_json::Value =
+            serde_json::from_str(&mesh.admin("notifications", "/readyz").await?).ok()?;
         body["missing"].as_array()?.iter().any(|latch| latch == "nats").then_some(body)
     });
     assert_eq!(ready.await["ready"], false);
     let orders = until("orders to be ready", || async {
-        let body: serde_json::Value = serde_json::from_str(&mesh.admin("orders", "/readyz").await?).ok()?;
+        let body: serde_json::Value =
+            serde_json::from_str(&mesh.admin("orders", "/readyz").await?).ok()?;
         (body["ready"] == true).then_some(body)
     });
     assert_eq!(orders.await["missing"].as_array().map(Vec::len), Some(0));
@@ -54,8 +57,13 @@ pub(crate) async fn readiness_says_what_is_missing(options: Options) {
 
 /// All mistakes at once, each with its source, and a status that says whose they are.
 pub(crate) async fn a_bad_configuration_is_told_whole(options: Options) {
-    let mesh = options.set("MESH_ORDERS__CATALOG", "nowhere").set("MESH_DRAIN__DEADLINE", "soon").start_nothing().await;
-    std::fs::write(mesh.folder().join("mesh.toml"), "[orders]\nlisten = 5\ninventry = 'x'\n").expect("a file");
+    let mesh = options
+        .set("MESH_ORDERS__CATALOG", "nowhere")
+        .set("MESH_DRAIN__DEADLINE", "soon")
+        .start_nothing()
+        .await;
+    std::fs::write(mesh.folder().join("mesh.toml"), "[orders]\nlisten = 5\ninventry = 'x'\n")
+        .expect("a file");
     let output = mesh.run(&["orders"]).await;
     assert_eq!(output.status.code(), Some(78));
     let told = String::from_utf8_lossy(&output.stderr);
@@ -80,7 +88,12 @@ pub(crate) async fn a_taken_port_is_named(options: Options) {
     let status = mesh.wait().await;
     assert!(!status.success());
     let log = mesh.log();
-    assert!(log.contains(&mesh.base().to_string()) && log.contains("--port-base") && log.contains("gateway"), "{log}");
+    assert!(
+        log.contains(&mesh.base().to_string())
+            && log.contains("--port-base")
+            && log.contains("gateway"),
+        "{log}"
+    );
     drop(taken);
 }
 

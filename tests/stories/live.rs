@@ -9,17 +9,26 @@ fn statuses(events: &[Live]) -> Vec<&str> {
 
 /// Current state first, then each change as it happens, in order, until the last.
 pub(crate) async fn changes_arrive_in_their_order(options: Options) {
-    let mesh = options.set("MESH_SHIPPING__DISPATCH_AFTER", "300ms").set("MESH_SHIPPING__DELIVER_AFTER", "300ms").start().await;
+    let mesh = options
+        .set("MESH_SHIPPING__DISPATCH_AFTER", "300ms")
+        .set("MESH_SHIPPING__DELIVER_AFTER", "300ms")
+        .start()
+        .await;
     let order = mesh.gateway().place("tok_ok").await;
     let events = mesh.gateway().live(&order).await;
     assert_eq!(statuses(&events), ["placed", "paid", "dispatched", "completed"]);
-    let ids: Vec<_> = events.iter().filter(|live| live.event == "status").map(|live| live.id.as_str()).collect();
+    let ids: Vec<_> =
+        events.iter().filter(|live| live.event == "status").map(|live| live.id.as_str()).collect();
     assert_eq!(ids, ["1", "2", "3", "4"]);
     let delivered = harness::until("the browser's end of the trace", || async {
         let spans = mesh.collector().trace(&order.trace_id);
-        spans.into_iter().find(|span| span.service == "gateway" && span.name.starts_with("process live.orders"))
+        spans
+            .into_iter()
+            .find(|span| span.service == "gateway" && span.name.starts_with("process live.orders"))
     });
-    assert!(!delivered.await.links.is_empty() || !mesh.collector().trace(&order.trace_id).is_empty());
+    assert!(
+        !delivered.await.links.is_empty() || !mesh.collector().trace(&order.trace_id).is_empty()
+    );
 }
 
 /// Who comes late hears all of it, at once.
@@ -29,5 +38,8 @@ pub(crate) async fn a_late_listener_hears_the_whole_story(options: Options) {
     mesh.gateway().until_status(&order, "cancelled").await;
     let events = mesh.gateway().live(&order).await;
     assert_eq!(statuses(&events), ["placed", "cancelled"]);
-    assert_eq!(events.last().map(|live| live.data["reason"].clone()), Some("payment_declined".into()));
+    assert_eq!(
+        events.last().map(|live| live.data["reason"].clone()),
+        Some("payment_declined".into())
+    );
 }

@@ -9,7 +9,44 @@ pub(crate) async fn one_order_is_one_trace(options: Options) {
     let mesh = options.start().await;
     let order = mesh.gateway().place("tok_ok").await;
     mesh.gateway().until_status(&order, "completed").await;
-    assert_snapshot!(mesh.story(&order.trace_id).await, @"");
+    assert_snapshot!(mesh.story(&order.trace_id).await, @r"
+    gateway POST /api/orders
+    └─ orders mesh.orders.v1.Orders/Place
+       ├─ catalog mesh.catalog.v1.Catalog/GetProducts
+       ├─ inventory mesh.inventory.v1.Inventory/Reserve
+       └─ orders send orders.events OrderPlaced
+          ⇢ notifications process orders.events
+             └─ notifications send live.orders.{customer}.{order}
+          ⇢ payments process orders.events
+             ├─ payments POST
+             └─ payments send payments.events PaymentAuthorized
+                ⇢ notifications process payments.events
+                   └─ notifications send live.orders.{customer}.{order}
+                ⇢ orders process payments.events
+                   └─ orders send orders.events OrderPaid
+                      ⇠ shipping process orders.events
+                      ├─ shipping schedule shipment
+                      │  ├─ shipping send shipments.events ShipmentDelivered
+                      │  │  ⇢ notifications process shipments.events
+                      │  │     └─ notifications send live.orders.{customer}.{order}
+                      │  │  ⇢ orders process shipments.events
+                      │  │     └─ orders send orders.events OrderCompleted
+                      │  │        ⇢ notifications process orders.events
+                      │  │           └─ notifications send live.orders.{customer}.{order}
+                      │  └─ shipping send shipments.events ShipmentDispatched
+                      │     ⇢ notifications process shipments.events
+                      │        └─ notifications send live.orders.{customer}.{order}
+                      │     ⇢ orders process shipments.events
+                      │        └─ orders send orders.events OrderDispatched
+                      │           ⇢ notifications process orders.events
+                      │              └─ notifications send live.orders.{customer}.{order}
+                      ⇢ inventory process orders.events
+                         └─ inventory send inventory.events ReservationCommitted
+                            ⇢ notifications process inventory.events
+                               └─ notifications send live.orders.{customer}.{order}
+                      ⇢ notifications process orders.events
+                         └─ notifications send live.orders.{customer}.{order}
+    ");
 }
 
 /// The other ending: what is undone belongs to the order's story, though another request asked for it.
@@ -17,7 +54,47 @@ pub(crate) async fn a_cancelled_order_is_one_trace_too(options: Options) {
     let mesh = options.set("MESH_SHIPPING__DISPATCH_AFTER", "1h").start().await;
     let order = mesh.gateway().place("tok_ok").await;
     mesh.gateway().until_status(&order, "paid").await;
-    let cancelled = mesh.gateway().send(Method::POST, &format!("/api/orders/{}/cancel", order.id), &[], None).await;
+    let cancelled = mesh
+        .gateway()
+        .send(Method::POST, &format!("/api/orders/{}/cancel", order.id), &[], None)
+        .await;
     assert_eq!(cancelled.status, 200, "{cancelled:?}");
-    assert_snapshot!(mesh.story(&order.trace_id).await, @"");
+    assert_snapshot!(mesh.story(&order.trace_id).await, @r"
+    gateway POST /api/orders
+    └─ orders mesh.orders.v1.Orders/Place
+       ├─ catalog mesh.catalog.v1.Catalog/GetProducts
+       ├─ inventory mesh.inventory.v1.Inventory/Reserve
+       ├─ orders send orders.events OrderCancelled
+       │  ⇠ shipping process orders.events
+       │  ├─ shipping cancel shipment
+       │  ⇢ inventory process orders.events
+       │     └─ inventory send inventory.events ReservationReleased
+       │        ⇢ notifications process inventory.events
+       │           └─ notifications send live.orders.{customer}.{order}
+       │  ⇢ notifications process orders.events
+       │     └─ notifications send live.orders.{customer}.{order}
+       │  ⇢ payments process orders.events
+       │     ├─ payments POST
+       │     └─ payments send payments.events PaymentRefunded
+       │        ⇢ notifications process payments.events
+       │           └─ notifications send live.orders.{customer}.{order}
+       └─ orders send orders.events OrderPlaced
+          ⇢ notifications process orders.events
+             └─ notifications send live.orders.{customer}.{order}
+          ⇢ payments process orders.events
+             ├─ payments POST
+             └─ payments send payments.events PaymentAuthorized
+                ⇢ notifications process payments.events
+                   └─ notifications send live.orders.{customer}.{order}
+                ⇢ orders process payments.events
+                   └─ orders send orders.events OrderPaid
+                      ⇠ shipping process orders.events
+                      ├─ shipping schedule shipment
+                      ⇢ inventory process orders.events
+                         └─ inventory send inventory.events ReservationCommitted
+                            ⇢ notifications process inventory.events
+                               └─ notifications send live.orders.{customer}.{order}
+                      ⇢ notifications process orders.events
+                         └─ notifications send live.orders.{customer}.{order}
+    ");
 }

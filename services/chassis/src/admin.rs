@@ -75,7 +75,7 @@ async fn level(State(admin): State<Arc<Admin>>) -> String {
 async fn set_level(State(admin): State<Arc<Admin>>, directives: String) -> Result<String, Problem> {
     let refused = |error| {
         Problem::new(StatusCode::BAD_REQUEST, "invalid-argument", error)
-            .field("body", "expected directives as info,orders=debug")
+            .field("body", "expected directives as info,chassis=debug")
     };
     let now = admin.level.set(directives.trim()).map_err(refused)?;
     tracing::info!(directives = directives.trim(), "log level changed");

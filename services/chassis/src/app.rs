@@ -49,7 +49,7 @@ struct Server {
 }
 
 enum ServerKind {
-    Grpc(tonic::service::Routes),
+    Grpc(tonic::service::Routes, grpc::Edge),
     Http(axum::Router),
 }
 
@@ -79,10 +79,11 @@ pub struct App {
     addresses: Vec<(&'static str, SocketAddr)>,
 }
 
-/// Metrics of the calling side: declared once, shared by all channels.
+/// Metrics of the calling side: declared with the first client, shared by all.
+#[derive(Default)]
 struct Clients {
-    grpc: grpc::ClientMetrics,
-    http: http::ClientMetrics,
+    grpc: Option<grpc::ClientMetrics>,
+    http: Option<http::ClientMetrics>,
 }
 
 impl App {

@@ -203,6 +203,15 @@ const DOMAIN: &str = "glassmesh";
 impl From<Error> for Status {
     #[expect(clippy::disallowed_methods, reason = "the one place where an error becomes a status")]
     fn from(error: Error) -> Self {
+        // Handled here as far as this process is concerned: the cause does not cross the wire.
+        if error.kind.is_fault() && error.source.is_some() {
+            let cause = &error as &dyn std::error::Error;
+            tracing::warn!(
+                error = cause,
+                kind = error.kind.label(),
+                "a call could not be answered"
+            );
+        }
         // A mistake of ours may name what is none of the caller's business.
         let message = if error.kind == Kind::Internal { "internal error" } else { error.message() };
         if error.reason.is_none() && error.fields.is_empty() {

@@ -6,7 +6,10 @@
 //!            App ── serve_grpc, serve_http ── channel, http_client ── consume, observe ── database ── nats ── spawn
 //! ```
 
-#![cfg_attr(test, allow(clippy::let_underscore_must_use, reason = "tests may drop what they do not ask for"))]
+#![cfg_attr(
+    test,
+    allow(clippy::let_underscore_must_use, reason = "tests may drop what they do not ask for")
+)]
 
 mod admin;
 pub mod app;

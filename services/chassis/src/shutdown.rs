@@ -1,12 +1,18 @@
 //! Signals: the first one begins the drain, the second one ends the process.
 
-use std::io;
+use std::{io, time::Duration};
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 
 /// Exit status after a second signal: killed by SIGTERM, as a shell would say it.
 const IMPATIENT: i32 = 143;
+
+/// Two signals within this are one wish: `timeout` tells a process and its group, which is twice the process.
+const ONE_WISH: Duration = Duration::from_millis(200);
 
 /// Cancels the token at the first SIGTERM or SIGINT; ends the process at the second.
 #[expect(
@@ -17,16 +23,21 @@ pub(crate) fn listen(draining: CancellationToken) -> io::Result<impl Future<Outp
     let (mut term, mut interrupt) =
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     Ok(async move {
+        let mut begun = None;
         loop {
             let name = tokio::select! {
                 _ = term.recv() => "SIGTERM",
                 _ = interrupt.recv() => "SIGINT",
             };
-            if draining.is_cancelled() {
+            if begun.is_some_and(|begun: Instant| begun.elapsed() < ONE_WISH) {
+                continue;
+            }
+            if begun.is_some() {
                 tracing::warn!(signal = name, "ending at once");
                 std::process::exit(IMPATIENT);
             }
             tracing::info!(signal = name, "draining");
+            begun = Some(Instant::now());
             draining.cancel();
         }
     })

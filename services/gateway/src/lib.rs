@@ -45,9 +45,9 @@ async fn serve(
     pace: Pace,
 ) -> anyhow::Result<()> {
     // Outbound: whom it asks.
-    let catalog = Catalog::new(app.channel(&config.catalog));
-    let inventory = Inventory::new(app.channel(&config.inventory));
-    let orders = Orders::new(app.channel(&config.orders));
+    let catalog = Catalog::new(app.channel(&config.catalog)?);
+    let inventory = Inventory::new(app.channel(&config.inventory)?);
+    let orders = Orders::new(app.channel(&config.orders)?);
 
     // Core: what it makes of the answers.
     let metrics = Metrics::register(app.registry())?;

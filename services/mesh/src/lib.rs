@@ -1,3 +1,28 @@
-//! The parts of the one binary, as a library: the tests reach what the commands are made of.
+//! The one binary, as a library: every service, and the operator's commands, one file each.
+//!
+//! ```text
+//!  mesh up ──▶ embedded NATS and Kafka (this process)
+//!     │  └───▶ .mesh/mesh.json: where everything is ◀── mesh status, load, audit, dlq
+//!     └──────▶ mesh gateway, mesh orders, … (a child process each) ──▶ chassis::run
+//! ```
 
+mod audit;
+mod cli;
+mod completions;
+mod config;
+mod dlq;
 pub mod embedded;
+mod load;
+mod output;
+mod running;
+mod service;
+mod signals;
+mod status;
+mod up;
+
+use std::process::ExitCode;
+
+/// Reads the command line and does what it says.
+pub fn main() -> ExitCode {
+    cli::run()
+}

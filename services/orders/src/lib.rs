@@ -34,8 +34,8 @@ use crate::{metrics::Metrics, orders::Orders, store::Store};
 /// A port is taken, or the database cannot be used.
 pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
     // Outbound: what this service talks to.
-    let catalog = outbound::Catalog::new(app.channel(&config.catalog));
-    let inventory = outbound::Inventory::new(app.channel(&config.inventory));
+    let catalog = outbound::Catalog::new(app.channel(&config.catalog)?);
+    let inventory = outbound::Inventory::new(app.channel(&config.inventory)?);
     let store =
         Store::open(app.database(&config.database, chassis::migrations!["0001_orders"]).await?);
 

@@ -87,22 +87,26 @@ impl Teller<'_> {
         children: &BTreeMap<&str, Vec<&Span>>,
         lines: &mut Vec<String>,
     ) {
+        let event = span.event().map(|event| format!(" {event}")).unwrap_or_default();
         let error = if span.error { " (error)" } else { "" };
-        lines.push(format!("{lead}{mark}{} {}{error}", span.service, span.name));
+        lines.push(format!("{lead}{mark}{} {}{event}{error}", span.service, span.name));
         let below = match mark {
             "" => lead.to_owned(),
             "├─ " => format!("{lead}│  "),
             _ => format!("{lead}   "),
         };
         let mut next = children.get(span.id.as_str()).cloned().unwrap_or_default();
-        next.sort_by(|a, b| {
-            (a.crosses(), &a.name, &a.service, a.start).cmp(&(
-                b.crosses(),
-                &b.name,
-                &b.service,
-                b.start,
-            ))
-        });
+        // Who answers first is chance; what is said is not.
+        let order = |span: &Span| {
+            (
+                span.crosses(),
+                span.name.clone(),
+                span.event().map(str::to_owned),
+                span.service.clone(),
+                span.start,
+            )
+        };
+        next.sort_by_cached_key(|span| order(span));
         let mut batches: Vec<_> = self
             .batches
             .iter()
@@ -126,6 +130,15 @@ impl Teller<'_> {
 }
 
 impl Span {
+    /// What a producer sends, without its package: the consumers' side says the same.
+    fn event(&self) -> Option<&str> {
+        let kind = self
+            .attributes
+            .get("cloudevents.event_type")
+            .filter(|_| self.kind == Kind::Producer)?;
+        kind.rsplit('.').next()
+    }
+
     fn crosses(&self) -> bool {
         self.kind == Kind::Consumer
     }

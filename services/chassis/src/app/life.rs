@@ -15,7 +15,7 @@ use super::{App, Clients, Metrics, OnError, Server, ServerKind, Spawned};
 use crate::{
     admin::Admin,
     config::{self, Config, Identity, Loaded, Settings, Sources},
-    grpc, http, kafka, messaging,
+    http, kafka, messaging,
     metrics::{Registry, observe_runtime},
     outbox,
     readiness::Readiness,
@@ -145,10 +145,7 @@ impl App {
         let messaging = messaging::Metrics::register(&registry)?;
         Ok(Self {
             name: identity.name,
-            clients: Clients {
-                grpc: grpc::ClientMetrics::register(&registry)?,
-                http: http::ClientMetrics::register(&registry)?,
-            },
+            clients: Clients::default(),
             producer: kafka::Producer::new(identity.name, &settings.kafka, messaging.clone()),
             messaging,
             panics: metrics.panics_total,
@@ -213,15 +210,8 @@ impl Life {
         for Spawned { name, on_error, task } in app.tasks.drain(..) {
             life.tasks.spawn(async move { (name, on_error, task.await) });
         }
-        let edge =
-            grpc::Edge::new(grpc::ServerMetrics::register(&app.registry)?, app.panics.clone());
         for server in std::mem::take(&mut app.servers) {
-            life.servers.spawn(serve(
-                server,
-                edge.clone(),
-                app.draining(),
-                app.settings.drain.settle,
-            ));
+            life.servers.spawn(serve(server, app.draining(), app.settings.drain.settle));
         }
         Ok(life)
     }
@@ -283,7 +273,6 @@ async fn finish(tasks: &mut JoinSet<anyhow::Result<()>>) -> anyhow::Result<()> {
 
 async fn serve(
     server: Server,
-    edge: grpc::Edge,
     draining: CancellationToken,
     settle: Duration,
 ) -> anyhow::Result<()> {
@@ -296,7 +285,7 @@ async fn serve(
         ServerKind::Http(router) => {
             axum::serve(listener, router).with_graceful_shutdown(stop).await.map_err(Into::into)
         }
-        ServerKind::Grpc(routes) => {
+        ServerKind::Grpc(routes, edge) => {
             let incoming = TcpListenerStream::new(listener);
             let (reporter, health) = tonic_health::server::health_reporter();
             reporter.set_service_status("", tonic_health::ServingStatus::Serving).await;

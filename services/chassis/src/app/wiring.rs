@@ -14,13 +14,22 @@ use crate::{
 
 impl App {
     /// A way to all replicas of another service.
-    pub fn channel(&mut self, endpoints: &Endpoints) -> Channel {
-        let (channel, keep) = grpc::connect(endpoints, self.clients.grpc.clone());
+    ///
+    /// # Errors
+    /// The metrics of calls cannot be declared.
+    pub fn channel(&mut self, endpoints: &Endpoints) -> anyhow::Result<Channel> {
+        let metrics = match &self.clients.grpc {
+            Some(metrics) => metrics.clone(),
+            None => {
+                self.clients.grpc.insert(grpc::ClientMetrics::register(&self.registry)?).clone()
+            }
+        };
+        let (channel, keep) = grpc::connect(endpoints, metrics);
         self.spawn("resolve replicas", OnError::Shutdown, async move {
             keep.await;
             Ok(())
         });
-        channel
+        Ok(channel)
     }
 
     /// A way to a third party that speaks HTTP; `limit` bounds each request.
@@ -28,12 +37,18 @@ impl App {
     /// # Errors
     /// The client cannot be built.
     pub fn http_client(
-        &self,
+        &mut self,
         peer: &'static str,
         base: &str,
         limit: Duration,
     ) -> anyhow::Result<http::Client> {
-        http::Client::new(peer, base, limit, self.clients.http.clone())
+        let metrics = match &self.clients.http {
+            Some(metrics) => metrics.clone(),
+            None => {
+                self.clients.http.insert(http::ClientMetrics::register(&self.registry)?).clone()
+            }
+        };
+        http::Client::new(peer, base, limit, metrics)
     }
 
     /// Opens the service's database, as soon as it is there, and brings its schema up to date.
@@ -82,7 +97,9 @@ impl App {
         listen: SocketAddr,
         routes: tonic::service::Routes,
     ) -> anyhow::Result<SocketAddr> {
-        self.bind("grpc", listen, ServerKind::Grpc(routes)).await
+        let metrics = grpc::ServerMetrics::register(&self.registry)?;
+        let edge = grpc::Edge::new(metrics, self.panics.clone());
+        self.bind("grpc", listen, ServerKind::Grpc(routes, edge)).await
     }
 
     /// Binds an HTTP server; it accepts when everything is wired.

@@ -63,7 +63,7 @@ impl Default for Drain {
 pub struct Log {
     /// `json`, `pretty`, or `auto`: pretty on a terminal.
     pub format: LogFormat,
-    /// Which lines: directives as `info,orders=debug`; see `PUT /log-level` to change it at run time.
+    /// Which lines: directives as `info,chassis=debug`; see `PUT /log-level` to change it at run time.
     pub filter: String,
 }
 

@@ -23,6 +23,7 @@ enum Kind {
     Temporary,
     Permanent,
     Panicked,
+    Abandoned,
 }
 
 impl Failure {
@@ -38,6 +39,11 @@ impl Failure {
         Self { kind: Kind::Temporary, text: chain(&error) }
     }
 
+    /// It was not begun: this process stops, or the partition moves.
+    pub(super) fn abandoned() -> Self {
+        Self { kind: Kind::Abandoned, text: "abandoned".into() }
+    }
+
     pub(super) fn undecodable(text: String) -> Self {
         Self { kind: Kind::Permanent, text }
     }
@@ -48,7 +54,7 @@ impl Failure {
 
     pub(super) fn reason(&self) -> Reason {
         match self.kind {
-            Kind::Temporary => Reason::RetriesExhausted,
+            Kind::Temporary | Kind::Abandoned => Reason::RetriesExhausted,
             Kind::Permanent => Reason::Rejected,
             Kind::Panicked => Reason::Panicked,
         }
@@ -110,6 +116,9 @@ impl Trier<'_> {
                 Ok(value) => return Ending::Done(value),
                 Err(failure) => failure,
             };
+            if failure.kind == Kind::Abandoned {
+                return Ending::Abandoned;
+            }
             self.tell(attempts, &failure);
             if failure.kind == Kind::Permanent {
                 return Ending::Failed(failure, attempts);

@@ -17,7 +17,7 @@ use super::{
     metrics::Outcome,
     record::Record,
     route::{Route, Scope},
-    single::{Attempt, Effect, one},
+    single::{Attempt, Effect, one, place},
 };
 use crate::database::Database;
 
@@ -30,9 +30,14 @@ pub(super) struct Batched<H> {
 
 impl<H: BatchHandler> Batched<H> {
     /// Applies those that are new; how many are.
-    async fn apply(&self, records: &[&Record], own: Option<&Context>) -> Result<usize, Failure> {
+    async fn apply(
+        &self,
+        records: &[&Record],
+        own: Option<&Context>,
+        cancel: &CancellationToken,
+    ) -> Result<usize, Failure> {
         let Self { handler, database, scope } = self;
-        let _place = database.consumer_place().await;
+        let _place = place(database, cancel).await?;
         let mut tx = database.begin(scope.topic).await.map_err(Failure::ours)?;
         let mut events = Vec::with_capacity(records.len());
         for record in records {
@@ -66,7 +71,7 @@ impl<H: BatchHandler> Batched<H> {
             cancel,
             context: &context,
         };
-        let attempt = || self.apply(records, None).with_context(context.clone());
+        let attempt = || self.apply(records, None, cancel).with_context(context.clone());
         let result = match trier.run(scope.settings.attempts, attempt).await {
             Ending::Done(new) => {
                 let known = records.len() - new;
@@ -130,8 +135,13 @@ impl<H: BatchHandler> Attempt for Batched<H> {
         Some(&self.database)
     }
 
-    async fn attempt(&self, record: &Record, context: Context) -> Result<Effect, Failure> {
-        let new = self.apply(&[record], Some(&context)).await?;
+    async fn attempt(
+        &self,
+        record: &Record,
+        context: Context,
+        cancel: &CancellationToken,
+    ) -> Result<Effect, Failure> {
+        let new = self.apply(&[record], Some(&context), cancel).await?;
         Ok(if new > 0 { Effect::Applied } else { Effect::Known })
     }
 }

@@ -73,6 +73,11 @@ impl Consumer {
         })
     }
 
+    /// Whether there is anything to consume.
+    pub fn has_handlers(&self) -> bool {
+        !self.routes.is_empty()
+    }
+
     /// Hands a topic's events to a handler, each with a transaction.
     ///
     /// # Errors

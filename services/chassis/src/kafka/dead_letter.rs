@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use opentelemetry::{Context, KeyValue};
 use proto::topics::DEAD_LETTER_SUFFIX;
-use rdkafka::message::{BorrowedHeaders, Header, Headers, OwnedHeaders};
+use rdkafka::message::{Header, Headers, OwnedHeaders};
 use tokio::time::sleep;
 
 use super::{Outgoing, Producer, record::Record};
@@ -60,7 +60,7 @@ pub fn topic(of: &str) -> String {
 }
 
 /// The headers to replay a dead letter with: as the event was first sent, for the one group that could not handle it.
-pub fn replayed(headers: &BorrowedHeaders) -> OwnedHeaders {
+pub fn replayed(headers: &impl Headers) -> OwnedHeaders {
     let kept = headers.iter().filter(|header| header.key == GROUP || !ALL.contains(&header.key));
     kept.fold(OwnedHeaders::new(), |headers, header| headers.insert(header))
 }
@@ -137,7 +137,7 @@ mod tests {
             [("ce_id", "1"), (GROUP, "orders"), (REASON, "rejected"), ("traceparent", "00-…")]
                 .into_iter()
                 .fold(OwnedHeaders::new(), |all, (key, value)| headers::set(all, key, value));
-        let headers = replayed(letter.as_borrowed());
+        let headers = replayed(&letter);
         let names: Vec<_> = headers.iter().map(|header| header.key.to_owned()).collect();
         assert_eq!(names, ["ce_id", GROUP, "traceparent"]);
     }

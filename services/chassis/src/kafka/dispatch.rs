@@ -27,8 +27,6 @@ use super::{
 
 /// Offsets that moved are committed this often. What a crash lets be delivered again is what was done in between.
 const COMMIT: Duration = Duration::from_millis(100);
-/// After a commit that failed: the coordinator may be moving.
-const COMMIT_AGAIN: Duration = Duration::from_secs(1);
 /// How often the age of the oldest event is told.
 const TELL_AGE: Duration = Duration::from_secs(1);
 
@@ -163,9 +161,10 @@ impl Dispatcher {
                 }
             }
             Input::Revoked { partitions, lost, answer } => self.revoke(&partitions, lost, answer),
-            Input::CommitFailed => {
-                self.partitions.values_mut().for_each(|owned| owned.partition.committed(None));
-                self.commit_at = Some(Instant::now() + COMMIT_AGAIN);
+            Input::Committed(positions) => {
+                for (topic, partition, offset) in positions {
+                    self.confirm(&topic, partition, offset);
+                }
             }
         }
     }
@@ -194,6 +193,17 @@ impl Dispatcher {
             None => self.commit_soon(),
         }
         self.throttle(id);
+    }
+
+    /// Commits once more what the broker does not have: it refuses some while a group rebalances.
+    fn confirm(&mut self, topic: &str, partition: i32, offset: i64) {
+        let Some(owned) = self.id(topic, partition).and_then(|id| self.partitions.get_mut(&id))
+        else {
+            return;
+        };
+        if !owned.partition.confirm(offset) {
+            self.commit_soon();
+        }
     }
 
     fn id(&self, topic: &str, partition: i32) -> Option<Id> {
@@ -276,7 +286,6 @@ impl Dispatcher {
         }
         if let Err(error) = self.consumer.commit(&list(&positions), CommitMode::Async) {
             tracing::warn!(error = %error, "offsets were not committed, trying again");
-            self.input(Input::CommitFailed);
         }
     }
 
@@ -286,7 +295,7 @@ impl Dispatcher {
         for id in ids {
             let Some(Owned { partition, .. }) = self.partitions.get_mut(id) else { continue };
             if let Some(offset) = partition.uncommitted() {
-                partition.committed(Some(offset));
+                partition.asked(offset);
                 positions.push((id.0.to_owned(), id.1, offset));
             }
         }

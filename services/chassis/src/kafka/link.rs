@@ -4,6 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rdkafka::{config::RDKafkaLogLevel, error::KafkaError, types::RDKafkaErrorCode};
 
+/// Connections are made again by the library, and commits by the dispatcher.
+const MENDED: [&str; 2] = ["FAIL", "COMMITFAIL"];
+
 /// The state of one client's connections.
 pub(super) struct Link {
     client: &'static str,
@@ -51,7 +54,7 @@ impl Link {
             Emerg | Alert | Critical => {
                 tracing::error!(kafka.client = client, kafka.facility = facility, "{text}")
             }
-            Error | Warning if facility != "FAIL" => {
+            Error | Warning if !MENDED.contains(&facility) => {
                 tracing::warn!(kafka.client = client, kafka.facility = facility, "{text}");
             }
             Error | Warning | Notice | Info => {

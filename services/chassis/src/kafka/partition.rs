@@ -22,7 +22,9 @@ pub(super) struct Partition {
     pub(super) cancel: CancellationToken,
     pub(super) paused: bool,
     tracker: Tracker,
-    committed: Option<i64>,
+    /// What the broker was asked to commit, and what it has.
+    asked: Option<i64>,
+    confirmed: Option<i64>,
     /// The offset that must come next.
     expected: Option<i64>,
     lanes: Lanes,
@@ -60,7 +62,8 @@ impl Partition {
             cancel,
             paused: false,
             tracker,
-            committed: start,
+            asked: start,
+            confirmed: start,
             expected: start,
             lanes,
             running,
@@ -176,13 +179,23 @@ impl Partition {
         self.tracker.open() >= limit.max(1) || self.tracker.span() >= LONGEST_WINDOW
     }
 
-    /// What to commit, if it is not committed yet.
+    /// What to commit, if nobody was asked to yet.
     pub(super) fn uncommitted(&self) -> Option<i64> {
-        self.tracker.low_water().filter(|offset| Some(*offset) != self.committed)
+        self.tracker.low_water().filter(|offset| Some(*offset) != self.asked)
     }
 
-    pub(super) fn committed(&mut self, offset: Option<i64>) {
-        self.committed = offset;
+    pub(super) fn asked(&mut self, offset: i64) {
+        self.asked = Some(offset);
+    }
+
+    /// What the broker has; whether it is what it was asked for. A negative offset is none.
+    pub(super) fn confirm(&mut self, offset: i64) -> bool {
+        if offset >= 0 {
+            self.confirmed = Some(offset);
+        }
+        let same = self.asked == self.confirmed;
+        self.asked = self.confirmed;
+        same
     }
 
     pub(super) fn oldest_ms(&self) -> Option<i64> {

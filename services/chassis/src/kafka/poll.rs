@@ -43,8 +43,8 @@ pub(super) enum Input {
         lost: bool,
         answer: sync::Sender<Vec<Position>>,
     },
-    /// Some offsets were not committed.
-    CommitFailed,
+    /// What the broker has, as far as the client knows: of a commit that it sent on the way, nobody else is told.
+    Committed(Vec<Position>),
 }
 
 /// Who is told of the join.
@@ -67,7 +67,8 @@ pub(super) fn run(
     last: &Mutex<Vec<Position>>,
 ) -> Result<(), KafkaError> {
     let ears = Arc::clone(consumer.context());
-    while !stop.load(Ordering::Acquire) {
+    // Nobody listens if the process gave up on it.
+    while !stop.load(Ordering::Acquire) && !ears.inputs.is_closed() {
         match consumer.poll(POLL) {
             None => {}
             Some(Ok(message)) => {
@@ -191,11 +192,24 @@ impl ClientContext for Ears {
 
     fn stats_raw(&self, statistics: &[u8]) {
         let Ok(statistics) = serde_json::from_slice::<Statistics>(statistics) else { return };
+        let mut committed = Vec::new();
         for (topic, of) in &statistics.topics {
-            for (partition, of) in of.partitions.iter().filter(|(_, of)| of.consumer_lag >= 0) {
-                self.lag.with_label_values(&[topic, partition, self.group]).set(of.consumer_lag);
+            for (name, partition) in &of.partitions {
+                if partition.consumer_lag >= 0 {
+                    self.lag
+                        .with_label_values(&[topic, name, self.group])
+                        .set(partition.consumer_lag);
+                }
+                // There is one that stands for "unassigned".
+                if let Ok(number) = name.parse()
+                    && number >= 0
+                {
+                    committed.push((topic.clone(), number, partition.committed_offset));
+                }
             }
         }
+        // If the dispatcher is that busy, the next second's will do.
+        self.inputs.try_send(Input::Committed(committed)).ok();
         // A group with more members than partitions has members without any: they are ready, too.
         if statistics.cgrp.is_some_and(|group| group.join_state == "steady") {
             self.joined();
@@ -221,14 +235,6 @@ impl ConsumerContext for Ears {
             tracing::error!(group = self.group, error = %error, "a rebalance failed");
         }
     }
-
-    fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {
-        if let Err(error) = result {
-            tracing::debug!(group = self.group, error = %error, "offsets were not committed, trying again");
-            // If the dispatcher is that busy, it will commit again anyway.
-            self.inputs.try_send(Input::CommitFailed).ok();
-        }
-    }
 }
 
 /// What we read of the client's statistics: <https://github.com/confluentinc/librdkafka/blob/v2.12.1/STATISTICS.md>
@@ -249,6 +255,7 @@ struct TopicStatistics {
 #[derive(Deserialize)]
 struct PartitionStatistics {
     consumer_lag: i64,
+    committed_offset: i64,
 }
 
 #[derive(Deserialize)]

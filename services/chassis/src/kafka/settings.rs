@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rdkafka::ClientConfig;
+use rdkafka::{ClientConfig, config::RDKafkaLogLevel};
 use serde::{Deserialize, Serialize};
 
 /// Durable events.
@@ -131,6 +131,8 @@ const PRODUCER: Pairs = &[
 impl Settings {
     fn client(&self, service: &str, parts: &[Pairs]) -> ClientConfig {
         let mut config = ClientConfig::new();
+        // By default it asks the `log` crate, which nobody listens to here.
+        config.set_log_level(RDKafkaLogLevel::Warning);
         config
             .set("bootstrap.servers", &self.brokers)
             .set("client.id", service)

@@ -8,7 +8,7 @@ use opentelemetry::{
     trace::{FutureExt, TraceContextExt},
 };
 use proto::topics::Envelope;
-use tokio::time::Instant;
+use tokio::{sync::SemaphorePermit, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -38,6 +38,7 @@ pub(super) trait Attempt: Send + Sync + 'static {
         &self,
         record: &Record,
         context: Context,
+        cancel: &CancellationToken,
     ) -> impl Future<Output = Result<Effect, Failure>> + Send;
 }
 
@@ -59,7 +60,12 @@ impl<H: Caller> Attempt for Applied<H> {
         Some(&self.database)
     }
 
-    async fn attempt(&self, record: &Record, context: Context) -> Result<Effect, Failure> {
+    async fn attempt(
+        &self,
+        record: &Record,
+        context: Context,
+        cancel: &CancellationToken,
+    ) -> Result<Effect, Failure> {
         let Self { handler, database, scope } = self;
         let event =
             record.event(record.decode::<H::Message>().map_err(Failure::undecodable)?, context);
@@ -68,7 +74,11 @@ impl<H: Caller> Attempt for Applied<H> {
             return Ok(Effect::Known);
         }
         let answer = handler.call(&event).await.map_err(Failure::of)?;
-        let _place = database.consumer_place().await;
+        let _place = match H::CALLS {
+            // Whoever was called was called for this.
+            true => database.consumer_place().await,
+            false => place(database, cancel).await?,
+        };
         let mut tx = database.begin(scope.topic).await.map_err(Failure::ours)?;
         if !inbox::enter(&mut tx, &id, scope.group).await.map_err(Failure::ours)? {
             return Ok(Effect::Known);
@@ -77,6 +87,14 @@ impl<H: Caller> Attempt for Applied<H> {
         tx.commit().await.map_err(Failure::ours)?;
         Ok(Effect::Applied)
     }
+}
+
+/// A place among the transactions; what waits for one has not begun, and may be left to somebody else.
+pub(super) async fn place<'a>(
+    database: &'a Database,
+    cancel: &CancellationToken,
+) -> Result<SemaphorePermit<'a>, Failure> {
+    cancel.run_until_cancelled(database.consumer_place()).await.ok_or_else(Failure::abandoned)
 }
 
 /// Events without.
@@ -96,7 +114,12 @@ impl<H: Observer> Attempt for Observed<H> {
         None
     }
 
-    async fn attempt(&self, record: &Record, context: Context) -> Result<Effect, Failure> {
+    async fn attempt(
+        &self,
+        record: &Record,
+        context: Context,
+        _: &CancellationToken,
+    ) -> Result<Effect, Failure> {
         let body = record.decode::<H::Message>().map_err(Failure::undecodable)?;
         self.handler.observe(record.event(body, context)).await.map_err(Failure::of)?;
         Ok(Effect::Applied)
@@ -169,7 +192,7 @@ async fn tried<A: Attempt>(
     let trier =
         Trier { settings: &scope.settings, database: way.database(), metrics, cancel, context };
     match trier
-        .run(most, || way.attempt(record, context.clone()).with_context(context.clone()))
+        .run(most, || way.attempt(record, context.clone(), cancel).with_context(context.clone()))
         .await
     {
         Ending::Done(Effect::Applied) => {

@@ -260,10 +260,9 @@ impl Relay {
             }
         }
         let mut sent = Vec::with_capacity(sending.len());
-        let results =
-            join_all(sending.into_iter().map(async |(seq, one)| (seq, one.acknowledged().await)))
-                .await;
-        for (seq, result) in results {
+        let (seqs, acknowledged): (Vec<_>, Vec<_>) =
+            sending.into_iter().map(|(seq, one)| (seq, one.acknowledged())).unzip();
+        for (seq, result) in seqs.into_iter().zip(join_all(acknowledged).await) {
             match result {
                 Ok(()) => sent.push(seq),
                 Err(error) => refused = Some(error),

@@ -46,7 +46,7 @@ impl LogLevel {
         (self.filter)(None).unwrap_or_default()
     }
 
-    /// Sets other directives, e.g. `info,orders=debug`.
+    /// Sets other directives, e.g. `info,chassis=debug`.
     ///
     /// # Errors
     /// They cannot be read; says which.

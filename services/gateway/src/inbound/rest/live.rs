@@ -12,6 +12,7 @@ use axum::{
 };
 use chassis::{http::Problem, telemetry};
 use futures::{Stream, StreamExt, stream};
+use utoipa::ToSchema;
 
 use super::{
     Shop,
@@ -27,6 +28,31 @@ use crate::{
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// How long a browser waits before it comes back when a stream was cut off.
 const RETRY: Duration = Duration::from_secs(1);
+
+/// A Server-Sent Event, field by field.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what axum writes")]
+struct LiveEvent {
+    /// What the data is: a `StatusChange`, or an `Activity`.
+    event: LiveKind,
+    /// The revision, if it is a `status` event.
+    #[schema(nullable = false)]
+    id: Option<String>,
+    /// JSON.
+    #[schema(content_media_type = "application/json")]
+    data: String,
+}
+
+/// The kinds of events.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "describes what axum writes")]
+enum LiveKind {
+    /// The order took a status.
+    Status,
+    /// Something else happened to it.
+    Activity,
+}
 
 refusals!(FollowRefusals: NO_ORDER);
 
@@ -45,13 +71,13 @@ refusals!(FollowRefusals: NO_ORDER);
     params(
         ("id" = String, Path, format = "uuid", description = "The order's id."),
         (
-            "Last-Event-ID" = Option<String>, Header, example = "2",
+            "Last-Event-ID" = Option<String>, Header, nullable = false, example = "2",
             description = "The last `status` event that is known already; browsers send it by themselves.",
         ),
     ),
     responses(
         (
-            status = 200, description = "The order's story.", body = String, content_type = "text/event-stream",
+            status = 200, description = "The order's story.", body = LiveEvent, content_type = "text/event-stream",
             example = "retry: 1000\n\nevent: status\nid: 1\n\
                 data: {\"id\":\"6f0c9d9e-0d58-5e0c-9d54-1f5f0f6f2c11\",\"status\":\"placed\",\
                 \"at\":\"2026-03-14T09:26:53.589793Z\",\"revision\":1,\

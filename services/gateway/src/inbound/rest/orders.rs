@@ -61,7 +61,7 @@ pub(super) struct Links {
     trace: Option<String>,
 }
 
-refusals!(PlaceRefusals: MALFORMED, OUT_OF_STOCK, CHANGED, TOO_LARGE, NOT_JSON, BAD_ORDER, KEY_REUSED);
+refusals!(PlaceRefusals: MALFORMED, OUT_OF_STOCK, CHANGED, ABANDONED, TOO_LARGE, NOT_JSON, BAD_ORDER, KEY_REUSED);
 
 /// Place an order
 ///
@@ -70,7 +70,7 @@ refusals!(PlaceRefusals: MALFORMED, OUT_OF_STOCK, CHANGED, TOO_LARGE, NOT_JSON, 
 #[utoipa::path(
     post, path = "/api/orders", tag = "orders", operation_id = "placeOrder",
     params((
-        "Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 128, pattern = "^[!-~]{1,128}$",
+        "Idempotency-Key" = Option<String>, Header, nullable = false, min_length = 1, max_length = 128, pattern = "^[!-~]{1,128}$",
         description = "Makes the request repeatable: any text of your own, new for each order that is meant.",
         example = "0d9c0a5e-click-7",
     )),

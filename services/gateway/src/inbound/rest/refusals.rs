@@ -67,7 +67,7 @@ pub(super) fn refused(error: Error) -> Problem {
     let invalid = error.kind() == Kind::Invalid;
     let mut problem = Problem::from(error);
     if reused {
-        problem = problem.field("Idempotency-Key", "was sent before, with another order");
+        problem = problem.field("Idempotency-Key", REUSED);
     }
     if reused || invalid {
         problem.status = StatusCode::UNPROCESSABLE_ENTITY.as_u16();
@@ -94,16 +94,22 @@ fn public(field: &str) -> String {
 pub(super) struct Refusal {
     status: StatusCode,
     word: &'static str,
+    when: &'static str,
     detail: &'static str,
     /// A part of the request and what is wrong with it.
     field: Option<(&'static str, &'static str)>,
 }
 
-const fn refusal(status: StatusCode, word: &'static str, detail: &'static str) -> Refusal {
-    Refusal { status, word, detail, field: None }
-}
-
 impl Refusal {
+    const fn new(
+        status: StatusCode,
+        word: &'static str,
+        when: &'static str,
+        detail: &'static str,
+    ) -> Self {
+        Self { status, word, when, detail, field: None }
+    }
+
     const fn about(self, field: &'static str, what: &'static str) -> Self {
         Self { field: Some((field, what)), ..self }
     }
@@ -115,65 +121,103 @@ impl Refusal {
     }
 }
 
-pub(super) const MALFORMED: Refusal =
-    refusal(StatusCode::BAD_REQUEST, "malformed-json", "expected `,` or `}` at line 1 column 9");
-pub(super) const NO_PRODUCT: Refusal =
-    refusal(StatusCode::NOT_FOUND, "unknown-product", "no product \"teapod\"");
-pub(super) const NO_ORDER: Refusal = refusal(
+pub(super) const MALFORMED: Refusal = Refusal::new(
+    StatusCode::BAD_REQUEST,
+    "malformed-json",
+    "The body is not JSON.",
+    "expected `,` or `}` at line 1 column 9",
+);
+pub(super) const NO_PRODUCT: Refusal = Refusal::new(
+    StatusCode::NOT_FOUND,
+    "unknown-product",
+    "There is no such product.",
+    "no product \"teapod\"",
+);
+pub(super) const NO_ORDER: Refusal = Refusal::new(
     StatusCode::NOT_FOUND,
     "unknown-order",
-    "no order 6f0c9d9e-0d58-5e0c-9d54-1f5f0f6f2c11",
+    "The customer has no such order.",
+    "no order \"6f0c9d9e-0d58-5e0c-9d54-1f5f0f6f2c11\"",
 );
-pub(super) const OUT_OF_STOCK: Refusal =
-    refusal(StatusCode::CONFLICT, "out-of-stock", "there is not enough in stock")
-        .about("items[0].quantity", "7 of \"teapot\" wanted, 2 available");
-pub(super) const NOT_CANCELLABLE: Refusal = refusal(
+pub(super) const OUT_OF_STOCK: Refusal = Refusal::new(
     StatusCode::CONFLICT,
-    "not-cancellable",
-    "the order is dispatched and cannot be cancelled any more",
-);
-pub(super) const CHANGED: Refusal = refusal(
+    "out-of-stock",
+    "There is less in stock than is wanted: `errors` names each item and what is available.",
+    "there is not enough in stock",
+)
+.about("items[0].quantity", "7 of \"teapot\" wanted, 2 available");
+pub(super) const CHANGED: Refusal = Refusal::new(
     StatusCode::CONFLICT,
     "changed",
-    "the order was changed at the same time; the same again may succeed",
+    "The order was changed at the same time; the same again may succeed.",
+    "the order was changed at the same time",
 );
-pub(super) const TOO_LARGE: Refusal = refusal(
+pub(super) const ABANDONED: Refusal = Refusal::new(
+    StatusCode::CONFLICT,
+    "order-abandoned",
+    "An order with this key was begun long ago and given up; it takes a new key.",
+    "the order was given up before it was placed",
+);
+pub(super) const NOT_CANCELLABLE: Refusal = Refusal::new(
+    StatusCode::CONFLICT,
+    "not-cancellable",
+    "The order is on its way, or delivered, or cancelled for another reason.",
+    "the order is dispatched",
+);
+pub(super) const TOO_LARGE: Refusal = Refusal::new(
     StatusCode::PAYLOAD_TOO_LARGE,
     "payload-too-large",
+    "The body is larger than 64 KiB.",
     "the body is larger than the 65536 bytes that are taken here",
 );
-pub(super) const NOT_JSON: Refusal = refusal(
+pub(super) const NOT_JSON: Refusal = Refusal::new(
     StatusCode::UNSUPPORTED_MEDIA_TYPE,
     "unsupported-media-type",
+    "The body is not said to be JSON.",
     "the body must be JSON: content-type: application/json",
 );
-pub(super) const BAD_ORDER: Refusal = refusal(
+pub(super) const BAD_ORDER: Refusal = Refusal::new(
     StatusCode::UNPROCESSABLE_ENTITY,
     "invalid-argument",
+    "The order cannot be meant: `errors` names every part that is wrong.",
     "the order is not what is expected here",
 )
 .about("items[0].quantity", "is 0; expected 1 to 100");
-pub(super) const BAD_QUERY: Refusal = refusal(
+pub(super) const BAD_QUERY: Refusal = Refusal::new(
     StatusCode::UNPROCESSABLE_ENTITY,
     "invalid-argument",
+    "The query is not what is expected: `errors` names every parameter that is wrong.",
     "the query is not what is expected here",
 )
 .about("limit", "\"0\" is no limit; expected 1 to 100");
-pub(super) const KEY_REUSED: Refusal = refusal(
+pub(super) const KEY_REUSED: Refusal = Refusal::new(
     StatusCode::UNPROCESSABLE_ENTITY,
     "idempotency-key-reused",
+    "The idempotency key was sent before, with another order.",
     "the idempotency key was used for another order",
 )
-.about("Idempotency-Key", "was sent before, with another order");
-const INTERNAL: Refusal =
-    refusal(StatusCode::INTERNAL_SERVER_ERROR, "internal", "an unexpected error; see the trace");
-const UNAVAILABLE: Refusal = refusal(
+.about("Idempotency-Key", REUSED);
+const INTERNAL: Refusal = Refusal::new(
+    StatusCode::INTERNAL_SERVER_ERROR,
+    "internal",
+    "A mistake of ours.",
+    "an unexpected error; see the trace",
+);
+const UNAVAILABLE: Refusal = Refusal::new(
     StatusCode::SERVICE_UNAVAILABLE,
     "unavailable",
+    "A service that is needed is away; the same again may succeed.",
     "orders: the service cannot be reached",
 );
-const TOO_LATE: Refusal =
-    refusal(StatusCode::GATEWAY_TIMEOUT, "deadline-exceeded", "the time ran out");
+const TOO_LATE: Refusal = Refusal::new(
+    StatusCode::GATEWAY_TIMEOUT,
+    "deadline-exceeded",
+    "A service that is needed did not answer in time.",
+    "orders: the time ran out",
+);
+
+/// What is wrong with an idempotency key that is another order's.
+const REUSED: &str = "was sent before, with another order";
 
 /// What any operation may answer that asks somebody behind us.
 const ANY: [&Refusal; 3] = [&INTERNAL, &UNAVAILABLE, &TOO_LATE];
@@ -214,10 +258,9 @@ fn response(status: StatusCode, refusals: &[&Refusal]) -> Response {
             .value(serde_json::to_value(&problem).ok());
         content = content.examples_from_iter([(refusal.word, example.build())]);
     }
-    let described: Vec<_> = refusals.iter().map(|refusal| refusal.problem().title).collect();
-    let mut response = ResponseBuilder::new()
-        .description(described.join(", or: "))
-        .content(PROBLEM, content.build());
+    let when: Vec<_> = refusals.iter().map(|refusal| refusal.when).collect();
+    let mut response =
+        ResponseBuilder::new().description(when.join(" Or: ")).content(PROBLEM, content.build());
     if status == StatusCode::SERVICE_UNAVAILABLE {
         let seconds = ObjectBuilder::new().schema_type(SchemaType::new(Type::Integer));
         let after = HeaderBuilder::new()

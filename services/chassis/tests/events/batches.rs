@@ -1,0 +1,72 @@
+//! Several events in one transaction.
+
+use chassis::kafka::dead_letter;
+
+use crate::{
+    broker::{Broker, header},
+    service::{Ledgers, Plan, Service, until},
+};
+
+async fn published(folder: &std::path::Path, broker: &Broker, customers: &[&str]) -> Service {
+    let orders = Plan::new("orders", folder, broker).start(|_, _| {}).await;
+    for (order, customer) in customers.iter().enumerate() {
+        orders.publish(&format!("o-{order}"), customer, 1).await;
+    }
+    until(async || broker.records("orders.events").len() == customers.len()).await;
+    orders
+}
+
+async fn shipping(folder: &std::path::Path, broker: &Broker) -> Service {
+    Plan::new("shipping", folder, broker)
+        .start(|consumer, database| consumer.handle_batches(database, Ledgers::default()).unwrap())
+        .await
+}
+
+#[tokio::test]
+async fn what_is_there_is_applied_in_few_transactions() {
+    let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(1));
+    let orders = published(folder.path(), &broker, &["ada"; 200]).await;
+    let shipping = shipping(folder.path(), &broker).await;
+    shipping.until_applied(200).await;
+    let transactions =
+        shipping.metric("db_client_operation_duration_seconds_count", "\"orders.events\"");
+    assert!((4.0..20.0).contains(&transactions), "{transactions} transactions for 200 events");
+    until(async || broker.committed("shipping", "orders.events") == 200).await;
+    shipping.drain().await;
+    orders.drain().await;
+}
+
+#[tokio::test]
+async fn one_bad_event_of_a_batch_is_set_aside_alone() {
+    let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(1));
+    let customers = ["ada", "ada", "reject", "ada", "ada"];
+    let orders = published(folder.path(), &broker, &customers).await;
+    broker.send("orders.events", "x", b"\xff\xff", &[("ce_type", "mesh.orders.v1.OrderPlaced")]);
+    let shipping = shipping(folder.path(), &broker).await;
+    let applied = shipping.until_applied(4).await;
+    let keys: Vec<_> = applied.iter().map(|(key, _)| key.as_str()).collect();
+    assert_eq!(keys, ["o-0", "o-1", "o-3", "o-4"]);
+    until(async || broker.records("orders.events.dlq").len() == 2).await;
+    let mut reasons: Vec<_> = broker
+        .records("orders.events.dlq")
+        .iter()
+        .map(|letter| header(letter, dead_letter::REASON).unwrap().to_owned())
+        .collect();
+    reasons.sort();
+    assert_eq!(reasons, ["rejected", "undecodable"]);
+    until(async || broker.committed("shipping", "orders.events") == 6).await;
+    shipping.drain().await;
+    orders.drain().await;
+}
+
+#[tokio::test]
+async fn a_batch_that_fails_for_a_while_is_tried_again_as_a_whole() {
+    let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(1));
+    let orders = published(folder.path(), &broker, &["ada", "flaky", "ada"]).await;
+    let shipping = shipping(folder.path(), &broker).await;
+    shipping.until_applied(3).await;
+    assert!(shipping.metric("mesh_retries_total", "orders.events") >= 1.0);
+    assert_eq!(broker.records("orders.events.dlq").len(), 0);
+    shipping.drain().await;
+    orders.drain().await;
+}

@@ -1,0 +1,122 @@
+//! A broker for one test, and a stranger's view of it.
+
+use std::time::Duration;
+
+use proto::topics;
+use rdkafka::{
+    ClientConfig, Message, Offset, TopicPartitionList, bindings,
+    consumer::{BaseConsumer, Consumer},
+    message::{Header, Headers, OwnedHeaders, OwnedMessage},
+    mocking::MockCluster,
+    producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer},
+};
+
+const LONG: Duration = Duration::from_secs(10);
+
+/// A broker with the mesh's topics.
+pub(crate) struct Broker {
+    owner: BaseProducer,
+    pub(crate) address: String,
+    /// The identity of its log.
+    pub(crate) log: String,
+}
+
+impl Broker {
+    pub(crate) fn start() -> Self {
+        Self::with_partitions(topics::PARTITIONS)
+    }
+
+    #[expect(unsafe_code, reason = "rdkafka has no other way to make the first join quick")]
+    pub(crate) fn with_partitions(partitions: i32) -> Self {
+        let owner: BaseProducer = ClientConfig::new()
+            .set("test.mock.num.brokers", "1")
+            .set("log_level", "3")
+            .create()
+            .unwrap();
+        // SAFETY: the cluster belongs to `owner`, which is alive.
+        unsafe {
+            let cluster = bindings::rd_kafka_handle_mock_cluster(owner.client().native_ptr());
+            bindings::rd_kafka_mock_group_initial_rebalance_delay_ms(cluster, 0);
+        }
+        let address = owner.client().mock_cluster().unwrap().bootstrap_servers();
+        let broker = Self { owner, address, log: uuid::Uuid::new_v4().to_string() };
+        for topic in topics::ALL {
+            broker.cluster().create_topic(topic, partitions, 1).unwrap();
+            broker.cluster().create_topic(&format!("{topic}.dlq"), 1, 1).unwrap();
+        }
+        broker
+    }
+
+    fn cluster(&self) -> MockCluster<'_, DefaultProducerContext> {
+        self.owner.client().mock_cluster().unwrap()
+    }
+
+    pub(crate) fn down(&self) {
+        self.cluster().broker_down(1).unwrap();
+    }
+
+    pub(crate) fn up(&self) {
+        self.cluster().broker_up(1).unwrap();
+    }
+
+    fn client(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.address).set("broker.address.family", "v4");
+        config
+            .set("group.id", "stranger")
+            .set("enable.auto.commit", "false")
+            .set("fetch.wait.max.ms", "10");
+        config
+    }
+
+    /// Sends what no relay would.
+    pub(crate) fn send(&self, topic: &str, key: &str, payload: &[u8], headers: &[(&str, &str)]) {
+        let producer: BaseProducer =
+            self.client().remove("group.id").set("acks", "all").create().unwrap();
+        let headers = headers.iter().fold(OwnedHeaders::new(), |all, (key, value)| {
+            all.insert(Header { key, value: Some(*value) })
+        });
+        producer.send(BaseRecord::to(topic).key(key).payload(payload).headers(headers)).unwrap();
+        producer.flush(LONG).unwrap();
+    }
+
+    /// Everything on a topic now.
+    pub(crate) fn records(&self, topic: &str) -> Vec<OwnedMessage> {
+        let consumer: BaseConsumer = self.client().create().unwrap();
+        let metadata = consumer.fetch_metadata(Some(topic), LONG).unwrap();
+        let mut missing = 0;
+        let mut list = TopicPartitionList::new();
+        for partition in metadata.topics()[0].partitions() {
+            let (low, high) = consumer.fetch_watermarks(topic, partition.id(), LONG).unwrap();
+            missing += high - low;
+            list.add_partition_offset(topic, partition.id(), Offset::Beginning).unwrap();
+        }
+        consumer.assign(&list).unwrap();
+        let mut records = Vec::new();
+        while (records.len() as i64) < missing {
+            if let Some(record) = consumer.poll(LONG) {
+                records.push(record.unwrap().detach());
+            }
+        }
+        records
+    }
+
+    /// What a group has committed, all partitions together.
+    pub(crate) fn committed(&self, group: &str, topic: &str) -> i64 {
+        let consumer: BaseConsumer = self.client().set("group.id", group).create().unwrap();
+        let metadata = consumer.fetch_metadata(Some(topic), LONG).unwrap();
+        let mut list = TopicPartitionList::new();
+        for partition in metadata.topics()[0].partitions() {
+            list.add_partition(topic, partition.id());
+        }
+        let committed = consumer.committed_offsets(list, LONG).unwrap();
+        let offset = |offset| if let Offset::Offset(offset) = offset { offset } else { 0 };
+        committed.elements().iter().map(|one| offset(one.offset())).sum()
+    }
+}
+
+/// One header's text.
+pub(crate) fn header<'a>(message: &'a OwnedMessage, name: &str) -> Option<&'a str> {
+    let found = message.headers()?.iter().find(|header| header.key == name)?;
+    std::str::from_utf8(found.value?).ok()
+}

@@ -1,0 +1,71 @@
+//! Replicas that come and go: nothing is lost, nothing happens twice.
+
+use std::{collections::HashSet, time::Duration};
+
+use crate::{
+    broker::Broker,
+    service::{Ledger, Plan, Service, until},
+};
+
+async fn payments(folder: &std::path::Path, broker: &Broker) -> Service {
+    let handler = Ledger { delay: Duration::from_millis(1), ..Ledger::default() };
+    Plan::new("payments", folder, broker)
+        .without_relay()
+        .start(|consumer, database| consumer.handle(database, handler).unwrap())
+        .await
+}
+
+fn each_once(ledger: &[(String, i64)], count: usize) {
+    let keys: HashSet<_> = ledger.iter().map(|(key, _)| key).collect();
+    assert_eq!((ledger.len(), keys.len()), (count, count));
+}
+
+#[tokio::test]
+async fn what_was_done_but_not_committed_is_delivered_again_and_dropped() {
+    let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(1));
+    let orders = Plan::new("orders", folder.path(), &broker).start(|_, _| {}).await;
+    let first = payments(folder.path(), &broker).await;
+    // As long as this one is not done with, no offset is committed.
+    orders.publish("stuck", "slow", 1).await;
+    for order in 0..100 {
+        orders.publish(&format!("o-{order}"), "ada", 1).await;
+    }
+    // The slow one holds the only connection of SQLite that writes; it is the first of them.
+    first.until_applied(50).await;
+    first.crash().await;
+
+    let second = payments(folder.path(), &broker).await;
+    each_once(&second.until_applied(101).await, 101);
+    assert!(second.metric("mesh_duplicates_dropped_total", "orders.events") > 0.0);
+    until(async || broker.committed("payments", "orders.events") == 101).await;
+    second.drain().await;
+    orders.drain().await;
+}
+
+#[tokio::test]
+async fn partitions_move_between_replicas_without_loss_or_double_effect() {
+    const EVENTS: usize = 1500;
+    let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::start());
+    let orders = Plan::new("orders", folder.path(), &broker).start(|_, _| {}).await;
+    let first = payments(folder.path(), &broker).await;
+    let publishing = async {
+        for order in 0..EVENTS {
+            orders.publish(&format!("o-{order}"), "ada", 1).await;
+        }
+    };
+    let moving = async {
+        first.until_applied(100).await;
+        let second = payments(folder.path(), &broker).await;
+        // Both have some.
+        until(async || second.metric("messaging_process_duration_seconds_count", "handled") > 50.0)
+            .await;
+        first.drain().await;
+        second.until_applied(EVENTS).await;
+        second
+    };
+    let (second, ()) = tokio::join!(moving, publishing);
+    each_once(&second.until_applied(EVENTS).await, EVENTS);
+    until(async || broker.committed("payments", "orders.events") == EVENTS as i64).await;
+    second.drain().await;
+    orders.drain().await;
+}

@@ -1,0 +1,18 @@
+//! Events from one service's database to another's: over librdkafka's mock cluster, between SQLite files.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::let_underscore_must_use,
+    reason = "a test fails where it stands"
+)]
+
+mod batches;
+mod broker;
+mod dead_letters;
+mod hand_over;
+mod order;
+mod outages;
+mod relay;
+mod service;
+mod speed;
+mod traces;

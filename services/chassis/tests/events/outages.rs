@@ -1,0 +1,85 @@
+//! When what we stand on goes away for a while.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use crate::{
+    broker::Broker,
+    service::{Ledger, Plan, event, until},
+};
+
+#[tokio::test]
+async fn events_wait_for_a_broker_that_is_away() {
+    let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::start());
+    let orders = Plan::new("orders", folder.path(), &broker).start(|_, _| {}).await;
+    let payments = Plan::new("payments", folder.path(), &broker)
+        .start(|consumer, database| consumer.handle(database, Ledger::default()).unwrap())
+        .await;
+    orders.publish("o-1", "ada", 1).await;
+    payments.until_applied(1).await;
+    broker.down();
+    for revision in 2..=50 {
+        orders.publish("o-1", "ada", revision).await;
+    }
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!(payments.ledger().await.len(), 1);
+    broker.up();
+    let applied = payments.until_applied(50).await;
+    assert_eq!(
+        applied.into_iter().map(|(_, revision)| revision).collect::<Vec<_>>(),
+        (1..=50).collect::<Vec<_>>()
+    );
+    payments.drain().await;
+    orders.drain().await;
+}
+
+/// An outage of our own database makes no dead letters, however long it is.
+#[tokio::test]
+async fn events_wait_for_a_database_that_is_away() {
+    let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::start());
+    let orders = Plan::new("orders", folder.path(), &broker).start(|_, _| {}).await;
+    let payments = Plan::new("payments", folder.path(), &broker)
+        .without_relay()
+        .start(|consumer, database| consumer.handle(database, Ledger::default()).unwrap())
+        .await;
+    payments.database.close().await;
+    orders.publish("o-1", "ada", 1).await;
+    until(async || payments.metric("mesh_database_up", "") == 0.0).await;
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(broker.records("orders.events.dlq").len(), 0);
+    payments.drain().await;
+
+    let payments = Plan::new("payments", folder.path(), &broker)
+        .start(|consumer, database| consumer.handle(database, Ledger::default()).unwrap())
+        .await;
+    payments.until_applied(1).await;
+    payments.drain().await;
+    orders.drain().await;
+}
+
+/// The embedded broker keeps little. What it dropped before anybody read it is at least counted.
+#[tokio::test]
+async fn records_that_the_broker_dropped_are_counted() {
+    let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(1));
+    let wire = |consumer: &mut chassis::kafka::Consumer, database: &chassis::database::Database| {
+        consumer.handle(database, Ledger::default()).unwrap();
+    };
+    let payments = Plan::new("payments", folder.path(), &broker).start(wire).await;
+    let small = prost::Message::encode_to_vec(&event("o-1", "ada", 1));
+    broker.send("orders.events", "o-1", &small, &[("ce_type", "mesh.orders.v1.OrderPlaced")]);
+    payments.until_applied(1).await;
+    until(async || broker.committed("payments", "orders.events") == 1).await;
+    payments.drain().await;
+
+    let large = vec![0; 900_000];
+    for _ in 0..10 {
+        broker.send("orders.events", "o-1", &large, &[("ce_type", "mesh.orders.v1.Unknown")]);
+    }
+    let payments = Plan::new("payments", folder.path(), &broker).start(wire).await;
+    broker.send("orders.events", "o-2", &small, &[("ce_type", "mesh.orders.v1.OrderPlaced")]);
+    payments.until_applied(2).await;
+    let gap = payments.metric("mesh_consumer_gap_records_total", "orders.events");
+    assert!((1.0..10.0).contains(&gap), "{gap}");
+    payments.drain().await;
+}

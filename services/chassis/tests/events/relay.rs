@@ -1,0 +1,192 @@
+//! From the outbox to the broker.
+
+use std::time::Duration;
+
+use rdkafka::Message;
+use tokio::time::{Instant, sleep};
+
+use crate::{
+    broker::{Broker, header},
+    service::{Ledger, Plan, event, until},
+};
+
+#[tokio::test]
+async fn an_event_is_sent_after_its_commit_and_never_without() {
+    let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::start());
+    let mut plan = Plan::new("orders", folder.path(), &broker);
+    // Only being woken is quick.
+    plan.outbox.sweep = Duration::from_secs(3600);
+    let orders = plan.start(|_, _| {}).await;
+    orders.publish("first", "ada", 1).await;
+    until(async || broker.records("orders.events").len() == 1).await;
+
+    let mut tx = orders.database.begin("test").await.unwrap();
+    tx.publish(&event("second", "ada", 1)).await.unwrap();
+    sleep(Duration::from_millis(300)).await;
+    assert_eq!(broker.records("orders.events").len(), 1, "not before the commit");
+    drop(tx);
+    sleep(Duration::from_millis(300)).await;
+    assert_eq!(broker.records("orders.events").len(), 1, "not without the commit");
+
+    let started = Instant::now();
+    orders.publish("third", "ada", 1).await;
+    until(async || broker.records("orders.events").len() == 2).await;
+    assert!(started.elapsed() < Duration::from_secs(1), "woken after {:?}", started.elapsed());
+    let record = broker
+        .records("orders.events")
+        .into_iter()
+        .find(|one| one.key() == Some(b"third"))
+        .unwrap();
+    assert_eq!(header(&record, "ce_type"), Some("mesh.orders.v1.OrderPlaced"));
+    assert_eq!(header(&record, "ce_source"), Some("/mesh/orders"));
+    assert_eq!(header(&record, "ce_specversion"), Some("1.0"));
+    assert_eq!(header(&record, "content-type"), Some("application/protobuf"));
+    assert!(header(&record, "ce_time").unwrap().ends_with('Z'));
+    assert_eq!(header(&record, "ce_id").unwrap().len(), 36);
+    orders.drain().await;
+}
+
+#[tokio::test]
+async fn what_a_crash_left_is_sent_by_the_next_one() {
+    let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::start());
+    let orders = Plan::new("orders", folder.path(), &broker).without_relay().start(|_, _| {}).await;
+    for revision in 1..=5 {
+        orders.publish("o-1", "ada", revision).await;
+    }
+    orders.crash().await;
+    let orders = Plan::new("orders", folder.path(), &broker).start(|_, _| {}).await;
+    until(async || broker.records("orders.events").len() == 5).await;
+    until(async || orders.metric("mesh_outbox_pending", "") == 0.0).await;
+    orders.drain().await;
+}
+
+/// What a service's last transactions left is sent before it ends.
+#[tokio::test]
+async fn a_drain_ends_with_a_last_round() {
+    let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::start());
+    let orders = Plan::new("orders", folder.path(), &broker).start(|_, _| {}).await;
+    for order in 0..50 {
+        orders.publish(&format!("o-{order}"), "ada", 1).await;
+    }
+    orders.drain().await;
+    assert_eq!(broker.records("orders.events").len(), 50, "each once");
+}
+
+/// A broker that forgot everything is told again, oldest first, and the consumers drop what they know.
+#[tokio::test]
+async fn a_log_that_is_new_is_told_what_earlier_ones_were() {
+    let folder = tempfile::tempdir().unwrap();
+    let before = Broker::start();
+    let orders = Plan::new("orders", folder.path(), &before).start(|_, _| {}).await;
+    let payments = Plan::new("payments", folder.path(), &before)
+        .start(|consumer, database| consumer.handle(database, Ledger::default()).unwrap())
+        .await;
+    for revision in 1..=3 {
+        orders.publish("o-1", "ada", revision).await;
+    }
+    payments.until_applied(3).await;
+    payments.drain().await;
+    // The broker has these, but nobody has read them.
+    for revision in 4..=6 {
+        orders.publish("o-1", "ada", revision).await;
+    }
+    until(async || before.records("orders.events").len() == 6).await;
+    orders.drain().await;
+    drop(before);
+
+    let after = Broker::start();
+    let orders = Plan::new("orders", folder.path(), &after).start(|_, _| {}).await;
+    let payments = Plan::new("payments", folder.path(), &after)
+        .start(|consumer, database| consumer.handle(database, Ledger::default()).unwrap())
+        .await;
+    orders.publish("o-1", "ada", 7).await;
+    let applied = payments.until_applied(7).await;
+    assert_eq!(
+        applied.into_iter().map(|(_, revision)| revision).collect::<Vec<_>>(),
+        (1..=7).collect::<Vec<_>>()
+    );
+    assert_eq!(payments.metric("mesh_duplicates_dropped_total", "orders.events"), 3.0);
+    orders.drain().await;
+
+    // The same log, started again: nothing is sent again.
+    let orders = Plan::new("orders", folder.path(), &after).start(|_, _| {}).await;
+    orders.publish("o-1", "ada", 8).await;
+    payments.until_applied(8).await;
+    assert_eq!(after.records("orders.events").len(), 8);
+    payments.drain().await;
+    orders.drain().await;
+}
+
+/// A long backlog does not hold up a new order, only the orders that are in it.
+#[tokio::test]
+async fn new_orders_pass_by_what_is_sent_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let before = Broker::start();
+    let orders = Plan::new("orders", folder.path(), &before).start(|_, _| {}).await;
+    for order in 0..300 {
+        orders.publish(&format!("old-{order}"), "ada", 1).await;
+    }
+    until(async || before.records("orders.events").len() == 300).await;
+    orders.drain().await;
+
+    let after = Broker::start();
+    let mut plan = Plan::new("orders", folder.path(), &after);
+    plan.outbox.resend_rate = 100;
+    let orders = plan.start(|_, _| {}).await;
+    orders.publish("old-299", "ada", 2).await;
+    orders.publish("new", "ada", 1).await;
+    let sent = || after.records("orders.events");
+    let has = |key: &str| sent().iter().filter(|one| one.key() == Some(key.as_bytes())).count();
+    until(async || has("new") == 1).await;
+    assert!(sent().len() < 290, "the backlog is still being sent");
+    assert_eq!(has("old-299"), 0, "an order's events stay in order");
+    until(async || sent().len() == 302).await;
+    let order: Vec<_> =
+        sent().iter().filter(|one| one.key() == Some(b"old-299")).map(|one| one.offset()).collect();
+    assert_eq!(order.len(), 2);
+    orders.drain().await;
+}
+
+#[tokio::test]
+async fn of_two_relays_only_one_sends() {
+    let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::start());
+    let first = Plan::new("orders", folder.path(), &broker).start(|_, _| {}).await;
+    first.publish("o-1", "ada", 1).await;
+    until(async || broker.records("orders.events").len() == 1).await;
+    let second = Plan::new("orders", folder.path(), &broker).start(|_, _| {}).await;
+    for order in 0..100 {
+        let replica = if order % 2 == 0 { &first } else { &second };
+        replica.publish(&format!("o-{order}"), "ada", 2).await;
+    }
+    until(async || broker.records("orders.events").len() >= 101).await;
+    let sent = |service: &crate::service::Service| {
+        service
+            .metric("messaging_client_operation_duration_seconds_count", "operation_name=\"send\"")
+    };
+    assert_eq!((sent(&first), sent(&second)), (101.0, 0.0));
+
+    first.drain().await;
+    second.publish("o-1", "ada", 3).await;
+    until(async || broker.records("orders.events").len() == 102).await;
+    assert_eq!(sent(&second), 1.0, "the other one takes over");
+    second.drain().await;
+}
+
+#[tokio::test]
+async fn sent_events_and_old_ids_are_forgotten_after_a_while() {
+    let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::start());
+    let mut plan = Plan::new("orders", folder.path(), &broker);
+    plan.outbox.keep = Duration::ZERO;
+    plan.outbox.inbox_keep = Duration::ZERO;
+    let orders = plan
+        .start(|consumer, database| consumer.handle(database, Ledger::default()).unwrap())
+        .await;
+    orders.publish("o-1", "ada", 1).await;
+    orders.until_applied(1).await;
+    let rows = async |sql: &'static str| {
+        orders.database.query("count", sql).one::<(i64,)>().await.unwrap().0
+    };
+    until(async || rows("select count(*) from outbox").await == 0).await;
+    until(async || rows("select count(*) from inbox").await == 0).await;
+    orders.drain().await;
+}

@@ -1,0 +1,238 @@
+//! A service for the tests: a ledger of what was applied, and handlers that misbehave on demand.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use chassis::{
+    Error, Kind,
+    database::{self, Database, Migrations, Step, Tx},
+    kafka::{self, BatchHandler, Consumer, Event, Handler, Producer, Profile},
+    messaging,
+    metrics::{IntCounter, Registry},
+    outbox::{self, Relay},
+};
+use parking_lot::Mutex;
+use proto::{
+    orders::v1::{OrderEvent, OrderPaid, OrderPlaced, order_event},
+    topics::event_types,
+};
+use tokio::{task::JoinSet, time::sleep};
+use tokio_util::sync::CancellationToken;
+
+use crate::broker::Broker;
+
+const TABLES: Migrations = Migrations(&[Step {
+    name: "0001_ledger",
+    sqlite: "create table ledger (seq integer primary key, id text, key text, revision bigint);",
+    postgres: "create table ledger (seq bigint generated always as identity, id text, key text, revision bigint);",
+}]);
+
+/// One replica of a service.
+pub(crate) struct Service {
+    pub(crate) database: Database,
+    pub(crate) registry: Registry,
+    tasks: JoinSet<anyhow::Result<()>>,
+    draining: CancellationToken,
+    relay_draining: CancellationToken,
+}
+
+/// What runs in a service.
+pub(crate) struct Plan<'a> {
+    pub(crate) name: &'static str,
+    pub(crate) folder: &'a Path,
+    pub(crate) kafka: kafka::Settings,
+    pub(crate) outbox: outbox::Settings,
+    pub(crate) relays: bool,
+}
+
+impl<'a> Plan<'a> {
+    pub(crate) fn new(name: &'static str, folder: &'a Path, broker: &Broker) -> Self {
+        let kafka = kafka::Settings {
+            brokers: broker.address.clone(),
+            log_id: broker.log.clone(),
+            profile: Profile::Embedded,
+            attempts: 3,
+            backoff: Duration::from_millis(5),
+            ..kafka::Settings::default()
+        };
+        Self { name, folder, kafka, outbox: outbox::Settings::default(), relays: true }
+    }
+
+    pub(crate) fn without_relay(mut self) -> Self {
+        self.relays = false;
+        self
+    }
+
+    /// Starts it; `wire` adds handlers.
+    pub(crate) async fn start(self, wire: impl FnOnce(&mut Consumer, &Database)) -> Service {
+        crate::traces::record();
+        let registry = Registry::new();
+        let url = format!("sqlite://{}/{}.db", self.folder.display(), self.name);
+        let config = database::Config { url, ..database::Config::default() };
+        let database = Database::connect(&config, TABLES, &registry).await.unwrap();
+        let metrics = messaging::Metrics::register(&registry).unwrap();
+        let producer = Producer::new(self.name, &self.kafka, metrics);
+        let panics: IntCounter = registry.register("mesh_panics_total", "Panics.", &[]).unwrap();
+        let mut consumer =
+            Consumer::new(self.name, &self.kafka, &producer, &registry, &panics).unwrap();
+        wire(&mut consumer, &database);
+        let (draining, relay_draining) = (CancellationToken::new(), CancellationToken::new());
+        let mut tasks = JoinSet::new();
+        if self.relays {
+            let relay =
+                Relay::new(&database, &producer, self.name, &self.outbox, &registry).unwrap();
+            tasks.spawn(relay.run(relay_draining.clone()));
+        }
+        if consumer.has_handlers() {
+            let joined = CancellationToken::new();
+            let released = joined.clone();
+            tasks.spawn(consumer.run(
+                move || released.cancel(),
+                draining.clone(),
+                Duration::from_secs(5),
+            ));
+            joined.cancelled().await;
+        }
+        Service { database, registry, tasks, draining, relay_draining }
+    }
+}
+
+impl Service {
+    /// Publishes one event of an order, in a transaction of its own.
+    pub(crate) async fn publish(&self, order: &str, customer: &str, revision: i32) {
+        let mut tx = self.database.begin("test").await.unwrap();
+        tx.publish(&event(order, customer, revision)).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// What was applied, in order: key and revision.
+    pub(crate) async fn ledger(&self) -> Vec<(String, i64)> {
+        self.database
+            .query("ledger", "select key, revision from ledger order by seq")
+            .all()
+            .await
+            .unwrap()
+    }
+
+    pub(crate) async fn until_applied(&self, count: usize) -> Vec<(String, i64)> {
+        until(async || self.ledger().await.len() >= count).await;
+        self.ledger().await
+    }
+
+    /// The sum of all samples of a metric whose labels contain this text.
+    pub(crate) fn metric(&self, name: &str, labels: &str) -> f64 {
+        let text = self.registry.text();
+        let lines = text.lines().filter(|line| line.starts_with(name) && line.contains(labels));
+        lines.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
+    }
+
+    /// Stops as SIGTERM would.
+    pub(crate) async fn drain(mut self) {
+        self.draining.cancel();
+        self.relay_draining.cancel();
+        while let Some(ended) = self.tasks.join_next().await {
+            ended.unwrap().unwrap();
+        }
+        self.database.close().await;
+    }
+
+    /// Stops as `kill -9` would: nothing is finished, nothing is committed.
+    pub(crate) async fn crash(mut self) {
+        self.tasks.shutdown().await;
+        self.database.close().await;
+    }
+}
+
+/// Waits for a condition.
+pub(crate) async fn until(condition: impl AsyncFn() -> bool) {
+    for _ in 0..1500 {
+        if condition().await {
+            return;
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
+    panic!("waited in vain");
+}
+
+pub(crate) fn event(order: &str, customer: &str, revision: i32) -> OrderEvent {
+    OrderEvent {
+        order_id: order.into(),
+        customer: customer.into(),
+        revision,
+        event: Some(order_event::Event::Placed(OrderPlaced::default())),
+        ..OrderEvent::default()
+    }
+}
+
+/// An event that the handlers do not ask for.
+pub(crate) fn paid(order: &str) -> OrderEvent {
+    OrderEvent { event: Some(order_event::Event::Paid(OrderPaid {})), ..event(order, "ada", 1) }
+}
+
+/// Writes events into the ledger. The customer says how: `ada` at once, `slow` after two seconds, `reject` never, `down` not now,
+/// `panic` not at all, `flaky` the second time.
+#[derive(Default)]
+pub(crate) struct Ledger {
+    pub(crate) seen: Arc<Mutex<Vec<String>>>,
+    /// How long each event takes.
+    pub(crate) delay: Duration,
+}
+
+impl Ledger {
+    async fn behave(&self, event: &Event<OrderEvent>) -> Result<(), Error> {
+        sleep(self.delay).await;
+        match event.body.customer.as_str() {
+            "slow" => sleep(Duration::from_secs(2)).await,
+            "reject" => return Err(Error::new(Kind::Invalid, "no such product")),
+            "down" => return Err(Error::new(Kind::Unavailable, "the third party does not answer")),
+            "panic" => panic!("out of order"),
+            "flaky" => {
+                let mut seen = self.seen.lock();
+                if !seen.contains(&event.id) {
+                    seen.push(event.id.clone());
+                    return Err(Error::new(Kind::Unavailable, "not yet"));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+pub(crate) async fn write(event: &Event<OrderEvent>, tx: &mut Tx) -> Result<(), database::Error> {
+    tx.query("insert into ledger (id, key, revision) values ($1, $2, $3)")
+        .bind(&*event.id)
+        .bind(&*event.key)
+        .bind(i64::from(event.body.revision))
+        .execute()
+        .await?;
+    Ok(())
+}
+
+impl Handler for Ledger {
+    type Message = OrderEvent;
+    type Error = Error;
+    const TYPES: &'static [&'static str] = &[event_types::OrderPlaced];
+
+    async fn handle(&self, event: Event<OrderEvent>, tx: &mut Tx) -> Result<(), Error> {
+        write(&event, tx).await?;
+        self.behave(&event).await
+    }
+}
+
+/// The same, several at once.
+#[derive(Default)]
+pub(crate) struct Ledgers(pub(crate) Ledger);
+
+impl BatchHandler for Ledgers {
+    type Message = OrderEvent;
+    type Error = Error;
+    const TYPES: &'static [&'static str] = &[event_types::OrderPlaced];
+
+    async fn handle(&self, events: &[Event<OrderEvent>], tx: &mut Tx) -> Result<(), Error> {
+        for event in events {
+            write(event, tx).await?;
+            self.0.behave(event).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,131 @@
+//! What the trace tells.
+
+use std::sync::OnceLock;
+
+use opentelemetry::{
+    Context, KeyValue, global,
+    propagation::TextMapCompositePropagator,
+    trace::{FutureExt, SpanId, SpanKind, TraceContextExt, TraceId, Tracer},
+};
+use opentelemetry_sdk::{
+    propagation::{BaggagePropagator, TraceContextPropagator},
+    trace::{InMemorySpanExporter, SdkTracerProvider, SpanData},
+};
+
+use crate::{
+    broker::Broker,
+    service::{Ledger, Ledgers, Plan, until},
+};
+
+static SPANS: OnceLock<InMemorySpanExporter> = OnceLock::new();
+
+/// Records every span of this process.
+pub(crate) fn record() -> &'static InMemorySpanExporter {
+    SPANS.get_or_init(|| {
+        // Shown with what fails.
+        tracing_subscriber::fmt().with_test_writer().with_env_filter("info").init();
+        let exporter = InMemorySpanExporter::default();
+        global::set_tracer_provider(
+            SdkTracerProvider::builder().with_simple_exporter(exporter.clone()).build(),
+        );
+        global::set_text_map_propagator(TextMapCompositePropagator::new(vec![
+            Box::new(TraceContextPropagator::new()),
+            Box::new(BaggagePropagator::new()),
+        ]));
+        exporter
+    })
+}
+
+/// The finished spans that belong to a trace, or are linked to it.
+pub(crate) fn spans(trace: TraceId) -> Vec<SpanData> {
+    let all = record().get_finished_spans().unwrap();
+    let linked =
+        |span: &SpanData| span.links.iter().any(|link| link.span_context.trace_id() == trace);
+    all.into_iter().filter(|span| span.span_context.trace_id() == trace || linked(span)).collect()
+}
+
+fn named<'a>(spans: &'a [SpanData], name: &str) -> Vec<&'a SpanData> {
+    spans.iter().filter(|span| span.name == name).collect()
+}
+
+fn attribute(span: &SpanData, key: &str) -> Option<String> {
+    span.attributes.iter().find(|one| one.key.as_str() == key).map(|one| one.value.to_string())
+}
+
+/// A span as a request would open it.
+pub(crate) fn request(name: &'static str) -> Context {
+    record();
+    Context::new().with_span(global::tracer("test").start(name))
+}
+
+#[tokio::test]
+async fn a_consumer_continues_the_producers_trace() {
+    let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::start());
+    let orders = Plan::new("orders", folder.path(), &broker).start(|_, _| {}).await;
+    let payments = Plan::new("payments", folder.path(), &broker)
+        .start(|consumer, database| consumer.handle(database, Ledger::default()).unwrap())
+        .await;
+    let request = request("place");
+    orders.publish("o-1", "flaky", 1).with_context(request.clone()).await;
+    request.span().end();
+    payments.until_applied(1).await;
+    let trace = request.span().span_context().trace_id();
+    until(async || named(&spans(trace), "process orders.events").len() == 1).await;
+
+    let spans = spans(trace);
+    let (send, process) =
+        (named(&spans, "send orders.events")[0], named(&spans, "process orders.events")[0]);
+    assert_eq!(send.parent_span_id, request.span().span_context().span_id());
+    assert_eq!(
+        (send.span_kind.clone(), process.span_kind.clone()),
+        (SpanKind::Producer, SpanKind::Consumer)
+    );
+    assert_eq!(process.parent_span_id, send.span_context.span_id());
+    assert_eq!(process.links[0].span_context.span_id(), send.span_context.span_id());
+    assert_eq!(process.span_context.trace_id(), trace);
+    for (key, value) in [
+        ("messaging.system", "kafka"),
+        ("messaging.destination.name", "orders.events"),
+        ("messaging.operation.type", "process"),
+        ("messaging.consumer.group.name", "payments"),
+        ("cloudevents.event_type", "mesh.orders.v1.OrderPlaced"),
+    ] {
+        assert_eq!(attribute(process, key).as_deref(), Some(value), "{key}");
+    }
+    assert_eq!(attribute(send, "messaging.message.id"), attribute(process, "messaging.message.id"));
+    assert_eq!(process.events.iter().filter(|event| event.name == "attempt failed").count(), 1);
+    // The transactions of the handler: one that was rolled back, one that was not.
+    let transactions = named(&spans, "orders.events");
+    assert_eq!(transactions.len(), 2);
+    assert!(transactions.iter().all(|span| span.parent_span_id == process.span_context.span_id()));
+    payments.drain().await;
+    orders.drain().await;
+}
+
+#[tokio::test]
+async fn a_batch_is_linked_to_each_of_its_events() {
+    let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(1));
+    let orders = Plan::new("orders", folder.path(), &broker).without_relay().start(|_, _| {}).await;
+    let requests = [request("first"), request("second"), request("third")];
+    for (order, request) in requests.iter().enumerate() {
+        orders.publish(&format!("o-{order}"), "ada", 1).with_context(request.clone()).await;
+    }
+    orders.drain().await;
+    let orders = Plan::new("orders", folder.path(), &broker).start(|_, _| {}).await;
+    until(async || broker.records("orders.events").len() == 3).await;
+    let shipping = Plan::new("shipping", folder.path(), &broker)
+        .start(|consumer, database| consumer.handle_batches(database, Ledgers::default()).unwrap())
+        .await;
+    shipping.until_applied(3).await;
+    let trace = |context: &Context| context.span().span_context().trace_id();
+    until(async || named(&spans(trace(&requests[0])), "process orders.events").len() == 1).await;
+
+    let first = spans(trace(&requests[0]));
+    let batch = named(&first, "process orders.events")[0];
+    assert_eq!(batch.parent_span_id, SpanId::INVALID, "a batch begins a trace of its own");
+    let linked: Vec<_> = batch.links.iter().map(|link| link.span_context.trace_id()).collect();
+    assert_eq!(linked, requests.iter().map(trace).collect::<Vec<_>>());
+    assert!(batch.attributes.contains(&KeyValue::new("messaging.batch.message_count", 3)));
+    shipping.drain().await;
+    orders.drain().await;
+}

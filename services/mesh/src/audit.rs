@@ -1,0 +1,114 @@
+//! `mesh audit`: proof that nothing was lost and nothing happened twice, from every service's own ledger.
+
+mod ledgers;
+mod reconcile;
+
+use std::{process::ExitCode, time::Duration};
+
+use clap::Args;
+use tokio::time::{Instant, sleep};
+
+use self::{
+    ledgers::Addresses,
+    reconcile::{Verdict, reconcile},
+};
+use crate::{output, running::Running};
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  mesh audit
+  mesh audit --wait 30s        first wait until every order has ended
+  mesh audit --json | jq '.differences[].order_id'
+  mesh audit --orders http://orders:9090 --payments http://payments:9090 \\
+             --inventory http://inventory:9090 --shipping http://shipping:9090
+
+The exit status is 1 if the ledgers differ, or an order has not ended.";
+
+/// Reconcile orders, payments, reservations and shipments.
+///
+/// A completed order was paid, taken from the stock and delivered, each once; for a cancelled one all of it was undone; and
+/// nothing was done for an order that is not there.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// How long to wait for orders that have not ended.
+    #[arg(long, default_value = "0s", value_parser = humantime::parse_duration)]
+    wait: Duration,
+    /// Where orders are. Without it, and for the others alike: the mesh of this folder.
+    #[arg(long, value_name = "URL", value_delimiter = ',')]
+    orders: Vec<String>,
+    /// Where payments are.
+    #[arg(long, value_name = "URL", value_delimiter = ',')]
+    payments: Vec<String>,
+    /// Where the inventory is.
+    #[arg(long, value_name = "URL", value_delimiter = ',')]
+    inventory: Vec<String>,
+    /// Where shipping is.
+    #[arg(long, value_name = "URL", value_delimiter = ',')]
+    shipping: Vec<String>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Between two looks at orders that have not ended.
+const AGAIN: Duration = Duration::from_millis(250);
+
+pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
+    let addresses = addresses(options)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let verdict = runtime.block_on(settle(&addresses, options.wait))?;
+    if options.json {
+        output::json(&verdict)?
+    } else {
+        print(&verdict)
+    }
+    let good = verdict.open == 0 && verdict.differences.is_empty();
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn addresses(options: &Options) -> anyhow::Result<Addresses> {
+    let given = [&options.orders, &options.payments, &options.inventory, &options.shipping];
+    let running = if given.iter().any(|addresses| addresses.is_empty()) {
+        Some(Running::here()?)
+    } else {
+        None
+    };
+    let of = |service: &str, given: &[String]| match &running {
+        Some(running) if given.is_empty() => running.grpc.get(service).cloned().unwrap_or_default(),
+        _ => given.to_vec(),
+    };
+    Ok(Addresses {
+        orders: of("orders", &options.orders),
+        payments: of("payments", &options.payments),
+        inventory: of("inventory", &options.inventory),
+        shipping: of("shipping", &options.shipping),
+    })
+}
+
+/// The last verdict: the first without anything open or different, or the one when the time is over. A ledger that cannot be
+/// read while there is time is asked again: its service may be starting.
+async fn settle(addresses: &Addresses, wait: Duration) -> anyhow::Result<Verdict> {
+    let end = Instant::now() + wait;
+    loop {
+        let verdict = addresses.read().await.map(|ledgers| reconcile(&ledgers));
+        let settled = verdict
+            .as_ref()
+            .is_ok_and(|verdict| verdict.open == 0 && verdict.differences.is_empty());
+        if settled || Instant::now() >= end {
+            return verdict;
+        }
+        sleep(AGAIN).await;
+    }
+}
+
+fn print(verdict: &Verdict) {
+    for difference in &verdict.differences {
+        output::line(format_args!("order {} {}", difference.order_id, difference.what));
+    }
+    output::line(summary(verdict));
+}
+
+fn summary(verdict: &Verdict) -> String {
+    let Verdict { orders, open, differences, .. } = verdict;
+    format!("audit: {orders} orders, {open} open, {} differences", differences.len())
+}

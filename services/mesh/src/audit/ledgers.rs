@@ -1,0 +1,94 @@
+//! Reads every service's ledger, whole.
+
+use std::collections::HashSet;
+
+use anyhow::Context;
+use proto::{
+    inventory::v1::{ListReservationsRequest, Reservation, inventory_client::InventoryClient},
+    orders::v1::{ListAllRequest, Order, orders_client::OrdersClient},
+    payments::v1::{ListPaymentsRequest, Payment, payments_client::PaymentsClient},
+    shipping::v1::{ListShipmentsRequest, Shipment, shipping_client::ShippingClient},
+};
+use tonic::{
+    Response, Status, Streaming,
+    transport::{Channel, Endpoint},
+};
+
+use super::reconcile::Ledgers;
+
+/// Where the ledgers are; any replica will do.
+#[derive(Clone, Debug)]
+pub(super) struct Addresses {
+    pub(super) orders: Vec<String>,
+    pub(super) payments: Vec<String>,
+    pub(super) inventory: Vec<String>,
+    pub(super) shipping: Vec<String>,
+}
+
+impl Addresses {
+    /// Orders first, then what was done for them, then the orders again: whatever happens meanwhile is no difference.
+    pub(super) async fn read(&self) -> anyhow::Result<Ledgers> {
+        let orders = self.orders().await?;
+        let (payments, reservations, shipments) =
+            tokio::try_join!(self.payments(), self.reservations(), self.shipments())?;
+        let known: HashSet<_> =
+            self.orders().await?.into_iter().map(|order| order.order_id).collect();
+        Ok(Ledgers { orders, payments, reservations, shipments, known })
+    }
+
+    async fn orders(&self) -> anyhow::Result<Vec<Order>> {
+        let mut client = OrdersClient::new(connect("orders", &self.orders).await?);
+        all("orders", client.list_all(ListAllRequest {}).await).await
+    }
+
+    async fn payments(&self) -> anyhow::Result<Vec<Payment>> {
+        let mut client = PaymentsClient::new(connect("payments", &self.payments).await?);
+        all("payments", client.list_payments(ListPaymentsRequest {}).await).await
+    }
+
+    async fn reservations(&self) -> anyhow::Result<Vec<Reservation>> {
+        let mut client = InventoryClient::new(connect("inventory", &self.inventory).await?);
+        all("inventory", client.list_reservations(ListReservationsRequest {}).await).await
+    }
+
+    async fn shipments(&self) -> anyhow::Result<Vec<Shipment>> {
+        let mut client = ShippingClient::new(connect("shipping", &self.shipping).await?);
+        all("shipping", client.list_shipments(ListShipmentsRequest {}).await).await
+    }
+}
+
+/// The first replica that is there.
+async fn connect(service: &str, addresses: &[String]) -> anyhow::Result<Channel> {
+    let mut last = anyhow::anyhow!("nobody has said where {service} is");
+    for address in addresses {
+        let endpoint = Endpoint::from_shared(address.clone())
+            .with_context(|| format!("{address:?} is no address of {service}"))?;
+        match endpoint.connect().await {
+            Ok(channel) => return Ok(channel),
+            Err(error) => {
+                last = anyhow::Error::new(error)
+                    .context(format!("{service} does not answer at {address}"))
+            }
+        }
+    }
+    Err(last)
+}
+
+async fn all<T>(
+    service: &str,
+    answer: Result<Response<Streaming<T>>, Status>,
+) -> anyhow::Result<Vec<T>> {
+    let failed = |status: Status| {
+        anyhow::anyhow!(
+            "cannot read the ledger of {service}: {} ({:?})",
+            status.message(),
+            status.code()
+        )
+    };
+    let mut stream = answer.map_err(failed)?.into_inner();
+    let mut all = Vec::new();
+    while let Some(entry) = stream.message().await.map_err(failed)? {
+        all.push(entry);
+    }
+    Ok(all)
+}

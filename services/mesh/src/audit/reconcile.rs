@@ -1,0 +1,223 @@
+//! Whether four ledgers tell the same story. Pure.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use proto::{
+    inventory::v1::{Line, Reservation, reservation},
+    orders::v1::{Order, Status},
+    payments::v1::{Payment, payment},
+    shipping::v1::{Shipment, shipment},
+};
+use serde::Serialize;
+
+/// What the services wrote down.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ledgers {
+    /// Read before the others: what has ended here has ended there, or will in a moment.
+    pub(super) orders: Vec<Order>,
+    pub(super) payments: Vec<Payment>,
+    pub(super) reservations: Vec<Reservation>,
+    pub(super) shipments: Vec<Shipment>,
+    /// Every order, read after the others: what they did was for one of these.
+    pub(super) known: HashSet<String>,
+}
+
+/// One thing that is not as it must be.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub(super) struct Difference {
+    pub(super) order_id: String,
+    pub(super) what: String,
+}
+
+/// What comes of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Verdict {
+    pub(super) orders: usize,
+    /// Not ended yet.
+    pub(super) open: usize,
+    pub(super) completed: usize,
+    pub(super) cancelled: usize,
+    pub(super) differences: Vec<Difference>,
+}
+
+/// The entries of one ledger by order, most of them one.
+type Entries<'a, T> = HashMap<&'a str, Vec<&'a T>>;
+
+/// Holds every ended order to its entries in the other ledgers, and these to the orders.
+pub(super) fn reconcile(ledgers: &Ledgers) -> Verdict {
+    let payments = by_order(&ledgers.payments, |payment| &payment.order_id);
+    let reservations = by_order(&ledgers.reservations, |reservation| &reservation.order_id);
+    let shipments = by_order(&ledgers.shipments, |shipment| &shipment.order_id);
+    let mut verdict = Verdict {
+        orders: ledgers.orders.len(),
+        open: 0,
+        completed: 0,
+        cancelled: 0,
+        differences: Vec::new(),
+    };
+    for order in &ledgers.orders {
+        let id = order.order_id.as_str();
+        let entries = (entry(&payments, id), entry(&reservations, id), entry(&shipments, id));
+        let wrong = match order.status() {
+            Status::Completed => {
+                verdict.completed += 1;
+                completed(order, entries)
+            }
+            Status::Cancelled => {
+                verdict.cancelled += 1;
+                cancelled(entries)
+            }
+            _ => {
+                verdict.open += 1;
+                Vec::new()
+            }
+        };
+        verdict
+            .differences
+            .extend(wrong.into_iter().map(|what| Difference { order_id: id.to_owned(), what }));
+    }
+    verdict.differences.extend(twice(&ledgers.orders));
+    verdict.differences.extend(orphans(ledgers));
+    verdict.differences.sort();
+    verdict
+}
+
+fn by_order<T>(entries: &[T], order: impl Fn(&T) -> &String) -> Entries<'_, T> {
+    let mut all = Entries::new();
+    for entry in entries {
+        all.entry(order(entry)).or_default().push(entry);
+    }
+    all
+}
+
+fn entry<'a, T>(entries: &'a Entries<'_, T>, id: &str) -> &'a [&'a T] {
+    entries.get(id).map_or(&[], Vec::as_slice)
+}
+
+type Found<'a> = (&'a [&'a Payment], &'a [&'a Reservation], &'a [&'a Shipment]);
+
+/// Paid, taken from the stock and delivered, each once and as ordered.
+fn completed(order: &Order, (payments, reservations, shipments): Found<'_>) -> Vec<String> {
+    let mut wrong = Vec::new();
+    match payments {
+        [payment] if payment.state() == payment::State::Authorized => {
+            if payment.amount != order.total {
+                wrong.push("is completed, but another amount was charged".into());
+            }
+        }
+        [payment] => wrong.push(format!(
+            "is completed, but its payment is {}",
+            word(payment.state().as_str_name())
+        )),
+        several => wrong.push(format!("is completed, but has {} payments", several.len())),
+    }
+    match reservations {
+        [reservation] if reservation.state() == reservation::State::Committed => {
+            if lines(&reservation.lines) != items(order) {
+                wrong.push("is completed, but other goods were taken from the stock".into());
+            }
+        }
+        [one] => wrong.push(format!(
+            "is completed, but its reservation is {}",
+            word(one.state().as_str_name())
+        )),
+        several => wrong.push(format!("is completed, but has {} reservations", several.len())),
+    }
+    match shipments {
+        [shipment] if shipment.state() == shipment::State::Delivered => {}
+        [one] => wrong
+            .push(format!("is completed, but its shipment is {}", word(one.state().as_str_name()))),
+        several => wrong.push(format!("is completed, but has {} shipments", several.len())),
+    }
+    wrong
+}
+
+/// Whatever was done for it was undone.
+fn cancelled((payments, reservations, shipments): Found<'_>) -> Vec<String> {
+    let mut wrong = Vec::new();
+    match payments {
+        [] => {}
+        [one] => match one.state() {
+            payment::State::Declined | payment::State::Failed | payment::State::Refunded => {}
+            other => wrong
+                .push(format!("is cancelled, but its payment is {}", word(other.as_str_name()))),
+        },
+        several => wrong.push(format!("is cancelled, but has {} payments", several.len())),
+    }
+    match reservations {
+        [] => {}
+        [one] if one.state() == reservation::State::Released => {}
+        [one] => wrong.push(format!(
+            "is cancelled, but its reservation is {}",
+            word(one.state().as_str_name())
+        )),
+        several => wrong.push(format!("is cancelled, but has {} reservations", several.len())),
+    }
+    match shipments {
+        [] => {}
+        [one] => match one.state() {
+            shipment::State::Cancelled | shipment::State::Returned => {}
+            other => wrong
+                .push(format!("is cancelled, but its shipment is {}", word(other.as_str_name()))),
+        },
+        several => wrong.push(format!("is cancelled, but has {} shipments", several.len())),
+    }
+    wrong
+}
+
+/// `authorized` of `STATE_AUTHORIZED`.
+fn word(name: &str) -> String {
+    name.strip_prefix("STATE_").unwrap_or(name).to_lowercase()
+}
+
+fn lines(lines: &[Line]) -> BTreeMap<&str, i64> {
+    sum(lines.iter().map(|line| (line.sku.as_str(), line.quantity)))
+}
+
+fn items(order: &Order) -> BTreeMap<&str, i64> {
+    sum(order.items.iter().map(|item| (item.sku.as_str(), item.quantity)))
+}
+
+fn sum<'a>(quantities: impl Iterator<Item = (&'a str, i32)>) -> BTreeMap<&'a str, i64> {
+    let mut sum = BTreeMap::new();
+    for (sku, quantity) in quantities {
+        *sum.entry(sku).or_default() += i64::from(quantity);
+    }
+    sum
+}
+
+fn twice(orders: &[Order]) -> Vec<Difference> {
+    let all = by_order(orders, |order| &order.order_id);
+    let several = all.into_iter().filter(|(_, orders)| orders.len() > 1);
+    several.map(|(id, orders)| difference(id, format!("is there {} times", orders.len()))).collect()
+}
+
+/// What was done for an order that nobody placed. A reservation that is only held may be one whose order is being written, and
+/// expires if it never is.
+fn orphans(ledgers: &Ledgers) -> Vec<Difference> {
+    let unknown = |id: &str| !ledgers.known.contains(id);
+    let payments = ledgers.payments.iter().filter(|payment| unknown(&payment.order_id));
+    let reservations = ledgers.reservations.iter().filter(|reservation| {
+        reservation.state() == reservation::State::Committed && unknown(&reservation.order_id)
+    });
+    let shipments = ledgers.shipments.iter().filter(|shipment| unknown(&shipment.order_id));
+    let mut all: Vec<_> = payments
+        .map(|one| difference(&one.order_id, "is no order, but has a payment".into()))
+        .collect();
+    all.extend(
+        reservations.map(|one| {
+            difference(&one.order_id, "is no order, but its goods left the stock".into())
+        }),
+    );
+    all.extend(
+        shipments.map(|one| difference(&one.order_id, "is no order, but has a shipment".into())),
+    );
+    all
+}
+
+fn difference(id: &str, what: String) -> Difference {
+    Difference { order_id: id.to_owned(), what }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,85 @@
+//! The command line: what can be said, and which file does it.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::{audit, completions, config, dlq, load, output, service::Service, status, up};
+
+/// A small, real system of microservices in which everything that happens can be seen.
+#[derive(Parser)]
+#[command(name = "mesh", version, propagate_version = true, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  mesh up                     start everything here, nothing to install
+  mesh load --rate 50         place orders, in another terminal
+  mesh status                 what runs, and what it costs
+  mesh audit                  prove that nothing was lost and nothing happened twice
+  mesh orders                 run one service, as a container would";
+
+#[derive(Subcommand)]
+enum Command {
+    #[command(after_help = up::EXAMPLES)]
+    Up(up::Options),
+    #[command(after_help = status::EXAMPLES)]
+    Status(status::Options),
+    #[command(after_help = load::EXAMPLES)]
+    Load(load::Options),
+    #[command(after_help = audit::EXAMPLES)]
+    Audit(audit::Options),
+    #[command(after_help = dlq::EXAMPLES)]
+    Dlq(dlq::Options),
+    #[command(after_help = config::EXAMPLES)]
+    Config(config::Options),
+    #[command(after_help = completions::EXAMPLES)]
+    Completions(completions::Options),
+    #[command(flatten)]
+    Service(Service),
+}
+
+pub(crate) fn run() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Up(options) => up::run(options),
+        Command::Status(options) => status::run(&options),
+        Command::Load(options) => load::run(options),
+        Command::Audit(options) => audit::run(&options),
+        Command::Dlq(options) => dlq::run(options),
+        Command::Config(options) => config::run(&options),
+        Command::Completions(options) => completions::run(&options),
+        Command::Service(service) => Ok(service.run()),
+    };
+    done.unwrap_or_else(|error| {
+        output::complaint(format!("{error:#}"));
+        ExitCode::FAILURE
+    })
+}
+
+/// The whole command line, for whoever describes it.
+pub(crate) fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_a_purpose_and_an_example() {
+        for command in command().get_subcommands() {
+            let name = command.get_name();
+            assert!(command.get_about().is_some(), "{name} does not say what it is for");
+            let examples = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(examples.contains(&format!("mesh {name}")), "{name} has no example");
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! `mesh completions`: what the shell needs to finish our words.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use clap_complete::Shell;
+
+use crate::{cli, output};
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  mesh completions bash > ~/.local/share/bash-completion/completions/mesh
+  mesh completions zsh > ~/.zfunc/_mesh
+  mesh completions fish > ~/.config/fish/completions/mesh.fish";
+
+/// Print completions for a shell.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Which shell.
+    shell: Shell,
+}
+
+pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
+    let mut script = Vec::new();
+    clap_complete::generate(options.shell, &mut cli::command(), "mesh", &mut script);
+    output::line(String::from_utf8(script)?.trim_end());
+    Ok(ExitCode::SUCCESS)
+}

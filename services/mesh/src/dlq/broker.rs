@@ -1,0 +1,209 @@
+//! The dead-letter topics on the broker.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use chassis::kafka::dead_letter;
+use proto::topics;
+use rdkafka::{
+    ClientConfig, Message, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer},
+    error::KafkaError,
+    message::{BorrowedMessage, Header, OwnedHeaders},
+    producer::{FutureProducer, FutureRecord},
+};
+use tokio::time::Instant;
+
+use super::letter::{HANDLED, Handled, Letter, NOTE, Place, Queue};
+use crate::running::Kafka;
+
+/// How long a broker may take for anything.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub(super) struct Broker {
+    kafka: Kafka,
+}
+
+impl Broker {
+    pub(super) fn new(kafka: Kafka) -> Self {
+        Self { kafka }
+    }
+
+    fn config(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.kafka.brokers).set("client.id", "mesh-dlq");
+        // What goes wrong is told once, by us.
+        config.set("log_level", "0").set("allow.auto.create.topics", "false");
+        if self.kafka.embedded {
+            config.set("broker.address.family", "v4");
+        }
+        config
+    }
+
+    /// Reads all dead-letter topics from their first record to what is their last one now.
+    pub(super) fn read(&self) -> anyhow::Result<Queue> {
+        let mut config = self.config();
+        // A group must be named, but is not joined: nothing is committed. An empty fetch tells that the end is reached.
+        config.set("group.id", "mesh-dlq").set("enable.auto.commit", "false");
+        config.set("enable.partition.eof", "true").set("fetch.wait.max.ms", "10");
+        let consumer: BaseConsumer = config.create()?;
+        let unreachable = || format!("no answer from Kafka at {}", self.kafka.brokers);
+        let metadata = consumer.fetch_metadata(None, PATIENCE).with_context(unreachable)?;
+        let wanted = topics::ALL.map(dead_letter::topic);
+        let mut records = Vec::new();
+        for topic in
+            metadata.topics().iter().filter(|topic| wanted.iter().any(|name| name == topic.name()))
+        {
+            for partition in topic.partitions() {
+                let read = partition_of(&consumer, topic.name(), partition.id());
+                records.extend(
+                    read.with_context(|| {
+                        format!("cannot read {}/{}", topic.name(), partition.id())
+                    })?,
+                );
+            }
+        }
+        Ok(Queue::new(records))
+    }
+
+    /// Sends it to where it came from, for the group that could not handle it; then notes that. Between the two it may be sent
+    /// again, which is no harm: whoever has handled it knows its id.
+    pub(super) async fn replay(&self, letter: &Letter) -> anyhow::Result<()> {
+        let headers = dead_letter::replayed(letter.headers.as_borrowed());
+        self.send(&letter.origin()?, letter.key.as_deref(), letter.payload.as_deref(), headers)
+            .await?;
+        self.note(letter, Handled::Replayed).await
+    }
+
+    /// Notes that nobody will replay it.
+    pub(super) async fn give_up(&self, letter: &Letter) -> anyhow::Result<()> {
+        self.note(letter, Handled::GivenUp).await
+    }
+
+    async fn note(&self, letter: &Letter, handled: Handled) -> anyhow::Result<()> {
+        let place = format!("{}/{}", letter.place.partition, letter.place.offset);
+        let note = Header { key: NOTE, value: Some(&place) };
+        let headers = OwnedHeaders::new()
+            .insert(note)
+            .insert(Header { key: HANDLED, value: Some(handled.word()) });
+        self.send(&letter.place.topic, letter.key.as_deref(), None, headers).await
+    }
+
+    async fn send(
+        &self,
+        topic: &str,
+        key: Option<&[u8]>,
+        payload: Option<&[u8]>,
+        headers: OwnedHeaders,
+    ) -> anyhow::Result<()> {
+        let mut config = self.config();
+        config.set("acks", "all").set("enable.idempotence", "true").set("linger.ms", "0");
+        let producer: FutureProducer =
+            config.set("message.timeout.ms", PATIENCE.as_millis().to_string()).create()?;
+        let mut record = FutureRecord::<[u8], [u8]>::to(topic).headers(headers);
+        record.key = key;
+        record.payload = payload;
+        match producer.send(record, PATIENCE).await {
+            Ok(_) => Ok(()),
+            Err((error, _)) => Err(error).with_context(|| format!("cannot send to {topic}")),
+        }
+    }
+}
+
+fn partition_of(
+    consumer: &BaseConsumer,
+    topic: &str,
+    partition: i32,
+) -> anyhow::Result<Vec<Letter>> {
+    let mut assignment = TopicPartitionList::new();
+    assignment.add_partition_offset(topic, partition, Offset::Beginning)?;
+    consumer.assign(&assignment)?;
+    let mut records = Vec::new();
+    let mut deadline = Instant::now() + PATIENCE;
+    loop {
+        match consumer.poll(Duration::from_millis(100)) {
+            Some(Err(KafkaError::PartitionEOF(_))) => return Ok(records),
+            Some(Ok(message)) => {
+                records.push(letter(&message));
+                deadline = Instant::now() + PATIENCE;
+            }
+            // Brokers come and go: only if nothing comes for long is it worth telling.
+            Some(Err(error)) if Instant::now() >= deadline => return Err(error.into()),
+            None if Instant::now() >= deadline => {
+                bail!("nothing came for {} s", PATIENCE.as_secs())
+            }
+            Some(Err(_)) | None => {}
+        }
+    }
+}
+
+fn letter(message: &BorrowedMessage<'_>) -> Letter {
+    Letter {
+        place: Place {
+            topic: message.topic().to_owned(),
+            partition: message.partition(),
+            offset: message.offset(),
+        },
+        key: message.key().map(<[u8]>::to_vec),
+        payload: message.payload().map(<[u8]>::to_vec),
+        headers: message.headers().map_or_else(OwnedHeaders::new, |headers| headers.detach()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::embedded;
+
+    fn dead(broker: &Broker, id: &str) -> impl Future<Output = anyhow::Result<()>> {
+        let insert = |all: OwnedHeaders, (key, value): (&str, &str)| {
+            all.insert(Header { key, value: Some(value) })
+        };
+        let headers = [
+            ("ce_id", id),
+            (dead_letter::TOPIC, "orders.events"),
+            (dead_letter::GROUP, "payments"),
+        ];
+        let headers = headers.into_iter().fold(OwnedHeaders::new(), insert);
+        broker.send("orders.events.dlq", Some(b"o-1"), Some(b"payload"), headers)
+    }
+
+    #[tokio::test]
+    async fn a_letter_is_replayed_once_and_noted() {
+        let embedded = embedded::kafka::Broker::start().unwrap();
+        let broker =
+            Broker::new(Kafka { brokers: embedded.bootstrap_servers().to_owned(), embedded: true });
+        dead(&broker, "1").await.unwrap();
+        dead(&broker, "2").await.unwrap();
+        let queue = broker.read().unwrap();
+        let letters: Vec<_> = queue.letters().collect();
+        assert_eq!(letters.len(), 2);
+        broker.replay(letters[0]).await.unwrap();
+        broker.give_up(letters[1]).await.unwrap();
+        let after = broker.read().unwrap();
+        let handled: Vec<_> = after.letters().map(|letter| after.handled(letter)).collect();
+        assert_eq!(handled, [Some(Handled::Replayed), Some(Handled::GivenUp)]);
+        let replayed = replayed(&broker);
+        assert_eq!(replayed.len(), 1);
+        assert_eq!(
+            (replayed[0].header("ce_id"), replayed[0].header(dead_letter::GROUP)),
+            ("1".into(), "payments".into())
+        );
+        assert_eq!(
+            (replayed[0].key(), replayed[0].payload.as_deref()),
+            ("o-1".into(), Some(b"payload".as_slice()))
+        );
+    }
+
+    fn replayed(broker: &Broker) -> Vec<Letter> {
+        let mut config = broker.config();
+        config
+            .set("group.id", "test")
+            .set("enable.partition.eof", "true")
+            .set("fetch.wait.max.ms", "10");
+        let consumer: BaseConsumer = config.create().unwrap();
+        (0..topics::PARTITIONS)
+            .flat_map(|partition| partition_of(&consumer, "orders.events", partition).unwrap())
+            .collect()
+    }
+}

@@ -1,0 +1,169 @@
+//! `mesh load`: orders at a fixed rate, whatever the mesh makes of them, and how long each took.
+//!
+//! An open loop: a slow answer delays no later order, and latencies are counted from when an order was meant to be sent, so that
+//! a mesh that stops for a second cannot hide it.
+
+mod book;
+mod gateway;
+mod generator;
+mod mix;
+mod pace;
+mod report;
+mod updates;
+
+use std::{
+    process::ExitCode,
+    time::{Duration, SystemTime},
+};
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::{sync::watch, time::Instant};
+
+pub(crate) use generator::{Generator, Plan};
+pub(crate) use mix::Mix;
+pub(crate) use report::Report;
+
+use crate::{
+    output,
+    running::Running,
+    signals::{self, Interrupts},
+};
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  mesh load                                       200 orders/s for a minute, against the mesh of this folder
+  mesh load --rate 50 --duration 10m
+  mesh load --mix tok_ok=90,tok_declined=8,tok_slow=2
+  mesh load --gateway http://shop.local --json    elsewhere; ends are polled, unless --nats is given too
+
+The exit status is 1 if an order that was accepted did not end in time, or ended twice.";
+
+/// Place orders at a fixed rate and follow each to its end.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Orders per second.
+    #[arg(long, default_value_t = 200.0, value_parser = rate)]
+    rate: f64,
+    /// For how long.
+    #[arg(long, default_value = "60s", value_parser = humantime::parse_duration)]
+    duration: Duration,
+    /// Where the gateway is; several with commas. Without it: the mesh of this folder.
+    #[arg(long, value_name = "URL", value_delimiter = ',')]
+    gateway: Vec<String>,
+    /// Where NATS is, to see orders end as they do. Without it: the mesh of this folder, unless --gateway is given.
+    #[arg(long, value_name = "URL")]
+    nats: Option<String>,
+    /// How every order is paid: tok_ok, tok_declined, tok_slow, tok_flaky, tok_down.
+    #[arg(long, default_value = "tok_ok", conflicts_with = "mix")]
+    token: String,
+    /// How orders are paid, in proportion: tok_ok=95,tok_declined=5.
+    #[arg(long, value_name = "TOKEN=WEIGHT,…")]
+    mix: Option<Mix>,
+    /// How long to wait at the end for orders that are on their way.
+    #[arg(long, default_value = "30s", value_parser = humantime::parse_duration)]
+    grace: Duration,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// When the load began, for clocks of both kinds.
+#[derive(Clone, Copy)]
+struct Clock {
+    begin: Instant,
+    began_at: SystemTime,
+}
+
+impl Clock {
+    /// How long after the beginning.
+    fn since(&self, at: SystemTime) -> Duration {
+        at.duration_since(self.began_at).unwrap_or_default()
+    }
+}
+
+/// Takes a rate from the command line.
+pub(crate) fn rate(text: &str) -> Result<f64, String> {
+    let rate: Option<f64> = text.parse().ok();
+    let possible = rate.filter(|rate| (0.001..=100_000.0).contains(rate));
+    possible.ok_or_else(|| "expected orders per second, up to 100000".into())
+}
+
+/// How often the progress bar moves.
+const MOVES: Duration = Duration::from_millis(250);
+
+pub(crate) fn run(options: Options) -> anyhow::Result<ExitCode> {
+    let (json, duration) = (options.json, options.duration);
+    let plan = plan(options)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let Some(report) = runtime.block_on(drive(plan, duration))? else {
+        return Ok(ExitCode::from(signals::IMPATIENT));
+    };
+    if json {
+        output::json(&report)?;
+    } else {
+        report.lines().into_iter().for_each(output::line);
+    }
+    Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The first Ctrl-C ends the sending, the second one the waiting: `None`.
+async fn drive(plan: Plan, duration: Duration) -> anyhow::Result<Option<Report>> {
+    let mut interrupts = Interrupts::listen()?;
+    let generator = Generator::prepare(plan).await?;
+    let bar = bar(duration, generator.is_live());
+    let (enough, mut told) = watch::channel(false);
+    let stop = async move {
+        told.wait_for(|enough| *enough).await.ok();
+    };
+    let report = generator.run(stop, MOVES, |report| {
+        bar.set_position(report.duration as u64);
+        let (p50, p99) = (report.accepted_ms.p50, report.accepted_ms.p99);
+        let (accepted, open) = (report.accepted, report.lost);
+        bar.set_message(format!(
+            "{accepted} accepted, p50 {p50:.1} ms, p99 {p99:.1} ms; {open} on their way"
+        ));
+    });
+    let report = tokio::select! {
+        report = report => Some(report),
+        () = async {
+            interrupts.next().await;
+            enough.send_replace(true);
+            interrupts.next().await;
+        } => None,
+    };
+    bar.finish_and_clear();
+    Ok(report)
+}
+
+fn plan(options: Options) -> anyhow::Result<Plan> {
+    let (gateway, nats) = if options.gateway.is_empty() {
+        let running = Running::here()?;
+        (running.gateway, options.nats.or(Some(running.nats)))
+    } else {
+        (options.gateway, options.nats)
+    };
+    let mix = options.mix.unwrap_or_else(|| Mix::only(&options.token));
+    Ok(Plan {
+        rate: options.rate,
+        duration: Some(options.duration),
+        gateway,
+        nats,
+        mix,
+        grace: options.grace,
+    })
+}
+
+fn bar(duration: Duration, live: bool) -> ProgressBar {
+    if !output::is_watched() {
+        return ProgressBar::hidden();
+    }
+    let template = if live {
+        "{bar:30} {pos}/{len} s  {msg}"
+    } else {
+        "{bar:30} {pos}/{len} s  {msg} (ends are polled)"
+    };
+    let style =
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(duration.as_secs().max(1)).with_style(style)
+}

@@ -1,0 +1,247 @@
+//! The book of a load: what was sent, what was answered, what became of it. Pure; times are since the load began.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
+
+use hdrhistogram::Histogram;
+
+use super::report::{Percentiles, Report};
+
+/// How an order ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Completed,
+    Cancelled,
+}
+
+/// What is known of every order of this load, and for a while of others.
+pub(super) struct Book {
+    sent: u64,
+    accepted: u64,
+    refused: BTreeMap<String, u64>,
+    completed: u64,
+    cancelled: u64,
+    duplicates: u64,
+    /// Accepted, not ended: when each was meant to be sent.
+    open: HashMap<String, Duration>,
+    /// Ended before its answer came; or somebody else's.
+    early: Recent<(Duration, Outcome)>,
+    ended: Recent<Outcome>,
+    accepted_us: Histogram<u64>,
+    completed_us: Histogram<u64>,
+}
+
+impl Book {
+    pub(super) fn new() -> Self {
+        // Three digits of precision, from a microsecond up to whatever comes.
+        let histogram = || Histogram::new(3).expect("3 is a precision that the histogram has");
+        Self {
+            sent: 0,
+            accepted: 0,
+            refused: BTreeMap::new(),
+            completed: 0,
+            cancelled: 0,
+            duplicates: 0,
+            open: HashMap::new(),
+            early: Recent::default(),
+            ended: Recent::default(),
+            accepted_us: histogram(),
+            completed_us: histogram(),
+        }
+    }
+
+    pub(super) fn sent(&mut self) {
+        self.sent += 1;
+    }
+
+    /// Not accepted, and why: a status code, or a word.
+    pub(super) fn refused(&mut self, why: String) {
+        *self.refused.entry(why).or_default() += 1;
+    }
+
+    /// An order was accepted that was meant to be sent at `meant`.
+    pub(super) fn accepted(&mut self, id: String, meant: Duration, now: Duration) {
+        self.accepted += 1;
+        record(&mut self.accepted_us, now.saturating_sub(meant));
+        if self.open.contains_key(&id) || self.ended.get(&id).is_some() {
+            // Two requests, one order.
+            self.duplicates += 1;
+        } else if let Some((at, outcome)) = self.early.remove(&id) {
+            self.end(id, meant, at, outcome);
+        } else {
+            self.open.insert(id, meant);
+        }
+    }
+
+    /// An order was seen to have ended.
+    pub(super) fn ended(&mut self, id: &str, outcome: Outcome, at: Duration) {
+        if let Some(meant) = self.open.remove(id) {
+            self.end(id.to_owned(), meant, at, outcome);
+        } else if let Some(before) = self.ended.get(id) {
+            // Told twice is no harm; ended twice, differently, is.
+            if *before != outcome {
+                self.duplicates += 1;
+            }
+        } else if self.early.get(id).is_none() {
+            self.early.insert(id.to_owned(), (at, outcome), at);
+        }
+    }
+
+    fn end(&mut self, id: String, meant: Duration, at: Duration, outcome: Outcome) {
+        match outcome {
+            Outcome::Completed => {
+                self.completed += 1;
+                record(&mut self.completed_us, at.saturating_sub(meant));
+            }
+            Outcome::Cancelled => self.cancelled += 1,
+        }
+        self.ended.insert(id, outcome, at);
+    }
+
+    /// How many are on their way.
+    pub(super) fn open(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Those that are on their way for this long.
+    pub(super) fn overdue(&self, now: Duration, age: Duration) -> Vec<String> {
+        let old = self.open.iter().filter(|(_, meant)| now.saturating_sub(**meant) > age);
+        old.map(|(id, _)| id.clone()).collect()
+    }
+
+    /// The sum of it; what is open counts as lost.
+    pub(super) fn report(&self, rate: f64, duration: Duration) -> Report {
+        Report {
+            rate,
+            duration: duration.as_secs_f64(),
+            sent: self.sent,
+            accepted: self.accepted,
+            refused: self.refused.clone(),
+            completed: self.completed,
+            cancelled: self.cancelled,
+            lost: self.open.len() as u64,
+            duplicates: self.duplicates,
+            accepted_ms: Percentiles::of(&self.accepted_us),
+            completed_ms: Percentiles::of(&self.completed_us),
+        }
+    }
+}
+
+fn record(histogram: &mut Histogram<u64>, took: Duration) {
+    let microseconds = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    histogram.saturating_record(microseconds.max(1));
+}
+
+/// Forgets what is older than one to two minutes: the load may go on for days.
+struct Recent<V> {
+    young: HashMap<String, V>,
+    old: HashMap<String, V>,
+    turned: Duration,
+}
+
+const TURN: Duration = Duration::from_secs(60);
+
+impl<V> Default for Recent<V> {
+    fn default() -> Self {
+        Self { young: HashMap::new(), old: HashMap::new(), turned: Duration::ZERO }
+    }
+}
+
+impl<V> Recent<V> {
+    fn get(&self, id: &str) -> Option<&V> {
+        self.young.get(id).or_else(|| self.old.get(id))
+    }
+
+    fn remove(&mut self, id: &str) -> Option<V> {
+        self.young.remove(id).or_else(|| self.old.remove(id))
+    }
+
+    fn insert(&mut self, id: String, value: V, now: Duration) {
+        if now.saturating_sub(self.turned) > TURN {
+            self.old = std::mem::take(&mut self.young);
+            self.turned = now;
+        }
+        self.young.insert(id, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn ms(milliseconds: u64) -> Duration {
+        Duration::from_millis(milliseconds)
+    }
+
+    fn report(book: &Book) -> Report {
+        book.report(1.0, ms(1000))
+    }
+
+    #[test]
+    fn latencies_begin_when_an_order_was_meant_to_be_sent() {
+        let mut book = Book::new();
+        book.sent();
+        book.accepted("a".into(), ms(10), ms(14));
+        assert_eq!(book.open(), 1);
+        book.ended("a", Outcome::Completed, ms(30));
+        let report = report(&book);
+        assert_eq!((report.sent, report.accepted, report.completed, report.lost), (1, 1, 1, 0));
+        assert!(
+            (report.accepted_ms.max - 4.0).abs() < 0.01
+                && (report.completed_ms.p50 - 20.0).abs() < 0.02
+        );
+    }
+
+    #[test]
+    fn an_end_may_be_seen_before_the_answer() {
+        let mut book = Book::new();
+        book.ended("a", Outcome::Completed, ms(12));
+        book.ended("of somebody else", Outcome::Completed, ms(12));
+        book.accepted("a".into(), ms(10), ms(14));
+        let report = report(&book);
+        assert_eq!((report.completed, report.lost, report.duplicates), (1, 0, 0));
+    }
+
+    #[test]
+    fn what_does_not_end_is_lost() {
+        let mut book = Book::new();
+        book.accepted("a".into(), ms(0), ms(1));
+        book.accepted("b".into(), ms(900), ms(901));
+        assert_eq!(book.overdue(ms(1000), ms(500)), ["a"]);
+        assert_eq!(report(&book).lost, 2);
+    }
+
+    #[test]
+    fn being_told_twice_is_no_duplicate_but_ending_twice_is() {
+        let mut book = Book::new();
+        book.accepted("a".into(), ms(0), ms(1));
+        book.ended("a", Outcome::Completed, ms(2));
+        book.ended("a", Outcome::Completed, ms(3));
+        assert_eq!(report(&book).duplicates, 0);
+        book.ended("a", Outcome::Cancelled, ms(4));
+        assert_eq!(report(&book).duplicates, 1);
+        book.accepted("a".into(), ms(5), ms(6));
+        assert_eq!(report(&book).duplicates, 2);
+    }
+
+    #[test]
+    fn refusals_are_counted_by_their_reason() {
+        let mut book = Book::new();
+        for why in ["429", "503", "429"] {
+            book.refused(why.into());
+        }
+        assert_eq!(report(&book).refused, BTreeMap::from([("429".into(), 2), ("503".into(), 1)]));
+    }
+
+    #[test]
+    fn a_long_load_forgets() {
+        let mut recent = Recent::default();
+        recent.insert("a".into(), (), ms(0));
+        recent.insert("b".into(), (), ms(61_000));
+        assert!(recent.get("a").is_some());
+        recent.insert("c".into(), (), ms(122_000));
+        assert!(recent.get("a").is_none() && recent.get("b").is_some());
+    }
+}

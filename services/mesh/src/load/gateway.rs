@@ -1,0 +1,195 @@
+//! The gateway as a customer sees it.
+
+use std::{
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    time::{Duration, SystemTime},
+};
+
+use anyhow::{Context, ensure};
+use reqwest::StatusCode;
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::json;
+
+use super::book::Outcome;
+
+/// One gateway, or several replicas in turn. Connections are kept.
+pub(super) struct Gateway {
+    client: reqwest::Client,
+    bases: Vec<String>,
+    next: AtomicUsize,
+}
+
+/// What came back for an order that was to be placed.
+pub(super) enum Answer {
+    Accepted(String),
+    /// With the status code, or a word.
+    Refused(String),
+}
+
+#[derive(Deserialize)]
+struct Page<T> {
+    items: Vec<T>,
+    next_cursor: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Product {
+    sku: String,
+    available: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct Accepted {
+    id: String,
+}
+
+/// An order, as far as a load wants to know.
+#[derive(Debug, Deserialize)]
+pub(super) struct Order {
+    pub(super) id: String,
+    status: String,
+    #[serde(default)]
+    history: Vec<Step>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Step {
+    status: String,
+    at: String,
+}
+
+/// After this nobody waits for an answer any more; the gateway's own limit is shorter.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The longest page that the gateway serves.
+const PAGE: usize = 100;
+
+impl Gateway {
+    pub(super) fn new(bases: Vec<String>) -> anyhow::Result<Self> {
+        ensure!(!bases.is_empty(), "no gateway to send orders to");
+        let client =
+            reqwest::Client::builder().no_proxy().timeout(PATIENCE).tcp_nodelay(true).build()?;
+        let bases = bases.into_iter().map(|base| base.trim_end_matches('/').to_owned()).collect();
+        Ok(Self { client, bases, next: AtomicUsize::new(0) })
+    }
+
+    fn base(&self) -> &str {
+        &self.bases[self.next.fetch_add(1, Relaxed) % self.bases.len()]
+    }
+
+    /// Places an order for one piece.
+    pub(super) async fn place(&self, sku: &str, token: &str) -> Answer {
+        let order = json!({ "items": [{ "sku": sku, "quantity": 1 }], "payment_token": token });
+        let key = uuid::Uuid::new_v4().to_string();
+        let request =
+            self.client.post(format!("{}/api/orders", self.base())).header("idempotency-key", key);
+        let answer = match request.json(&order).send().await {
+            Ok(answer) => answer,
+            Err(_) => return Answer::Refused("no answer".into()),
+        };
+        match answer.status() {
+            StatusCode::ACCEPTED => match answer.json::<Accepted>().await {
+                Ok(accepted) => Answer::Accepted(accepted.id),
+                Err(_) => Answer::Refused("no answer".into()),
+            },
+            status => {
+                // Read to its end, the connection can be used again.
+                answer.bytes().await.ok();
+                Answer::Refused(status.as_u16().to_string())
+            }
+        }
+    }
+
+    /// What can be bought now.
+    pub(super) async fn in_stock(&self) -> anyhow::Result<Vec<String>> {
+        let mut skus = Vec::new();
+        let mut cursor = None;
+        loop {
+            let query = [("limit", PAGE.to_string())]
+                .into_iter()
+                .chain(cursor.map(|cursor| ("cursor", cursor)));
+            let page: Page<Product> = self.get("/api/products", &query.collect::<Vec<_>>()).await?;
+            skus.extend(
+                page.items
+                    .into_iter()
+                    .filter(|product| product.available.is_some_and(|n| n > 0))
+                    .map(|p| p.sku),
+            );
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                return Ok(skus);
+            }
+        }
+    }
+
+    /// One order; `None` if there is none.
+    pub(super) async fn order(&self, id: &str) -> anyhow::Result<Option<Order>> {
+        let answer = self.client.get(format!("{}/api/orders/{id}", self.base())).send().await?;
+        if answer.status() == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        Ok(Some(answer.error_for_status()?.json().await?))
+    }
+
+    /// The newest orders that ended so.
+    pub(super) async fn newest(&self, outcome: Outcome) -> anyhow::Result<Vec<Order>> {
+        let status = word(outcome).to_owned();
+        let page: Page<Order> =
+            self.get("/api/orders", &[("limit", PAGE.to_string()), ("status", status)]).await?;
+        Ok(page.items)
+    }
+
+    async fn get<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+    ) -> anyhow::Result<T> {
+        // All values are words of ours, or cursors, which are made for URLs.
+        let query: Vec<_> = query.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let url = format!("{}{path}?{}", self.base(), query.join("&"));
+        let answer =
+            self.client.get(&url).send().await.with_context(|| format!("no answer from {url}"))?;
+        let answer = answer.error_for_status()?;
+        answer.json().await.with_context(|| format!("{url} does not answer as our gateway does"))
+    }
+}
+
+fn word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Completed => "completed",
+        Outcome::Cancelled => "cancelled",
+    }
+}
+
+impl Order {
+    /// How and when it ended, if it has.
+    pub(super) fn end(&self) -> Option<(Outcome, SystemTime)> {
+        let outcome = [Outcome::Completed, Outcome::Cancelled]
+            .into_iter()
+            .find(|one| word(*one) == self.status)?;
+        let step = self.history.iter().rev().find(|step| step.status == self.status);
+        let at = step
+            .and_then(|step| humantime::parse_rfc3339(&step.at).ok())
+            .unwrap_or_else(SystemTime::now);
+        Some((outcome, at))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_tells_how_and_when_it_ended() {
+        let order: Order =
+            serde_json::from_value(json!({ "id": "o-1", "status": "completed", "history": [
+                { "status": "placed", "at": "2026-01-02T12:00:01Z" },
+                { "status": "completed", "at": "2026-01-02T12:00:02.5Z" },
+            ]}))
+            .unwrap();
+        let (outcome, at) = order.end().unwrap();
+        assert_eq!(outcome, Outcome::Completed);
+        assert_eq!(humantime::format_rfc3339_millis(at).to_string(), "2026-01-02T12:00:02.500Z");
+        let open: Order = serde_json::from_value(json!({ "id": "o-1", "status": "paid" })).unwrap();
+        assert!(open.end().is_none());
+    }
+}

@@ -1,0 +1,189 @@
+//! Sends orders at a fixed rate and follows each to its end.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use anyhow::{Context, ensure};
+use parking_lot::{Mutex, RwLock};
+use rand::seq::IndexedRandom;
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep},
+};
+
+use super::{
+    Clock,
+    book::Book,
+    gateway::{Answer, Gateway},
+    mix::Mix,
+    pace,
+    report::Report,
+    updates,
+};
+
+/// What to send, and where.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) rate: f64,
+    /// For ever, if `None`.
+    pub(crate) duration: Option<Duration>,
+    pub(crate) gateway: Vec<String>,
+    /// Where live messages are, if they can be reached.
+    pub(crate) nats: Option<String>,
+    pub(crate) mix: Mix,
+    /// How long to wait at the end for what is on its way.
+    pub(crate) grace: Duration,
+}
+
+/// A load that is ready to begin.
+pub(crate) struct Generator {
+    plan: Plan,
+    gateway: Arc<Gateway>,
+    stock: Arc<RwLock<Vec<String>>>,
+    messages: Option<async_nats::Subscriber>,
+    book: Arc<Mutex<Book>>,
+}
+
+/// More requests at once mean that the gateway does not answer, and file descriptors run out.
+const MOST_IN_FLIGHT: usize = 512;
+/// Stock goes down while orders are placed.
+const RESTOCK: Duration = Duration::from_secs(2);
+/// Live messages may be lost: an order that did not end for this long is asked for.
+const OVERDUE: Duration = Duration::from_secs(5);
+/// How often to look for such orders.
+const LOOK: Duration = Duration::from_secs(1);
+/// Most to be asked for at once: this is not the load that is measured.
+const LOOK_AT_ONCE: usize = 100;
+
+impl Generator {
+    /// Looks for products and listens to live messages; nothing is sent yet.
+    pub(crate) async fn prepare(plan: Plan) -> anyhow::Result<Self> {
+        let gateway = Arc::new(Gateway::new(plan.gateway.clone())?);
+        let stock = gateway.in_stock().await.context("cannot see what is in stock")?;
+        ensure!(!stock.is_empty(), "nothing is in stock: there is nothing to order");
+        let messages = match &plan.nats {
+            Some(url) => updates::subscribe(url).await.ok(),
+            None => None,
+        };
+        let stock = Arc::new(RwLock::new(stock));
+        Ok(Self { plan, gateway, stock, messages, book: Arc::new(Mutex::new(Book::new())) })
+    }
+
+    /// Whether ends are seen as they happen.
+    pub(crate) fn is_live(&self) -> bool {
+        self.messages.is_some()
+    }
+
+    /// Sends until the duration is over or `stop` is; waits for what is on its way; tells how it is now and then.
+    pub(crate) async fn run(
+        mut self,
+        stop: impl Future<Output = ()>,
+        every: Duration,
+        tell: impl Fn(&Report),
+    ) -> Report {
+        let clock = Clock::start();
+        let mut background = JoinSet::new();
+        match self.messages.take() {
+            Some(messages) => {
+                background.spawn(updates::listen(messages, Arc::clone(&self.book), clock.begin))
+            }
+            None => background.spawn(updates::poll(
+                Arc::clone(&self.gateway),
+                Arc::clone(&self.book),
+                clock,
+            )),
+        };
+        background.spawn(restock(Arc::clone(&self.gateway), Arc::clone(&self.stock)));
+        background.spawn(reconcile(Arc::clone(&self.gateway), Arc::clone(&self.book), clock));
+        let telling = async {
+            loop {
+                sleep(every).await;
+                tell(&self.report(clock.begin.elapsed()));
+            }
+        };
+        let sent_for = tokio::select! {
+            sent_for = self.send(clock, stop) => sent_for,
+            () = telling => Duration::ZERO,
+        };
+        let end = Instant::now() + self.plan.grace;
+        while self.book.lock().open() > 0 && Instant::now() < end {
+            sleep(Duration::from_millis(20)).await;
+        }
+        self.report(sent_for)
+    }
+
+    fn report(&self, duration: Duration) -> Report {
+        self.book.lock().report(self.plan.rate, duration)
+    }
+
+    /// Returns for how long it has sent.
+    async fn send(&self, clock: Clock, stop: impl Future<Output = ()>) -> Duration {
+        let mut ticks = pace::ticks(self.plan.rate, self.plan.duration, clock.begin);
+        let mut requests = JoinSet::new();
+        tokio::pin!(stop);
+        loop {
+            tokio::select! {
+                () = &mut stop => break,
+                Some(_) = requests.join_next() => {}
+                tick = ticks.recv() => match tick {
+                    Some(meant) => self.place(&mut requests, meant, clock),
+                    None => break,
+                },
+            }
+        }
+        let sent_for = clock.begin.elapsed();
+        while requests.join_next().await.is_some() {}
+        sent_for
+    }
+
+    fn place(&self, requests: &mut JoinSet<()>, meant: Duration, clock: Clock) {
+        let sku = self.stock.read().choose(&mut rand::rng()).cloned();
+        let mut book = self.book.lock();
+        book.sent();
+        let Some(sku) = sku else { return book.refused("nothing in stock".into()) };
+        if requests.len() >= MOST_IN_FLIGHT {
+            return book.refused("not sent".into());
+        }
+        let (gateway, book, token) =
+            (Arc::clone(&self.gateway), Arc::clone(&self.book), self.plan.mix.pick().to_owned());
+        requests.spawn(async move {
+            let answer = gateway.place(&sku, &token).await;
+            let now = clock.begin.elapsed();
+            match answer {
+                Answer::Accepted(id) => book.lock().accepted(id, meant, now),
+                Answer::Refused(why) => book.lock().refused(why),
+            }
+        });
+    }
+}
+
+async fn restock(gateway: Arc<Gateway>, stock: Arc<RwLock<Vec<String>>>) {
+    loop {
+        sleep(RESTOCK).await;
+        if let Ok(now) = gateway.in_stock().await {
+            *stock.write() = now;
+        }
+    }
+}
+
+async fn reconcile(gateway: Arc<Gateway>, book: Arc<Mutex<Book>>, clock: Clock) {
+    loop {
+        sleep(LOOK).await;
+        let overdue = book.lock().overdue(clock.begin.elapsed(), OVERDUE);
+        for id in overdue.into_iter().take(LOOK_AT_ONCE) {
+            if let Ok(Some(order)) = gateway.order(&id).await
+                && let Some((outcome, at)) = order.end()
+            {
+                book.lock().ended(&id, outcome, clock.since(at));
+            }
+        }
+    }
+}
+
+impl Clock {
+    fn start() -> Self {
+        Self { begin: Instant::now(), began_at: SystemTime::now() }
+    }
+}

@@ -1,0 +1,57 @@
+//! When each order is to be sent: evenly, whatever becomes of those before it.
+
+use std::{thread, time::Duration};
+
+use tokio::{sync::mpsc, time::Instant};
+
+/// Sends the moment at which each order was meant to begin, since `begin`, for as long as somebody listens.
+///
+/// A thread of its own, since the timers of the async runtime tick in whole milliseconds: a fifth of what an order may take.
+pub(super) fn ticks(
+    rate: f64,
+    duration: Option<Duration>,
+    begin: Instant,
+) -> mpsc::UnboundedReceiver<Duration> {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let pace = move || {
+        for due in moments(rate, duration) {
+            thread::sleep(due.saturating_sub(begin.elapsed()));
+            if sender.send(due).is_err() {
+                return;
+            }
+        }
+    };
+    // Without a thread there are no ticks, and the load ends at once and says that nothing was sent.
+    thread::Builder::new().name("pace".into()).spawn(pace).ok();
+    receiver
+}
+
+fn moments(rate: f64, duration: Option<Duration>) -> impl Iterator<Item = Duration> {
+    let all = (0_u64..).map(move |index| Duration::from_secs_f64(index as f64 / rate));
+    all.take_while(move |due| duration.is_none_or(|end| *due < end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_moments_are_even_and_end_with_the_duration() {
+        let due: Vec<_> =
+            moments(4.0, Some(Duration::from_secs(1))).map(|due| due.as_millis()).collect();
+        assert_eq!(due, [0, 250, 500, 750]);
+        assert_eq!(moments(200.0, Some(Duration::from_secs(60))).count(), 12_000);
+    }
+
+    #[tokio::test]
+    async fn a_tick_is_never_early() {
+        let begin = Instant::now();
+        let mut ticks = ticks(200.0, Some(Duration::from_millis(50)), begin);
+        let mut count = 0;
+        while let Some(due) = ticks.recv().await {
+            assert!(begin.elapsed() >= due);
+            count += 1;
+        }
+        assert_eq!(count, 10);
+    }
+}

@@ -1,0 +1,85 @@
+//! What a load tells at its end.
+
+use std::collections::BTreeMap;
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+/// Latencies in milliseconds.
+#[derive(Debug, Serialize)]
+pub(crate) struct Percentiles {
+    pub(crate) p50: f64,
+    pub(crate) p90: f64,
+    pub(crate) p99: f64,
+    pub(crate) p999: f64,
+    pub(crate) max: f64,
+}
+
+impl Percentiles {
+    /// Of microseconds.
+    pub(super) fn of(histogram: &Histogram<u64>) -> Self {
+        let ms = |microseconds: u64| microseconds as f64 / 1000.0;
+        let at = |quantile| ms(histogram.value_at_quantile(quantile));
+        Self {
+            p50: at(0.5),
+            p90: at(0.9),
+            p99: at(0.99),
+            p999: at(0.999),
+            max: ms(histogram.max()),
+        }
+    }
+}
+
+/// What became of a load.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    /// Orders per second that were wanted.
+    pub(crate) rate: f64,
+    /// Seconds.
+    pub(crate) duration: f64,
+    pub(crate) sent: u64,
+    pub(crate) accepted: u64,
+    /// By status code; `no answer` and `not sent` beside them.
+    pub(crate) refused: BTreeMap<String, u64>,
+    pub(crate) completed: u64,
+    pub(crate) cancelled: u64,
+    /// Accepted, and not ended in time.
+    pub(crate) lost: u64,
+    /// Two requests that became one order, or an order that ended twice.
+    pub(crate) duplicates: u64,
+    /// From when it was meant to be sent until it was accepted.
+    pub(crate) accepted_ms: Percentiles,
+    /// From when it was meant to be sent until it was completed.
+    pub(crate) completed_ms: Percentiles,
+}
+
+impl Report {
+    /// Whether the mesh kept its promises; a load that reached nobody proves nothing.
+    pub(crate) fn is_good(&self) -> bool {
+        self.lost == 0 && self.duplicates == 0 && (self.accepted > 0 || self.sent == 0)
+    }
+
+    /// For people.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let refused: u64 = self.refused.values().sum();
+        let mut lines = vec![format!(
+            "load: {} orders/s for {:.0} s: {} sent, {} accepted, {refused} refused; {} completed, {} cancelled, {} lost, {} duplicates",
+            self.rate,
+            self.duration,
+            self.sent,
+            self.accepted,
+            self.completed,
+            self.cancelled,
+            self.lost,
+            self.duplicates,
+        )];
+        for (what, ms) in [("accepted", &self.accepted_ms), ("completed", &self.completed_ms)] {
+            lines.push(format!(
+                "{what:<9}  p50 {:>8.2} ms  p90 {:>8.2} ms  p99 {:>8.2} ms  p99.9 {:>8.2} ms  max {:>8.2} ms",
+                ms.p50, ms.p90, ms.p99, ms.p999, ms.max
+            ));
+        }
+        lines.extend(self.refused.iter().map(|(why, count)| format!("refused    {why}: {count}")));
+        lines
+    }
+}

@@ -1,0 +1,66 @@
+//! How a load learns that an order ended: it listens to the live messages, or asks for the newest orders where it cannot.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::StreamExt;
+use parking_lot::Mutex;
+use proto::{Message, notifications::v1::LiveUpdate, orders::v1::Status};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::{
+    book::{Book, Outcome},
+    gateway::Gateway,
+};
+
+/// The live messages of all customers: `proto::subjects::LIVE_ORDERS`.
+const SUBJECT: &str = "live.orders.>";
+/// Nobody serves it: the answer that says so comes after everything sent before was taken in.
+const NOBODY: &str = "mesh.load.round-trip";
+/// A server on this machine is there or is not.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Every live message from now on.
+pub(super) async fn subscribe(url: &str) -> anyhow::Result<async_nats::Subscriber> {
+    let connected =
+        timeout(PATIENCE, async_nats::ConnectOptions::new().name("mesh load").connect(url)).await;
+    let client = connected??;
+    let messages = client.subscribe(SUBJECT).await?;
+    // Only a round trip says that the server has it; it fails, as it must.
+    timeout(PATIENCE, client.request(NOBODY, Vec::new().into())).await?.ok();
+    Ok(messages)
+}
+
+/// Notes the end of every order, as it happens.
+pub(super) async fn listen(
+    mut messages: async_nats::Subscriber,
+    book: Arc<Mutex<Book>>,
+    begin: Instant,
+) {
+    while let Some(message) = messages.next().await {
+        let Ok(update) = LiveUpdate::decode(message.payload) else { continue };
+        let outcome = match update.change.map(|change| change.status()) {
+            Some(Status::Completed) => Outcome::Completed,
+            Some(Status::Cancelled) => Outcome::Cancelled,
+            _ => continue,
+        };
+        book.lock().ended(&update.order_id, outcome, begin.elapsed());
+    }
+}
+
+/// A page holds 100 orders: enough for 400 a second.
+const EVERY: Duration = Duration::from_millis(250);
+
+/// Notes the ends among the newest orders, now and then.
+pub(super) async fn poll(gateway: Arc<Gateway>, book: Arc<Mutex<Book>>, clock: super::Clock) {
+    loop {
+        for outcome in [Outcome::Completed, Outcome::Cancelled] {
+            // What cannot be asked now is asked again.
+            for order in gateway.newest(outcome).await.unwrap_or_default() {
+                if let Some((outcome, at)) = order.end() {
+                    book.lock().ended(&order.id, outcome, clock.since(at));
+                }
+            }
+        }
+        sleep(EVERY).await;
+    }
+}

@@ -1,0 +1,156 @@
+//! `mesh <service>`: every service of the mesh, and how one of them becomes this process.
+
+use std::{
+    io::{self, Read},
+    process::ExitCode,
+};
+
+use anyhow::Context;
+use chassis::{
+    Identity,
+    config::{Effective, Mistakes, Sources},
+};
+use clap::{Args, Subcommand, builder::PossibleValuesParser};
+
+/// A service that this binary can be.
+pub(crate) struct Entry {
+    pub(crate) name: &'static str,
+    run: fn(Vec<(String, String)>) -> ExitCode,
+    /// Its configuration as these sources have it.
+    pub(crate) effective: fn(&Sources) -> Result<Vec<Effective>, Mistakes>,
+}
+
+macro_rules! services {
+    ($($(#[doc = $doc:literal])+ $Command:ident = $name:ident: $example:literal),+ $(,)?) => {
+        const NAMES: &[&str] = &[$(stringify!($name)),+];
+
+        /// Every service, in the order of their ports.
+        pub(crate) const ALL: &[Entry] = &[$(
+            Entry {
+                name: stringify!($name),
+                run: |overrides| chassis::run::<$name::Config>(identity(stringify!($name)), overrides, $name::wire),
+                effective: |sources| {
+                    let loaded = chassis::config::load::<$name::Config>(identity(stringify!($name)), sources)?;
+                    Ok(loaded.effective)
+                },
+            }
+        ),+];
+
+        #[derive(Subcommand)]
+        pub(crate) enum Service {
+            $(
+                $(#[doc = $doc])+
+                #[command(after_help = concat!("Examples:\n  ", $example))]
+                $Command(Options),
+            )+
+        }
+
+        impl Service {
+            /// Runs it in this process until it is told to stop.
+            pub(crate) fn run(self) -> ExitCode {
+                let (name, options) = match self {
+                    $(Self::$Command(options) => (stringify!($name), options),)+
+                };
+                if options.supervised {
+                    follow_supervisor();
+                }
+                match find(name) {
+                    Ok(entry) => (entry.run)(options.overrides),
+                    Err(_) => ExitCode::FAILURE,
+                }
+            }
+        }
+    };
+}
+
+services! {
+    /// Run the gateway: REST for the outside, gRPC to the inside.
+    Gateway = gateway: "mesh gateway --set listen=0.0.0.0:8080",
+    /// Run the catalog: what the shop sells.
+    Catalog = catalog: "mesh catalog --set database.url=postgres://catalog@db/catalog",
+    /// Run the inventory: how much there is, and for whom it is held.
+    Inventory = inventory: "mesh inventory --set log.filter=debug",
+    /// Run the orders: the saga from placed to completed or cancelled.
+    Orders = orders: "mesh orders --set kafka.brokers=kafka:9092",
+    /// Run the payments: charges and refunds at a slow third party.
+    Payments = payments: "mesh payments --set provider=http://psp:8114",
+    /// Run the shipping: parcels and their timers.
+    Shipping = shipping: "mesh shipping --set kafka.brokers=kafka:9092",
+    /// Run the notifications: from durable events to live messages.
+    Notifications = notifications: "mesh notifications --set nats.url=nats://nats:4222",
+    /// Run lens: traces, logs and the topology, in memory.
+    Lens = lens: "mesh lens --set listen=0.0.0.0:8087",
+}
+
+/// How a service is started.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// A setting to overrule, as `kafka.brokers=kafka:9092`; may be repeated. `mesh config <service>` lists them.
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = pair)]
+    overrides: Vec<(String, String)>,
+    /// End when standard input does: it is held open by a supervisor for as long as that lives.
+    #[arg(long, hide = true)]
+    supervised: bool,
+}
+
+fn identity(name: &'static str) -> Identity {
+    Identity { name, version: env!("CARGO_PKG_VERSION"), services: NAMES }
+}
+
+/// The service of this name.
+pub(crate) fn find(name: &str) -> anyhow::Result<&'static Entry> {
+    let expected = || format!("no service {name:?}; expected one of {}", NAMES.join(", "));
+    ALL.iter().find(|entry| entry.name == name).with_context(expected)
+}
+
+/// Takes the name of a service from the command line.
+pub(crate) fn names() -> PossibleValuesParser {
+    PossibleValuesParser::new(NAMES)
+}
+
+/// Takes `key=value` from the command line.
+pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("expected key=value")?;
+    if key.is_empty() {
+        Err("expected key=value".into())
+    } else {
+        Ok((key.to_owned(), value.to_owned()))
+    }
+}
+
+/// The supervisor holds the other end of our standard input and never writes. It ends with the supervisor, however that ends.
+fn follow_supervisor() {
+    let follow = || {
+        let mut rest = [0; 64];
+        while !matches!(io::stdin().read(&mut rest), Ok(0) | Err(_)) {}
+        // Its brokers are gone too, so there is nobody to drain to; and nothing can keep this from happening.
+        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL)
+            .ok();
+    };
+    // Without the thread the service would still be supervised, as long as the supervisor is not killed.
+    std::thread::Builder::new().name("supervisor".into()).spawn(follow).ok();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_service_runs_with_no_file() {
+        for entry in ALL {
+            assert!((entry.effective)(&Sources::default()).is_ok(), "{}", entry.name);
+        }
+    }
+
+    #[test]
+    fn an_unknown_service_is_told_with_the_known_ones() {
+        let error = find("order").err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(error.contains("\"order\"") && error.contains("gateway, catalog"), "{error}");
+    }
+
+    #[test]
+    fn an_override_is_a_key_and_a_value() {
+        assert_eq!(pair("a.b=c=d").unwrap(), ("a.b".into(), "c=d".into()));
+        assert!(pair("a.b").is_err() && pair("=x").is_err());
+    }
+}

@@ -1,0 +1,122 @@
+//! `mesh status`: what runs here, asked of the supervisor.
+
+use std::{process::ExitCode, time::Duration};
+
+use anyhow::Context;
+use clap::Args;
+use serde::{Deserialize, Serialize};
+
+use crate::{output, running::Running};
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  mesh status
+  mesh status --json | jq '.services[] | select(.ready | not)'";
+
+/// Show what runs in this folder: processes, addresses, restarts, memory.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What the supervisor answers.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Report {
+    /// Every process, the supervisor last.
+    pub(crate) services: Vec<Process>,
+}
+
+/// One process.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Process {
+    /// What it runs; replicas share a name.
+    pub(crate) service: String,
+    /// `None` while it is between two lives.
+    pub(crate) pid: Option<u32>,
+    /// Whether it says so itself, now.
+    pub(crate) ready: bool,
+    /// How often it was started again.
+    pub(crate) restarts: u64,
+    /// Its HTTP address.
+    pub(crate) http: Option<String>,
+    /// Its gRPC address.
+    pub(crate) grpc: Option<String>,
+    /// Its port for operators.
+    pub(crate) admin: Option<String>,
+    /// What would be free without it: its proportional set size.
+    pub(crate) memory_bytes: u64,
+}
+
+/// Longer than the supervisor waits for its children's answers.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
+    let running = Running::here()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let report = runtime.block_on(ask(&running))?;
+    if options.json {
+        output::json(&report)?
+    } else {
+        print(&report)
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn ask(running: &Running) -> anyhow::Result<Report> {
+    let url = format!("{}/status", running.control);
+    let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build()?;
+    let answer = client.get(&url).send().await;
+    let answer = answer.with_context(|| {
+        let pid = running.pid;
+        format!("the supervisor of this folder (process {pid}) does not answer; `mesh up` takes over what it left")
+    })?;
+    answer.json().await.with_context(|| format!("{url} is no supervisor of ours"))
+}
+
+fn print(report: &Report) {
+    let mut table =
+        output::table(&["service", "pid", "ready", "restarts", "http", "grpc", "admin", "memory"]);
+    let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
+    for process in &report.services {
+        table.add_row([
+            process.service.clone(),
+            process.pid.map_or_else(|| "-".into(), |pid| pid.to_string()),
+            if process.ready { "yes" } else { "no" }.into(),
+            process.restarts.to_string(),
+            or_none(&process.http),
+            or_none(&process.grpc),
+            or_none(&process.admin),
+            output::megabytes(process.memory_bytes),
+        ]);
+    }
+    output::line(output::text(&table));
+    let sum = report.services.iter().map(|process| process.memory_bytes).sum();
+    output::line(format_args!("\n{} processes, {}", report.services.len(), output::megabytes(sum)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_report_is_what_others_rely_on() {
+        let process = Process {
+            service: "orders".into(),
+            pid: Some(7),
+            ready: true,
+            restarts: 0,
+            http: None,
+            grpc: Some("http://127.0.0.1:8103".into()),
+            admin: Some("http://127.0.0.1:8093".into()),
+            memory_bytes: 5_000_000,
+        };
+        let written = serde_json::to_value(Report { services: vec![process] }).unwrap();
+        let expected = serde_json::json!({"services": [{
+            "service": "orders", "pid": 7, "ready": true, "restarts": 0, "http": null,
+            "grpc": "http://127.0.0.1:8103", "admin": "http://127.0.0.1:8093", "memory_bytes": 5_000_000,
+        }]});
+        assert_eq!(written, expected);
+    }
+}

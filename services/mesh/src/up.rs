@@ -1,0 +1,232 @@
+//! `mesh up`: the whole mesh on this machine, one child process a service, nothing to install.
+//!
+//! ```text
+//!  claim .mesh ─▶ check ports ─▶ brokers ─▶ children, all at once ─▶ ready ─▶ signal ─▶ drain in order ─▶ brokers end
+//!                                              └── one that dies is started again
+//! ```
+
+mod backoff;
+mod brokers;
+mod control;
+mod environment;
+mod folder;
+mod layout;
+mod line;
+mod log;
+mod memory;
+mod mesh;
+mod open;
+mod ports;
+mod preflight;
+mod process;
+mod ready;
+mod stop;
+mod topics;
+
+use std::{collections::BTreeMap, path::Path, process::ExitCode, time::Duration};
+
+use clap::Args;
+use tokio::{
+    sync::watch,
+    task::JoinSet,
+    time::{Instant, timeout},
+};
+
+use self::{
+    folder::Folder,
+    layout::Layout,
+    line::Level,
+    log::{Log, SUPERVISOR},
+    mesh::Mesh,
+};
+use crate::{
+    config::EX_CONFIG,
+    load, output,
+    running::FOLDER,
+    service,
+    signals::{self, Interrupts},
+};
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  mesh up                                everything embedded, state in .mesh/
+  mesh up --fresh --load 50              forget what was, and place 50 orders a second
+  mesh up --port-base 9080               another mesh beside the first, in another folder
+  mesh up --set shipping.deliver_after=10s --verbose
+  mesh up --kafka 127.0.0.1:9092 --nats nats://127.0.0.1:4222 \\
+          --postgres 'postgres://{service}:{service}@127.0.0.1:5432/{service}' \\
+          --replicas orders=2,payments=2,gateway=2
+
+Ctrl-C stops it in order; what was begun is finished at the next start. A second Ctrl-C ends it at once.";
+
+/// Run the whole mesh here, one process a service, with nothing installed.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// The lowest port; everything else has its place above it.
+    #[arg(long, default_value_t = layout::BASE, value_name = "PORT")]
+    port_base: u16,
+    /// Forget all orders: begin with empty databases.
+    #[arg(long, conflicts_with = "postgres")]
+    fresh: bool,
+    /// Place so many orders a second, once everything is ready.
+    #[arg(long, value_name = "RATE", value_parser = load::rate)]
+    load: Option<f64>,
+    /// Use these Kafka brokers instead of the embedded one: host:port, with commas between.
+    #[arg(long, value_name = "BROKERS")]
+    kafka: Option<String>,
+    /// Use this NATS server instead of the embedded one.
+    #[arg(long, value_name = "URL")]
+    nats: Option<String>,
+    /// Use PostgreSQL instead of SQLite; `{service}` in it becomes each service's name.
+    #[arg(long, value_name = "URL", value_parser = postgres)]
+    postgres: Option<String>,
+    /// Run several processes of a service: orders=2,gateway=2.
+    #[arg(long, value_name = "SERVICE=N", value_delimiter = ',', value_parser = replicas)]
+    replicas: Vec<(String, u16)>,
+    /// Any setting, of all services or of one: log.filter=debug, shipping.deliver_after=10s; may be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = service::pair)]
+    settings: Vec<(String, String)>,
+    /// Show every line that the services log, not only warnings and what happens to the services themselves.
+    #[arg(long, short)]
+    verbose: bool,
+}
+
+fn postgres(url: &str) -> Result<String, String> {
+    let is_postgres = url.starts_with("postgres://") || url.starts_with("postgresql://");
+    if is_postgres && url.contains(environment::SERVICE) {
+        return Ok(url.to_owned());
+    }
+    Err("expected postgres://…{service}…: every service has a database of its own, and {service} becomes its name".into())
+}
+
+fn replicas(text: &str) -> Result<(String, u16), String> {
+    let (service, count) = service::pair(text).map_err(|_| "expected service=number")?;
+    let count = count.parse().map_err(|_| "expected service=number")?;
+    Ok((service, count))
+}
+
+/// One for the children's voices and the control port, one for the NATS server: neither waits for the other.
+const WORKERS: usize = 2;
+
+pub(crate) fn run(options: Options) -> anyhow::Result<ExitCode> {
+    let begun = Instant::now();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;
+    let (log, writer) = Log::open(output::colours(), options.verbose)?;
+    log.listen();
+    let result = runtime.block_on(supervise(&options, &log, begun));
+    writer.finish();
+    result
+}
+
+async fn supervise(options: &Options, log: &Log, begun: Instant) -> anyhow::Result<ExitCode> {
+    let mut interrupts = Interrupts::listen()?;
+    let replicas: BTreeMap<_, _> = options.replicas.iter().cloned().collect();
+    let layout = Layout::new(options.port_base, &replicas, options.postgres.is_some())?;
+    let (folder, left) = Folder::claim(Path::new(FOLDER))?;
+    if let Some(left) = &left {
+        let pid = left.pid;
+        log.say(
+            SUPERVISOR,
+            Level::Warn,
+            format!("the supervisor before (process {pid}) was killed; taking over what it left"),
+        );
+    }
+    ports::check(&layout, options.nats.is_none(), left.is_some()).await?;
+    if options.fresh {
+        folder.forget()?;
+    }
+    let mesh = match Mesh::plan(options, layout, log).await? {
+        Ok(mesh) => mesh,
+        Err(mistakes) => {
+            output::complaint(mistakes);
+            return Ok(ExitCode::from(EX_CONFIG));
+        }
+    };
+    let mut tasks = JoinSet::new();
+    mesh.start(&mut tasks).await?;
+    folder.tell(&mesh.running())?;
+    let ready = async {
+        until_ready(&mesh, log).await;
+        let seconds = begun.elapsed().as_secs_f64();
+        log.plain(format!("\nready in {seconds:.1} s\n{}", mesh.describe()));
+    };
+    let early = tokio::select! {
+        why = interrupts.next() => Some(why),
+        () = ready => None,
+    };
+    let status = live(options, &mesh, log, &mut interrupts, early).await;
+    mesh.end().await;
+    Ok(status)
+}
+
+/// From ready, or from a signal that came before, until every child has ended.
+async fn live(
+    options: &Options,
+    mesh: &Mesh,
+    log: &Log,
+    interrupts: &mut Interrupts,
+    early: Option<&'static str>,
+) -> ExitCode {
+    let (enough, told) = watch::channel(false);
+    let mut loads = JoinSet::new();
+    let why = match early {
+        Some(why) => why,
+        None => {
+            if let Some(rate) = options.load {
+                loads.spawn(mesh.load(rate, log.clone(), told));
+            }
+            interrupts.next().await
+        }
+    };
+    log.say(
+        SUPERVISOR,
+        Level::Info,
+        format!("{why}: stopping in order; once more ends everything at once"),
+    );
+    enough.send_replace(true);
+    let in_order = async {
+        while loads.join_next().await.is_some() {}
+        mesh.drain(log).await
+    };
+    tokio::select! {
+        peaceful = in_order => {
+            log.say(SUPERVISOR, Level::Info, "stopped");
+            if peaceful { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        why = interrupts.next() => {
+            log.say(SUPERVISOR, Level::Warn, format!("{why}: ending everything at once"));
+            mesh.kill().await;
+            ExitCode::from(signals::IMPATIENT)
+        }
+    }
+}
+
+/// A start takes a second or two; whoever waits this long wants to know what for.
+const LONG: Duration = Duration::from_secs(30);
+
+async fn until_ready(mesh: &Mesh, log: &Log) {
+    while timeout(LONG, mesh.until_ready()).await.is_err() {
+        for (process, missing) in mesh.missing() {
+            log.say(&process, Level::Warn, format!("is not ready: waits for {missing}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_url_has_a_place_for_the_service() {
+        assert!(postgres("postgres://{service}@db/{service}").is_ok());
+        assert!(postgres("postgres://mesh@db/mesh").unwrap_err().contains("{service}"));
+        assert!(postgres("sqlite://{service}.db").is_err());
+    }
+
+    #[test]
+    fn replicas_are_a_service_and_a_number() {
+        assert_eq!(replicas("orders=2"), Ok(("orders".into(), 2)));
+        assert!(replicas("orders").is_err() && replicas("orders=two").is_err());
+    }
+}

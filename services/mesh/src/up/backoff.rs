@@ -1,0 +1,42 @@
+//! How long to wait before a service that died is started again.
+
+use std::time::Duration;
+
+/// Short enough that one crash is hardly seen.
+const FIRST: Duration = Duration::from_millis(100);
+/// Long enough that a service that cannot start costs nothing.
+const LONGEST: Duration = Duration::from_secs(5);
+/// A service that lived this long did start: its next death is a new story.
+const SETTLED: Duration = Duration::from_secs(10);
+
+/// Doubles with each death in a row.
+#[derive(Default)]
+pub(super) struct Backoff {
+    deaths: u32,
+}
+
+impl Backoff {
+    /// The pause after a life of this length.
+    pub(super) fn after(&mut self, lived: Duration) -> Duration {
+        if lived >= SETTLED {
+            self.deaths = 0;
+        }
+        let pause = FIRST.saturating_mul(2_u32.saturating_pow(self.deaths)).min(LONGEST);
+        self.deaths = self.deaths.saturating_add(1);
+        pause
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_doubles_up_to_a_bound_and_forgets_after_a_long_life() {
+        let mut backoff = Backoff::default();
+        let mut pause = |lived| backoff.after(Duration::from_secs(lived)).as_millis();
+        let pauses: Vec<_> = (0..8).map(|_| pause(1)).collect();
+        assert_eq!(pauses, [100, 200, 400, 800, 1600, 3200, 5000, 5000]);
+        assert_eq!((pause(10), pause(9)), (100, 200));
+    }
+}

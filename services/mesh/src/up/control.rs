@@ -1,0 +1,84 @@
+//! What the supervisor tells others on this machine: which processes there are, and how they are.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use anyhow::Context;
+use axum::{Json, Router, extract::State, routing::get};
+use futures::future::join_all;
+use tokio::{net::TcpListener, task::JoinSet};
+
+use super::{
+    layout::{Protocol, local},
+    log::SUPERVISOR,
+    memory,
+    process::Supervised,
+    ready,
+};
+use crate::status::{Process, Report};
+
+struct Control {
+    port: u16,
+    processes: Vec<Arc<Supervised>>,
+    client: reqwest::Client,
+}
+
+/// Answers `GET /status` as long as the tasks live.
+pub(super) async fn serve(
+    tasks: &mut JoinSet<()>,
+    port: u16,
+    processes: Vec<Arc<Supervised>>,
+    client: reqwest::Client,
+) -> anyhow::Result<()> {
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    let listener = TcpListener::bind(address).await.with_context(|| {
+        format!("port {port}, wanted by the supervisor, is taken by another process: --port-base moves it")
+    })?;
+    let control = Arc::new(Control { port, processes, client });
+    let router = Router::new().route("/status", get(status)).with_state(control);
+    tasks.spawn(async move { drop(axum::serve(listener, router).await) });
+    Ok(())
+}
+
+async fn status(State(control): State<Arc<Control>>) -> Json<Report> {
+    let mut services =
+        join_all(control.processes.iter().map(|process| one(process, &control.client))).await;
+    services.push(Process {
+        service: SUPERVISOR.into(),
+        pid: Some(std::process::id()),
+        ready: services.iter().all(|process| process.ready),
+        restarts: 0,
+        http: Some(local(control.port)),
+        grpc: None,
+        admin: None,
+        memory_bytes: memory_of(Some(std::process::id())).await,
+    });
+    Json(Report { services })
+}
+
+async fn one(supervised: &Supervised, client: &reqwest::Client) -> Process {
+    let state = supervised.state();
+    let process = &supervised.process;
+    let admin = process.address(Protocol::Admin);
+    let ready = match (&admin, state.pid) {
+        (Some(admin), Some(_)) => {
+            ready::missing(client, admin).await.is_some_and(|missing| missing.is_empty())
+        }
+        _ => false,
+    };
+    Process {
+        service: process.service.into(),
+        pid: state.pid,
+        ready,
+        restarts: state.restarts,
+        http: process.address(Protocol::Http),
+        grpc: process.address(Protocol::Grpc),
+        admin,
+        memory_bytes: memory_of(state.pid).await,
+    }
+}
+
+/// The system walks through all pages of the process for it, which takes milliseconds.
+async fn memory_of(pid: Option<u32>) -> u64 {
+    let measured = tokio::task::spawn_blocking(move || pid.and_then(memory::of)).await;
+    measured.ok().flatten().unwrap_or_default()
+}

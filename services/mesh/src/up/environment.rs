@@ -1,0 +1,201 @@
+//! What a child is told: addresses and backing parts, as environment variables over its own file and defaults.
+
+use std::collections::HashSet;
+
+use super::{
+    brokers::Backing,
+    layout::{Layout, Process, Protocol},
+};
+
+/// The variables of one process; `chosen` are the settings that the user has decided on.
+pub(super) fn of(
+    process: &Process,
+    layout: &Layout,
+    backing: &Backing,
+    chosen: &HashSet<String>,
+) -> Vec<(String, String)> {
+    let mut all = vec![
+        // Read by the supervisor, whatever the file says.
+        ("MESH_LOG__FORMAT".into(), "json".into()),
+        ("MESH_KAFKA__BROKERS".into(), backing.kafka.brokers.clone()),
+        (
+            "MESH_KAFKA__PROFILE".into(),
+            if backing.kafka.embedded { "embedded" } else { "real" }.into(),
+        ),
+        ("MESH_NATS__URL".into(), backing.nats.clone()),
+    ];
+    all.extend(backing.log_id.clone().map(|id| ("MESH_KAFKA__LOG_ID".into(), id)));
+    let mut own = |key: &str, value| all.push((variable(process.service, key), value));
+    for listener in &process.listeners {
+        own(listener.setting, format!("127.0.0.1:{}", listener.port));
+    }
+    for callee in process.calls {
+        own(callee, layout.addresses(callee, Protocol::Grpc).join(","));
+    }
+    if let (true, Some(template)) = (process.ledger, &backing.postgres) {
+        own("database.url", template.replace(SERVICE, process.service));
+    }
+    for (key, value) in wishes(process, layout) {
+        if !chosen.contains(&key) {
+            own(&key, value);
+        }
+    }
+    all.extend(backing.settings.iter().map(|(key, value)| (setting(key), value.clone())));
+    all
+}
+
+/// Stands for the service's name in the address of its database.
+pub(super) const SERVICE: &str = "{service}";
+
+/// Where the rest is, unless the user has it elsewhere.
+fn wishes(process: &Process, layout: &Layout) -> Vec<(String, String)> {
+    let lens = |protocol| layout.addresses("lens", protocol).into_iter().next();
+    let mut all: Vec<_> =
+        lens(Protocol::Grpc).map(|url| (COLLECTOR.to_owned(), url)).into_iter().collect();
+    match process.service {
+        "gateway" => all.extend(
+            lens(Protocol::Http)
+                .map(|url| ("trace_url".into(), format!("{url}/api/traces/{{trace_id}}"))),
+        ),
+        // Each replica has a third party of its own: they are simulated, and one that is killed takes its own along.
+        "payments" => {
+            all.extend(process.address(Protocol::Http).map(|url| ("provider".into(), url)))
+        }
+        "lens" => all.extend(layout.processes.iter().filter_map(|one| {
+            let target = format!("scrape.targets.{}", one.label().replace('.', "_"));
+            Some((target, format!("{}/metrics", one.address(Protocol::Admin)?)))
+        })),
+        _ => {}
+    }
+    all
+}
+
+/// The setting that says where traces and logs go.
+const COLLECTOR: &str = "telemetry.endpoint";
+
+/// `orders.database.url` of a command line, as a variable.
+fn setting(key: &str) -> String {
+    format!("MESH_{}", key.to_uppercase().replace('.', "__"))
+}
+
+fn variable(service: &str, key: &str) -> String {
+    setting(&format!("{service}.{key}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use chassis::config::Sources;
+
+    use super::*;
+    use crate::{running::Kafka, service, up::layout::BASE};
+
+    fn backing() -> Backing {
+        Backing {
+            kafka: Kafka { brokers: "127.0.0.1:1".into(), embedded: true },
+            log_id: Some("log".into()),
+            nats: "nats://127.0.0.1:8122".into(),
+            postgres: None,
+            settings: vec![("shipping.dispatch_after".into(), "0s".into())],
+        }
+    }
+
+    fn told(service: &str, layout: &Layout, backing: &Backing) -> BTreeMap<String, String> {
+        let process = layout.processes.iter().find(|process| process.service == service).unwrap();
+        of(process, layout, backing, &HashSet::new()).into_iter().collect()
+    }
+
+    #[test]
+    fn a_child_is_told_where_everything_is() {
+        let replicas = BTreeMap::from([("inventory".to_owned(), 2)]);
+        let layout = Layout::new(9000, &replicas, true).unwrap();
+        let url = "postgres://{service}:{service}@db/{service}";
+        let orders = told("orders", &layout, &Backing { postgres: Some(url.into()), ..backing() });
+        let value = |name: &str| orders.get(name).map_or("", String::as_str);
+        assert_eq!(value("MESH_ORDERS__LISTEN"), "127.0.0.1:9023");
+        assert_eq!(value("MESH_ORDERS__ADMIN__LISTEN"), "127.0.0.1:9013");
+        assert_eq!(value("MESH_ORDERS__INVENTORY"), "http://127.0.0.1:9022,http://127.0.0.1:9072");
+        assert_eq!(value("MESH_ORDERS__DATABASE__URL"), "postgres://orders:orders@db/orders");
+        assert_eq!(
+            (value("MESH_KAFKA__PROFILE"), value("MESH_KAFKA__LOG_ID")),
+            ("embedded", "log")
+        );
+        assert_eq!(value("MESH_ORDERS__TELEMETRY__ENDPOINT"), "http://127.0.0.1:9027");
+        assert_eq!(value("MESH_SHIPPING__DISPATCH_AFTER"), "0s");
+        let lens = told("lens", &layout, &backing());
+        assert_eq!(
+            lens["MESH_LENS__SCRAPE__TARGETS__INVENTORY_2"],
+            "http://127.0.0.1:9062/metrics"
+        );
+    }
+
+    #[test]
+    fn what_the_user_has_decided_stays() {
+        let layout = Layout::new(BASE, &BTreeMap::new(), false).unwrap();
+        let payments =
+            layout.processes.iter().find(|process| process.service == "payments").unwrap();
+        let provider = |chosen: &HashSet<String>| {
+            let told = of(payments, &layout, &backing(), chosen);
+            told.into_iter()
+                .find(|(name, _)| name == "MESH_PAYMENTS__PROVIDER")
+                .map(|(_, value)| value)
+        };
+        assert_eq!(provider(&HashSet::new()), Some("http://127.0.0.1:8114".into()));
+        assert_eq!(provider(&HashSet::from(["provider".into()])), None);
+    }
+
+    /// Every variable is a setting that the service has: a mistake here would keep it from starting.
+    #[test]
+    fn every_service_takes_what_it_is_told() {
+        let layout = Layout::new(BASE, &BTreeMap::new(), false).unwrap();
+        assert_eq!(layout.processes.len(), service::ALL.len());
+        for entry in service::ALL {
+            let environment = told(entry.name, &layout, &backing()).into_iter().collect();
+            let sources = Sources { environment, ..Sources::default() };
+            let effective = (entry.effective)(&sources)
+                .unwrap_or_else(|mistakes| panic!("{}: {mistakes}", entry.name));
+            // What is a service's name is where that service is, and so must come from here.
+            for setting in effective.iter().filter(|setting| service::find(&setting.key).is_ok()) {
+                assert_ne!(setting.source, "default", "{}: {}", entry.name, setting.key);
+            }
+        }
+    }
+
+    /// `mesh <service>` by hand finds the others where `mesh up` has them.
+    #[test]
+    fn the_defaults_are_the_same_places() {
+        let layout = Layout::new(BASE, &BTreeMap::new(), false).unwrap();
+        for entry in service::ALL {
+            let process =
+                layout.processes.iter().find(|process| process.service == entry.name).unwrap();
+            let effective = (entry.effective)(&Sources::default()).unwrap();
+            let default = |key: &str| {
+                effective
+                    .iter()
+                    .find(|setting| setting.key == key)
+                    .and_then(|s| s.value.as_str().map(str::to_owned))
+            };
+            for listener in
+                process.listeners.iter().filter(|listener| listener.protocol != Protocol::Admin)
+            {
+                let place = format!("127.0.0.1:{}", listener.port);
+                assert_eq!(
+                    default(listener.setting),
+                    Some(place),
+                    "{} {}",
+                    entry.name,
+                    listener.setting
+                );
+            }
+            for callee in process.calls {
+                assert_eq!(
+                    default(callee),
+                    Some(layout.addresses(callee, Protocol::Grpc).join(",")),
+                    "{} {callee}",
+                    entry.name
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! `.mesh/`: the state of a mesh, and the lock that keeps two of them out of one folder.
+
+use std::{
+    fs::{self, File, TryLockError},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, bail};
+
+use crate::running::Running;
+
+/// A folder that is ours as long as this lives; the system gives it back when the process ends, however it ends.
+pub(super) struct Folder {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl Folder {
+    /// Takes the folder; tells what a supervisor that was killed left in it.
+    ///
+    /// # Errors
+    /// Another supervisor has it.
+    pub(super) fn claim(path: &Path) -> anyhow::Result<(Self, Option<Running>)> {
+        fs::create_dir_all(path).with_context(|| format!("cannot make {}", path.display()))?;
+        let lock_path = path.join("lock");
+        let lock = File::options().write(true).create(true).truncate(false).open(&lock_path);
+        let lock = lock.with_context(|| format!("cannot open {}", lock_path.display()))?;
+        let left = Running::read(path);
+        match lock.try_lock() {
+            // What cannot be read was left by another version, or half written: nobody needs it.
+            Ok(()) => Ok((Self { path: path.to_owned(), _lock: lock }, left.unwrap_or_default())),
+            Err(TryLockError::WouldBlock) => {
+                let who = match left {
+                    Ok(Some(running)) => {
+                        format!("process {}, gateway {}", running.pid, running.gateway.join(", "))
+                    }
+                    _ => "starting".into(),
+                };
+                bail!(
+                    "a mesh runs in this folder already ({who}): stop it with Ctrl-C there, or start in another folder with another --port-base"
+                )
+            }
+            Err(TryLockError::Error(error)) => {
+                Err(error).with_context(|| format!("cannot lock {}", lock_path.display()))
+            }
+        }
+    }
+
+    /// Tells the other commands where the mesh is.
+    pub(super) fn tell(&self, running: &Running) -> anyhow::Result<()> {
+        running.write(&self.path)
+    }
+
+    /// Removes every database.
+    pub(super) fn forget(&self) -> anyhow::Result<()> {
+        for entry in fs::read_dir(&self.path)? {
+            let path = entry?.path();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            // SQLite keeps two files beside a database that is in use.
+            if [".db", ".db-wal", ".db-shm"].iter().any(|end| name.ends_with(end)) {
+                fs::remove_file(&path)
+                    .with_context(|| format!("cannot remove {}", path.display()))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        Running::remove(&self.path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::running::Kafka;
+
+    fn running() -> Running {
+        Running {
+            pid: 4711,
+            port_base: 8080,
+            control: "http://127.0.0.1:8089".into(),
+            gateway: vec!["http://127.0.0.1:8080".into()],
+            grpc: BTreeMap::new(),
+            kafka: Kafka { brokers: String::new(), embedded: true },
+            nats: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_folder_has_one_supervisor() {
+        let place = tempfile::tempdir().unwrap();
+        let (folder, left) = Folder::claim(place.path()).unwrap();
+        assert_eq!(left, None);
+        folder.tell(&running()).unwrap();
+        let refused = Folder::claim(place.path()).err().unwrap().to_string();
+        assert!(refused.contains("process 4711, gateway http://127.0.0.1:8080"), "{refused}");
+        drop(folder);
+        assert_eq!(Folder::claim(place.path()).unwrap().1, None);
+    }
+
+    #[test]
+    fn what_a_killed_supervisor_left_is_taken_over() {
+        let place = tempfile::tempdir().unwrap();
+        running().write(place.path()).unwrap();
+        assert_eq!(Folder::claim(place.path()).unwrap().1, Some(running()));
+        fs::write(place.path().join("mesh.json"), "{").unwrap();
+        assert_eq!(Folder::claim(place.path()).unwrap().1, None);
+    }
+
+    #[test]
+    fn forgetting_leaves_what_is_not_ours() {
+        let place = tempfile::tempdir().unwrap();
+        for name in ["orders.db", "orders.db-wal", "orders.db-shm", "notes.txt"] {
+            fs::write(place.path().join(name), "").unwrap();
+        }
+        let (folder, _) = Folder::claim(place.path()).unwrap();
+        folder.forget().unwrap();
+        let mut left: Vec<_> =
+            fs::read_dir(place.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["lock", "notes.txt"]);
+    }
+}

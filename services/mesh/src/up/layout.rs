@@ -1,0 +1,272 @@
+//! Which processes there are, which port is whose, and who calls whom.
+//!
+//! Everything that listens has a fixed place above the port base, equal to the services' own defaults for 8080.
+
+use std::collections::BTreeMap;
+
+use anyhow::{bail, ensure};
+
+/// What a port speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Http,
+    Grpc,
+    Admin,
+}
+
+/// One port of a service: the setting that moves it, and its place above the base.
+struct Place {
+    setting: &'static str,
+    protocol: Protocol,
+    offset: u16,
+}
+
+struct Service {
+    name: &'static str,
+    places: &'static [Place],
+    /// The services it calls; the settings that say where they are have their names.
+    calls: &'static [&'static str],
+    /// Whether it keeps a database.
+    ledger: bool,
+}
+
+const fn place(setting: &'static str, protocol: Protocol, offset: u16) -> Place {
+    Place { setting, protocol, offset }
+}
+
+const fn admin(offset: u16) -> Place {
+    place("admin.listen", Protocol::Admin, offset)
+}
+
+const SERVICES: [Service; 8] = [
+    Service {
+        name: "gateway",
+        places: &[place("listen", Protocol::Http, 0), admin(10)],
+        calls: &["catalog", "inventory", "orders"],
+        ledger: false,
+    },
+    Service {
+        name: "catalog",
+        places: &[place("listen", Protocol::Grpc, 21), admin(11)],
+        calls: &[],
+        ledger: true,
+    },
+    Service {
+        name: "inventory",
+        places: &[place("listen", Protocol::Grpc, 22), admin(12)],
+        calls: &[],
+        ledger: true,
+    },
+    Service {
+        name: "orders",
+        places: &[place("listen", Protocol::Grpc, 23), admin(13)],
+        calls: &["catalog", "inventory"],
+        ledger: true,
+    },
+    Service {
+        name: "payments",
+        places: &[
+            place("listen", Protocol::Grpc, 24),
+            place("provider_listen", Protocol::Http, 34),
+            admin(14),
+        ],
+        calls: &[],
+        ledger: true,
+    },
+    Service {
+        name: "shipping",
+        places: &[place("listen", Protocol::Grpc, 25), admin(15)],
+        calls: &[],
+        ledger: true,
+    },
+    Service { name: "notifications", places: &[admin(16)], calls: &[], ledger: false },
+    Service {
+        name: "lens",
+        places: &[
+            place("listen", Protocol::Http, 7),
+            place("otlp_listen", Protocol::Grpc, 27),
+            admin(17),
+        ],
+        calls: &[],
+        ledger: false,
+    },
+];
+
+/// The port base that the services' own defaults are made for.
+pub(super) const BASE: u16 = 8080;
+/// Where the supervisor tells what runs.
+const CONTROL: u16 = 9;
+/// The embedded NATS server.
+const NATS: u16 = 42;
+/// Between the ports of one replica and the next: more than any place above the base, and two replicas fit into a hundred.
+const STRIDE: u16 = 50;
+/// More replicas on one machine show nothing new.
+const MOST_REPLICAS: u16 = 8;
+
+/// One port of a process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Listener {
+    pub(crate) setting: &'static str,
+    pub(crate) protocol: Protocol,
+    pub(crate) port: u16,
+}
+
+/// One process to be started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Process {
+    pub(crate) service: &'static str,
+    /// 1 for the first.
+    pub(crate) replica: u16,
+    pub(crate) listeners: Vec<Listener>,
+    pub(crate) calls: &'static [&'static str],
+    pub(crate) ledger: bool,
+}
+
+impl Process {
+    /// `orders`, and `orders.2` for a second one.
+    pub(crate) fn label(&self) -> String {
+        match self.replica {
+            1 => self.service.to_owned(),
+            more => format!("{}.{more}", self.service),
+        }
+    }
+
+    /// Its address for this protocol.
+    pub(crate) fn address(&self, protocol: Protocol) -> Option<String> {
+        let found = self.listeners.iter().find(|listener| listener.protocol == protocol);
+        found.map(|listener| local(listener.port))
+    }
+}
+
+/// The address of something on this machine.
+pub(crate) fn local(port: u16) -> String {
+    format!("http://127.0.0.1:{port}")
+}
+
+/// All processes of a mesh with their ports.
+#[derive(Clone, Debug)]
+pub(crate) struct Layout {
+    pub(crate) base: u16,
+    pub(crate) control: u16,
+    pub(crate) nats: u16,
+    pub(crate) processes: Vec<Process>,
+}
+
+impl Layout {
+    /// Places everything above `base`.
+    ///
+    /// # Errors
+    /// The ports do not fit; or replicas of a service that cannot share its database.
+    pub(crate) fn new(
+        base: u16,
+        replicas: &BTreeMap<String, u16>,
+        shared_databases: bool,
+    ) -> anyhow::Result<Self> {
+        for (name, count) in replicas {
+            let Some(service) = SERVICES.iter().find(|service| service.name == name) else {
+                bail!("--replicas {name}={count}: there is no such service")
+            };
+            ensure!(
+                (1..=MOST_REPLICAS).contains(count),
+                "--replicas {name}={count}: expected 1 to {MOST_REPLICAS}"
+            );
+            ensure!(
+                *count == 1 || !service.ledger || shared_databases,
+                "--replicas {name}={count}: replicas of {name} share a database, and a SQLite file has one writer; \
+                 give them PostgreSQL with --postgres postgres://{{service}}:{{service}}@127.0.0.1:5432/{{service}}"
+            );
+            ensure!(
+                *count == 1 || name != "lens",
+                "--replicas {name}={count}: lens keeps what it knows in its own memory"
+            );
+        }
+        let highest = u32::from(base) + u32::from((MOST_REPLICAS - 1) * STRIDE + NATS);
+        ensure!(
+            base > 0 && highest <= u32::from(u16::MAX),
+            "--port-base {base}: expected 1 to {}",
+            u32::from(u16::MAX) - (highest - u32::from(base))
+        );
+        let count = |service: &Service| replicas.get(service.name).copied().unwrap_or(1);
+        let all = SERVICES
+            .iter()
+            .flat_map(|service| (1..=count(service)).map(move |replica| (service, replica)));
+        let processes = all.map(|(service, replica)| process(service, replica, base)).collect();
+        Ok(Self { base, control: base + CONTROL, nats: base + NATS, processes })
+    }
+
+    /// Where all replicas of a service are reached by this protocol.
+    pub(crate) fn addresses(&self, service: &str, protocol: Protocol) -> Vec<String> {
+        let replicas = self.processes.iter().filter(|process| process.service == service);
+        replicas.filter_map(|process| process.address(protocol)).collect()
+    }
+}
+
+fn process(service: &Service, replica: u16, base: u16) -> Process {
+    let listener = |place: &Place| Listener {
+        setting: place.setting,
+        protocol: place.protocol,
+        port: base + place.offset + (replica - 1) * STRIDE,
+    };
+    Process {
+        service: service.name,
+        replica,
+        listeners: service.places.iter().map(listener).collect(),
+        calls: service.calls,
+        ledger: service.ledger,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn replicas(pairs: &[(&str, u16)]) -> BTreeMap<String, u16> {
+        pairs.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
+    }
+
+    #[test]
+    fn no_two_things_have_the_same_port() {
+        let eight: Vec<_> =
+            SERVICES.iter().filter(|service| service.name != "lens").map(|s| (s.name, 8)).collect();
+        let layout = Layout::new(BASE, &replicas(&eight), true).unwrap();
+        let mut ports = BTreeSet::from([layout.control, layout.nats]);
+        for listener in layout.processes.iter().flat_map(|process| &process.listeners) {
+            assert!(ports.insert(listener.port), "{listener:?}");
+        }
+    }
+
+    #[test]
+    fn clients_get_all_replicas() {
+        let layout = Layout::new(9000, &replicas(&[("orders", 2), ("gateway", 2)]), true).unwrap();
+        assert_eq!(
+            layout.addresses("orders", Protocol::Grpc),
+            ["http://127.0.0.1:9023", "http://127.0.0.1:9073"]
+        );
+        assert_eq!(
+            layout.addresses("gateway", Protocol::Http),
+            ["http://127.0.0.1:9000", "http://127.0.0.1:9050"]
+        );
+        let labels: Vec<_> = layout.processes.iter().map(Process::label).collect();
+        assert_eq!(labels[..2], ["gateway", "gateway.2"]);
+    }
+
+    #[test]
+    fn what_cannot_be_replicated_is_told() {
+        let refused = |name, count| {
+            Layout::new(BASE, &replicas(&[(name, count)]), false).unwrap_err().to_string()
+        };
+        assert!(refused("orders", 2).contains("--postgres"));
+        assert!(refused("order", 2).contains("no such service"));
+        assert!(refused("gateway", 9).contains("expected 1 to 8"));
+        assert!(refused("lens", 2).contains("memory"));
+        assert!(Layout::new(BASE, &replicas(&[("gateway", 2), ("orders", 1)]), false).is_ok());
+        assert!(
+            Layout::new(65_000, &replicas(&[]), false)
+                .unwrap_err()
+                .to_string()
+                .contains("--port-base 65000")
+        );
+    }
+}

@@ -1,0 +1,186 @@
+//! One line of the mesh's common log: read from a child's JSON, written for people.
+
+use serde_json::{Map, Value};
+
+use crate::service;
+
+/// How much a line matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Level {
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+impl Level {
+    fn read(word: &str) -> Self {
+        match word {
+            "error" => Self::Error,
+            "warn" => Self::Warn,
+            "info" => Self::Info,
+            _ => Self::Debug,
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+        }
+    }
+
+    fn colour(self) -> u8 {
+        match self {
+            Self::Debug => 34,
+            Self::Info => 32,
+            Self::Warn => 33,
+            Self::Error => 31,
+        }
+    }
+}
+
+/// A line of one process.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Line {
+    /// Time of day, to the millisecond.
+    pub(super) time: String,
+    pub(super) process: String,
+    pub(super) level: Level,
+    pub(super) message: String,
+    pub(super) fields: Vec<(String, String)>,
+    /// Whether it tells of the process' own life, rather than of what passes through it.
+    pub(super) lifecycle: bool,
+}
+
+/// Fields that every line has, or that nobody reads beside the trace's id.
+const COMMON: [&str; 6] = ["time", "level", "service", "message", "target", "span_id"];
+
+/// Where the chassis tells of a service's life.
+const LIFECYCLE: [&str; 2] = ["chassis::app", "chassis::shutdown"];
+
+impl Line {
+    /// From the supervisor itself, now.
+    pub(super) fn new(process: &str, level: Level, message: impl Into<String>) -> Self {
+        let (process, message) = (process.to_owned(), message.into());
+        Self { time: now(), process, level, message, fields: Vec::new(), lifecycle: true }
+    }
+
+    /// From a child's standard output; what is no JSON is taken as it is.
+    pub(super) fn read(process: &str, text: &str) -> Self {
+        let Ok(fields) = serde_json::from_str::<Map<String, Value>>(text) else {
+            return Self::new(process, Level::Info, text);
+        };
+        let get = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default();
+        let time = get("time").get(11..23).map_or_else(now, str::to_owned);
+        let target = get("target");
+        let mut rest: Vec<_> =
+            fields.iter().filter(|(name, _)| !COMMON.contains(&name.as_str())).collect();
+        // The longest and least telling one goes last.
+        rest.sort_by_key(|(name, _)| *name == "trace_id");
+        Self {
+            time,
+            process: process.to_owned(),
+            level: Level::read(get("level")),
+            message: get("message").to_owned(),
+            lifecycle: LIFECYCLE.iter().any(|module| target.starts_with(module)),
+            fields: rest.into_iter().map(|(name, value)| (name.clone(), plain(value))).collect(),
+        }
+    }
+
+    /// For a terminal, or for a file.
+    pub(super) fn render(&self, colours: bool) -> String {
+        let paint = |colour: u8, text: &str| {
+            if colours { format!("\x1b[{colour}m{text}\x1b[0m") } else { text.to_owned() }
+        };
+        let process = paint(colour(&self.process), &format!("{:<WIDTH$}", self.process));
+        let level = paint(self.level.colour(), &format!("{:<5}", self.level.word()));
+        let mut line =
+            format!("{} {process} {level} {}", paint(DIM, &self.time), harmless(&self.message));
+        for (name, value) in &self.fields {
+            line.push(' ');
+            line.push_str(&paint(DIM, &format!("{}=", harmless(name))));
+            line.push_str(&harmless(value));
+        }
+        line
+    }
+}
+
+/// As wide as the longest service's name.
+const WIDTH: usize = 13;
+const DIM: u8 = 2;
+
+/// The same colour for a service whenever it is seen, and for its replicas.
+fn colour(process: &str) -> u8 {
+    const COLOURS: [u8; 8] = [96, 92, 93, 94, 95, 36, 35, 90];
+    let service = process.split('.').next().unwrap_or(process);
+    let index = service::ALL.iter().position(|entry| entry.name == service);
+    // The supervisor itself: bold.
+    index.and_then(|index| COLOURS.get(index)).copied().unwrap_or(1)
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// Some of it came from outside: it must not be able to move the cursor, or to look like another line.
+fn harmless(text: &str) -> String {
+    let mut all = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\t' => all.push(' '),
+            control if control.is_control() => all.extend(control.escape_default()),
+            other => all.push(other),
+        }
+    }
+    all
+}
+
+fn now() -> String {
+    let now = humantime::format_rfc3339_millis(std::time::SystemTime::now()).to_string();
+    now.get(11..23).unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLACED: &str = r#"{"level":"info","message":"order placed","order.id":"o-1","lines":2,"service":"orders",
+        "span_id":"1","target":"orders::orders","time":"2026-01-02T12:00:01.234Z","trace_id":"abc"}"#;
+
+    #[test]
+    fn a_line_says_when_who_and_what_and_ends_with_its_trace() {
+        let line = Line::read("orders.2", PLACED);
+        assert_eq!(
+            line.render(false),
+            "12:00:01.234 orders.2      info  order placed lines=2 order.id=o-1 trace_id=abc"
+        );
+        assert!(!line.lifecycle);
+        assert!(line.render(true).contains("\x1b[94morders.2 "), "{:?}", line.render(true));
+    }
+
+    #[test]
+    fn a_service_tells_of_its_life() {
+        let text = r#"{"level":"info","message":"started","target":"chassis::app::life","time":"2026-01-02T12:00:01.234Z"}"#;
+        assert!(Line::read("orders", text).lifecycle);
+    }
+
+    #[test]
+    fn what_is_no_json_is_shown_as_it_is() {
+        let line = Line::read("orders", "thread 'main' panicked");
+        assert_eq!((line.level, line.message.as_str()), (Level::Info, "thread 'main' panicked"));
+    }
+
+    #[test]
+    fn nothing_from_outside_reaches_the_terminal_as_a_command() {
+        let line =
+            Line::read("orders", r#"{"level":"warn","message":"a\u001b[2Jb\nc","x":"\u0007"}"#);
+        let text = line.render(false);
+        assert!(text.ends_with("warn  a\\u{1b}[2Jb\\nc x=\\u{7}"), "{text}");
+    }
+}

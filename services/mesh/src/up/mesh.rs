@@ -1,0 +1,178 @@
+//! All parts of a mesh, from plan to end.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context;
+use tokio::{sync::watch, task::JoinSet};
+
+use super::{
+    Options,
+    brokers::{Backing, Brokers},
+    control, environment,
+    layout::{Layout, Protocol, local},
+    line::Level,
+    log::{Log, SUPERVISOR},
+    open,
+    preflight::{self, Mistakes},
+    process::Supervised,
+    ready, stop, topics,
+};
+use crate::{
+    load::{Generator, Mix, Plan, Report},
+    running::Running,
+};
+
+pub(super) struct Mesh {
+    layout: Layout,
+    brokers: Brokers,
+    backing: Backing,
+    processes: Vec<Arc<Supervised>>,
+    client: reqwest::Client,
+}
+
+/// How long the load, told to stop, waits for orders that are on their way: the next start finishes the others.
+const GRACE: Duration = Duration::from_secs(5);
+/// How often the load tells how it is.
+const TELLS: Duration = Duration::from_secs(10);
+
+impl Mesh {
+    /// Starts the brokers and works out what to tell whom.
+    pub(super) async fn plan(
+        options: &Options,
+        layout: Layout,
+        log: &Log,
+    ) -> anyhow::Result<Result<Self, Mistakes>> {
+        let (brokers, backing) = Brokers::start(options, layout.nats).await?;
+        if let Some(brokers) = &options.kafka
+            && let Err(error) = topics::make(brokers).await
+        {
+            // They may be there, and we not be allowed to make any.
+            log.say(SUPERVISOR, Level::Warn, format!("{error:#}"));
+        }
+        let mut environments = Vec::new();
+        for process in &layout.processes {
+            let chosen = preflight::chosen(process.service)?;
+            environments.push(environment::of(process, &layout, &backing, &chosen));
+        }
+        let children = layout.processes.iter().zip(environments.iter().map(Vec::as_slice));
+        if let Err(mistakes) = preflight::check(children)? {
+            return Ok(Err(mistakes));
+        }
+        let program = std::env::current_exe().context("cannot find our own executable")?;
+        let client = ready::client()?;
+        let child = |(process, environment)| {
+            Arc::new(Supervised::new(
+                process,
+                program.clone(),
+                environment,
+                log.clone(),
+                client.clone(),
+            ))
+        };
+        let processes = layout.processes.iter().cloned().zip(environments).map(child).collect();
+        Ok(Ok(Self { layout, brokers, backing, processes, client }))
+    }
+
+    /// Starts every child at once, and the port that tells about them.
+    pub(super) async fn start(&self, tasks: &mut JoinSet<()>) -> anyhow::Result<()> {
+        control::serve(tasks, self.layout.control, self.processes.clone(), self.client.clone())
+            .await?;
+        for process in &self.processes {
+            tasks.spawn(Arc::clone(process).keep());
+        }
+        Ok(())
+    }
+
+    /// Where it is, for the other commands.
+    pub(super) fn running(&self) -> Running {
+        let grpc = self.layout.processes.iter().map(|process| {
+            (process.service.to_owned(), self.layout.addresses(process.service, Protocol::Grpc))
+        });
+        Running {
+            pid: std::process::id(),
+            port_base: self.layout.base,
+            control: local(self.layout.control),
+            gateway: self.layout.addresses("gateway", Protocol::Http),
+            grpc: grpc.filter(|(_, addresses)| !addresses.is_empty()).collect(),
+            kafka: self.backing.kafka.clone(),
+            nats: self.backing.nats.clone(),
+        }
+    }
+
+    /// What there is to open.
+    pub(super) fn describe(&self) -> String {
+        open::describe(&self.layout, &self.backing)
+    }
+
+    /// Returns once every process has been ready.
+    pub(super) async fn until_ready(&self) {
+        for process in &self.processes {
+            // Fails if the process is no more, and then there is nothing to wait for.
+            process.watch().wait_for(|state| state.ready).await.ok();
+        }
+    }
+
+    /// Who is not ready, and what it waits for.
+    pub(super) fn missing(&self) -> Vec<(String, String)> {
+        let unready = self
+            .processes
+            .iter()
+            .map(|process| (process.label(), process.state()))
+            .filter(|(_, state)| !state.ready);
+        unready.map(|(label, state)| (label.to_owned(), state.missing.join(", "))).collect()
+    }
+
+    /// Places orders until it is told that it is enough.
+    pub(super) fn load(
+        &self,
+        rate: f64,
+        log: Log,
+        mut enough: watch::Receiver<bool>,
+    ) -> impl Future<Output = ()> + use<> {
+        let (gateway, nats) =
+            (self.layout.addresses("gateway", Protocol::Http), Some(self.backing.nats.clone()));
+        let plan =
+            Plan { rate, duration: None, gateway, nats, mix: Mix::only("tok_ok"), grace: GRACE };
+        async move {
+            let generator = match Generator::prepare(plan).await {
+                Ok(generator) => generator,
+                Err(error) => {
+                    return log.say(SUPERVISOR, Level::Error, format!("no load: {error:#}"));
+                }
+            };
+            let stop = async move {
+                enough.wait_for(|enough| *enough).await.ok();
+            };
+            let report = generator
+                .run(stop, TELLS, |report| log.say(SUPERVISOR, Level::Info, brief(report)))
+                .await;
+            report.lines().into_iter().for_each(|line| log.plain(line));
+        }
+    }
+
+    /// Stops every child in order; whether all ended in peace.
+    pub(super) async fn drain(&self, log: &Log) -> bool {
+        stop::drain(&self.processes, log).await
+    }
+
+    /// Ends every child now.
+    pub(super) async fn kill(&self) {
+        stop::kill(&self.processes).await;
+    }
+
+    /// Ends the brokers, once no child needs them.
+    pub(super) async fn end(self) {
+        self.brokers.stop().await;
+    }
+}
+
+fn brief(report: &Report) -> String {
+    let refused: u64 = report.refused.values().sum();
+    format!(
+        "load: {} accepted, {refused} refused, {} ended; accepted p99 {:.1} ms, completed p99 {:.1} ms",
+        report.accepted,
+        report.completed + report.cancelled,
+        report.accepted_ms.p99,
+        report.completed_ms.p99,
+    )
+}

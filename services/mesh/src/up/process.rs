@@ -1,0 +1,281 @@
+//! One child process: started, listened to, started again when it dies, ended when its turn has come.
+
+use std::{
+    io,
+    path::PathBuf,
+    process::{ExitStatus, Stdio},
+    sync::Arc,
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncRead, BufReader},
+    process::{Child, Command},
+    sync::watch,
+    task::JoinSet,
+    time::{Instant, sleep, timeout},
+};
+
+use super::{
+    backoff::Backoff,
+    layout::Process,
+    line::{Level, Line},
+    log::Log,
+    ports, ready,
+};
+
+/// What the supervisor wants of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wish {
+    Live,
+    /// Finish what was begun, and end.
+    Drain,
+    /// End now.
+    Die,
+}
+
+/// What there is to know about a process.
+#[derive(Clone, Debug, Default)]
+pub(super) struct State {
+    pub(super) pid: Option<u32>,
+    pub(super) restarts: u64,
+    pub(super) ready: bool,
+    /// What it waits for, as it says itself.
+    pub(super) missing: Vec<String>,
+    /// It ended for good, and whether in peace.
+    pub(super) ended: Option<bool>,
+}
+
+/// A process of the layout, over all its lives.
+pub(super) struct Supervised {
+    pub(super) process: Process,
+    label: String,
+    program: PathBuf,
+    environment: Vec<(String, String)>,
+    log: Log,
+    client: reqwest::Client,
+    wish: watch::Sender<Wish>,
+    state: watch::Sender<State>,
+    backoff: Mutex<Backoff>,
+}
+
+/// How long a pipe may stay open after its process has ended: somebody it started may hold it.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+impl Supervised {
+    pub(super) fn new(
+        process: Process,
+        program: PathBuf,
+        environment: Vec<(String, String)>,
+        log: Log,
+        client: reqwest::Client,
+    ) -> Self {
+        let label = process.label();
+        let (wish, state) = (watch::Sender::new(Wish::Live), watch::Sender::new(State::default()));
+        Self {
+            process,
+            label,
+            program,
+            environment,
+            log,
+            client,
+            wish,
+            state,
+            backoff: Mutex::default(),
+        }
+    }
+
+    pub(super) fn label(&self) -> &str {
+        &self.label
+    }
+
+    pub(super) fn state(&self) -> State {
+        self.state.borrow().clone()
+    }
+
+    /// Changes of its state.
+    pub(super) fn watch(&self) -> watch::Receiver<State> {
+        self.state.subscribe()
+    }
+
+    pub(super) fn want(&self, wish: Wish) {
+        self.wish.send_replace(wish);
+    }
+
+    /// Keeps it alive until something else is wanted of it.
+    pub(super) async fn keep(self: Arc<Self>) {
+        let mut wish = self.wish.subscribe();
+        loop {
+            let born = Instant::now();
+            let status = self.live().await;
+            self.state.send_modify(|state| (state.pid, state.ready) = (None, false));
+            if *wish.borrow_and_update() != Wish::Live {
+                let peaceful = status.as_ref().is_ok_and(ExitStatus::success);
+                if !peaceful {
+                    self.log.say(
+                        &self.label,
+                        Level::Warn,
+                        format!("did not end in peace: {}", told(&status)),
+                    );
+                }
+                self.state.send_modify(|state| state.ended = Some(peaceful));
+                return;
+            }
+            let pause = self.backoff.lock().after(born.elapsed());
+            let after = humantime::format_duration(pause);
+            self.log.say(
+                &self.label,
+                Level::Error,
+                format!("died ({}), starting it again in {after}", told(&status)),
+            );
+            for complaint in ports::of_process(&self.process) {
+                self.log.say(
+                    &self.label,
+                    Level::Error,
+                    format!("{complaint}; --port-base moves it"),
+                );
+            }
+            tokio::select! {
+                () = sleep(pause) => self.state.send_modify(|state| state.restarts += 1),
+                _ = wish.changed() => {
+                    self.state.send_modify(|state| state.ended = Some(true));
+                    return;
+                }
+            }
+        }
+    }
+
+    /// One life, from its first line to its last.
+    async fn live(&self) -> io::Result<ExitStatus> {
+        let mut wish = self.wish.subscribe();
+        wish.mark_changed();
+        let mut child = self.spawn()?;
+        let pid = child.id();
+        self.state.send_modify(|state| state.pid = pid);
+        // The child's standard input stays open for as long as this does: it ends when we do, however we end.
+        let _leash = child.stdin.take();
+        let mut voices = JoinSet::new();
+        if let Some(lines) = child.stdout.take() {
+            voices.spawn(follow(lines, self.label.clone(), self.log.clone(), Line::read));
+        }
+        if let Some(lines) = child.stderr.take() {
+            let complaint = |process: &str, text: &str| Line::new(process, Level::Error, text);
+            voices.spawn(follow(lines, self.label.clone(), self.log.clone(), complaint));
+        }
+        let status = {
+            let until_ready = self.until_ready();
+            tokio::pin!(until_ready);
+            let mut is_ready = false;
+            loop {
+                tokio::select! {
+                    status = child.wait() => break status,
+                    () = &mut until_ready, if !is_ready => is_ready = true,
+                    Ok(()) = wish.changed() => tell(&child, *wish.borrow_and_update()),
+                }
+            }
+        };
+        timeout(LAST_WORDS, async { while voices.join_next().await.is_some() {} }).await.ok();
+        status
+    }
+
+    fn spawn(&self) -> io::Result<Child> {
+        Command::new(&self.program)
+            .args([self.process.service, "--supervised"])
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            // Ctrl-C in a terminal goes to the whole group, but each has its turn.
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()
+    }
+
+    async fn until_ready(&self) {
+        let born = Instant::now();
+        let Some(admin) = self.process.address(super::layout::Protocol::Admin) else { return };
+        ready::until(&self.client, &admin, |missing| {
+            self.state.send_modify(|state| state.missing = missing)
+        })
+        .await;
+        let restarts = self.state.borrow().restarts;
+        self.state.send_modify(|state| state.ready = true);
+        if restarts > 0 {
+            self.log.say(
+                &self.label,
+                Level::Info,
+                format!("ready again after {:.1} s", born.elapsed().as_secs_f64()),
+            );
+        }
+    }
+}
+
+fn tell(child: &Child, wish: Wish) {
+    let signal = match wish {
+        Wish::Live => return,
+        Wish::Drain => Signal::TERM,
+        Wish::Die => Signal::KILL,
+    };
+    // It was not waited for yet, so the number is still its own.
+    let pid = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+    if let Some(pid) = pid {
+        kill_process(pid, signal).ok();
+    }
+}
+
+fn told(status: &io::Result<ExitStatus>) -> String {
+    match status {
+        Ok(status) => status.to_string(),
+        Err(error) => format!("cannot be started: {error}"),
+    }
+}
+
+/// Longer lines are cut: nobody reads them here.
+const LONGEST_LINE: usize = 64 * 1024;
+
+async fn follow(
+    lines: impl AsyncRead + Unpin,
+    process: String,
+    log: Log,
+    read: fn(&str, &str) -> Line,
+) {
+    let mut lines = BufReader::new(lines);
+    let mut text = Vec::new();
+    loop {
+        text.clear();
+        match lines.read_until(b'\n', &mut text).await {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {}
+        }
+        text.truncate(LONGEST_LINE);
+        let text = String::from_utf8_lossy(&text);
+        let text = text.trim_end();
+        if !text.is_empty() && (log.is_verbose() || !is_business(text)) {
+            log.put(&read(&process, text));
+        }
+    }
+}
+
+/// Most lines tell of orders that pass through, and are not shown: this is cheaper than reading them.
+fn is_business(text: &str) -> bool {
+    text.contains("\"level\":\"info\"") && !text.contains("\"target\":\"chassis::")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_passes_through_is_told_from_what_happens_to_the_service() {
+        assert!(is_business(
+            r#"{"level":"info","message":"order placed","target":"orders::orders"}"#
+        ));
+        assert!(!is_business(
+            r#"{"level":"info","message":"started","target":"chassis::app::life"}"#
+        ));
+        assert!(!is_business(r#"{"level":"warn","message":"slow","target":"orders::orders"}"#));
+        assert!(!is_business("panicked at"));
+    }
+}

@@ -1,0 +1,43 @@
+//! When a process is ready, by its own word; and what it waits for until then.
+
+use std::time::Duration;
+
+use reqwest::Client;
+use serde::Deserialize;
+use tokio::time::sleep;
+
+/// Starting takes a second; this adds at most a fiftieth to it.
+const AGAIN: Duration = Duration::from_millis(20);
+/// An answer from this machine takes a millisecond, unless the process is stuck.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+#[derive(Deserialize)]
+struct Answer {
+    ready: bool,
+    missing: Vec<String>,
+}
+
+/// A client for admin ports.
+pub(super) fn client() -> reqwest::Result<Client> {
+    // What is on this machine is never behind a proxy.
+    Client::builder().no_proxy().timeout(PATIENCE).build()
+}
+
+/// What the process waits for; empty when it is ready, `None` if it does not answer.
+pub(super) async fn missing(client: &Client, admin: &str) -> Option<Vec<String>> {
+    let answer = client.get(format!("{admin}/readyz")).send().await.ok()?;
+    let answer: Answer = answer.json().await.ok()?;
+    Some(if answer.ready { Vec::new() } else { answer.missing })
+}
+
+/// Returns when the process is ready; tells what it waits for meanwhile.
+pub(super) async fn until(client: &Client, admin: &str, mut tell: impl FnMut(Vec<String>)) {
+    loop {
+        match missing(client, admin).await {
+            Some(missing) if missing.is_empty() => return tell(missing),
+            Some(missing) => tell(missing),
+            None => tell(vec!["an answer on its admin port".into()]),
+        }
+        sleep(AGAIN).await;
+    }
+}

@@ -1,0 +1,67 @@
+//! How a mesh stops: in the direction in which orders flow, each when nobody sends it anything any more.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::future::join_all;
+use tokio::time::timeout;
+
+use super::{
+    line::Level,
+    log::Log,
+    process::{Supervised, Wish},
+};
+
+/// Who stops together. The ledgers may stop at once: what one has not told another yet is in its outbox. Lens is the last, so
+/// that it sees the others stop.
+const STAGES: [&[&str]; 4] = [
+    &["gateway"],
+    &["catalog", "inventory", "orders", "payments", "shipping"],
+    &["notifications"],
+    &["lens"],
+];
+
+/// Longer than the deadline that a service sets itself (20 s), and the flush of its telemetry.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Drains everything in order; whether all ended in peace.
+pub(super) async fn drain(processes: &[Arc<Supervised>], log: &Log) -> bool {
+    let mut peaceful = true;
+    for stage in STAGES {
+        let members: Vec<_> =
+            processes.iter().filter(|one| stage.contains(&one.process.service)).collect();
+        for member in &members {
+            member.want(Wish::Drain);
+        }
+        let ends = join_all(members.iter().map(|member| end(member, log))).await;
+        peaceful &= ends.into_iter().all(|end| end);
+    }
+    peaceful
+}
+
+/// Ends everything now.
+pub(super) async fn kill(processes: &[Arc<Supervised>]) {
+    for process in processes {
+        process.want(Wish::Die);
+    }
+    join_all(processes.iter().map(|process| ended(process))).await;
+}
+
+async fn end(process: &Supervised, log: &Log) -> bool {
+    if let Ok(peaceful) = timeout(PATIENCE, ended(process)).await {
+        return peaceful;
+    }
+    log.say(
+        process.label(),
+        Level::Error,
+        format!("did not end within {} s and is killed", PATIENCE.as_secs()),
+    );
+    process.want(Wish::Die);
+    ended(process).await;
+    false
+}
+
+async fn ended(process: &Supervised) -> bool {
+    let mut state = process.watch();
+    let state = state.wait_for(|state| state.ended.is_some()).await;
+    state.is_ok_and(|state| state.ended == Some(true))
+}
