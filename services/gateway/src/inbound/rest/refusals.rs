@@ -155,8 +155,8 @@ pub(super) const CHANGED: Refusal = Refusal::new(
 pub(super) const ABANDONED: Refusal = Refusal::new(
     StatusCode::CONFLICT,
     "order-abandoned",
-    "An order with this key was begun long ago and given up; it takes a new key.",
-    "the order was given up before it was placed",
+    "The reservation of the order with this key ran out before it was placed; it takes a new key.",
+    "the reservation of this order expired before it was written",
 );
 pub(super) const NOT_CANCELLABLE: Refusal = Refusal::new(
     StatusCode::CONFLICT,
