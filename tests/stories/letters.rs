@@ -54,7 +54,7 @@ pub(crate) async fn a_poison_message_is_parked_and_others_flow_on(options: Optio
             .then_some(())
     })
     .await;
-    let purged = mesh.run(&["dlq", "purge"]).await;
+    let purged = mesh.run(&["dlq", "purge", "all"]).await;
     assert!(purged.status.success(), "{}", String::from_utf8_lossy(&purged.stderr));
     assert!(letters(&mesh).await.is_empty());
     mesh.audit().await;

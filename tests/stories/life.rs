@@ -1,6 +1,6 @@
 //! Starting, stopping, and being told wrong things.
 
-use std::net::TcpListener;
+use std::{collections::BTreeSet, net::TcpListener};
 
 use harness::{Options, until};
 
@@ -10,15 +10,17 @@ use super::crashes::{Customers, all_final};
 pub(crate) async fn a_stop_fails_no_request_and_loses_no_span(options: Options) {
     let mut mesh = options.start().await;
     let gateway = mesh.gateway();
-    let mut orders = Vec::new();
+    let begun = gateway.begin("tok_ok").await;
+    mesh.terminate("gateway").await;
+    until("the gateway to say that it drains", || async {
+        mesh.admin("gateway", "/readyz").await?.contains("draining").then_some(())
+    })
+    .await;
+    let mut orders = vec![begun.finish().await];
+    mesh.until_ready().await;
     for _ in 0..20 {
         orders.push(gateway.place("tok_ok").await);
     }
-    let in_flight = {
-        let gateway = gateway.clone();
-        tokio::spawn(async move { gateway.place("tok_ok").await })
-    };
-    orders.push(in_flight.await.expect("no request fails"));
     for order in &orders {
         gateway.until_status(order, "completed").await;
     }
@@ -26,7 +28,7 @@ pub(crate) async fn a_stop_fails_no_request_and_loses_no_span(options: Options) 
     assert!(status.success(), "{status}\n{}", mesh.log());
     for order in &orders {
         assert_eq!(mesh.collector().orphans(&order.trace_id).len(), 0, "every span has its parent");
-        let services: std::collections::BTreeSet<_> =
+        let services: BTreeSet<_> =
             mesh.collector().trace(&order.trace_id).into_iter().map(|span| span.service).collect();
         let all =
             ["catalog", "gateway", "inventory", "notifications", "orders", "payments", "shipping"];

@@ -2,6 +2,10 @@
 
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use crate::until;
 
@@ -42,6 +46,35 @@ pub struct Order {
     pub id: String,
     /// The trace of its story.
     pub trace_id: String,
+}
+
+impl Order {
+    /// From what the gateway said when it accepted it.
+    fn read(body: &Value) -> Self {
+        let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
+        Self { id: text("id"), trace_id: text("trace_id") }
+    }
+}
+
+/// A request whose end is still to be sent.
+pub struct Begun {
+    stream: TcpStream,
+    rest: String,
+}
+
+impl Begun {
+    /// Sends the end of it.
+    ///
+    /// # Panics
+    /// It is not accepted, or not answered at all.
+    pub async fn finish(mut self) -> Order {
+        self.stream.write_all(self.rest.as_bytes()).await.expect("the connection is still there");
+        let mut answer = String::new();
+        self.stream.read_to_string(&mut answer).await.expect("an answer, and its end");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+        assert!(head.starts_with("HTTP/1.1 202 "), "{answer}");
+        Order::read(&serde_json::from_str(body).expect("JSON"))
+    }
 }
 
 /// One server-sent event.
@@ -109,9 +142,7 @@ impl Gateway {
 
     /// Tries to order some of one product.
     pub async fn order(&self, quantity: u32, sku: &str, token: &str) -> Answer {
-        let body =
-            json!({ "items": [{ "sku": sku, "quantity": quantity }], "payment_token": token });
-        self.send(Method::POST, "/api/orders", &[], Some(&body.to_string())).await
+        self.send(Method::POST, "/api/orders", &[], Some(&body(quantity, sku, token))).await
     }
 
     /// Orders one teapot, paid with this token.
@@ -121,7 +152,25 @@ impl Gateway {
     pub async fn place(&self, token: &str) -> Order {
         let answer = self.order(1, "teapot", token).await;
         assert_eq!(answer.status, 202, "{answer:?}");
-        Order { id: answer.text("/id").to_owned(), trace_id: answer.text("/trace_id").to_owned() }
+        Order::read(&answer.body)
+    }
+
+    /// Begins to order one teapot: its request is under way, and the end of it is still to be sent.
+    ///
+    /// # Panics
+    /// Nobody listens.
+    pub async fn begin(&self, token: &str) -> Begun {
+        let address = self.base.trim_start_matches("http://").to_owned();
+        let mut stream = TcpStream::connect(&address).await.expect("the gateway listens");
+        let body = body(1, "teapot", token);
+        let head = format!(
+            "POST /api/orders HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n\
+             content-length: {}\r\n\r\n",
+            body.len()
+        );
+        let (now, rest) = body.split_at(body.len() / 2);
+        stream.write_all((head + now).as_bytes()).await.expect("it is read");
+        Begun { stream, rest: rest.to_owned() }
     }
 
     /// Waits until an order has this status.
@@ -145,6 +194,10 @@ impl Gateway {
         let text = response.text().await.expect("a stream that ends");
         text.split("\n\n").filter_map(event).collect()
     }
+}
+
+fn body(quantity: u32, sku: &str, token: &str) -> String {
+    json!({ "items": [{ "sku": sku, "quantity": quantity }], "payment_token": token }).to_string()
 }
 
 /// One block of an event stream; a comment is none.

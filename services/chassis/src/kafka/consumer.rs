@@ -146,7 +146,7 @@ impl Consumer {
             link: Link::new("consumer"),
             inputs: sender,
             joined: Mutex::new(Some(joined)),
-            hand_over: self.settings.profile.hand_over(),
+            hand_over: self.settings.hand_over(),
             lag: self.metrics.mesh_consumer_lag.clone(),
         };
         let consumer: BaseConsumer<Ears> = self

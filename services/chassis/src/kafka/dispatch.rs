@@ -317,8 +317,7 @@ impl Dispatcher {
                 partition.abort();
             }
         }
-        let until =
-            Instant::now() + if lost { Duration::ZERO } else { self.settings.profile.hand_over() };
+        let until = Instant::now() + if lost { Duration::ZERO } else { self.settings.hand_over() };
         self.leaving.push(HandOver { ids, until, answer });
         self.hand_over();
     }

@@ -16,6 +16,10 @@ pub struct Settings {
     /// Which log the brokers keep; the cluster's own id if empty. Whoever embeds a broker gives each a new one: what was sent to
     /// another log is sent again.
     pub log_id: String,
+    /// How long a group waits for a member that fell silent before others take over its partitions; `0s` is what suits the
+    /// profile: 45 s, or 2 s where the broker is embedded.
+    #[serde(with = "humantime_serde")]
+    pub session_timeout: Duration,
     /// How many events of one partition are handled at once, each of another key; beyond it the partition is paused.
     pub concurrency: usize,
     /// How often an event is tried before it becomes a dead letter, the first time included.
@@ -42,6 +46,7 @@ impl Default for Settings {
             brokers: "127.0.0.1:9092".into(),
             profile: Profile::Real,
             log_id: String::new(),
+            session_timeout: Duration::ZERO,
             concurrency: 256,
             attempts: 8,
             backoff: Duration::from_millis(50),
@@ -82,29 +87,23 @@ impl Profile {
 
     fn consumer(self) -> Pairs {
         match self {
-            Self::Embedded => &[
-                ("session.timeout.ms", "2000"),
-                ("heartbeat.interval.ms", "500"),
-                ("fetch.wait.max.ms", "10"),
-                ("fetch.error.backoff.ms", "5"),
-            ],
-            Self::Real => &[
-                ("session.timeout.ms", "45000"),
-                ("heartbeat.interval.ms", "3000"),
-                ("fetch.wait.max.ms", "50"),
-                ("fetch.error.backoff.ms", "50"),
-            ],
+            Self::Embedded => &[("fetch.wait.max.ms", "10"), ("fetch.error.backoff.ms", "5")],
+            Self::Real => &[("fetch.wait.max.ms", "50"), ("fetch.error.backoff.ms", "50")],
         }
     }
 
-    /// How long a partition that moves to another replica waits for what is in flight: well within one session.
-    pub(super) fn hand_over(self) -> Duration {
+    fn session(self) -> Duration {
         match self {
-            Self::Embedded => Duration::from_secs(1),
-            Self::Real => Duration::from_secs(5),
+            Self::Embedded => Duration::from_secs(2),
+            Self::Real => Duration::from_secs(45),
         }
     }
 }
+
+/// Heartbeats of Kafka's own default; more often where a session is so short that it would not survive the loss of three.
+const HEARTBEAT: Duration = Duration::from_secs(3);
+/// Handlers that take longer than this are those that wait for somebody; their events are delivered again.
+const HAND_OVER: Duration = Duration::from_secs(5);
 
 /// Offsets are committed by us alone, after the effect. A new group begins with what is kept, and so does one whose offset is gone.
 /// What is fetched ahead is bounded: the process' memory is.
@@ -146,11 +145,49 @@ impl Settings {
     pub(super) fn consumer(&self, group: &str) -> ClientConfig {
         let mut config =
             self.client(group, &[self.profile.pairs(), CONSUMER, self.profile.consumer()]);
-        config.set("group.id", group);
+        let (session, heartbeat) = (self.session(), HEARTBEAT.min(self.session() / 4));
         config
+            .set("group.id", group)
+            .set("session.timeout.ms", session.as_millis().to_string())
+            .set("heartbeat.interval.ms", heartbeat.as_millis().to_string());
+        config
+    }
+
+    fn session(&self) -> Duration {
+        if self.session_timeout.is_zero() { self.profile.session() } else { self.session_timeout }
+    }
+
+    /// How long a partition that moves to another replica waits for what is in flight: well within one session.
+    pub(super) fn hand_over(&self) -> Duration {
+        HAND_OVER.min(self.session() / 2)
     }
 
     pub(super) fn producer(&self, service: &str) -> ClientConfig {
         self.client(service, &[self.profile.pairs(), PRODUCER])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn timing(settings: &Settings) -> (String, String, u128) {
+        let config = settings.consumer("orders");
+        let value = |name| config.get(name).unwrap_or_default().to_owned();
+        (
+            value("session.timeout.ms"),
+            value("heartbeat.interval.ms"),
+            settings.hand_over().as_millis(),
+        )
+    }
+
+    #[test]
+    fn heartbeats_and_the_time_to_hand_over_fit_into_a_session() {
+        let real = Settings::default();
+        let embedded = Settings { profile: Profile::Embedded, ..Settings::default() };
+        let short = Settings { session_timeout: Duration::from_secs(6), ..Settings::default() };
+        assert_eq!(timing(&real), ("45000".into(), "3000".into(), 5000));
+        assert_eq!(timing(&embedded), ("2000".into(), "500".into(), 1000));
+        assert_eq!(timing(&short), ("6000".into(), "1500".into(), 3000));
     }
 }

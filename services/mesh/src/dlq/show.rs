@@ -35,7 +35,7 @@ pub(super) fn whole(letter: &Letter, handled: Option<Handled>) -> Vec<String> {
     lines.push(format!("key: {}", letter.key()));
     lines.push("headers:".into());
     for header in letter.headers.iter() {
-        let value = header.value.map_or_else(|| "(none)".into(), |value| text(value));
+        let value = header.value.map_or_else(|| "(none)".into(), text);
         lines.push(format!("  {}: {value}", header.key));
     }
     lines.push("payload:".into());
