@@ -17,8 +17,14 @@ struct Member {
     folder: String,
     name: String,
     dependencies: Vec<Dependency>,
-    /// Test, example and bench roots that are not below its folder.
-    roots: Vec<String>,
+    /// Test, example and bench roots that are not below its folder, and what those take in by `#[path]`.
+    roots: Vec<Root>,
+}
+
+/// The first file of a module tree, and the folder of the others.
+struct Root {
+    file: String,
+    modules: String,
 }
 
 struct Dependency {
@@ -124,10 +130,7 @@ impl Member {
         let below =
             |folder: &str| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
         below(&self.folder)
-            || self.roots.iter().any(|root| {
-                let modules = root.strip_suffix("/main.rs").or(root.strip_suffix(".rs"));
-                path == root || modules.is_some_and(below)
-            })
+            || self.roots.iter().any(|root| path == root.file || below(&root.modules))
     }
 }
 
@@ -152,10 +155,10 @@ fn crates_named(path: &str, text: &str) -> BTreeSet<String> {
 fn members(tree: &Tree) -> Vec<Member> {
     let manifests =
         tree.files().filter_map(|(path, _)| Some((path, path.strip_suffix("/Cargo.toml")?)));
-    manifests.map(|(path, folder)| member(folder, &manifest(tree, path))).collect()
+    manifests.map(|(path, folder)| member(tree, folder, &manifest(tree, path))).collect()
 }
 
-fn member(folder: &str, manifest: &toml::Table) -> Member {
+fn member(tree: &Tree, folder: &str, manifest: &toml::Table) -> Member {
     let kinds = [
         ("dependencies", Kind::Normal),
         ("dev-dependencies", Kind::Development),
@@ -187,18 +190,34 @@ fn member(folder: &str, manifest: &toml::Table) -> Member {
         folder: folder.to_owned(),
         name: name.unwrap_or(folder).to_owned(),
         dependencies,
-        roots: roots(folder, manifest),
+        roots: roots(tree, folder, manifest),
     }
 }
 
-/// Where `[[test]] path = "../drift/house.rs"` and the like lead.
-fn roots(folder: &str, manifest: &toml::Table) -> Vec<String> {
+/// Where `[[test]] path = "../drift/house.rs"` and the like lead, and then `#[path = "../stories/stories.rs"]`.
+fn roots(tree: &Tree, folder: &str, manifest: &toml::Table) -> Vec<Root> {
     let targets = ["test", "bench", "example", "bin"]
         .iter()
         .filter_map(|kind| manifest.get(*kind)?.as_array())
         .flatten();
-    let paths = targets.filter_map(|target| target.get("path")?.as_str());
-    paths.map(|path| resolve(folder, path)).collect()
+    let mut roots = Vec::new();
+    for path in targets.filter_map(|target| target.get("path")?.as_str()) {
+        let file = resolve(folder, path);
+        let modules = file.strip_suffix("/main.rs").or(file.strip_suffix(".rs"));
+        let around = parent(&file).to_owned();
+        let taken_in = tree.file(&file).unwrap_or_default().lines().filter_map(|line| {
+            let file =
+                resolve(&around, line.trim().strip_prefix("#[path = \"")?.strip_suffix("\"]")?);
+            Some(Root { modules: parent(&file).to_owned(), file })
+        });
+        roots.extend(taken_in);
+        roots.push(Root { modules: modules.unwrap_or_default().to_owned(), file: file.clone() });
+    }
+    roots
+}
+
+fn parent(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
 fn resolve(folder: &str, path: &str) -> String {
@@ -235,7 +254,8 @@ mod tests {
             ("services/orders/Cargo.toml", manifest.as_str()),
             ("services/orders/src/lib.rs", source),
             ("services/orders/tests/story.rs", "use tempfile::tempdir;"),
-            ("tests/drift/wire.rs", "use insta::assert_snapshot;"),
+            ("tests/drift/wire.rs", "#[path = \"../told/once.rs\"]\nmod once;"),
+            ("tests/told/once.rs", "use insta::assert_snapshot;"),
             PAYMENTS,
             HARNESS,
         ])

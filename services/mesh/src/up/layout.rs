@@ -263,10 +263,10 @@ mod tests {
         assert!(refused("lens", 2).contains("memory"));
         assert!(Layout::new(BASE, &replicas(&[("gateway", 2), ("orders", 1)]), false).is_ok());
         assert!(
-            Layout::new(65_000, &replicas(&[]), false)
+            Layout::new(65_200, &replicas(&[]), false)
                 .unwrap_err()
                 .to_string()
-                .contains("--port-base 65000")
+                .contains("--port-base 65200")
         );
     }
 }
