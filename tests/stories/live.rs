@@ -26,9 +26,12 @@ pub(crate) async fn changes_arrive_in_their_order(options: Options) {
             .into_iter()
             .find(|span| span.service == "gateway" && span.name.starts_with("process live.orders"))
     });
-    assert!(
-        !delivered.await.links.is_empty() || !mesh.collector().trace(&order.trace_id).is_empty()
-    );
+    let delivered = delivered.await;
+    let sender = harness::until("who sent it", || async {
+        let spans = mesh.collector().trace(&order.trace_id);
+        spans.into_iter().find(|span| span.id == delivered.parent)
+    });
+    assert_eq!(sender.await.service, "notifications");
 }
 
 /// Who comes late hears all of it, at once.

@@ -271,6 +271,7 @@ pub mod inventory_client {
         }
         /// Holds stock under an order's id, all lines or none. Idempotent: the same order and lines again change nothing.
         /// FAILED_PRECONDITION with reason OUT_OF_STOCK and a field violation a line if some of it is not there;
+        /// FAILED_PRECONDITION with reason RESERVATION_RELEASED if the order has let go of its stock before;
         /// ALREADY_EXISTS if the order holds other lines.
         pub async fn reserve(
             &mut self,
@@ -348,6 +349,7 @@ pub mod inventory_server {
         >;
         /// Holds stock under an order's id, all lines or none. Idempotent: the same order and lines again change nothing.
         /// FAILED_PRECONDITION with reason OUT_OF_STOCK and a field violation a line if some of it is not there;
+        /// FAILED_PRECONDITION with reason RESERVATION_RELEASED if the order has let go of its stock before;
         /// ALREADY_EXISTS if the order holds other lines.
         async fn reserve(
             &self,

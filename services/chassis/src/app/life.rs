@@ -3,6 +3,7 @@
 use std::{process::ExitCode, time::Duration};
 
 use anyhow::Context;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
     net::TcpListener,
     task::JoinSet,
@@ -33,6 +34,7 @@ pub fn run<C: Config>(
         Ok(loaded) => loaded,
         Err(mistakes) => return refuse(&mistakes),
     };
+    allow_many_connections();
     let runtime = match runtime(loaded.settings.runtime.workers) {
         Ok(runtime) => runtime,
         Err(error) => return refuse(&error),
@@ -50,6 +52,13 @@ const EX_CONFIG: u8 = 78;
 fn refuse(error: &dyn std::fmt::Display) -> ExitCode {
     eprintln!("{error}");
     ExitCode::from(EX_CONFIG)
+}
+
+/// The usual soft limit of 1024 open files is for programs that use `select(2)`; a live stream is one of them each.
+fn allow_many_connections() {
+    let limit = getrlimit(Resource::Nofile);
+    // Where the system does not let us, it stays as it is.
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).ok();
 }
 
 fn runtime(workers: usize) -> std::io::Result<tokio::runtime::Runtime> {

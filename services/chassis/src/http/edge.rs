@@ -61,9 +61,7 @@ impl Edge {
     pub fn around(self, router: Router) -> Router {
         let limit = DefaultBodyLimit::max(self.options.body_limit);
         router
-            .fallback(|| async {
-                Problem::new(StatusCode::NOT_FOUND, "not-found", "no such path; see /openapi.json")
-            })
+            .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "not-found", "no such path") })
             .method_not_allowed_fallback(|method: Method| async move {
                 let detail = format!("{method} is not a method of this path; see the header allow");
                 Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail)

@@ -135,7 +135,10 @@ async fn run<T, F>(
             Ok(()) => account.exported.inc_by(count),
             Err(_) => account.dropped.inc_by(count),
         }
-        report(&mut away, result);
+        // Who ends after its collector cannot send its last lines, and that is no news: lens is its own collector.
+        if !finish.is_cancelled() {
+            report(&mut away, result);
+        }
     }
 }
 

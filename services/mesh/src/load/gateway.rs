@@ -60,6 +60,8 @@ struct Step {
 
 /// After this nobody waits for an answer any more; the gateway's own limit is shorter.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// What is scarcer is left to those who want to see what happens when it is sold out.
+const PLENTY: i64 = 100;
 /// The longest page that the gateway serves.
 const PAGE: usize = 100;
 
@@ -99,7 +101,7 @@ impl Gateway {
         }
     }
 
-    /// What can be bought now.
+    /// What can be bought now, and will not be sold out by this.
     pub(super) async fn in_stock(&self) -> anyhow::Result<Vec<String>> {
         let mut skus = Vec::new();
         let mut cursor = None;
@@ -111,7 +113,7 @@ impl Gateway {
             skus.extend(
                 page.items
                     .into_iter()
-                    .filter(|product| product.available.is_some_and(|n| n > 0))
+                    .filter(|product| product.available.is_some_and(|n| n >= PLENTY))
                     .map(|p| p.sku),
             );
             cursor = page.next_cursor;

@@ -124,19 +124,7 @@ impl Supervised {
                 return;
             }
             let pause = self.backoff.lock().after(born.elapsed());
-            let after = humantime::format_duration(pause);
-            self.log.say(
-                &self.label,
-                Level::Error,
-                format!("died ({}), starting it again in {after}", told(&status)),
-            );
-            for complaint in ports::of_process(&self.process) {
-                self.log.say(
-                    &self.label,
-                    Level::Error,
-                    format!("{complaint}; --port-base moves it"),
-                );
-            }
+            self.tell_of_death(&status, pause);
             tokio::select! {
                 () = sleep(pause) => self.state.send_modify(|state| state.restarts += 1),
                 _ = wish.changed() => {
@@ -144,6 +132,19 @@ impl Supervised {
                     return;
                 }
             }
+        }
+    }
+
+    fn tell_of_death(&self, status: &io::Result<ExitStatus>, pause: Duration) {
+        let after = humantime::format_duration(pause);
+        // Somebody told it to stop; everything else that is missing is a reason to worry.
+        let (level, what) = match status {
+            Ok(status) if status.success() => (Level::Warn, "ended".to_owned()),
+            _ => (Level::Error, format!("died ({})", told(status))),
+        };
+        self.log.say(&self.label, level, format!("{what}, starting it again in {after}"));
+        for complaint in ports::of_process(&self.process) {
+            self.log.say(&self.label, Level::Error, format!("{complaint}; --port-base moves it"));
         }
     }
 

@@ -104,7 +104,7 @@ impl Orders {
         // Stock first: if we die before the order is written, the reservation expires; the other way round it would be owed.
         self.inventory.reserve(&id, &request.customer, &request.items).await?;
         let order = priced(id, request, &prices)?;
-        let mut tx = self.store.begin("place order").await?;
+        let mut tx = self.store.begin("insert order").await?;
         if !store::insert(&mut tx, &order).await? {
             drop(tx);
             let found = self

@@ -25,7 +25,7 @@ fn teapots(id: &str, at: i64) -> Order {
 }
 
 async fn place(store: &Store, order: &Order) -> bool {
-    let mut tx = store.begin("place order").await.unwrap();
+    let mut tx = store.begin("insert order").await.unwrap();
     let placed = insert(&mut tx, order).await.unwrap();
     tx.commit().await.unwrap();
     placed
