@@ -28,7 +28,7 @@ pub(crate) async fn what_is_out_of_stock_is_named(options: Options) {
     assert_eq!(answer.header("content-type"), "application/problem+json");
     assert_eq!(answer.text("/errors/0/field"), "items[0].quantity");
     assert!(
-        answer.text("/errors/0/detail").contains(&format!("{available} available")),
+        answer.text("/errors/0/detail").contains(&format!("{sku:?} wanted, {available} available")),
         "{answer:?}"
     );
     assert!(answer.header("traceresponse").contains(answer.text("/trace_id")));

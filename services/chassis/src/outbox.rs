@@ -9,6 +9,7 @@
 
 mod backlog;
 mod leader;
+mod marks;
 mod relay;
 mod table;
 

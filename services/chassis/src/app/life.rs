@@ -202,6 +202,10 @@ impl Life {
             relay_draining: CancellationToken::new(),
         };
         if let Some(consumer) = app.consumer.take() {
+            if app.database.is_some() {
+                // What is done because of an event is most often told by another one.
+                app.producer.connect();
+            }
             let latch = app.latch("kafka");
             let grace = app.settings.drain.deadline.saturating_sub(RESERVE);
             life.consumer.spawn(consumer.run(move || latch.release(), app.draining(), grace));

@@ -1,4 +1,4 @@
-//! Sends records: one client a process, made when the first record is sent.
+//! Sends records: one client a process, made when it is first needed.
 
 use std::{sync::Arc, time::Duration};
 
@@ -75,12 +75,19 @@ pub(crate) struct Sending {
 }
 
 impl Producer {
-    /// A producer that connects when it is first needed.
+    /// A producer that connects when it is told to, or first needed.
     pub fn new(service: &'static str, settings: &Settings, metrics: messaging::Metrics) -> Self {
         let link = Arc::new(Link::new("producer"));
         let inner =
             Inner { service, settings: settings.clone(), metrics, link, client: Mutex::new(None) };
         Self { inner: Arc::new(inner) }
+    }
+
+    /// Connects before there is something to send: the first record would wait up to a second for it.
+    pub(crate) fn connect(&self) {
+        if let Err(error) = self.client() {
+            tracing::warn!(error = %error, "the Kafka producer cannot be made yet");
+        }
     }
 
     /// Which log the brokers keep; waits until one answers.

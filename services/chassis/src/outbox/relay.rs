@@ -12,6 +12,7 @@ use super::{
     Settings,
     backlog::Backlog,
     leader::{Lead, News},
+    marks::Marks,
     table::{self, ROUND, Row},
 };
 use crate::{
@@ -70,6 +71,7 @@ struct Log {
     id: String,
     since: i64,
     backlog: Option<Backlog>,
+    marks: Marks,
 }
 
 impl Relay {
@@ -160,7 +162,11 @@ impl Relay {
                 if std::mem::take(&mut state.failing) {
                     tracing::info!("the relay works again");
                 }
-                (!more).then_some(self.settings.sweep)
+                let marks = state.log.as_ref().and_then(|log| log.marks.due());
+                let pause = marks.map_or(self.settings.sweep, |due| {
+                    self.settings.sweep.min(due.saturating_duration_since(Instant::now()))
+                });
+                (!more).then_some(pause)
             }
             Err(error) => {
                 if !std::mem::replace(&mut state.failing, true) {
@@ -187,6 +193,9 @@ impl Relay {
         }
         let more = self.fresh(log).await?;
         let again = self.again(log).await?;
+        if log.marks.due().is_some_and(|due| due <= Instant::now()) {
+            self.mark(log).await?;
+        }
         if told.is_none_or(|told| told.elapsed() >= TELL) {
             self.tell(log).await?;
             *told = Some(Instant::now());
@@ -206,28 +215,40 @@ impl Relay {
                 "the broker's log is a new one, sending what earlier ones were told"
             );
         }
-        Ok(Log { id, since, backlog })
+        Ok(Log { id, since, backlog, marks: Marks::default() })
     }
 
     /// Sends what was never sent; whether there is more.
-    async fn fresh(&self, log: &Log) -> anyhow::Result<bool> {
-        let mut after = 0;
+    async fn fresh(&self, log: &mut Log) -> anyhow::Result<bool> {
+        // SQLite numbers rows in the order of their commits: what is below a row that was sent need not be looked at again.
+        let in_order = !self.database.is_postgres() && log.backlog.is_none();
+        let mut after = if in_order { log.marks.reached() } else { 0 };
         loop {
             let mut rows = table::pending(&self.database, after).await?;
             let Some(last) = rows.last() else { return Ok(false) };
             let full = rows.len() as i64 == ROUND;
             after = last.seq;
-            if let Some(backlog) = &log.backlog {
-                rows.retain(|row| !backlog.holds(&row.key));
-            }
+            rows.retain(|row| {
+                let waits = log.backlog.as_ref().is_some_and(|backlog| backlog.holds(&row.key));
+                !waits && !log.marks.holds(row.seq)
+            });
             if !rows.is_empty() {
-                self.send(log, &rows).await?;
+                let (sent, result) = self.send(&rows).await;
+                log.marks.add(sent, if result.is_ok() && in_order { after } else { 0 });
+                result?;
                 return Ok(full);
             }
             if !full {
                 return Ok(false);
             }
         }
+    }
+
+    /// Marks what was sent since the last time.
+    async fn mark(&self, log: &mut Log) -> anyhow::Result<()> {
+        table::mark(&self.database, &log.id, &log.marks.seqs()).await?;
+        log.marks.clear();
+        Ok(())
     }
 
     /// Sends some of what another log was told, at the pace that is allowed; whether there is more.
@@ -240,7 +261,9 @@ impl Relay {
             log.backlog = None;
             return Ok(true);
         }
-        self.send(log, &rows).await?;
+        let (sent, result) = self.send(&rows).await;
+        table::mark(&self.database, &log.id, &sent).await?;
+        result?;
         if let Some(backlog) = &mut log.backlog {
             backlog.sent(&rows);
         }
@@ -249,29 +272,26 @@ impl Relay {
         Ok(true)
     }
 
-    /// Sends rows in their order, waits for all, and marks those that arrived.
-    async fn send(&self, log: &Log, rows: &[Row]) -> anyhow::Result<()> {
+    /// Sends rows in their order and waits for all; which of them arrived, and why not all did.
+    async fn send(&self, rows: &[Row]) -> (Vec<i64>, Result<(), KafkaError>) {
         let mut sending = Vec::with_capacity(rows.len());
-        let mut refused = None;
+        let mut result = Ok(());
         for row in rows {
             match self.hand_over(row).await {
                 Ok(one) => sending.push((row.seq, one)),
-                Err(error) => refused = Some(error),
+                Err(error) => result = Err(error),
             }
         }
         let mut sent = Vec::with_capacity(sending.len());
         let (seqs, acknowledged): (Vec<_>, Vec<_>) =
             sending.into_iter().map(|(seq, one)| (seq, one.acknowledged())).unzip();
-        for (seq, result) in seqs.into_iter().zip(join_all(acknowledged).await) {
-            match result {
+        for (seq, answer) in seqs.into_iter().zip(join_all(acknowledged).await) {
+            match answer {
                 Ok(()) => sent.push(seq),
-                Err(error) => refused = Some(error),
+                Err(error) => result = Err(error),
             }
         }
-        if !sent.is_empty() {
-            table::mark(&self.database, &log.id, &sent).await?;
-        }
-        refused.map_or(Ok(()), |error| Err(error.into()))
+        (sent, result)
     }
 
     async fn hand_over(&self, row: &Row) -> Result<Sending, KafkaError> {
@@ -303,7 +323,9 @@ impl Relay {
     }
 
     async fn tell(&self, log: &Log) -> Result<(), Error> {
-        let (pending, oldest) = table::count(&self.database).await?;
+        let (unmarked, oldest) = table::count(&self.database).await?;
+        let pending = (unmarked - log.marks.len() as i64).max(0);
+        let oldest = oldest.filter(|_| pending > 0);
         let again = log.backlog.as_ref().map_or(0, Backlog::len);
         self.pending.set(pending + again as i64);
         self.oldest_age.set(oldest.map_or(0.0, |oldest| (now() - oldest).max(0) as f64 / 1e6));
@@ -327,8 +349,9 @@ impl Relay {
             if state.log.is_none() && table::is_used(&self.database).await? {
                 state.log = Some(self.log().await?);
             }
-            if let Some(log) = &state.log {
+            if let Some(log) = &mut state.log {
                 while self.fresh(log).await? {}
+                self.mark(log).await?;
             }
             anyhow::Ok(())
         };

@@ -104,6 +104,9 @@ pub(super) async fn is_used(database: &Database) -> Result<bool, Error> {
 
 /// Marks exactly these rows: between two of them another transaction may have left one since.
 pub(super) async fn mark(database: &Database, log: &str, seqs: &[i64]) -> Result<(), Error> {
+    if seqs.is_empty() {
+        return Ok(());
+    }
     let list: Vec<_> = seqs.iter().map(i64::to_string).collect();
     let sql =
         format!("update outbox set sent_log = $1, sent_at = $2 where seq in ({})", list.join(","));

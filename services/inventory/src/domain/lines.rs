@@ -93,10 +93,11 @@ impl Shortage {
             return refused;
         }
         shortages.iter().fold(
-            Error::new(Kind::Precondition, "not enough in stock").reason("OUT_OF_STOCK"),
+            Error::new(Kind::Precondition, "there is not enough in stock").reason("OUT_OF_STOCK"),
             |refused, Self { index, line, available }| {
                 let available = available.unwrap_or_default();
-                let what = format!("{} wanted, {available} available", line.quantity);
+                let what =
+                    format!("{} of {:?} wanted, {available} available", line.quantity, line.sku);
                 refused.field(format!("items[{index}].quantity"), what)
             },
         )
@@ -141,7 +142,7 @@ mod tests {
         let error = Shortage::refusal(std::slice::from_ref(&short));
         assert_eq!((error.kind(), error.reason_word()), (Kind::Precondition, Some("OUT_OF_STOCK")));
         assert_eq!(error.fields()[0].name, "items[2].quantity");
-        assert_eq!(error.fields()[0].message, "7 wanted, 2 available");
+        assert_eq!(error.fields()[0].message, r#"7 of "teapot" wanted, 2 available"#);
         let error = Shortage::refusal(&[short, Shortage { index: 0, line: mug, available: None }]);
         assert_eq!((error.kind(), error.fields().len()), (Kind::Invalid, 1));
         assert_eq!(error.fields()[0].name, "items[0].sku");

@@ -44,7 +44,7 @@ async fn all_lines_are_held_or_none() {
     assert_eq!((refused.kind(), refused.reason_word()), (Kind::Precondition, Some("OUT_OF_STOCK")));
     assert_eq!(refused.fields().len(), 1);
     assert_eq!(refused.fields()[0].name, "items[0].quantity");
-    assert_eq!(refused.fields()[0].message, "7 wanted, 1 available");
+    assert_eq!(refused.fields()[0].message, r#"7 of "teapot" wanted, 1 available"#);
     let refused = shop.reserve(&order(2, [("teapot", 7), ("mug", 4)])).await.unwrap_err();
     let refused = chassis::Error::from(refused);
     let fields: Vec<_> = refused.fields().iter().map(|field| field.name.as_str()).collect();
