@@ -132,7 +132,8 @@ async fn supervise(options: &Options, log: &Log, begun: Instant) -> anyhow::Resu
             format!("the supervisor before (process {pid}) was killed; taking over what it left"),
         );
     }
-    ports::check(&layout, options.nats.is_none(), left.is_some()).await?;
+    let embedded = ports::Embedded { kafka: options.kafka.is_none(), nats: options.nats.is_none() };
+    ports::check(&layout, embedded, left.is_some()).await?;
     if options.fresh {
         folder.forget()?;
     }

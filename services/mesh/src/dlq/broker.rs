@@ -168,9 +168,10 @@ mod tests {
         broker.send("orders.events.dlq", Some(b"o-1"), Some(b"payload"), headers)
     }
 
-    #[tokio::test]
+    // Reading blocks a thread, and the broker needs one too.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_letter_is_replayed_once_and_noted() {
-        let embedded = embedded::kafka::Broker::start().unwrap();
+        let embedded = embedded::kafka::Broker::start(([127, 0, 0, 1], 0).into()).await.unwrap();
         let broker =
             Broker::new(Kafka { brokers: embedded.bootstrap_servers().to_owned(), embedded: true });
         dead(&broker, "1").await.unwrap();

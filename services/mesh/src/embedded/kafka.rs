@@ -1,48 +1,93 @@
-//! The embedded Kafka broker: librdkafka's mock cluster, the real protocol over TCP, kept in memory.
+//! A small Kafka broker: one node, everything in memory, for clients of Kafka 4 and of some years before.
 //!
-//! What it cannot do, and the services allow for: it keeps 5 MiB a partition and forgets what is older, forgets everything
-//! with its process, and has no admin API (which is why the topics are made here).
+//! ```text
+//!  client ──▶ session: wire ──▶ records ──▶ store: logs of batches ──▶ whoever waits for more
+//!                          ├──▶ offsets ──┘
+//!                          └──▶ coordinator: groups
+//! ```
+//!
+//! It is held to the same tests as Apache Kafka (`tests/kafka`). It forgets everything with its process, and nothing before
+//! that which a group has yet to read: it rather refuses what is new. Deliberately absent: transactions, static members,
+//! groups of the new protocol, replication, passwords, TLS. The protocol: <https://kafka.apache.org/protocol>
+
+mod batch;
+mod cluster;
+mod coordinator;
+mod group;
+mod log;
+mod offsets;
+mod producers;
+mod records;
+mod session;
+mod store;
+mod wire;
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use proto::topics;
-use rdkafka::{
-    ClientConfig, bindings,
-    mocking::MockCluster,
-    producer::{BaseProducer, DefaultProducerContext, Producer},
+use kafka_protocol::ResponseError;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    task::{JoinError, JoinSet},
+    time::{MissedTickBehavior, interval, sleep},
 };
 
-/// One broker: more would only cost threads, since they are all in this process.
-const BROKERS: &str = "1";
-/// Its number in the cluster.
-const BROKER: i32 = 1;
-/// A dead-letter topic is read by people, not shared by replicas.
-const DEAD_LETTER_PARTITIONS: i32 = 1;
+use cluster::Cluster;
+use coordinator::Coordinator;
+use store::Store;
+
+/// What all logs may hold together; beyond it producers have to wait until something was consumed.
+const LIMIT: usize = 256 << 20;
+/// How long to wait after a connection could not be accepted: it is for want of file descriptors, and some may be free by then.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
+/// How often groups are looked at for members that fell silent: a small part of the shortest session.
+const TICK: Duration = Duration::from_millis(100);
+
+/// What all sessions share.
+struct Node {
+    cluster: Cluster,
+    store: Store,
+    groups: Coordinator,
+}
 
 /// A running broker; dropped, it is gone with everything that was in it.
 pub struct Broker {
-    /// Owns the cluster; it neither produces nor is polled.
-    owner: BaseProducer,
+    address: SocketAddr,
     bootstrap_servers: String,
+    paused: watch::Sender<bool>,
+    tasks: JoinSet<()>,
 }
 
 impl Broker {
-    /// Starts it on a free port of the loopback interface, with every topic of the mesh and their dead-letter topics.
+    /// Listens at `address`, with every topic of the mesh and their dead-letter topics; port 0 takes a free one.
     ///
     /// # Errors
-    /// No thread or no port is to be had.
-    pub fn start() -> anyhow::Result<Self> {
-        let mut config = ClientConfig::new();
-        config.set("test.mock.num.brokers", BROKERS);
-        // Of the client that owns the cluster; what it has to say is about itself.
-        config.set("log_level", "3");
-        let owner: BaseProducer = config.create().context("start the embedded kafka broker")?;
-        no_rebalance_delay(&owner);
-        let bootstrap_servers = {
-            let cluster = cluster(&owner)?;
-            create_topics(&cluster)?;
-            cluster.bootstrap_servers()
-        };
-        Ok(Self { owner, bootstrap_servers })
+    /// The address is taken, or is not one of this machine.
+    pub async fn start(address: SocketAddr) -> anyhow::Result<Self> {
+        Self::with_limit(address, LIMIT).await
+    }
+
+    async fn with_limit(address: SocketAddr, limit: usize) -> anyhow::Result<Self> {
+        let taken = || format!("the embedded Kafka broker cannot listen on {address}");
+        let listener = TcpListener::bind(address).await.with_context(taken)?;
+        let address = listener.local_addr()?;
+        let id = uuid::Uuid::new_v4().simple().to_string();
+        let node = Arc::new(Node {
+            cluster: Cluster { address, id, producers: 1.into() },
+            store: Store::new(limit),
+            groups: Coordinator::default(),
+        });
+        let (paused, is_paused) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(tick(Arc::clone(&node)));
+        tasks.spawn(accept(listener, node, is_paused));
+        Ok(Self { address, bootstrap_servers: address.to_string(), paused, tasks })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Where clients find it: `host:port`.
@@ -51,119 +96,74 @@ impl Broker {
     }
 
     /// Drops all connections and refuses new ones; what is in the topics stays.
-    ///
-    /// # Errors
-    /// The cluster does not know its own broker.
-    pub fn pause(&self) -> anyhow::Result<()> {
-        cluster(&self.owner)?.broker_down(BROKER).context("take the embedded kafka broker down")
+    pub fn pause(&self) {
+        self.paused.send_replace(true);
     }
 
     /// Accepts connections again.
-    ///
-    /// # Errors
-    /// The cluster does not know its own broker.
-    pub fn resume(&self) -> anyhow::Result<()> {
-        cluster(&self.owner)?.broker_up(BROKER).context("bring the embedded kafka broker up")
+    pub fn resume(&self) {
+        self.paused.send_replace(false);
+    }
+
+    /// Closes the listener and every connection.
+    pub async fn stop(mut self) {
+        self.tasks.shutdown().await;
     }
 }
 
-fn cluster(owner: &BaseProducer) -> anyhow::Result<MockCluster<'_, DefaultProducerContext>> {
-    owner.client().mock_cluster().context("librdkafka was built without its mock cluster")
-}
-
-/// The admin protocol is not there, and a topic that is made by its first use has another number of partitions.
-fn create_topics(cluster: &MockCluster<'_, DefaultProducerContext>) -> anyhow::Result<()> {
-    for topic in topics::ALL {
-        let dead_letters = format!("{topic}{}", topics::DEAD_LETTER_SUFFIX);
-        for (name, partitions) in
-            [(topic, topics::PARTITIONS), (&dead_letters, DEAD_LETTER_PARTITIONS)]
-        {
-            cluster
-                .create_topic(name, partitions, 1)
-                .with_context(|| format!("create topic {name}"))?;
-        }
+async fn tick(node: Arc<Node>) {
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        node.groups.tick();
     }
-    Ok(())
 }
 
-/// A consumer group's first members get their partitions at once; by default the broker waits 3 s for more of them,
-/// which would be most of the time from `mesh up` to ready.
-#[expect(
-    unsafe_code,
-    reason = "rdkafka hides the mock cluster's handle, and has no other way to set this"
-)]
-fn no_rebalance_delay(owner: &BaseProducer) {
-    // SAFETY: `owner` is borrowed, so its native client is alive, and the cluster belongs to it; the call that changes the
-    // cluster takes its lock. A client without a cluster has a null handle, which is not passed on.
-    unsafe {
-        let cluster = bindings::rd_kafka_handle_mock_cluster(owner.client().native_ptr());
-        if !cluster.is_null() {
-            bindings::rd_kafka_mock_group_initial_rebalance_delay_ms(cluster, 0);
+/// Keeps the port while it is paused: another process might take it.
+async fn accept(listener: TcpListener, node: Arc<Node>, mut paused: watch::Receiver<bool>) {
+    let mut sessions = JoinSet::new();
+    loop {
+        tokio::select! {
+            Ok(()) = paused.changed() => {
+                if *paused.borrow_and_update() {
+                    sessions.shutdown().await;
+                }
+            }
+            Some(ended) = sessions.join_next() => log_panic(ended),
+            accepted = listener.accept() => {
+                if let Some((stream, peer)) = accept_one(accepted).await
+                    && !*paused.borrow()
+                {
+                    sessions.spawn(session::serve(Arc::clone(&node), stream, peer));
+                }
+            }
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use rdkafka::consumer::{BaseConsumer, Consumer};
-    use tokio::time::Instant;
-
-    use super::*;
-
-    #[test]
-    fn every_topic_is_there_with_its_partitions() {
-        let broker = Broker::start().unwrap();
-        let client: BaseProducer = ClientConfig::new()
-            .set("bootstrap.servers", broker.bootstrap_servers())
-            .create()
-            .unwrap();
-        let metadata = client.client().fetch_metadata(None, Duration::from_secs(10)).unwrap();
-        let partitions = |name: &str| {
-            metadata
-                .topics()
-                .iter()
-                .find(|topic| topic.name() == name)
-                .map(|topic| topic.partitions().len())
-        };
-        for topic in topics::ALL {
-            assert_eq!(partitions(topic), Some(topics::PARTITIONS as usize), "{topic}");
-            assert_eq!(partitions(&format!("{topic}.dlq")), Some(1), "{topic}.dlq");
+async fn accept_one(
+    accepted: io::Result<(TcpStream, SocketAddr)>,
+) -> Option<(TcpStream, SocketAddr)> {
+    match accepted {
+        Ok(accepted) => Some(accepted),
+        Err(error) => {
+            tracing::warn!(%error, "could not accept a Kafka connection");
+            sleep(ACCEPT_AGAIN).await;
+            None
         }
     }
+}
 
-    #[test]
-    fn the_first_member_of_a_group_does_not_wait_for_others() {
-        let broker = Broker::start().unwrap();
-        let consumer: BaseConsumer = ClientConfig::new()
-            .set("bootstrap.servers", broker.bootstrap_servers())
-            .set("group.id", "first")
-            .create()
-            .unwrap();
-        consumer.subscribe(&[topics::ORDERS.name]).unwrap();
-        let begun = Instant::now();
-        while consumer.assignment().unwrap().count() == 0 {
-            consumer.poll(Duration::from_millis(10));
-            // It would be 3 s.
-            assert!(begun.elapsed() < Duration::from_millis(2500), "no partitions yet");
-        }
+fn log_panic(ended: Result<(), JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        tracing::error!(%error, "a Kafka session panicked");
     }
+}
 
-    #[test]
-    fn a_paused_broker_answers_nobody_until_it_is_resumed() {
-        let broker = Broker::start().unwrap();
-        let answers = |timeout| {
-            let client: BaseProducer = ClientConfig::new()
-                .set("bootstrap.servers", broker.bootstrap_servers())
-                .set("log_level", "0")
-                .create()
-                .unwrap();
-            client.client().fetch_metadata(None, timeout).is_ok()
-        };
-        broker.pause().unwrap();
-        assert!(!answers(Duration::from_millis(300)));
-        broker.resume().unwrap();
-        assert!(answers(Duration::from_secs(10)));
-    }
+/// What the protocol calls it.
+fn code<T>(result: &Result<T, ResponseError>) -> i16 {
+    result.as_ref().err().map_or(0, ResponseError::code)
 }

@@ -3,9 +3,8 @@
 use std::net::SocketAddr;
 
 use anyhow::Context;
-use tokio::task::spawn_blocking;
 
-use super::Options;
+use super::{Options, layout::Layout, open};
 use crate::{
     embedded::{
         kafka::Broker,
@@ -37,20 +36,17 @@ impl Brokers {
     /// Starts what is not elsewhere.
     pub(super) async fn start(
         options: &Options,
-        nats_port: u16,
+        layout: &Layout,
     ) -> anyhow::Result<(Self, Backing)> {
+        let here = |port| SocketAddr::from(([127, 0, 0, 1], port));
         let kafka = match &options.kafka {
             Some(_) => None,
-            None => Some(
-                spawn_blocking(Broker::start)
-                    .await
-                    .context("the embedded Kafka broker panicked")??,
-            ),
+            None => Some(Broker::start(here(layout.kafka)).await?),
         };
         let nats = match &options.nats {
             Some(_) => None,
             None => {
-                let address = SocketAddr::from(([127, 0, 0, 1], nats_port));
+                let address = here(layout.nats);
                 let server = Server::start(address, Limits::default()).await;
                 Some(server.with_context(|| {
                     format!("the embedded NATS server cannot listen on {address}")
@@ -67,7 +63,7 @@ impl Brokers {
                 embedded: kafka.is_some(),
             },
             log_id: kafka.is_some().then(|| uuid::Uuid::new_v4().to_string()),
-            nats: options.nats.clone().unwrap_or_else(|| format!("nats://127.0.0.1:{nats_port}")),
+            nats: options.nats.clone().unwrap_or_else(|| open::nats(layout)),
             postgres: options.postgres.clone(),
             settings: options.settings.clone(),
         };
@@ -80,8 +76,7 @@ impl Brokers {
             server.stop().await;
         }
         if let Some(broker) = self.kafka {
-            // Joins threads of its own.
-            spawn_blocking(move || drop(broker)).await.ok();
+            broker.stop().await;
         }
     }
 }

@@ -96,6 +96,8 @@ const SERVICES: [Service; 8] = [
 pub(super) const BASE: u16 = 8080;
 /// Where the supervisor tells what runs.
 const CONTROL: u16 = 9;
+/// The embedded Kafka broker.
+const KAFKA: u16 = 41;
 /// The embedded NATS server.
 const NATS: u16 = 42;
 /// Between the ports of one replica and the next: more than any place above the base, and two replicas fit into a hundred.
@@ -148,6 +150,7 @@ pub(crate) fn local(port: u16) -> String {
 pub(crate) struct Layout {
     pub(crate) base: u16,
     pub(crate) control: u16,
+    pub(crate) kafka: u16,
     pub(crate) nats: u16,
     pub(crate) processes: Vec<Process>,
 }
@@ -191,7 +194,13 @@ impl Layout {
             .iter()
             .flat_map(|service| (1..=count(service)).map(move |replica| (service, replica)));
         let processes = all.map(|(service, replica)| process(service, replica, base)).collect();
-        Ok(Self { base, control: base + CONTROL, nats: base + NATS, processes })
+        Ok(Self {
+            base,
+            control: base + CONTROL,
+            kafka: base + KAFKA,
+            nats: base + NATS,
+            processes,
+        })
     }
 
     /// Where all replicas of a service are reached by this protocol.
@@ -231,7 +240,7 @@ mod tests {
         let eight: Vec<_> =
             SERVICES.iter().filter(|service| service.name != "lens").map(|s| (s.name, 8)).collect();
         let layout = Layout::new(BASE, &replicas(&eight), true).unwrap();
-        let mut ports = BTreeSet::from([layout.control, layout.nats]);
+        let mut ports = BTreeSet::from([layout.control, layout.kafka, layout.nats]);
         for listener in layout.processes.iter().flat_map(|process| &process.listeners) {
             assert!(ports.insert(listener.port), "{listener:?}");
         }

@@ -42,7 +42,7 @@ impl Mesh {
         layout: Layout,
         log: &Log,
     ) -> anyhow::Result<Result<Self, Mistakes>> {
-        let (brokers, backing) = Brokers::start(options, layout.nats).await?;
+        let (brokers, backing) = Brokers::start(options, &layout).await?;
         if let Some(brokers) = &options.kafka
             && let Err(error) = topics::make(brokers).await
         {

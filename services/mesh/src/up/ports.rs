@@ -10,24 +10,30 @@ use super::layout::{Layout, Process};
 /// How long the children of a killed supervisor may take to notice: they read the end of their standard input at once.
 const LEFTOVERS: Duration = Duration::from_secs(3);
 
+/// Which of the backing parts are in this process.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Embedded {
+    pub(super) kafka: bool,
+    pub(super) nats: bool,
+}
+
 /// Fails if anything that this layout needs is taken; waits for what a killed supervisor left behind.
 pub(super) async fn check(
     layout: &Layout,
-    embedded_nats: bool,
+    embedded: Embedded,
     takes_over: bool,
 ) -> anyhow::Result<()> {
     let patience = if takes_over { LEFTOVERS } else { Duration::ZERO };
     let deadline = Instant::now() + patience;
     loop {
         let mut taken: Vec<_> = layout.processes.iter().flat_map(of_process).collect();
-        taken.extend(
-            is_taken(layout.control).map(|why| complaint(layout.control, "the supervisor", &why)),
-        );
-        if embedded_nats {
-            taken.extend(
-                is_taken(layout.nats)
-                    .map(|why| complaint(layout.nats, "the embedded NATS server", &why)),
-            );
+        let own = [
+            (true, layout.control, "the supervisor"),
+            (embedded.kafka, layout.kafka, "the embedded Kafka broker"),
+            (embedded.nats, layout.nats, "the embedded NATS server"),
+        ];
+        for (_, port, name) in own.into_iter().filter(|(wanted, ..)| *wanted) {
+            taken.extend(is_taken(port).map(|why| complaint(port, name, &why)));
         }
         if taken.is_empty() {
             return Ok(());
@@ -84,11 +90,17 @@ mod tests {
         let mut layout = Layout::new(20_000, &BTreeMap::new(), false).unwrap();
         layout.processes.retain(|process| process.service == "orders");
         layout.processes[0].listeners[0].port = port;
-        let error = check(&layout, false, false).await.unwrap_err().to_string();
+        layout.kafka = port;
+        let nothing = Embedded { kafka: false, nats: false };
+        let error = check(&layout, nothing, false).await.unwrap_err().to_string();
+        assert!(!error.contains("Kafka"), "{error}");
         assert!(
             error.contains(&format!("port {port}, wanted by orders (listen), is taken")),
             "{error}"
         );
         assert!(error.contains("--port-base 10000"), "{error}");
+        let broker = Embedded { kafka: true, ..nothing };
+        let error = check(&layout, broker, false).await.unwrap_err().to_string();
+        assert!(error.contains("wanted by the embedded Kafka broker"), "{error}");
     }
 }

@@ -1,0 +1,130 @@
+//! A batch of records, kept as the bytes in which it came: <https://kafka.apache.org/documentation/#recordbatch>
+
+use bytes::{Bytes, BytesMut};
+use kafka_protocol::{ResponseError, records::NO_PRODUCER_ID};
+
+/// Kafka's own `message.max.bytes`.
+pub(super) const LARGEST: usize = 1_048_588;
+/// There has never been another leader.
+pub(super) const LEADER_EPOCH: i32 = 0;
+
+/// Where the fields are.
+mod at {
+    use std::ops::Range;
+
+    pub(super) const BASE_OFFSET: Range<usize> = 0..8;
+    pub(super) const LENGTH: usize = 8;
+    pub(super) const LEADER_EPOCH: Range<usize> = 12..16;
+    pub(super) const MAGIC: usize = 16;
+    pub(super) const CRC: usize = 17;
+    pub(super) const ATTRIBUTES: usize = 21;
+    pub(super) const LAST_OFFSET_DELTA: usize = 23;
+    pub(super) const MAX_TIMESTAMP: usize = 35;
+    pub(super) const PRODUCER_ID: usize = 43;
+    pub(super) const PRODUCER_EPOCH: usize = 51;
+    pub(super) const BASE_SEQUENCE: usize = 53;
+    pub(super) const COUNT: usize = 57;
+    pub(super) const RECORDS: usize = 61;
+}
+
+const MAGIC: u8 = 2;
+/// Attributes of transactions, of which there are none here.
+const TRANSACTIONAL_OR_CONTROL: i16 = 0b11_0000;
+
+/// One batch: what the log must know, and the rest.
+#[derive(Clone, Debug)]
+pub(super) struct Batch {
+    pub(super) base: i64,
+    pub(super) last: i64,
+    pub(super) max_timestamp: i64,
+    /// Who sent it, if it can send it twice.
+    pub(super) origin: Option<Origin>,
+    pub(super) bytes: Bytes,
+}
+
+/// Which of its records a producer has sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Origin {
+    pub(super) producer: i64,
+    pub(super) epoch: i16,
+    pub(super) first: i32,
+    pub(super) last: i32,
+}
+
+impl Batch {
+    /// Reads what a producer sent: one batch, whole and sound. Its place in the log is given by [`Batch::placed`].
+    pub(super) fn parse(bytes: Bytes) -> Result<Self, ResponseError> {
+        if bytes.len() < at::RECORDS {
+            return Err(ResponseError::CorruptMessage);
+        }
+        if bytes.len() > LARGEST {
+            return Err(ResponseError::MessageTooLarge);
+        }
+        if bytes[at::MAGIC] != MAGIC {
+            return Err(ResponseError::UnsupportedForMessageFormat);
+        }
+        let field = Fields(&bytes);
+        let length = usize::try_from(field.i32(at::LENGTH)).unwrap_or(usize::MAX);
+        if bytes.len() - at::LEADER_EPOCH.start != length
+            || field.i32(at::CRC).cast_unsigned() != crc32c::crc32c(&bytes[at::ATTRIBUTES..])
+        {
+            return Err(ResponseError::CorruptMessage);
+        }
+        let delta = field.i32(at::LAST_OFFSET_DELTA);
+        if delta < 0
+            || field.i32(at::COUNT) != delta.saturating_add(1)
+            || field.i16(at::ATTRIBUTES) & TRANSACTIONAL_OR_CONTROL != 0
+        {
+            return Err(ResponseError::InvalidRecord);
+        }
+        let (producer, first) = (field.i64(at::PRODUCER_ID), field.i32(at::BASE_SEQUENCE));
+        let origin = Origin {
+            producer,
+            epoch: field.i16(at::PRODUCER_EPOCH),
+            first,
+            last: first.wrapping_add(delta) & i32::MAX,
+        };
+        if producer != NO_PRODUCER_ID && (first < 0 || origin.epoch < 0) {
+            return Err(ResponseError::InvalidRecord);
+        }
+        Ok(Self {
+            base: 0,
+            last: i64::from(delta),
+            max_timestamp: field.i64(at::MAX_TIMESTAMP),
+            origin: (producer != NO_PRODUCER_ID).then_some(origin),
+            bytes,
+        })
+    }
+
+    /// The same at its place in the log, in memory of its own: what it came in may be much larger. The checksum does not
+    /// cover what changes.
+    pub(super) fn placed(self, base: i64) -> Self {
+        let mut bytes = BytesMut::from(&*self.bytes);
+        bytes[at::BASE_OFFSET].copy_from_slice(&base.to_be_bytes());
+        bytes[at::LEADER_EPOCH].copy_from_slice(&LEADER_EPOCH.to_be_bytes());
+        Self { base, last: base + self.last, bytes: bytes.freeze(), ..self }
+    }
+}
+
+/// Numbers at places that are known to be there.
+struct Fields<'a>(&'a [u8]);
+
+impl Fields<'_> {
+    fn take<const SIZE: usize>(&self, at: usize) -> [u8; SIZE] {
+        let mut field = [0; SIZE];
+        field.copy_from_slice(&self.0[at..at + SIZE]);
+        field
+    }
+
+    fn i16(&self, at: usize) -> i16 {
+        i16::from_be_bytes(self.take(at))
+    }
+
+    fn i32(&self, at: usize) -> i32 {
+        i32::from_be_bytes(self.take(at))
+    }
+
+    fn i64(&self, at: usize) -> i64 {
+        i64::from_be_bytes(self.take(at))
+    }
+}

@@ -1,0 +1,163 @@
+//! What a client must know first: versions, brokers, topics, coordinators, the ids of producers.
+
+use std::{
+    net::SocketAddr,
+    sync::atomic::{AtomicI64, Ordering::Relaxed},
+};
+
+use kafka_protocol::{
+    ResponseError,
+    messages::{
+        ApiKey, ApiVersionsResponse, BrokerId, CreateTopicsRequest, CreateTopicsResponse,
+        FindCoordinatorRequest, FindCoordinatorResponse, InitProducerIdRequest,
+        InitProducerIdResponse, MetadataRequest, MetadataResponse, ProducerId, TopicName,
+        api_versions_response::ApiVersion,
+        create_topics_response::CreatableTopicResult,
+        find_coordinator_response::Coordinator,
+        metadata_response::{
+            MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
+        },
+    },
+    protocol::StrBytes,
+};
+
+use super::{batch::LEADER_EPOCH, code, session::APIS, store::Store};
+
+/// The only broker there is.
+const NODE: BrokerId = BrokerId(1);
+/// The kind of coordinator that there is; others are for transactions.
+const OF_GROUPS: i8 = 0;
+/// From here on several coordinators may be asked for at once.
+const SEVERAL_KEYS: i16 = 4;
+
+/// Who we are.
+pub(super) struct Cluster {
+    pub(super) address: SocketAddr,
+    pub(super) id: String,
+    pub(super) producers: AtomicI64,
+}
+
+/// What is understood; `error` if what was asked for is not.
+pub(super) fn versions(error: i16) -> ApiVersionsResponse {
+    let versions = APIS.iter().map(|(key, versions)| {
+        // Before 2.8, librdkafka takes a broker that does not know the first version for one that cannot compress.
+        let min = if *key == ApiKey::Produce { 0 } else { *versions.start() };
+        ApiVersion::default()
+            .with_api_key(*key as i16)
+            .with_min_version(min)
+            .with_max_version(*versions.end())
+    });
+    ApiVersionsResponse::default().with_error_code(error).with_api_keys(versions.collect())
+}
+
+impl Cluster {
+    fn host(&self) -> StrBytes {
+        StrBytes::from(self.address.ip().to_string())
+    }
+
+    fn port(&self) -> i32 {
+        i32::from(self.address.port())
+    }
+
+    pub(super) fn metadata(&self, store: &Store, request: MetadataRequest) -> MetadataResponse {
+        let every = || {
+            let topics = store.topics().into_iter();
+            topics.map(|(name, _)| Some(TopicName(StrBytes::from(name)))).collect()
+        };
+        let named: Vec<_> = match request.topics {
+            Some(topics) => topics.into_iter().map(|topic| topic.name).collect(),
+            None => every(),
+        };
+        let topics = named.into_iter().map(|name| match &name {
+            Some(known) => match store.partitions(known) {
+                Some(count) => described(count),
+                None => refused(ResponseError::UnknownTopicOrPartition),
+            }
+            .with_name(name),
+            None => refused(ResponseError::UnknownTopicId).with_name(Some(TopicName::default())),
+        });
+        let broker = MetadataResponseBroker::default()
+            .with_node_id(NODE)
+            .with_host(self.host())
+            .with_port(self.port());
+        MetadataResponse::default()
+            .with_brokers(vec![broker])
+            .with_cluster_id(Some(StrBytes::from(self.id.clone())))
+            .with_controller_id(NODE)
+            .with_topics(topics.collect())
+    }
+
+    pub(super) fn coordinator(
+        &self,
+        request: FindCoordinatorRequest,
+        version: i16,
+    ) -> FindCoordinatorResponse {
+        let known =
+            if request.key_type == OF_GROUPS { Ok(()) } else { Err(ResponseError::InvalidRequest) };
+        let response = FindCoordinatorResponse::default();
+        if version < SEVERAL_KEYS {
+            return response
+                .with_error_code(code(&known))
+                .with_node_id(NODE)
+                .with_host(self.host())
+                .with_port(self.port());
+        }
+        let each = request.coordinator_keys.into_iter().map(|key| {
+            Coordinator::default()
+                .with_key(key)
+                .with_error_code(code(&known))
+                .with_node_id(NODE)
+                .with_host(self.host())
+                .with_port(self.port())
+        });
+        response.with_coordinators(each.collect())
+    }
+
+    /// A new id each time: an old one is known to no partition that matters.
+    pub(super) fn producer_id(&self, request: &InitProducerIdRequest) -> InitProducerIdResponse {
+        let response = InitProducerIdResponse::default();
+        if request.transactional_id.is_some() {
+            // Says for good that there are none here.
+            let refusal = ResponseError::TransactionalIdAuthorizationFailed;
+            return response.with_error_code(refusal.code()).with_producer_id(ProducerId(-1));
+        }
+        let id = self.producers.fetch_add(1, Relaxed);
+        response.with_producer_id(ProducerId(id)).with_producer_epoch(0)
+    }
+}
+
+fn described(count: usize) -> MetadataResponseTopic {
+    let partitions = (0..i32::try_from(count).unwrap_or(0)).map(|index| {
+        MetadataResponsePartition::default()
+            .with_partition_index(index)
+            .with_leader_id(NODE)
+            .with_leader_epoch(LEADER_EPOCH)
+            .with_replica_nodes(vec![NODE])
+            .with_isr_nodes(vec![NODE])
+    });
+    MetadataResponseTopic::default().with_partitions(partitions.collect())
+}
+
+fn refused(error: ResponseError) -> MetadataResponseTopic {
+    MetadataResponseTopic::default().with_error_code(error.code())
+}
+
+pub(super) fn create_topics(store: &Store, request: CreateTopicsRequest) -> CreateTopicsResponse {
+    let only_checked = request.validate_only;
+    let topics = request.topics.into_iter().map(|topic| {
+        // -1 is the broker's own choice.
+        let partitions = if topic.num_partitions == -1 { 1 } else { topic.num_partitions };
+        let count = usize::try_from(partitions).unwrap_or(0);
+        let done = if only_checked || !topic.assignments.is_empty() {
+            Err(ResponseError::InvalidRequest)
+        } else {
+            store.create(&topic.name, count)
+        };
+        CreatableTopicResult::default()
+            .with_name(topic.name)
+            .with_error_code(code(&done))
+            .with_num_partitions(partitions)
+            .with_replication_factor(1)
+    });
+    CreateTopicsResponse::default().with_topics(topics.collect())
+}

@@ -1,0 +1,139 @@
+//! All topics.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+};
+
+use bytes::Bytes;
+use kafka_protocol::ResponseError;
+use parking_lot::{Mutex, RwLock};
+use proto::topics;
+
+use super::{
+    batch::Batch,
+    log::{Committed, Log, OVERHEAD, Retention},
+};
+
+/// A dead-letter topic is read by people, not shared by replicas.
+const DEAD_LETTER_PARTITIONS: usize = 1;
+/// Far more than anybody tries out; each costs memory.
+const MOST_TOPICS: usize = 200;
+const MOST_PARTITIONS: usize = 64;
+
+type Partitions = Arc<[Mutex<Log>]>;
+
+pub(super) struct Store {
+    topics: RwLock<BTreeMap<String, Partitions>>,
+    /// Bytes that all logs hold together, and may hold at most.
+    held: AtomicUsize,
+    limit: usize,
+}
+
+impl Store {
+    /// With every topic of the mesh, and their dead-letter topics.
+    pub(super) fn new(limit: usize) -> Self {
+        let all = topics::ALL.iter().flat_map(|name| {
+            let dead_letters = format!("{name}{}", topics::DEAD_LETTER_SUFFIX);
+            let partitions = usize::try_from(topics::PARTITIONS).unwrap_or(1);
+            [((*name).to_owned(), partitions), (dead_letters, DEAD_LETTER_PARTITIONS)]
+        });
+        let topics = all.map(|(name, count)| (name.clone(), partitions(&name, count))).collect();
+        Self { topics: RwLock::new(topics), held: AtomicUsize::new(0), limit }
+    }
+
+    /// Every topic with the number of its partitions.
+    pub(super) fn topics(&self) -> Vec<(String, usize)> {
+        let topics = self.topics.read();
+        topics.iter().map(|(name, partitions)| (name.clone(), partitions.len())).collect()
+    }
+
+    pub(super) fn partitions(&self, topic: &str) -> Option<usize> {
+        self.topics.read().get(topic).map(|partitions| partitions.len())
+    }
+
+    /// Adds a topic.
+    pub(super) fn create(&self, name: &str, count: usize) -> Result<(), ResponseError> {
+        let is_legal = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        if name.is_empty() || name.len() > 249 || !name.chars().all(is_legal) || name == ".." {
+            return Err(ResponseError::InvalidTopicException);
+        }
+        if !(1..=MOST_PARTITIONS).contains(&count) {
+            return Err(ResponseError::InvalidPartitions);
+        }
+        let mut topics = self.topics.write();
+        if topics.contains_key(name) {
+            return Err(ResponseError::TopicAlreadyExists);
+        }
+        if topics.len() >= MOST_TOPICS {
+            return Err(ResponseError::PolicyViolation);
+        }
+        topics.insert(name.to_owned(), partitions(name, count));
+        Ok(())
+    }
+
+    /// Works on one partition.
+    pub(super) fn with<T>(
+        &self,
+        topic: &str,
+        partition: i32,
+        work: impl FnOnce(&mut Log) -> T,
+    ) -> Result<T, ResponseError> {
+        let unknown = ResponseError::UnknownTopicOrPartition;
+        let partitions = self.topics.read().get(topic).cloned().ok_or(unknown)?;
+        let index = usize::try_from(partition).map_err(|_| unknown)?;
+        Ok(work(&mut partitions.get(index).ok_or(unknown)?.lock()))
+    }
+
+    /// Appends what a producer sent; the offset it got, and the first that is kept.
+    pub(super) fn append(
+        &self,
+        topic: &str,
+        partition: i32,
+        records: Bytes,
+    ) -> Result<(i64, i64), ResponseError> {
+        // Retriable, and surely not stored: the producer waits until somebody has consumed.
+        if self.held.load(Relaxed) + records.len() + OVERHEAD > self.limit {
+            return Err(ResponseError::NotEnoughReplicas);
+        }
+        let batch = Batch::parse(records)?;
+        self.with(topic, partition, |log| {
+            let offset = self.accounted(log, |log| log.append(batch))?;
+            Ok((offset, log.start()))
+        })?
+    }
+
+    /// Notes how far a group is.
+    pub(super) fn commit(
+        &self,
+        topic: &str,
+        partition: i32,
+        group: &str,
+        committed: Committed,
+    ) -> Result<(), ResponseError> {
+        self.with(topic, partition, |log| {
+            self.accounted(log, |log| log.commit(group, committed));
+        })
+    }
+
+    fn accounted<T>(&self, log: &mut Log, work: impl FnOnce(&mut Log) -> T) -> T {
+        let before = log.size();
+        let done = work(log);
+        // Two steps, so that it never seems to be below nothing.
+        self.held.fetch_add(log.size(), Relaxed);
+        self.held.fetch_sub(before, Relaxed);
+        done
+    }
+}
+
+fn partitions(name: &str, count: usize) -> Partitions {
+    let retention = if name.ends_with(topics::DEAD_LETTER_SUFFIX) {
+        Retention::Budget
+    } else {
+        Retention::Consumed
+    };
+    (0..count).map(|_| Mutex::new(Log::new(retention))).collect()
+}
