@@ -129,6 +129,13 @@ pub(crate) async fn the_lens_sees_the_whole_mesh(options: Options) {
         SERVICES.iter().all(|service| services.contains(*service)).then_some(services)
     });
     services.await;
+    let told = mesh.run(&["trace", &order.id]).await;
+    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    for part in
+        [&order.trace_id, "POST /api/orders", "mesh.orders.v1.Orders/Place", "└─ send live.orders"]
+    {
+        assert!(told.contains(part), "{part:?} is not in:\n{told}");
+    }
     until("a topology with both buses", || async {
         let topology = lens.get("/lens/v1/topology").await.body.to_string();
         ["orders.events", "payments.events", "shipments.events", "live.orders"]

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{audit, completions, config, dlq, load, output, service::Service, status, up};
+use crate::{audit, completions, config, dlq, load, output, service::Service, status, trace, up};
 
 /// A small, real system of microservices in which everything that happens can be seen.
 #[derive(Parser)]
@@ -18,6 +18,7 @@ const EXAMPLES: &str = "\
 Examples:
   mesh up                     start everything here, nothing to install
   mesh load --rate 50         place orders, in another terminal
+  mesh trace ORDER            who did what for an order
   mesh status                 what runs, and what it costs
   mesh audit                  prove that nothing was lost and nothing happened twice
   mesh orders                 run one service, as a container would";
@@ -30,6 +31,8 @@ enum Command {
     Status(status::Options),
     #[command(after_help = load::EXAMPLES)]
     Load(load::Options),
+    #[command(after_help = trace::EXAMPLES)]
+    Trace(trace::Options),
     #[command(after_help = audit::EXAMPLES)]
     Audit(audit::Options),
     #[command(after_help = dlq::EXAMPLES)]
@@ -47,6 +50,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Up(options) => up::run(options),
         Command::Status(options) => status::run(&options),
         Command::Load(options) => load::run(options),
+        Command::Trace(options) => trace::run(&options),
         Command::Audit(options) => audit::run(&options),
         Command::Dlq(options) => dlq::run(options),
         Command::Config(options) => config::run(&options),

@@ -18,6 +18,7 @@ mod running;
 mod service;
 mod signals;
 mod status;
+mod trace;
 mod up;
 
 use std::process::ExitCode;

@@ -64,7 +64,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn ask(running: &Running) -> anyhow::Result<Report> {
+/// Asks the supervisor.
+pub(crate) async fn ask(running: &Running) -> anyhow::Result<Report> {
     let url = format!("{}/status", running.control);
     let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build()?;
     let answer = client.get(&url).send().await;

@@ -1,0 +1,115 @@
+//! `mesh trace`: an order's story on a terminal, as lens or a Jaeger keeps it.
+
+mod story;
+
+use std::{process::ExitCode, time::Duration};
+
+use anyhow::{Context, bail, ensure};
+use clap::Args;
+use reqwest::StatusCode;
+use serde::{Deserialize, de::DeserializeOwned};
+
+use self::story::Trace;
+use crate::{output, running::Running, status};
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  mesh trace db7d2de3-c4a4-58b6-b3d8-76791102ab38      an order, by its id
+  mesh trace d34735d94e1c100b6b37ee60ee29e8cb --all    a trace, with what happens inside the services
+  mesh trace d34735d94e1c100b6b37ee60ee29e8cb --jaeger http://127.0.0.1:16686";
+
+/// Show who did what for an order, across all services and buses.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// The id of an order or of a trace.
+    #[arg(value_name = "ORDER|TRACE")]
+    id: String,
+    /// Show every span: calls from both sides, statements, work inside a service.
+    #[arg(long)]
+    all: bool,
+    /// Where traces are: lens or Jaeger. Without it: the lens of this folder's mesh.
+    #[arg(long, value_name = "URL")]
+    jaeger: Option<String>,
+    /// Where the gateway is, to find an order's trace. Without it: the one of this folder's mesh.
+    #[arg(long, value_name = "URL")]
+    gateway: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Traces {
+    data: Vec<Trace>,
+}
+
+#[derive(Deserialize)]
+struct Order {
+    trace_id: String,
+}
+
+const PATIENCE: Duration = Duration::from_secs(5);
+
+pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let trace = runtime.block_on(find(options))?;
+    for line in trace.tell(options.all) {
+        output::line(line);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn find(options: &Options) -> anyhow::Result<Trace> {
+    let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build()?;
+    let id = trace_id(&client, options).await?;
+    let jaeger = match &options.jaeger {
+        Some(url) => url.clone(),
+        None => lens().await?,
+    };
+    let url = format!("{}/api/traces/{id}", jaeger.trim_end_matches('/'));
+    let found: Option<Traces> = get(&client, &url).await?;
+    let trace = found.and_then(|traces| traces.data.into_iter().next());
+    trace.with_context(|| {
+        format!(
+            "{jaeger} has no trace {id}; spans arrive within a second, and the oldest are forgotten"
+        )
+    })
+}
+
+/// The id itself, or the one of the order's trace.
+async fn trace_id(client: &reqwest::Client, options: &Options) -> anyhow::Result<String> {
+    let id = options.id.trim();
+    let is_trace = id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_trace {
+        return Ok(id.to_ascii_lowercase());
+    }
+    ensure!(
+        uuid::Uuid::try_parse(id).is_ok(),
+        "{id:?} is neither a trace (32 hexadecimal digits) nor an order (a UUID)"
+    );
+    let gateway = match &options.gateway {
+        Some(url) => url.clone(),
+        None => Running::here()?.gateway.into_iter().next().context("this mesh has no gateway")?,
+    };
+    let url = format!("{}/api/orders/{id}", gateway.trim_end_matches('/'));
+    let order: Option<Order> = get(client, &url).await?;
+    Ok(order.with_context(|| format!("{gateway} knows no order {id}"))?.trace_id)
+}
+
+async fn lens() -> anyhow::Result<String> {
+    let report = status::ask(&Running::here()?).await?;
+    let lens = report.services.into_iter().find(|process| process.service == "lens");
+    lens.and_then(|lens| lens.http).context("no lens runs here; --jaeger says where traces are")
+}
+
+/// `None` if it is not there.
+async fn get<T: DeserializeOwned>(
+    client: &reqwest::Client,
+    url: &str,
+) -> anyhow::Result<Option<T>> {
+    let answer = client.get(url).send().await.with_context(|| format!("{url} does not answer"))?;
+    match answer.status() {
+        StatusCode::NOT_FOUND => Ok(None),
+        status if status.is_success() => {
+            answer.json().await.map(Some).with_context(|| format!("cannot read {url}"))
+        }
+        status => bail!("{url} answered {status}"),
+    }
+}
