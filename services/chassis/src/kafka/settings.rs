@@ -62,7 +62,7 @@ impl Default for Settings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Profile {
-    /// The mock cluster of librdkafka: it knows no purgatory and answers a rebalance only when a session is nearly over.
+    /// The broker in the supervisor's process: on this machine, and begun anew with each start.
     Embedded,
     /// Apache Kafka.
     Real,
@@ -72,8 +72,6 @@ type Pairs = &'static [(&'static str, &'static str)];
 
 /// Names: <https://github.com/confluentinc/librdkafka/blob/v2.12.1/CONFIGURATION.md>
 impl Profile {
-    /// An empty fetch from the mock sleeps for its whole `fetch.wait.max.ms`, and a later rebalance waits for
-    /// `session.timeout.ms` - 1 s.
     fn pairs(self) -> Pairs {
         match self {
             Self::Embedded => &[
@@ -85,13 +83,7 @@ impl Profile {
         }
     }
 
-    fn consumer(self) -> Pairs {
-        match self {
-            Self::Embedded => &[("fetch.wait.max.ms", "10"), ("fetch.error.backoff.ms", "5")],
-            Self::Real => &[("fetch.wait.max.ms", "50"), ("fetch.error.backoff.ms", "50")],
-        }
-    }
-
+    /// On one machine nothing is silent for long but what is dead.
     fn session(self) -> Duration {
         match self {
             Self::Embedded => Duration::from_secs(2),
@@ -107,12 +99,16 @@ const HAND_OVER: Duration = Duration::from_secs(5);
 
 /// Offsets are committed by us alone, after the effect. A new group begins with what is kept, and so does one whose offset is gone.
 /// What is fetched ahead is bounded: the process' memory is.
+///
+/// A record ends the wait of a fetch at once; a partition that is new to a consumer waits for the end of the fetch under way.
 const CONSUMER: Pairs = &[
     ("enable.auto.commit", "false"),
     ("enable.auto.offset.store", "false"),
     ("auto.offset.reset", "earliest"),
     ("partition.assignment.strategy", "cooperative-sticky"),
     ("allow.auto.create.topics", "false"),
+    ("fetch.wait.max.ms", "100"),
+    ("fetch.error.backoff.ms", "50"),
     ("queued.min.messages", "1000"),
     ("queued.max.messages.kbytes", "4096"),
     ("statistics.interval.ms", "1000"),
@@ -143,8 +139,7 @@ impl Settings {
     }
 
     pub(super) fn consumer(&self, group: &str) -> ClientConfig {
-        let mut config =
-            self.client(group, &[self.profile.pairs(), CONSUMER, self.profile.consumer()]);
+        let mut config = self.client(group, &[self.profile.pairs(), CONSUMER]);
         let (session, heartbeat) = (self.session(), HEARTBEAT.min(self.session() / 4));
         config
             .set("group.id", group)
