@@ -167,3 +167,68 @@ fn log_panic(ended: Result<(), JoinError>) {
 fn code<T>(result: &Result<T, ResponseError>) -> i16 {
     result.as_ref().err().map_or(0, ResponseError::code)
 }
+
+#[cfg(test)]
+mod tests {
+    use proto::topics;
+    use rdkafka::{
+        ClientConfig,
+        producer::{BaseProducer, Producer},
+    };
+
+    use super::*;
+
+    async fn broker() -> Broker {
+        Broker::start(([127, 0, 0, 1], 0).into()).await.unwrap()
+    }
+
+    fn client(broker: &Broker) -> BaseProducer {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", broker.bootstrap_servers()).set("log_level", "0");
+        config.create().unwrap()
+    }
+
+    // Clients block a thread, and the broker needs one too.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn every_topic_is_there_with_its_partitions() {
+        let broker = broker().await;
+        let metadata =
+            client(&broker).client().fetch_metadata(None, Duration::from_secs(10)).unwrap();
+        let partitions = |name: &str| {
+            let topic = metadata.topics().iter().find(|topic| topic.name() == name);
+            topic.map(|topic| topic.partitions().len())
+        };
+        for topic in topics::ALL {
+            assert_eq!(partitions(topic), Some(topics::PARTITIONS as usize), "{topic}");
+            assert_eq!(partitions(&format!("{topic}.dlq")), Some(1), "{topic}.dlq");
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_paused_broker_answers_nobody_until_it_is_resumed() {
+        let broker = broker().await;
+        let connected = client(&broker);
+        let answers = |client: &BaseProducer, timeout| {
+            client.client().fetch_metadata(None, Duration::from_millis(timeout)).is_ok()
+        };
+        assert!(answers(&connected, 10_000));
+        broker.pause();
+        // It may just have answered one more.
+        while answers(&connected, 300) {}
+        assert!(!answers(&client(&broker), 300));
+        broker.resume();
+        assert!(answers(&connected, 10_000) && answers(&client(&broker), 10_000));
+    }
+
+    #[tokio::test]
+    async fn a_stopped_broker_leaves_its_port_to_the_next() {
+        let first = broker().await;
+        let address = first.address();
+        let mut connected = TcpStream::connect(address).await.unwrap();
+        assert!(Broker::start(address).await.is_err());
+        first.stop().await;
+        let gone = tokio::io::AsyncReadExt::read(&mut connected, &mut [0]).await;
+        assert!(matches!(gone, Ok(0) | Err(_)));
+        Broker::start(address).await.unwrap();
+    }
+}

@@ -128,3 +128,67 @@ impl Fields<'_> {
         i64::from_be_bytes(self.take(at))
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use kafka_protocol::records::{
+        Compression, NO_PARTITION_LEADER_EPOCH, NO_PRODUCER_EPOCH, NO_SEQUENCE, Record,
+        RecordBatchEncoder, RecordEncodeOptions, TimestampType,
+    };
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// One record of so many bytes, as a client sends it.
+    pub(in crate::embedded::kafka) fn sent(size: usize) -> Bytes {
+        let record = Record {
+            transactional: false,
+            control: false,
+            delete_horizon: false,
+            partition_leader_epoch: NO_PARTITION_LEADER_EPOCH,
+            producer_id: NO_PRODUCER_ID,
+            producer_epoch: NO_PRODUCER_EPOCH,
+            timestamp_type: TimestampType::Creation,
+            offset: 0,
+            sequence: NO_SEQUENCE,
+            timestamp: 1_000,
+            key: None,
+            value: Some(vec![0; size].into()),
+            headers: Default::default(),
+        };
+        let mut bytes = BytesMut::new();
+        let options = RecordEncodeOptions { version: 2, compression: Compression::None };
+        RecordBatchEncoder::encode(&mut bytes, [&record], &options).unwrap();
+        bytes.freeze()
+    }
+
+    #[test]
+    fn a_place_changes_no_checksum() {
+        let placed = Batch::parse(sent(10)).unwrap().placed(41);
+        assert_eq!((placed.base, placed.last, placed.max_timestamp), (41, 41, 1_000));
+        let again = Batch::parse(placed.bytes).unwrap();
+        assert_eq!((again.max_timestamp, again.origin), (1_000, None));
+    }
+
+    #[test]
+    fn every_damage_is_found() {
+        let whole = sent(10);
+        // The place is given by us.
+        for at in at::LENGTH..whole.len() {
+            if at::LEADER_EPOCH.contains(&at) {
+                continue;
+            }
+            let mut damaged = BytesMut::from(&*whole);
+            damaged[at] ^= 0x10;
+            assert!(Batch::parse(damaged.freeze()).is_err(), "byte {at}");
+            assert!(Batch::parse(whole.slice(..at)).is_err(), "{at} bytes");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn noise_is_refused(bytes: Vec<u8>) {
+            prop_assert!(Batch::parse(bytes.into()).is_err());
+        }
+    }
+}

@@ -341,3 +341,6 @@ impl Group {
 fn reply<T>(later: Later<T>, answer: Result<T, ResponseError>) {
     later.send(answer).ok();
 }
+
+#[cfg(test)]
+mod tests;

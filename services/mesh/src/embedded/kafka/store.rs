@@ -137,3 +137,26 @@ fn partitions(name: &str, count: usize) -> Partitions {
     };
     (0..count).map(|_| Mutex::new(Log::new(retention))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{super::batch::tests::sent, *};
+
+    const SIZE: usize = 100_000;
+
+    #[test]
+    fn beyond_the_limit_the_new_is_refused_and_not_the_unread_forgotten() {
+        let store = Store::new(20 * SIZE);
+        let topic = topics::ORDERS.name;
+        store.with(topic, 0, |log| log.reserve("slow")).unwrap();
+        let stored = (0..100).take_while(|_| store.append(topic, 0, sent(SIZE)).is_ok()).count();
+        assert_eq!(stored, 19);
+        assert_eq!(store.append(topic, 1, sent(SIZE)), Err(ResponseError::NotEnoughReplicas));
+        let committed = Committed { offset: Some(19), epoch: 0, metadata: String::new() };
+        store.commit(topic, 0, "slow", committed).unwrap();
+        assert_eq!(store.append(topic, 1, sent(SIZE)), Ok((0, 0)));
+        let held: usize =
+            (0..3).map(|index| store.with(topic, index, |log| log.size()).unwrap()).sum();
+        assert_eq!(store.held.load(Relaxed), held);
+    }
+}

@@ -1,0 +1,162 @@
+use tokio::sync::oneshot::Receiver;
+
+use super::*;
+
+const SESSION: Duration = Duration::from_secs(2);
+const REBALANCE: Duration = Duration::from_secs(60);
+
+type Waiting<T> = Receiver<Result<T, ResponseError>>;
+
+fn newcomer(id: &str, protocols: &[&str]) -> Newcomer {
+    Newcomer {
+        id: id.into(),
+        client: "client".into(),
+        host: "127.0.0.1".into(),
+        session: SESSION,
+        rebalance: REBALANCE,
+        kind: "consumer".into(),
+        protocols: protocols.iter().map(|name| ((*name).to_owned(), Bytes::new())).collect(),
+    }
+}
+
+fn join_with(group: &mut Group, id: &str, protocols: &[&str], now: Instant) -> Waiting<Joined> {
+    if !group.members.contains_key(id) {
+        group.promise(id.into(), now + SESSION).unwrap();
+    }
+    let (later, waiting) = oneshot::channel();
+    group.join(newcomer(id, protocols), later, now);
+    waiting
+}
+
+fn join(group: &mut Group, id: &str, now: Instant) -> Waiting<Joined> {
+    join_with(group, id, &["range"], now)
+}
+
+fn sync(group: &mut Group, id: &str, decided: &[&str], now: Instant) -> Waiting<Bytes> {
+    let (later, waiting) = oneshot::channel();
+    let decided = decided.iter().map(|id| ((*id).into(), Bytes::from((*id).to_owned()))).collect();
+    group.sync(id, group.generation, decided, later, now);
+    waiting
+}
+
+fn told<T>(waiting: &mut Waiting<T>) -> Result<T, ResponseError> {
+    waiting.try_recv().unwrap()
+}
+
+fn waits<T>(waiting: &mut Waiting<T>) -> bool {
+    matches!(waiting.try_recv(), Err(oneshot::error::TryRecvError::Empty))
+}
+
+/// `a`, which leads, and `b`.
+fn two(now: Instant) -> Group {
+    let mut group = Group::default();
+    assert_eq!(told(&mut join(&mut group, "a", now)).unwrap().generation, 1);
+    let mut second = join(&mut group, "b", now);
+    assert!(waits(&mut second));
+    assert_eq!(group.heartbeat("a", 1, now), Err(ResponseError::RebalanceInProgress));
+    let first = told(&mut join(&mut group, "a", now)).unwrap();
+    assert_eq!((first.generation, first.members.len(), &*first.leader), (2, 2, "a"));
+    assert_eq!(told(&mut second).unwrap().members.len(), 0);
+    let mut second = sync(&mut group, "b", &[], now);
+    assert!(waits(&mut second));
+    assert_eq!(told(&mut sync(&mut group, "a", &["a", "b"], now)), Ok("a".into()));
+    assert_eq!(told(&mut second), Ok("b".into()));
+    assert_eq!(group.state, State::Stable);
+    group
+}
+
+#[test]
+fn a_rebalance_is_over_as_soon_as_all_have_come_back() {
+    two(Instant::now());
+}
+
+#[test]
+fn who_falls_silent_is_removed_and_the_others_rebalance() {
+    let now = Instant::now();
+    let mut group = two(now);
+    group.heartbeat("b", 2, now + SESSION / 2).unwrap();
+    group.tick(now + SESSION);
+    assert_eq!(group.heartbeat("a", 2, now + SESSION), Err(ResponseError::UnknownMemberId));
+    assert_eq!(group.heartbeat("b", 2, now + SESSION), Err(ResponseError::RebalanceInProgress));
+    let joined = told(&mut join(&mut group, "b", now + SESSION)).unwrap();
+    assert_eq!((joined.generation, &*joined.leader), (3, "b"));
+}
+
+#[test]
+fn who_only_says_that_it_lives_does_not_hold_up_the_others_for_ever() {
+    let now = Instant::now();
+    let mut group = two(now);
+    let mut third = join(&mut group, "c", now);
+    let mut first = join(&mut group, "a", now);
+    for second in 1..60 {
+        let now = now + Duration::from_secs(second);
+        group.heartbeat("b", 2, now).unwrap_err();
+        group.tick(now);
+        assert!(waits(&mut first) && waits(&mut third));
+    }
+    group.tick(now + REBALANCE);
+    assert_eq!(told(&mut first).unwrap().members.len(), 2);
+    assert_eq!(told(&mut third).unwrap().generation, 3);
+    assert!(!group.members.contains_key("b"));
+}
+
+#[test]
+fn who_hangs_up_while_it_waits_is_not_waited_for() {
+    let now = Instant::now();
+    let mut group = two(now);
+    drop(join(&mut group, "c", now));
+    let mut first = join(&mut group, "a", now);
+    let mut second = join(&mut group, "b", now);
+    assert!(waits(&mut first));
+    group.tick(now + SESSION);
+    assert_eq!(told(&mut first).unwrap().members.len(), 2);
+    assert!(told(&mut second).is_ok());
+}
+
+#[test]
+fn who_leaves_is_replaced_at_once_and_an_empty_group_begins_anew() {
+    let now = Instant::now();
+    let mut group = two(now);
+    let mut second = join(&mut group, "b", now);
+    assert_eq!(told(&mut second).unwrap().generation, 2, "nothing has changed for it");
+    group.leave("a", now).unwrap();
+    assert_eq!(told(&mut join(&mut group, "b", now)).unwrap().leader, "b");
+    group.leave("b", now).unwrap();
+    assert_eq!((group.state, group.may_commit("", -1, now)), (State::Empty, Ok(())));
+    assert_eq!(group.leave("b", now), Err(ResponseError::UnknownMemberId));
+    assert_eq!(told(&mut join(&mut group, "c", now)).unwrap().leader, "c");
+}
+
+#[test]
+fn all_must_be_able_to_do_what_is_chosen() {
+    let now = Instant::now();
+    let mut group = Group::default();
+    let mut first = join_with(&mut group, "a", &["new", "old"], now);
+    assert_eq!(told(&mut first).unwrap().protocol, "new");
+    let refused = told(&mut join_with(&mut group, "b", &["other"], now)).unwrap_err();
+    assert_eq!(refused, ResponseError::InconsistentGroupProtocol);
+    let mut second = join_with(&mut group, "b", &["old"], now);
+    told(&mut join_with(&mut group, "a", &["new", "old"], now)).unwrap();
+    assert_eq!(told(&mut second).unwrap().protocol, "old");
+}
+
+#[test]
+fn only_members_of_this_generation_commit() {
+    let now = Instant::now();
+    let mut group = two(now);
+    assert_eq!(group.may_commit("a", 2, now), Ok(()));
+    assert_eq!(group.may_commit("a", 1, now), Err(ResponseError::IllegalGeneration));
+    assert_eq!(group.may_commit("", -1, now), Err(ResponseError::UnknownMemberId));
+    drop(join(&mut group, "c", now));
+    assert_eq!(group.may_commit("a", 2, now), Ok(()), "what it did counts until it has left");
+}
+
+#[test]
+fn ids_that_nobody_uses_are_forgotten() {
+    let now = Instant::now();
+    let mut group = Group::default();
+    while group.promise(group.promised.len().to_string(), now + SESSION).is_ok() {}
+    assert_eq!(group.promised.len(), MOST_MEMBERS);
+    group.tick(now + SESSION);
+    assert!(group.is_forgettable());
+}

@@ -1,0 +1,85 @@
+//! What the mesh expects of Kafka, as stories: each runs against the embedded broker, and the same against Apache Kafka.
+//!
+//! The real lane sets `REAL_KAFKA` to the address of a broker and runs what is ignored here:
+//! `cargo test -p mesh --test kafka -- --ignored`. Every story has topics and groups of its own.
+
+#![expect(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
+
+mod broker;
+mod groups;
+mod offsets;
+mod producers;
+mod records;
+mod strangers;
+mod wire;
+
+macro_rules! on_both_brokers {
+    ($($chapter:ident { $($story:ident),+ $(,)? })+) => {
+        mod embedded {
+            $(mod $chapter {
+                $(#[test]
+                fn $story() {
+                    crate::$chapter::$story(crate::broker::Broker::embedded());
+                })+
+            })+
+        }
+
+        mod real {
+            $(mod $chapter {
+                $(#[test]
+                #[ignore = "needs Apache Kafka; the real lane runs it"]
+                fn $story() {
+                    crate::$chapter::$story(crate::broker::Broker::real());
+                })+
+            })+
+        }
+    };
+}
+
+on_both_brokers! {
+    records {
+        what_is_produced_is_consumed_in_order_with_all_that_it_carries,
+        a_waiting_consumer_is_woken_by_the_record,
+        compressed_records_arrive,
+        a_batch_larger_than_what_is_fetched_at_once_arrives,
+        a_record_that_is_too_large_is_refused,
+        a_topic_nobody_made_is_refused,
+        a_topic_is_made_once,
+        what_is_there_is_told,
+        a_time_is_found,
+    }
+    offsets {
+        what_was_committed_is_known_to_the_next_member,
+        a_group_goes_on_where_it_was,
+        where_nothing_is_a_consumer_begins_anew,
+        a_stranger_cannot_commit_for_a_group,
+    }
+    groups {
+        members_share_and_take_over_with_range,
+        members_share_and_take_over_cooperatively,
+        the_partitions_of_a_dead_member_move,
+        a_member_of_the_past_is_unknown,
+        groups_are_listed_with_their_members,
+    }
+    producers {
+        an_idempotent_producer_sends_everything_once,
+        a_batch_that_is_sent_again_is_stored_once,
+        a_gap_and_an_old_epoch_are_refused,
+        what_is_damaged_is_refused,
+        who_wants_no_answer_gets_none,
+    }
+    strangers {
+        a_version_of_the_future_is_told_what_is_known,
+        requests_are_answered_in_order,
+    }
+}
+
+#[test]
+fn noise_ends_its_own_connection_and_no_other() {
+    strangers::noise_ends_its_own_connection_and_no_other(&broker::Broker::embedded());
+}
+
+#[test]
+fn a_wish_for_more_than_there_is_ends_the_connection() {
+    strangers::a_wish_for_more_than_there_is_ends_the_connection(&broker::Broker::embedded());
+}
