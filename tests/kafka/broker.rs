@@ -59,6 +59,14 @@ impl Broker {
         made.into_iter().next().unwrap().map(drop).map_err(|(_, code)| code)
     }
 
+    /// Tries to delete a group.
+    pub(crate) fn forget(&self, group: &str) -> Result<(), RDKafkaErrorCode> {
+        let admin: AdminClient<DefaultClientContext> = self.client().create().unwrap();
+        let options = AdminOptions::new().request_timeout(Some(PATIENCE));
+        let deleted = self.runtime.block_on(admin.delete_groups(&[group], &options)).unwrap();
+        deleted.into_iter().next().unwrap().map(drop).map_err(|(_, code)| code)
+    }
+
     /// A topic of the story's own, ready to be used.
     pub(crate) fn topic(&self, partitions: i32) -> String {
         let name = unique("story");

@@ -53,6 +53,7 @@ on_both_brokers! {
         a_group_goes_on_where_it_was,
         where_nothing_is_a_consumer_begins_anew,
         a_stranger_cannot_commit_for_a_group,
+        a_group_without_members_can_be_deleted,
     }
     groups {
         members_share_and_take_over_with_range,

@@ -85,3 +85,20 @@ pub(crate) fn a_stranger_cannot_commit_for_a_group(broker: Broker) {
     assert_eq!(refused.rdkafka_error_code(), Some(RDKafkaErrorCode::UnknownMemberId));
     assert_eq!(committed(&member, &topic, 0), Offset::Invalid);
 }
+
+pub(crate) fn a_group_without_members_can_be_deleted(broker: Broker) {
+    let (topic, group) = (broker.topic(1), unique("group"));
+    let member = broker.member(&group, &topic, "range");
+    until("a member", || {
+        drop(member.poll(A_MOMENT));
+        member.assignment().unwrap().count() == 1
+    });
+    assert_eq!(broker.forget(&group), Err(RDKafkaErrorCode::NonEmptyGroup));
+    drop(member);
+    let reader = outsider(&broker, &group);
+    reader.commit(&at(&topic, 0, Offset::Offset(7)), CommitMode::Sync).unwrap();
+    assert_eq!(committed(&reader, &topic, 0), Offset::Offset(7));
+    assert_eq!(broker.forget(&group), Ok(()));
+    assert_eq!(broker.forget(&group), Err(RDKafkaErrorCode::GroupIdNotFound));
+    assert_eq!(committed(&reader, &topic, 0), Offset::Invalid);
+}

@@ -6,9 +6,11 @@ use bytes::Bytes;
 use kafka_protocol::{
     ResponseError,
     messages::{
-        DescribeGroupsRequest, DescribeGroupsResponse, HeartbeatRequest, HeartbeatResponse,
-        JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse,
-        ListGroupsRequest, ListGroupsResponse, SyncGroupRequest, SyncGroupResponse,
+        DeleteGroupsRequest, DeleteGroupsResponse, DescribeGroupsRequest, DescribeGroupsResponse,
+        HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, JoinGroupResponse,
+        LeaveGroupRequest, LeaveGroupResponse, ListGroupsRequest, ListGroupsResponse,
+        SyncGroupRequest, SyncGroupResponse,
+        delete_groups_response::DeletableGroupResult,
         describe_groups_response::{DescribedGroup, DescribedGroupMember},
         join_group_response::JoinGroupResponseMember,
         leave_group_response::MemberResponse,
@@ -23,6 +25,7 @@ use uuid::Uuid;
 use super::{
     code,
     group::{Group, Joined, Newcomer, State},
+    store::Store,
 };
 
 /// Kafka's own `group.max.session.timeout.ms`.
@@ -190,6 +193,26 @@ impl Coordinator {
 
     pub(super) fn has_members(&self, group: &str) -> bool {
         self.with(group, |group| !group.members.is_empty()).unwrap_or(false)
+    }
+
+    /// Forgets groups without members; what only they had yet to read may go with them.
+    pub(super) fn delete(
+        &self,
+        store: &Store,
+        request: DeleteGroupsRequest,
+    ) -> DeleteGroupsResponse {
+        let results = request.groups_names.into_iter().map(|id| {
+            let mut groups = self.groups.lock();
+            let done = if groups.get(&**id).is_some_and(|group| !group.members.is_empty()) {
+                Err(ResponseError::NonEmptyGroup)
+            } else if groups.remove(&**id).is_some() | store.release(&id) {
+                Ok(())
+            } else {
+                Err(ResponseError::GroupIdNotFound)
+            };
+            DeletableGroupResult::default().with_group_id(id).with_error_code(code(&done))
+        });
+        DeleteGroupsResponse::default().with_results(results.collect())
     }
 
     pub(super) fn list(&self, request: &ListGroupsRequest) -> ListGroupsResponse {

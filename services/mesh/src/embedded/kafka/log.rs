@@ -168,6 +168,19 @@ impl Log {
         }
     }
 
+    /// Forgets a group, and what only it still needed; whether it was here.
+    pub(super) fn release(&mut self, group: &str) -> bool {
+        let was_here = self.committed.remove(group).is_some();
+        self.trim();
+        was_here
+    }
+
+    /// The group that is furthest behind.
+    pub(super) fn slowest(&self) -> Option<&str> {
+        let slowest = self.committed.iter().min_by_key(|(_, one)| one.offset.unwrap_or(self.start));
+        slowest.map(|(group, _)| group.as_str())
+    }
+
     fn trim(&mut self) {
         let (kept, needed) = match self.retention {
             Retention::Budget => (KEPT_DEAD_LETTERS, i64::MAX),

@@ -19,7 +19,7 @@ use super::{
 };
 
 /// What is understood, and since and until which version. Later ones of Fetch and Produce name topics by ids.
-pub(super) const APIS: [(ApiKey, RangeInclusive<i16>); 17] = [
+pub(super) const APIS: [(ApiKey, RangeInclusive<i16>); 18] = [
     (ApiKey::Produce, 3..=12),
     (ApiKey::Fetch, 4..=12),
     (ApiKey::ListOffsets, 1..=7),
@@ -37,6 +37,7 @@ pub(super) const APIS: [(ApiKey, RangeInclusive<i16>); 17] = [
     (ApiKey::CreateTopics, 2..=7),
     (ApiKey::InitProducerId, 0..=4),
     (ApiKey::OffsetForLeaderEpoch, 2..=4),
+    (ApiKey::DeleteGroups, 0..=2),
 ];
 
 pub(super) async fn serve(node: Arc<Node>, mut stream: TcpStream, peer: SocketAddr) {
@@ -117,6 +118,7 @@ impl Session {
             ApiKey::Heartbeat => request.answer(&groups.heartbeat(&request.body()?)),
             ApiKey::LeaveGroup => request.answer(&groups.leave(request.body()?, version)),
             ApiKey::DescribeGroups => request.answer(&groups.describe(request.body()?)),
+            ApiKey::DeleteGroups => request.answer(&groups.delete(store, request.body()?)),
             ApiKey::ListGroups => request.answer(&groups.list(&request.body()?)),
             ApiKey::OffsetCommit => {
                 request.answer(&offsets::commit(store, groups, request.body()?))

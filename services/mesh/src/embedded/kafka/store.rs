@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
 };
 
@@ -31,6 +31,8 @@ pub(super) struct Store {
     /// Bytes that all logs hold together, and may hold at most.
     held: AtomicUsize,
     limit: usize,
+    /// Whether somebody was told that it is full.
+    told: AtomicBool,
 }
 
 impl Store {
@@ -42,7 +44,7 @@ impl Store {
             [((*name).to_owned(), partitions), (dead_letters, DEAD_LETTER_PARTITIONS)]
         });
         let topics = all.map(|(name, count)| (name.clone(), partitions(&name, count))).collect();
-        Self { topics: RwLock::new(topics), held: AtomicUsize::new(0), limit }
+        Self { topics: RwLock::new(topics), held: 0.into(), limit, told: false.into() }
     }
 
     /// Every topic with the number of its partitions.
@@ -97,8 +99,10 @@ impl Store {
     ) -> Result<(i64, i64), ResponseError> {
         // Retriable, and surely not stored: the producer waits until somebody has consumed.
         if self.held.load(Relaxed) + records.len() + OVERHEAD > self.limit {
+            self.tell_who_is_behind();
             return Err(ResponseError::NotEnoughReplicas);
         }
+        self.told.store(false, Relaxed);
         let batch = Batch::parse(records)?;
         self.with(topic, partition, |log| {
             let offset = self.accounted(log, |log| log.append(batch))?;
@@ -117,6 +121,26 @@ impl Store {
         self.with(topic, partition, |log| {
             self.accounted(log, |log| log.commit(group, committed));
         })
+    }
+
+    /// Forgets how far a group is; whether it was anywhere.
+    pub(super) fn release(&self, group: &str) -> bool {
+        let topics = self.topics.read();
+        let logs = topics.values().flat_map(|partitions| partitions.iter());
+        let released = logs.map(|log| self.accounted(&mut log.lock(), |log| log.release(group)));
+        released.fold(false, |any, one| any | one)
+    }
+
+    /// Once each time: producers try again and again.
+    fn tell_who_is_behind(&self) {
+        if self.told.swap(true, Relaxed) {
+            return;
+        }
+        let topics = self.topics.read();
+        let logs = topics.iter().flat_map(|(name, all)| all.iter().map(move |log| (name, log)));
+        let Some((topic, log)) = logs.max_by_key(|(_, log)| log.lock().size()) else { return };
+        let group = log.lock().slowest().unwrap_or("nobody").to_owned();
+        tracing::warn!(topic, group, "the embedded Kafka broker is full until this group goes on");
     }
 
     fn accounted<T>(&self, log: &mut Log, work: impl FnOnce(&mut Log) -> T) -> T {
