@@ -9,8 +9,11 @@ mod connect;
 mod error;
 mod migrations;
 mod operation;
+mod postgres;
+mod sqlite;
 mod statement;
 mod transaction;
+mod value;
 
 use std::{
     fmt,
@@ -21,7 +24,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use sqlx::{AnyPool, SqlSafeStr};
+use sqlx::{PgPool, SqlSafeStr};
 use tokio::{
     sync::{Notify, Semaphore, SemaphorePermit},
     time::{sleep, timeout},
@@ -35,6 +38,7 @@ pub use migrations::{Migrations, Step};
 pub use sqlx::Error;
 pub use statement::Statement;
 pub use transaction::Tx;
+pub use value::{Bound, Column, FromRow, Row};
 
 use operation::Operation;
 
@@ -60,8 +64,6 @@ pub struct Database {
 struct Inner {
     backend: Backend,
     url: String,
-    writer: AnyPool,
-    reader: AnyPool,
     statement_timeout: Duration,
     consumers: Semaphore,
     durations: HistogramVec,
@@ -70,25 +72,34 @@ struct Inner {
     published: Notify,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Backend {
-    Sqlite,
-    Postgres,
+enum Backend {
+    Sqlite(sqlite::File),
+    Postgres(PgPool),
 }
 
 impl Backend {
     /// <https://opentelemetry.io/docs/specs/semconv/registry/attributes/db/>
-    fn system(self) -> &'static str {
+    fn system(&self) -> &'static str {
         match self {
-            Self::Sqlite => "sqlite",
-            Self::Postgres => "postgresql",
+            Self::Sqlite(_) => "sqlite",
+            Self::Postgres(_) => "postgresql",
+        }
+    }
+
+    /// SQLite lets one write at a time. A server keeps some of its connections free for requests.
+    fn consumers(&self, config: &Config) -> usize {
+        match self {
+            Self::Sqlite(_) => 1,
+            Self::Postgres(_) => (config.max_connections as usize * 2 / 3).max(1),
         }
     }
 }
 
 impl fmt::Debug for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Database").field("backend", &self.inner.backend).finish_non_exhaustive()
+        f.debug_struct("Database")
+            .field("system", &self.inner.backend.system())
+            .finish_non_exhaustive()
     }
 }
 
@@ -103,14 +114,12 @@ impl Database {
         registry: &Registry,
     ) -> anyhow::Result<Self> {
         let metrics = Metrics::register(registry)?;
-        let pools = connect::open(config)?;
+        let backend = connect::open(config)?;
         let inner = Inner {
-            backend: pools.backend,
+            consumers: Semaphore::new(backend.consumers(config)),
+            backend,
             url: config.url.clone(),
-            writer: pools.writer,
-            reader: pools.reader,
             statement_timeout: config.statement_timeout,
-            consumers: Semaphore::new(pools.consumers),
             durations: metrics.db_client_operation_duration_seconds,
             up: AtomicBool::new(false),
             up_gauge: metrics.mesh_database_up,
@@ -138,7 +147,7 @@ impl Database {
 
     /// Whether it is PostgreSQL, for the few statements that differ.
     pub fn is_postgres(&self) -> bool {
-        self.inner.backend == Backend::Postgres
+        matches!(self.inner.backend, Backend::Postgres(_))
     }
 
     /// Whether it answered the last time it was asked.
@@ -148,8 +157,10 @@ impl Database {
 
     /// Ends all connections, when nothing needs them any more.
     pub async fn close(&self) {
-        self.inner.reader.close().await;
-        self.inner.writer.close().await;
+        match &self.inner.backend {
+            Backend::Sqlite(file) => file.close(),
+            Backend::Postgres(pool) => pool.close().await,
+        }
     }
 
     /// Waits until the database takes writes, if there is doubt that it does; says whether it had to wait.
@@ -188,17 +199,13 @@ impl Database {
         self.inner.consumers.acquire().await.expect("the semaphore is never closed")
     }
 
-    pub(crate) fn backend(&self) -> Backend {
-        self.inner.backend
-    }
-
     pub(crate) fn url(&self) -> &str {
         &self.inner.url
     }
 
     /// SQLite: the file's path.
     pub(crate) fn path(&self) -> &str {
-        connect::sqlite_path(&self.inner.url)
+        sqlite::path(&self.inner.url)
     }
 
     /// Notified after each commit that left something in the outbox.

@@ -7,8 +7,6 @@ use sqlx::{
     migrate::{Migration, MigrationType, Migrator},
 };
 
-use super::Backend;
-
 /// The steps that make a service's tables, oldest first; made by [`migrations!`](crate::migrations!).
 #[derive(Clone, Copy, Debug)]
 pub struct Migrations(#[doc(hidden)] pub &'static [Step]);
@@ -46,16 +44,12 @@ macro_rules! migrations {
 pub(super) const CHASSIS: Migrations = crate::migrations!["0001_events"];
 
 impl Migrations {
-    /// What to run on this kind of database, remembered in this table.
-    pub(super) fn of(self, backend: Backend, table: &'static str) -> Migrator {
+    /// What to run on a PostgreSQL, remembered in this table.
+    pub(super) fn migrator(self, table: &'static str) -> Migrator {
         let steps = self.0.iter().enumerate().map(|(index, step)| {
-            let sql = match backend {
-                Backend::Sqlite => step.sqlite,
-                Backend::Postgres => step.postgres,
-            };
             let (number, description) = step.name.split_once('_').unwrap_or((step.name, step.name));
             let version = number.parse().unwrap_or(index as i64 + 1);
-            let sql = AssertSqlSafe(sql).into_sql_str();
+            let sql = AssertSqlSafe(step.postgres).into_sql_str();
             Migration::new(version, Cow::Borrowed(description), MigrationType::Simple, sql, false)
         });
         let mut migrator = Migrator::with_migrations(steps.collect());

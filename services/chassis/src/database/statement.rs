@@ -1,19 +1,19 @@
 //! One statement.
 
-use sqlx::{
-    Any, AnyConnection, Arguments, Encode, Error, FromRow, SqlStr, Type,
-    any::{AnyArguments, AnyRow},
-};
+use sqlx::{Error, SqlStr};
 
-use super::{Database, Tx};
+use super::{
+    Backend, Database, Tx, postgres, sqlite,
+    transaction::Begun,
+    value::{Bound, FromRow},
+};
 
 /// A statement and what is bound to its placeholders.
 #[must_use = "a statement does nothing until it is run"]
 pub struct Statement<'a> {
     target: Target<'a>,
     sql: SqlStr,
-    arguments: AnyArguments,
-    refused: Option<Error>,
+    bound: Vec<Bound>,
     once: bool,
 }
 
@@ -24,22 +24,16 @@ enum Target<'a> {
 
 impl<'a> Statement<'a> {
     pub(super) fn within(tx: &'a mut Tx, sql: SqlStr) -> Self {
-        Self::new(Target::Tx(tx), sql)
+        Self { target: Target::Tx(tx), sql, bound: Vec::new(), once: false }
     }
 
     pub(super) fn reading(database: &'a Database, operation: &'static str, sql: SqlStr) -> Self {
-        Self::new(Target::Read(database, operation), sql)
-    }
-
-    fn new(target: Target<'a>, sql: SqlStr) -> Self {
-        Self { target, sql, arguments: AnyArguments::default(), refused: None, once: false }
+        Self { target: Target::Read(database, operation), sql, bound: Vec::new(), once: false }
     }
 
     /// Binds the next placeholder: `i64`, `f64`, `&str`, `String`, `&[u8]`, `Vec<u8>`, or an `Option` of one.
-    pub fn bind<'t, T: Encode<'t, Any> + Type<Any>>(mut self, value: T) -> Self {
-        if let Err(error) = self.arguments.add(value) {
-            self.refused.get_or_insert(Error::Encode(error));
-        }
+    pub fn bind(mut self, value: impl Into<Bound>) -> Self {
+        self.bound.push(value.into());
         self
     }
 
@@ -54,75 +48,104 @@ impl<'a> Statement<'a> {
     /// # Errors
     /// The database refused it, or did not answer in time.
     pub async fn execute(self) -> Result<u64, Error> {
-        let keep = !self.once;
-        self.run(async move |sql, arguments, connection: &mut AnyConnection| {
-            let query = sqlx::query_with::<Any, _>(sql, arguments).persistent(keep);
-            Ok(query.execute(connection).await?.rows_affected())
-        })
-        .await
+        let Self { target, sql, bound, once } = self;
+        match target {
+            Target::Tx(tx) => {
+                let (database, begun) = tx.parts();
+                match begun {
+                    Begun::Sqlite(writing) => database.judged(sqlite::execute(
+                        writing.connection(),
+                        sql.as_str(),
+                        &bound,
+                        once,
+                    )),
+                    Begun::Postgres(connection) => {
+                        database
+                            .limited(Box::pin(postgres::execute(connection, sql, bound, once)))
+                            .await
+                    }
+                }
+            }
+            // A reader refuses to write; what changes something is in a transaction.
+            Target::Read(..) => {
+                Err(Error::Protocol("a statement that changes rows is not in a transaction".into()))
+            }
+        }
     }
 
     /// All its rows.
     ///
     /// # Errors
     /// The database refused it, did not answer in time, or a column is not what the row type says.
-    pub async fn all<R>(self) -> Result<Vec<R>, Error>
-    where
-        R: for<'r> FromRow<'r, AnyRow> + Send + Unpin,
-    {
-        self.run(async |sql, arguments, connection: &mut AnyConnection| {
-            sqlx::query_as_with::<Any, R, _>(sql, arguments).fetch_all(connection).await
-        })
-        .await
+    pub async fn all<R: FromRow + Send>(self) -> Result<Vec<R>, Error> {
+        self.rows(usize::MAX).await
     }
 
     /// Its first row, if it has any.
     ///
     /// # Errors
     /// As [`Statement::all`].
-    pub async fn optional<R>(self) -> Result<Option<R>, Error>
-    where
-        R: for<'r> FromRow<'r, AnyRow> + Send + Unpin,
-    {
-        self.run(async |sql, arguments, connection: &mut AnyConnection| {
-            sqlx::query_as_with::<Any, R, _>(sql, arguments).fetch_optional(connection).await
-        })
-        .await
+    pub async fn optional<R: FromRow + Send>(self) -> Result<Option<R>, Error> {
+        Ok(self.rows(1).await?.pop())
     }
 
     /// Its first row.
     ///
     /// # Errors
     /// As [`Statement::all`]; and if there is no row.
-    pub async fn one<R>(self) -> Result<R, Error>
-    where
-        R: for<'r> FromRow<'r, AnyRow> + Send + Unpin,
-    {
+    pub async fn one<R: FromRow + Send>(self) -> Result<R, Error> {
         self.optional().await?.ok_or(Error::RowNotFound)
     }
 
-    async fn run<T>(
-        self,
-        run: impl AsyncFnOnce(SqlStr, AnyArguments, &mut AnyConnection) -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        if let Some(error) = self.refused {
-            return Err(error);
-        }
-        match self.target {
+    async fn rows<R: FromRow + Send>(self, most: usize) -> Result<Vec<R>, Error> {
+        let Self { target, sql, bound, once } = self;
+        match target {
             Target::Tx(tx) => {
-                let (database, connection) = tx.parts();
-                database.limited(run(self.sql, self.arguments, connection)).await
+                let (database, begun) = tx.parts();
+                match begun {
+                    Begun::Sqlite(writing) => database.judged(sqlite::rows(
+                        writing.connection(),
+                        sql.as_str(),
+                        &bound,
+                        once,
+                        most,
+                    )),
+                    Begun::Postgres(connection) => {
+                        database
+                            .limited(Box::pin(postgres::rows(connection, sql, bound, once, most)))
+                            .await
+                    }
+                }
             }
             Target::Read(database, name) => {
                 let operation = database.operation(name);
-                let result = async {
-                    let mut connection = database.judged(database.inner.reader.acquire().await)?;
-                    database.limited(run(self.sql, self.arguments, &mut connection)).await
-                };
-                let result = result.await;
+                let result = read(database, sql, bound, once, most).await;
                 operation.end(&result);
                 result
             }
+        }
+    }
+}
+
+/// Outside of a transaction.
+async fn read<R: FromRow + Send>(
+    database: &Database,
+    sql: SqlStr,
+    bound: Vec<Bound>,
+    once: bool,
+    most: usize,
+) -> Result<Vec<R>, Error> {
+    match &database.inner.backend {
+        Backend::Sqlite(file) => {
+            let reader = database.judged(file.reader().await)?;
+            database.judged(sqlite::rows(&reader, sql.as_str(), &bound, once, most))
+        }
+        Backend::Postgres(pool) => {
+            // Boxed, here and elsewhere: these futures are large, and everything that awaits a statement contains them.
+            let mut connection = database.judged(Box::pin(pool.acquire()).await)?;
+            database
+                .limited(Box::pin(postgres::rows(&mut connection, sql, bound, once, most)))
+                .await
         }
     }
 }

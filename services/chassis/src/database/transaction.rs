@@ -2,18 +2,23 @@
 
 use opentelemetry::Context;
 use proto::topics::Envelope;
-use sqlx::{Any, AnyConnection, Error, SqlSafeStr, Transaction};
+use sqlx::{Error, Postgres, SqlSafeStr, Transaction};
 
-use super::{Backend, Database, Statement, operation::Operation};
+use super::{Backend, Database, Statement, operation::Operation, sqlite::Writing};
 use crate::outbox;
 
 /// A transaction: what happened and what is told about it, together or not at all.
 pub struct Tx {
-    inner: Transaction<'static, Any>,
+    begun: Begun,
     database: Database,
     operation: Operation,
     published: bool,
     afterwards: Vec<Afterwards>,
+}
+
+pub(super) enum Begun {
+    Sqlite(Writing),
+    Postgres(Transaction<'static, Postgres>),
 }
 
 type Afterwards = Box<dyn FnOnce() + Send>;
@@ -22,16 +27,15 @@ impl Tx {
     pub(super) async fn begin(database: &Database, name: &'static str) -> Result<Self, Error> {
         let operation = database.operation(name);
         let begin = async {
-            match database.inner.backend {
-                // Takes the lock to write at once: a transaction that reads first and then finds the lock taken cannot wait.
-                Backend::Sqlite => database.inner.writer.begin_with("begin immediate").await,
-                Backend::Postgres => database.inner.writer.begin().await,
-            }
+            Ok(match &database.inner.backend {
+                Backend::Sqlite(file) => Begun::Sqlite(file.begin().await?),
+                Backend::Postgres(pool) => Begun::Postgres(Box::pin(pool.begin()).await?),
+            })
         };
         // Waiting for a connection has a limit of its own, and beginning is one short statement.
-        let inner = database.judged(begin.await)?;
+        let begun = database.judged(begin.await)?;
         Ok(Self {
-            inner,
+            begun,
             database: database.clone(),
             operation,
             published: false,
@@ -84,11 +88,17 @@ impl Tx {
     /// # Errors
     /// The database refused it. If it went away meanwhile, nobody knows whether it was done.
     pub async fn commit(self) -> Result<(), Error> {
-        let Self { inner, database, operation, published, afterwards } = self;
-        let result = database.limited(inner.commit()).await;
+        let Self { begun, database, operation, published, afterwards } = self;
+        let result = match begun {
+            Begun::Sqlite(writing) => database.judged(writing.commit()),
+            Begun::Postgres(transaction) => database.limited(Box::pin(transaction.commit())).await,
+        };
         operation.end(&result);
         result?;
         database.seen_up(true);
+        if let Backend::Sqlite(file) = &database.inner.backend {
+            file.committed();
+        }
         if published {
             database.published().notify_one();
         }
@@ -98,7 +108,7 @@ impl Tx {
         Ok(())
     }
 
-    pub(super) fn parts(&mut self) -> (&Database, &mut AnyConnection) {
-        (&self.database, &mut self.inner)
+    pub(super) fn parts(&mut self) -> (&Database, &mut Begun) {
+        (&self.database, &mut self.begun)
     }
 }

@@ -103,8 +103,10 @@ impl Relay {
     /// Never: it waits for whatever does not answer.
     pub async fn run(self, draining: CancellationToken) -> anyhow::Result<()> {
         let mut told = false;
-        while !draining.is_cancelled() {
+        loop {
             let lead = tokio::select! {
+                // One that is told to stop before it began still has its last round, if it need not wait for it.
+                biased;
                 lead = Lead::take(&self.database, self.service) => lead,
                 () = draining.cancelled() => return Ok(()),
             };
@@ -125,9 +127,10 @@ impl Relay {
                 }
                 Err(_) => {}
             }
-            draining.run_until_cancelled(sleep(AGAIN)).await;
+            if draining.run_until_cancelled(sleep(AGAIN)).await.is_none() {
+                return Ok(());
+            }
         }
-        Ok(())
     }
 
     async fn lead(&self, mut lead: Lead, draining: &CancellationToken) -> End {

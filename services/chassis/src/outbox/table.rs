@@ -1,15 +1,15 @@
 //! The relay's statements.
 
 use opentelemetry::{Context, global, propagation::Extractor};
-use sqlx::{AssertSqlSafe, FromRow};
+use sqlx::AssertSqlSafe;
 
-use crate::database::{Database, Error, now};
+use crate::database::{self, Column, Database, Error, FromRow, now};
 
 /// Most rows of one round: an acknowledgement for all of them is waited for at once.
 pub(super) const ROUND: i64 = 500;
 
 /// One event on its way.
-#[derive(Debug, FromRow)]
+#[derive(Debug)]
 pub(super) struct Row {
     pub(super) seq: i64,
     pub(super) event_id: String,
@@ -21,6 +21,23 @@ pub(super) struct Row {
     pub(super) tracestate: Option<String>,
     pub(super) baggage: Option<String>,
     pub(super) created_at: i64,
+}
+
+impl FromRow for Row {
+    fn from_row(row: &database::Row<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            seq: Column::read(row, 0)?,
+            event_id: Column::read(row, 1)?,
+            topic: Column::read(row, 2)?,
+            key: Column::read(row, 3)?,
+            r#type: Column::read(row, 4)?,
+            payload: Column::read(row, 5)?,
+            traceparent: Column::read(row, 6)?,
+            tracestate: Column::read(row, 7)?,
+            baggage: Column::read(row, 8)?,
+            created_at: Column::read(row, 9)?,
+        })
+    }
 }
 
 impl Row {

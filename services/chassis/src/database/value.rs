@@ -1,0 +1,91 @@
+//! What goes into a statement, and what comes out of it.
+
+use sqlx::{Error, postgres::PgRow};
+
+/// What is bound to a placeholder. A null has a type, too: PostgreSQL wants to know it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Bound {
+    /// `BIGINT`.
+    Integer(Option<i64>),
+    /// `DOUBLE PRECISION`.
+    Real(Option<f64>),
+    /// `TEXT`.
+    Text(Option<String>),
+    /// `BLOB`, `BYTEA`.
+    Blob(Option<Vec<u8>>),
+}
+
+macro_rules! bound {
+    ($($variant:ident from $($type:ty),+;)+) => {$($(
+        impl From<$type> for Bound {
+            fn from(value: $type) -> Self {
+                Self::$variant(Some(value.into()))
+            }
+        }
+
+        impl From<Option<$type>> for Bound {
+            fn from(value: Option<$type>) -> Self {
+                Self::$variant(value.map(Into::into))
+            }
+        }
+    )+)+};
+}
+
+bound! {
+    Integer from i64, i32;
+    Real from f64;
+    Text from String, &str, &String;
+    Blob from Vec<u8>, &[u8];
+}
+
+/// One row of an answer.
+pub enum Row<'r> {
+    #[doc(hidden)]
+    Sqlite(&'r rusqlite::Row<'r>),
+    #[doc(hidden)]
+    Postgres(&'r PgRow),
+}
+
+/// What a column may be read as: `i64`, `f64`, `String`, `Vec<u8>`, or an `Option` of one.
+pub trait Column: Sized {
+    #[doc(hidden)]
+    fn read(row: &Row<'_>, index: usize) -> Result<Self, Error>;
+}
+
+impl<T> Column for T
+where
+    T: rusqlite::types::FromSql
+        + for<'r> sqlx::Decode<'r, sqlx::Postgres>
+        + sqlx::Type<sqlx::Postgres>,
+{
+    fn read(row: &Row<'_>, index: usize) -> Result<Self, Error> {
+        match row {
+            Row::Sqlite(row) => row.get(index).map_err(super::sqlite::error),
+            Row::Postgres(row) => sqlx::Row::try_get(*row, index),
+        }
+    }
+}
+
+/// What a row may be read as: a tuple of columns, in their order.
+pub trait FromRow: Sized {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// A column is not there, or of another type.
+    fn from_row(row: &Row<'_>) -> Result<Self, Error>;
+}
+
+/// Tuples of one column, two, and so on, up to those that are named here.
+macro_rules! tuples {
+    (@ $($name:ident $index:tt),*;) => {};
+    (@ $($name:ident $index:tt),*; $next:ident $number:tt $(, $more:ident $after:tt)*) => {
+        impl<$($name: Column,)* $next: Column> FromRow for ($($name,)* $next,) {
+            fn from_row(row: &Row<'_>) -> Result<Self, Error> {
+                Ok(($($name::read(row, $index)?,)* $next::read(row, $number)?,))
+            }
+        }
+        tuples!(@ $($name $index,)* $next $number; $($more $after),*);
+    };
+}
+
+tuples!(@ ; A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11, M 12, N 13, O 14, P 15);
