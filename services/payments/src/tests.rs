@@ -135,6 +135,17 @@ async fn a_placed_order_is_charged_however_often_it_is_told() {
     assert!(stage.counted("mesh_payments_settled_total{outcome=\"authorized\"} 1"));
 }
 
+/// Who dies between a charge and its row asks again after the restart: by the event's id, so that it is the same charge.
+#[tokio::test]
+async fn a_charge_that_nobody_wrote_down_is_asked_for_by_the_same_key() {
+    let stage = Stage::new(1).await;
+    let event = told("e-1", placed("tok_ok"));
+    let (_, charged) = stage.handler.call(&event).await.unwrap();
+    let (_, again) = stage.handler.call(&event).await.unwrap();
+    assert!(matches!(charged, domain::Answer::Charged { .. }), "{charged:?}");
+    assert_eq!(again, charged);
+}
+
 #[tokio::test]
 async fn a_cancelled_order_gets_its_money_back_once() {
     let stage = Stage::new(3).await;

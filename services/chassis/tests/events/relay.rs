@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::{
     broker::{Broker, header},
-    service::{Ledger, Plan, event, until},
+    service::{Ledger, Plan, Service, event, until},
 };
 
 #[tokio::test]
@@ -70,6 +70,35 @@ async fn a_drain_ends_with_a_last_round() {
     }
     orders.drain().await;
     assert_eq!(broker.records("orders.events").len(), 50, "each once");
+}
+
+/// Handed over is not sent: what no broker has acknowledged before the end, the next one sends.
+#[tokio::test]
+async fn what_no_broker_acknowledged_is_sent_by_the_next_one() {
+    let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::start());
+    let mut plan = Plan::new("orders", folder.path(), &broker);
+    plan.outbox.last_round = Duration::from_millis(200);
+    let orders = plan.start(|_, _| {}).await;
+    orders.publish("o-1", "ada", 1).await;
+    until(async || unsent(&orders).await == 0).await;
+    broker.down();
+    orders.publish("o-1", "ada", 2).await;
+    // Its last round waits for the broker as long as it may.
+    orders.drain().await;
+    let left = Plan::new("orders", folder.path(), &broker).without_relay().start(|_, _| {}).await;
+    assert_eq!(unsent(&left).await, 1);
+    left.drain().await;
+    broker.up();
+    let orders = Plan::new("orders", folder.path(), &broker).start(|_, _| {}).await;
+    until(async || unsent(&orders).await == 0).await;
+    assert!(broker.records("orders.events").len() >= 2);
+    orders.drain().await;
+}
+
+/// How many events wait.
+async fn unsent(service: &Service) -> i64 {
+    let sql = "select count(*) from outbox where sent_at is null";
+    service.database.query("count", sql).one::<(i64,)>().await.unwrap().0
 }
 
 /// A broker that forgot everything is told again, oldest first, and the consumers drop what they know.
@@ -159,7 +188,7 @@ async fn of_two_relays_only_one_sends() {
         replica.publish(&format!("o-{order}"), "ada", 2).await;
     }
     until(async || broker.records("orders.events").len() >= 101).await;
-    let sent = |service: &crate::service::Service| {
+    let sent = |service: &Service| {
         service
             .metric("messaging_client_operation_duration_seconds_count", "operation_name=\"send\"")
     };
