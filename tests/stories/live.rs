@@ -27,6 +27,8 @@ pub(crate) async fn changes_arrive_in_their_order(options: Options) {
             .find(|span| span.service == "gateway" && span.name.starts_with("process live.orders"))
     });
     let delivered = delivered.await;
+    let sent = (order.trace_id.clone(), delivered.parent.clone());
+    assert!(delivered.links.contains(&sent), "{delivered:?}");
     let sender = harness::until("who sent it", || async {
         let spans = mesh.collector().trace(&order.trace_id);
         spans.into_iter().find(|span| span.id == delivered.parent)

@@ -31,6 +31,7 @@ pub(crate) async fn what_is_out_of_stock_is_named(options: Options) {
         answer.text("/errors/0/detail").contains(&format!("{sku:?} wanted, {available} available")),
         "{answer:?}"
     );
+    assert_eq!(answer.text("/trace_id").len(), 32, "{answer:?}");
     assert!(answer.header("traceresponse").contains(answer.text("/trace_id")));
 }
 

@@ -3,12 +3,20 @@
 use std::time::Duration;
 
 use axum::{Router, routing::post};
+use opentelemetry::{
+    Context, SpanId, TraceFlags, TraceId, global,
+    trace::{FutureExt, SpanContext, TraceContextExt, TraceState},
+};
+use opentelemetry_sdk::propagation::TraceContextPropagator;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::{net::TcpListener, task::JoinSet};
 
 use super::*;
 use crate::{Error, Kind, deadline, metrics::Registry};
+
+/// How long a call may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -29,12 +37,19 @@ async fn panics() -> &'static str {
     panic!("on purpose")
 }
 
+/// The headers by which a caller says whose request it is.
+async fn echo(headers: http::HeaderMap) -> Json<[String; 2]> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    Json(["traceparent", "idempotency-key"].map(|name| text(name).to_owned()))
+}
+
 async fn setup() -> Setup {
     let registry = Registry::new();
     let router = Router::new()
         .route("/cups/{id}", post(|Json(_): Json<Cup>| async { "poured" }))
         .route("/slow", post(std::future::pending::<()>))
         .route("/panics", post(panics))
+        .route("/echo", post(echo))
         .route(
             "/refused",
             post(|| async { Problem::from(Error::new(Kind::Exhausted, "too many cups")) }),
@@ -121,6 +136,27 @@ async fn panics_are_answers_and_refusals_say_when_to_come_back() {
     assert!(setup.registry.text().contains("mesh_panics_total 1"));
     let (status, headers, _) = setup.post("/refused", "").await;
     assert_eq!((status, headers["retry-after"].to_str().unwrap()), (429, "1"));
+}
+
+/// What a third party needs to know of a request: whose it is, and whether it has had it before.
+#[tokio::test]
+async fn a_third_party_is_told_the_trace_and_the_key() {
+    global::set_text_map_propagator(TraceContextPropagator::new());
+    let trace = TraceId::from_bytes([7; 16]);
+    let origin = SpanContext::new(
+        trace,
+        SpanId::from_bytes([9; 8]),
+        TraceFlags::SAMPLED,
+        true,
+        TraceState::NONE,
+    );
+    let setup = setup().await;
+    let client = Client::alone("third party", &setup.base, PATIENCE, &setup.registry).unwrap();
+    let context = Context::new().with_remote_span_context(origin);
+    let answer = client.post("/echo", "k-1", &"tea").with_context(context).await.unwrap();
+    let [traceparent, key] = answer.json::<[String; 2]>().unwrap();
+    assert!(traceparent.contains(&trace.to_string()), "{traceparent}");
+    assert_eq!(key, "k-1");
 }
 
 #[tokio::test]
