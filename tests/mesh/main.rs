@@ -42,6 +42,8 @@ told! {
     crashes { any_service_may_die_while_orders_flow, the_supervisor_may_die_too }
     life {
         a_stop_fails_no_request_and_loses_no_span,
+        a_stop_finishes_a_charge_that_was_begun,
+        a_second_signal_ends_at_once,
         readiness_says_what_is_missing,
         a_bad_configuration_is_told_whole,
         a_taken_port_is_named,
@@ -50,6 +52,7 @@ told! {
     signals {
         every_service_has_every_signal,
         a_dead_collector_costs_no_request,
+        a_collector_that_never_answers_costs_no_request,
         metrics_are_what_the_contract_says,
         the_lens_sees_the_whole_mesh,
     }

@@ -1,8 +1,9 @@
 //! Starting, stopping, and being told wrong things.
 
-use std::{collections::BTreeSet, net::TcpListener};
+use std::{collections::BTreeSet, net::TcpListener, time::Duration};
 
-use harness::{Options, until};
+use harness::{Mesh, Options, Provider, until};
+use tokio::time::sleep;
 
 use super::crashes::{Customers, all_final};
 
@@ -12,10 +13,7 @@ pub(crate) async fn a_stop_fails_no_request_and_loses_no_span(options: Options) 
     let gateway = mesh.gateway();
     let begun = gateway.begin("tok_ok").await;
     mesh.terminate("gateway").await;
-    until("the gateway to say that it drains", || async {
-        mesh.admin("gateway", "/readyz").await?.contains("draining").then_some(())
-    })
-    .await;
+    until_draining(&mesh, "gateway").await;
     let mut orders = vec![begun.finish().await];
     mesh.until_ready().await;
     for _ in 0..20 {
@@ -34,6 +32,62 @@ pub(crate) async fn a_stop_fails_no_request_and_loses_no_span(options: Options) 
             ["catalog", "gateway", "inventory", "notifications", "orders", "payments", "shipping"];
         assert!(all.iter().all(|service| services.contains(*service)), "{services:?}");
     }
+}
+
+/// An event in flight is finished before the end: nobody asks for the same charge again.
+pub(crate) async fn a_stop_finishes_a_charge_that_was_begun(options: Options) {
+    let provider = Provider::start().await;
+    let options = options
+        .set("MESH_PAYMENTS__PROVIDER", &provider.url())
+        .set("MESH_PAYMENTS__PROVIDER_TIMEOUT", "25s")
+        .set("MESH_PAYMENTS__PROVIDER_ATTEMPTS", "1")
+        .set("MESH_DRAIN__DEADLINE", "60s");
+    let mesh = options.start().await;
+    provider.hold(true);
+    let order = mesh.gateway().place("tok_ok").await;
+    until("the charge to be asked for", || async { (provider.charges() == 1).then_some(()) }).await;
+    let before = mesh.service("payments").await;
+    mesh.terminate("payments").await;
+    until_draining(&mesh, "payments").await;
+    provider.hold(false);
+    mesh.until_replaced(&before).await;
+    mesh.gateway().until_status(&order, "completed").await;
+    assert_eq!(provider.charges(), 1);
+    mesh.audit().await;
+}
+
+/// Who is told twice does not finish: a service ends at once, and so does the mesh with all that is in it.
+pub(crate) async fn a_second_signal_ends_at_once(options: Options) {
+    let options = options.set("MESH_DRAIN__DEADLINE", "1h").set("MESH_GATEWAY__DEADLINE", "1h");
+    let mut mesh = options.start().await;
+    let held_up = mesh.gateway().begin("tok_ok").await;
+    let before = mesh.service("gateway").await;
+    mesh.terminate("gateway").await;
+    until_draining(&mesh, "gateway").await;
+    sleep(ANOTHER_WISH).await;
+    mesh.terminate("gateway").await;
+    mesh.until_replaced(&before).await;
+    drop(held_up);
+
+    let held_up = mesh.gateway().begin("tok_ok").await;
+    let services = mesh.status().await;
+    mesh.terminate("mesh").await;
+    until_draining(&mesh, "gateway").await;
+    sleep(ANOTHER_WISH).await;
+    let status = mesh.stop().await;
+    assert_eq!(status.code(), Some(130), "{}", mesh.log());
+    mesh.until_gone(&services).await;
+    drop(held_up);
+}
+
+/// Two signals sooner than 200 ms after each other are one wish.
+const ANOTHER_WISH: Duration = Duration::from_millis(300);
+
+async fn until_draining(mesh: &Mesh, service: &str) {
+    until(&format!("{service} to say that it drains"), || async {
+        mesh.admin(service, "/readyz").await?.contains("draining").then_some(())
+    })
+    .await;
 }
 
 /// A service that waits for something says for what.
@@ -99,12 +153,15 @@ pub(crate) async fn a_taken_port_is_named(options: Options) {
     drop(taken);
 }
 
-/// Stopped in the middle of a flow, it goes on at the next start.
+/// Stopped in the middle of a flow, it goes on at the next start: with a charge under way, and with a parcel that waits for
+/// its time.
 pub(crate) async fn what_was_under_way_goes_on_after_a_stop(options: Options) {
-    let mut mesh = options.start().await;
+    let mut mesh = options.set("MESH_SHIPPING__DISPATCH_AFTER", "5s").start().await;
+    let paid = mesh.gateway().place("tok_ok").await;
+    mesh.gateway().until_status(&paid, "paid").await;
     let customers = Customers::at(&mesh.gateway());
     let slow = mesh.gateway().place("tok_slow").await;
-    let mut accepted = vec![slow];
+    let mut accepted = vec![paid, slow];
     assert!(mesh.stop().await.success(), "{}", mesh.log());
     accepted.extend(customers.leave().await);
     mesh.up();

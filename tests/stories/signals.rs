@@ -1,6 +1,6 @@
 //! Telemetry tells the truth.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, net::TcpListener};
 
 use harness::{Mesh, Options, until};
 
@@ -71,6 +71,26 @@ pub(crate) async fn a_dead_collector_costs_no_request(options: Options) {
     })
     .await;
     accounted(&mesh, "orders").await;
+    mesh.audit().await;
+}
+
+/// The collector is there and never answers: nobody waits for it, though hardly anything can wait to be sent.
+pub(crate) async fn a_collector_that_never_answers_costs_no_request(options: Options) {
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}", silent.local_addr().expect("is bound"));
+    let options = options
+        .with_lens()
+        .set("OTEL_EXPORTER_OTLP_ENDPOINT", &url)
+        .set("OTEL_EXPORTER_OTLP_TIMEOUT", "200")
+        .set("MESH_TELEMETRY__QUEUE", "4");
+    let mesh = options.start().await;
+    for _ in 0..20 {
+        let order = mesh.gateway().place("tok_ok").await;
+        mesh.gateway().until_status(&order, "completed").await;
+    }
+    accounted(&mesh, "orders").await;
+    let sent = mesh.metrics("orders").await.sum("mesh_spans_total", &[("state", "exported")]);
+    assert_eq!(sent, 0.0);
     mesh.audit().await;
 }
 

@@ -245,6 +245,11 @@ impl Mesh {
     /// Ends this process at once, and waits until another one has taken its place.
     pub async fn kill_process(&self, before: &Service) {
         signal("KILL", before.pid.unwrap_or_default());
+        self.until_replaced(before).await;
+    }
+
+    /// Waits until another process has taken the place of this one.
+    pub async fn until_replaced(&self, before: &Service) {
         until(&format!("{} to be started again", before.service), || async {
             let back =
                 |now: &Service| now.admin == before.admin && now.pid != before.pid && now.ready;
@@ -266,6 +271,11 @@ impl Mesh {
         let mut supervisor = self.supervisor.take().expect("it runs");
         supervisor.kill().expect("it can be killed");
         supervisor.wait().expect("it ends");
+        self.until_gone(&services).await;
+    }
+
+    /// Waits until none of these processes is left.
+    pub async fn until_gone(&self, services: &[Service]) {
         until("every child to be gone", || async {
             let gone = services.iter().filter_map(|service| service.pid).all(|pid| !alive(pid));
             gone.then_some(())

@@ -10,11 +10,13 @@ use std::{
 
 use axum::{Json, Router, extract::State, http::StatusCode, routing::post};
 use serde_json::{Value, json};
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 #[derive(Default)]
 struct Mood {
     refuses: AtomicBool,
+    held: watch::Sender<bool>,
+    charges: AtomicUsize,
     refunds: AtomicUsize,
 }
 
@@ -52,6 +54,16 @@ impl Provider {
         self.mood.refuses.store(refuses, Ordering::Relaxed);
     }
 
+    /// From now on it thinks about each charge until it is let go.
+    pub fn hold(&self, held: bool) {
+        self.mood.held.send_replace(held);
+    }
+
+    /// How often it was asked for a charge.
+    pub fn charges(&self) -> usize {
+        self.mood.charges.load(Ordering::Relaxed)
+    }
+
     /// How many refunds it made.
     pub fn refunds(&self) -> usize {
         self.mood.refunds.load(Ordering::Relaxed)
@@ -65,6 +77,9 @@ impl Drop for Provider {
 }
 
 async fn charge(State(mood): State<Arc<Mood>>) -> (StatusCode, Json<Value>) {
+    mood.charges.fetch_add(1, Ordering::Relaxed);
+    // It fails if nobody can let go any more.
+    mood.held.subscribe().wait_for(|held| !held).await.ok();
     if mood.refuses.load(Ordering::Relaxed) {
         return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({})));
     }
