@@ -4,7 +4,7 @@ use chassis::kafka::dead_letter;
 
 use crate::{
     broker::{Broker, header},
-    service::{Ledgers, Plan, Service, until},
+    service::{Ledgers, Plan, Service, event, until},
 };
 
 async fn published(folder: &std::path::Path, broker: &Broker, customers: &[&str]) -> Service {
@@ -34,6 +34,26 @@ async fn what_is_there_is_applied_in_few_transactions() {
     until(async || broker.committed("shipping", "orders.events") == 200).await;
     shipping.drain().await;
     orders.drain().await;
+}
+
+/// An event that comes again is dropped out of its batch, and those beside it are applied.
+#[tokio::test]
+async fn what_is_known_is_not_applied_again() {
+    let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(1));
+    let shipping = shipping(folder.path(), &broker).await;
+    let send = |order: &str| {
+        let placed = prost::Message::encode_to_vec(&event(order, "ada", 1));
+        let headers = [("ce_type", "mesh.orders.v1.OrderPlaced"), ("ce_id", order)];
+        broker.send("orders.events", order, &placed, &headers);
+    };
+    send("o-1");
+    shipping.until_applied(1).await;
+    send("o-1");
+    send("o-2");
+    until(async || broker.committed("shipping", "orders.events") == 3).await;
+    assert_eq!(shipping.ledger().await, [("o-1".into(), 1), ("o-2".into(), 1)]);
+    assert_eq!(shipping.metric("mesh_duplicates_dropped_total", "orders.events"), 1.0);
+    shipping.drain().await;
 }
 
 #[tokio::test]
