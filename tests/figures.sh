@@ -43,7 +43,7 @@ down() {
 # One line a process: its name, and its proportional and its resident set in MB (10^6 bytes).
 memory() {
   local service pid
-  "$MESH" status --json | tr '{' '\n' | sed -n 's/.*"service":"\([^"]*\)".*"pid":\([0-9]*\).*/\1 \2/p' |
+  "$MESH" status --json | tr -d '",:' | awk '$1 == "service" { service = $2 } $1 == "pid" { print service, $2 }' |
     while read -r service pid; do
       awk -v service="$service" '/^Pss:/ { pss = $2 } /^Rss:/ { rss = $2 }
         END { printf "%-14s %8.1f %8.1f\n", service, pss * 1024 / 1e6, rss * 1024 / 1e6 }' "/proc/$pid/smaps_rollup"
