@@ -67,6 +67,16 @@ impl Span {
         self.tag("span.kind").and_then(Value::as_str).unwrap_or("internal")
     }
 
+    /// Its name; of an event that was sent also which.
+    fn what(&self) -> String {
+        let event = self.tag("cloudevents.event_type").and_then(Value::as_str);
+        match event.and_then(|event| event.rsplit('.').next()).filter(|_| self.kind() == "producer")
+        {
+            Some(event) => format!("{} {event}", self.operation_name),
+            None => self.operation_name.clone(),
+        }
+    }
+
     fn failed(&self) -> bool {
         self.tag("error").is_some_and(|value| *value == Value::Bool(true))
     }
@@ -165,7 +175,7 @@ impl Trace {
             time(span.duration),
             self.service(span),
             branch.here,
-            span.operation_name,
+            span.what(),
         ));
         let below = Self::below(Some(&span.id), children, shown);
         let last = below.len().saturating_sub(1);
@@ -228,13 +238,17 @@ mod tests {
     }
 
     fn order() -> Trace {
+        let mut sent = span("5", "4", "producer", "send orders.events", 2_000_000, "orders");
+        sent["tags"].as_array_mut().unwrap().push(
+            json!({ "key": "cloudevents.event_type", "type": "string", "value": "mesh.orders.v1.OrderPlaced" }),
+        );
         trace(vec![
             span("4", "3", "internal", "place order", 300, "orders"),
             span("1", "", "server", "POST /api/orders", 0, "gateway"),
             span("3", "2", "server", "Orders/Place", 200, "orders"),
             span("2", "1", "client", "Orders/Place", 100, "gateway"),
             span("6", "4", "client", "insert order", 350, "orders"),
-            span("5", "4", "producer", "send orders.events", 2_000_000, "orders"),
+            sent,
         ])
     }
 
@@ -246,7 +260,7 @@ mod tests {
             "    0.0 ms     1.5 ms  gateway       POST /api/orders",
             "    0.2 ms     1.5 ms  orders        └─ Orders/Place",
             "    0.3 ms     1.5 ms  orders           ├─ insert order",
-            "    2.00 s     1.5 ms  orders           └─ send orders.events",
+            "    2.00 s     1.5 ms  orders           └─ send orders.events OrderPlaced",
         ];
         assert_eq!(order().tell(false), expected);
     }
