@@ -12,8 +12,6 @@ pub struct Config {
     pub url: String,
     /// PostgreSQL: most connections at once. SQLite has one writer.
     pub max_connections: u32,
-    /// SQLite: most connections that read at once.
-    pub readers: u32,
     /// SQLite: what a commit waits for. `normal` survives a crash of the process, `full` also one of the machine.
     pub synchronous: Synchronous,
     /// How long one statement may take, its wait for locks included.
@@ -36,7 +34,6 @@ impl Default for Config {
         Self {
             url: "sqlite://.mesh/service.db".into(),
             max_connections: 12,
-            readers: 2,
             synchronous: Synchronous::Normal,
             statement_timeout: Duration::from_secs(5),
             acquire_timeout: Duration::from_secs(5),
