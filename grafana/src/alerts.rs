@@ -1,0 +1,1 @@
+//! What is worth waking for, or worth a ticket.

@@ -1,0 +1,27 @@
+//! Dashboards, recording rules and alerts, as code: what is asked is in one place, how it is laid out in another.
+//!
+//! ```text
+//!  slo.rs ──────────┐
+//!  queries.rs ──────┼─▶ rules.rs, alerts.rs ──▶ rules/*.yaml
+//!                   └─▶ dashboards/*.rs ─(panel.rs, dashboard.rs)─▶ dashboards/*.json
+//! ```
+//!
+//! `cargo test -p grafana` writes the files again where they differ (in CI it fails instead).
+
+use std::collections::BTreeMap;
+
+pub mod alerts;
+pub mod dashboard;
+pub mod dashboards;
+pub mod panel;
+pub mod queries;
+pub mod rules;
+pub mod slo;
+
+/// Every file that is made here: its path below `grafana/`, and its text.
+pub fn files() -> BTreeMap<String, String> {
+    let dashboards = dashboards::all().into_iter().map(|dashboard| {
+        (format!("dashboards/{}.json", dashboard.uid()), dashboard.to_json())
+    });
+    dashboards.chain(rules::files()).collect()
+}

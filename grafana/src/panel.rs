@@ -1,0 +1,1 @@
+//! One panel: a title, a question, and what a bad answer means.

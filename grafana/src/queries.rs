@@ -1,0 +1,1 @@
+//! What is asked of Prometheus: every query of every dashboard, by name.
