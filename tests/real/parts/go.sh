@@ -1,0 +1,47 @@
+# Parts that are built from their Go modules.
+
+# go_module <folder> <module> <version> <tags> <flags for the linker> <package>...
+# Builds what `go install` refuses, a module whose go.mod replaces others: as a main module with a copy of that go.mod.
+# A function patch_<name of the module> may edit the copy; it is told where the module's sources are.
+go_module() {
+  local folder=$1 module=$2 version=$3 tags=$4 flags=$5 sources fresh name; shift 5
+  need go "install Go, 1.26 or newer: $module is built from its module"
+  name=$(basename "${module%/v[0-9]*}")
+  fresh=$(mktemp -d "$TOOLS/$name.XXXXXX")
+  say "building $name $version from its Go module: this takes minutes, once"
+  go_environment
+  sources=$(cd "$fresh" && go mod download -json "$module@$version" | sed -n 's/^\t"Dir": "\(.*\)",\{0,1\}$/\1/p')
+  [ -n "$sources" ] || die "the module $module@$version could not be downloaded"
+  install -m 644 "$sources/go.mod" "$sources/go.sum" "$fresh"
+  (
+    cd "$fresh"
+    go mod edit -module="glassmesh/$name" -require="$module@$version"
+    if declare -F "patch_$name" >/dev/null; then "patch_$name" "$sources"; fi
+    mkdir out
+    go build -mod=mod ${tags:+-tags "$tags"} -ldflags="-s -w $flags" -o out/ "$@"
+  ) >&2
+  keep "$fresh/out" "$folder"
+  rm -rf "$fresh"
+}
+
+# go_tool <folder> <package> <version>: a program whose module can be installed as it is.
+go_tool() {
+  local fresh; fresh=$(mktemp -d "$TOOLS/tool.XXXXXX")
+  need go "install Go, 1.26 or newer: $2 is built from its module"
+  say "building $(basename "$2") $3 from its Go module"
+  (go_environment; GOBIN=$fresh/out go install -ldflags='-s -w' "$2@$3") >&2
+  keep "$fresh/out" "$1"
+  rm -rf "$fresh"
+}
+
+# The toolchain that is there and no cgo, so that the same sources give the same program.
+go_environment() {
+  export CGO_ENABLED=0 GOTOOLCHAIN=local GOFLAGS="-buildvcs=false -trimpath"
+}
+
+# keep <built> <folder>: in one step, so that a build which was interrupted is not taken for a program.
+keep() {
+  chmod 755 "$1"
+  rm -rf "$2"
+  mv "$1" "$2"
+}

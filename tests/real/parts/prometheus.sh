@@ -1,0 +1,26 @@
+# Prometheus, with promtool.
+
+PROMETHEUS=3.15.0
+# Its Go module counts otherwise: v0.315.0 is 3.15.0.
+PROMETHEUS_MODULE=v0.315.0
+PROMETHEUS_HOME=$TOOLS/prometheus-$PROMETHEUS
+
+install_prometheus() {
+  local module=github.com/prometheus/prometheus common=github.com/prometheus/common/version
+  # Of some thirty ways to find what to scrape, those that the configurations use; the rest is half of the build.
+  [ -x "$PROMETHEUS_HOME/promtool" ] || go_module "$PROMETHEUS_HOME" $module "$PROMETHEUS_MODULE" \
+    remove_all_sd,enable_kubernetes_sd,enable_dns_sd "-X $common.Version=$PROMETHEUS" $module/cmd/prometheus $module/cmd/promtool
+  echo "$PROMETHEUS_HOME/prometheus"
+  echo "$PROMETHEUS_HOME/promtool"
+}
+
+# <dir>/prometheus.yaml with rules/ and scrape/ beside it; without one, ours, which then scrapes nothing.
+start_prometheus() {
+  [ -x "$PROMETHEUS_HOME/promtool" ] || die "run 'parts.sh install prometheus' first"
+  configured prometheus/prometheus.yaml
+  launch "$PROMETHEUS_HOME/prometheus" --config.file="$DIR/prometheus.yaml" --storage.tsdb.path="$DIR/data" \
+    --web.listen-address="$HOST:$1" --web.external-url="http://$HOST:$1/prometheus/" --web.enable-lifecycle \
+    --enable-feature=exemplar-storage --log.level=warn
+}
+
+ready_prometheus() { answers "$1" /prometheus/-/ready; }
