@@ -4,7 +4,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{audit, completions, config, dlq, load, output, service::Service, status, trace, up};
+use crate::{
+    audit, completions, config, dlq, health, load, output, service::Service, status, topics, trace,
+    up,
+};
 
 /// A small, real system of microservices in which everything that happens can be seen.
 #[derive(Parser)]
@@ -21,6 +24,8 @@ Examples:
   mesh trace ORDER            who did what for an order
   mesh status                 what runs, and what it costs
   mesh audit                  prove that nothing was lost and nothing happened twice
+  mesh topics                 make the topics on your own Kafka
+  mesh health URL             ask one service how it is, as a container's health check does
   mesh orders                 run one service, as a container would";
 
 #[derive(Subcommand)]
@@ -39,6 +44,10 @@ enum Command {
     Dlq(dlq::Options),
     #[command(after_help = config::EXAMPLES)]
     Config(config::Options),
+    #[command(after_help = topics::EXAMPLES)]
+    Topics(topics::Options),
+    #[command(after_help = health::EXAMPLES)]
+    Health(health::Options),
     #[command(after_help = completions::EXAMPLES)]
     Completions(completions::Options),
     #[command(flatten)]
@@ -54,6 +63,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Audit(options) => audit::run(&options),
         Command::Dlq(options) => dlq::run(options),
         Command::Config(options) => config::run(&options),
+        Command::Topics(options) => topics::run(&options),
+        Command::Health(options) => health::run(&options),
         Command::Completions(options) => completions::run(&options),
         Command::Service(service) => Ok(service.run()),
     };

@@ -12,12 +12,14 @@ mod completions;
 mod config;
 mod dlq;
 pub mod embedded;
+mod health;
 mod load;
 mod output;
 mod running;
 mod service;
 mod signals;
 mod status;
+mod topics;
 mod trace;
 mod up;
 

@@ -8,9 +8,10 @@ use std::{
 use anyhow::Context;
 use chassis::{
     Identity,
-    config::{Effective, Mistakes, Sources},
+    config::{Effective, Mistakes, Settings, Sources},
 };
 use clap::{Args, Subcommand, builder::PossibleValuesParser};
+use serde::{Deserialize, Serialize};
 
 /// A service that this binary can be.
 pub(crate) struct Entry {
@@ -95,6 +96,14 @@ pub(crate) struct Options {
 
 fn identity(name: &'static str) -> Identity {
     Identity { name, version: env!("CARGO_PKG_VERSION"), services: NAMES }
+}
+
+/// What is the same for every service, for commands that need it without being one.
+pub(crate) fn settings(sources: &Sources) -> Result<Settings, Mistakes> {
+    /// None of its own.
+    #[derive(Default, Serialize, Deserialize)]
+    struct Nothing {}
+    Ok(chassis::config::load::<Nothing>(identity("mesh"), sources)?.settings)
 }
 
 /// The service of this name.

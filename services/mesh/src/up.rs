@@ -21,7 +21,6 @@ mod preflight;
 mod process;
 mod ready;
 mod stop;
-mod topics;
 
 use std::{collections::BTreeMap, path::Path, process::ExitCode, time::Duration};
 

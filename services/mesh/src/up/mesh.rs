@@ -15,11 +15,12 @@ use super::{
     open,
     preflight::{self, Mistakes},
     process::Supervised,
-    ready, stop, topics,
+    ready, stop,
 };
 use crate::{
     load::{Generator, Mix, Plan, Report},
     running::Running,
+    topics,
 };
 
 pub(super) struct Mesh {
@@ -44,7 +45,7 @@ impl Mesh {
     ) -> anyhow::Result<Result<Self, Mistakes>> {
         let (brokers, backing) = Brokers::start(options, &layout).await?;
         if let Some(brokers) = &options.kafka
-            && let Err(error) = topics::make(brokers).await
+            && let Err(error) = topics::make(brokers, topics::PATIENCE).await
         {
             // They may be there, and we not be allowed to make any.
             log.say(SUPERVISOR, Level::Warn, format!("{error:#}"));

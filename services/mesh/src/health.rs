@@ -1,0 +1,116 @@
+//! `mesh health`: asks a service how it is, for containers whose image has nothing else that could.
+
+use std::{error::Error, process::ExitCode, time::Duration};
+
+use clap::Args;
+
+use crate::output;
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  mesh health http://127.0.0.1:9464/readyz     exit status 0 if it is ready, 1 if not
+  mesh health http://127.0.0.1:9464/livez      … if it is alive at all";
+
+/// Ask a service's admin port how it is: exit status 0 if it answers well within 2 s, 1 if not.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// What to GET.
+    #[arg(value_parser = http)]
+    url: String,
+}
+
+/// Shorter than the timeout of a container's health check, so that the reason is told before the check is killed.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// As much of an answer as one line of a container's health log can take.
+const SHOWN: usize = 200;
+
+fn http(text: &str) -> Result<String, String> {
+    let parsed = reqwest::Url::parse(text).ok().filter(|url| url.scheme() == "http");
+    parsed.map(String::from).ok_or_else(|| "expected http://host:port/path".into())
+}
+
+pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    match runtime.block_on(ask(&options.url)) {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(reason) => {
+            output::complaint(format_args!("{} {reason}", options.url));
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+/// # Errors
+/// Why it is not well, on one line.
+async fn ask(url: &str) -> Result<(), String> {
+    let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE);
+    let client = client.redirect(reqwest::redirect::Policy::none()).build();
+    let answer = client.map_err(|error| why(&error))?.get(url).send().await;
+    let answer = answer.map_err(|error| why(&error))?;
+    let status = answer.status();
+    if status.is_success() {
+        return Ok(());
+    }
+    let body = answer.text().await.unwrap_or_default();
+    let line: Vec<_> = body.split_whitespace().collect();
+    let line: String = line.join(" ").chars().take(SHOWN).collect();
+    Err(format!("answers {status}: {line}").trim_end_matches(": ").to_owned())
+}
+
+fn why(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return format!("does not answer within {} s", PATIENCE.as_secs());
+    }
+    let mut innermost: &dyn Error = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    format!("does not answer: {innermost}")
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{Router, http::StatusCode, routing::get};
+
+    use super::*;
+
+    async fn service() -> String {
+        let waits = (StatusCode::SERVICE_UNAVAILABLE, "{\n \"missing\": [\"kafka\"]\n}");
+        let router = Router::new()
+            .route("/livez", get(|| async { "ok" }))
+            .route("/readyz", get(move || async move { waits }))
+            .route("/moved", get(|| async { axum::response::Redirect::to("/livez") }))
+            .route("/slow", get(|| async { tokio::time::sleep(2 * PATIENCE).await }));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        #[expect(clippy::disallowed_methods, reason = "a test has no App")]
+        tokio::spawn(axum::serve(listener, router).into_future());
+        format!("http://{address}")
+    }
+
+    #[tokio::test]
+    async fn health_is_an_answer_of_the_two_hundreds_and_anything_else_has_a_reason() {
+        let service = service().await;
+        let ask = async |path: &str| ask(&format!("{service}{path}")).await;
+        assert_eq!(ask("/livez").await, Ok(()));
+        let waits = "answers 503 Service Unavailable: { \"missing\": [\"kafka\"] }";
+        assert_eq!(ask("/readyz").await, Err(waits.into()));
+        assert_eq!(ask("/moved").await, Err("answers 303 See Other".into()));
+        assert_eq!(ask("/slow").await, Err("does not answer within 2 s".into()));
+    }
+
+    #[tokio::test]
+    async fn nobody_there_is_told_as_what_it_is() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        let reason = ask(&format!("http://{address}/livez")).await.unwrap_err();
+        assert!(reason.starts_with("does not answer: Connection refused"), "{reason}");
+    }
+
+    #[test]
+    fn only_what_can_be_asked_is_taken() {
+        assert!(http("127.0.0.1:9464/readyz").is_err() && http("https://x/").is_err());
+        assert_eq!(http("http://127.0.0.1:9464").unwrap(), "http://127.0.0.1:9464/");
+    }
+}

@@ -1,0 +1,231 @@
+//! Topics on brokers that are not embedded: a broker that makes them at their first use gives them too few partitions.
+//! `mesh topics` makes them once, as a job before the services start; `mesh up --kafka` makes them itself.
+
+use std::{process::ExitCode, time::Duration};
+
+use anyhow::Context;
+use chassis::config::Sources;
+use clap::Args;
+use proto::topics;
+use rdkafka::{
+    ClientConfig,
+    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    client::DefaultClientContext,
+    error::{KafkaError, RDKafkaErrorCode},
+};
+use tokio::time::{Instant, sleep};
+
+use crate::{config::EX_CONFIG, output, service};
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  mesh topics                                    on the brokers of mesh.toml or MESH_KAFKA__BROKERS
+  mesh topics --set kafka.brokers=kafka:9092     on these
+  mesh topics --wait 3m                          … which may take three minutes to start";
+
+/// Make the Kafka topics that are missing, each with its dead letter queue; what is there stays as it is.
+///
+/// Waits for a broker that is still starting. Run it as often as you like.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// A setting to overrule, as `kafka.brokers=kafka:9092`; may be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = service::pair)]
+    overrides: Vec<(String, String)>,
+    /// How long to wait for the brokers.
+    #[arg(long, default_value = "60s", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    wait: Duration,
+}
+
+/// A broker that is there answers at once.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+/// A broker in a container takes seconds to start; a refused connection is told at once.
+const PAUSE: Duration = Duration::from_millis(500);
+/// As many copies of each record as the brokers have by default.
+const REPLICATION: TopicReplication<'_> = TopicReplication::Fixed(-1);
+/// Dead letters are read by people.
+const DEAD_LETTER_PARTITIONS: i32 = 1;
+
+pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
+    let settings = match service::settings(&Sources::of_process(options.overrides.clone())) {
+        Ok(settings) => settings,
+        Err(mistakes) => {
+            output::complaint(mistakes);
+            return Ok(ExitCode::from(EX_CONFIG));
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let brokers = &settings.kafka.brokers;
+    let mut table = output::table(&["topic", "partitions", ""]);
+    for Topic { name, partitions, there } in runtime.block_on(make_within(brokers, options.wait))? {
+        let (now, done) = match there {
+            None => (partitions, "made"),
+            Some(now) => (now, "was there"),
+        };
+        table.add_row([name.as_str(), &now.to_string(), done]);
+        if now < partitions {
+            output::complaint(format_args!(
+                "{name} has fewer partitions than the {partitions} that so many replicas could share; \
+                 more would move its keys, so it stays as it is"
+            ));
+        }
+    }
+    output::line(output::text(&table));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A topic as it should be, and as it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Topic {
+    name: String,
+    partitions: i32,
+    /// Its partitions, if it was there.
+    there: Option<i32>,
+}
+
+impl Topic {
+    fn new(name: impl Into<String>, partitions: i32) -> Self {
+        Self { name: name.into(), partitions, there: None }
+    }
+}
+
+/// Every topic, each with one for its dead letters.
+fn all() -> Vec<Topic> {
+    let pair = |topic: &&str| {
+        let dead = format!("{topic}{}", topics::DEAD_LETTER_SUFFIX);
+        [Topic::new(*topic, topics::PARTITIONS), Topic::new(dead, DEAD_LETTER_PARTITIONS)]
+    };
+    topics::ALL.iter().flat_map(pair).collect()
+}
+
+/// Makes the topics that are missing, as soon as the brokers can.
+async fn make_within(brokers: &str, wait: Duration) -> anyhow::Result<Vec<Topic>> {
+    let end = Instant::now() + wait;
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        match make(brokers, PATIENCE.min(left).max(PAUSE)).await {
+            Err(error) if is_temporary(&error) && !left.is_zero() => sleep(PAUSE.min(left)).await,
+            done => return done,
+        }
+    }
+}
+
+/// Whether it may be otherwise once the brokers have started.
+fn is_temporary(error: &anyhow::Error) -> bool {
+    use RDKafkaErrorCode as Code;
+    let code = error.chain().find_map(|cause| {
+        let kafka = cause.downcast_ref::<KafkaError>().and_then(KafkaError::rdkafka_error_code);
+        kafka.or_else(|| cause.downcast_ref().copied())
+    });
+    matches!(
+        code,
+        Some(
+            Code::AllBrokersDown
+                | Code::BrokerNotAvailable
+                | Code::BrokerTransportFailure
+                | Code::InvalidReplicationFactor // as yet fewer brokers than copies
+                | Code::LeaderNotAvailable
+                | Code::NetworkException
+                | Code::NotController
+                | Code::OperationTimedOut
+                | Code::RequestTimedOut
+                | Code::Resolve
+        )
+    )
+}
+
+/// Makes the topics that are missing.
+///
+/// # Errors
+/// No broker answers in time, or it refuses.
+pub(crate) async fn make(brokers: &str, patience: Duration) -> anyhow::Result<Vec<Topic>> {
+    make_these(all(), brokers, patience).await
+}
+
+async fn make_these(
+    mut topics: Vec<Topic>,
+    brokers: &str,
+    patience: Duration,
+) -> anyhow::Result<Vec<Topic>> {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", brokers).set("client.id", "mesh-topics").set("log_level", "0");
+    config.set("reconnect.backoff.max.ms", "500").set("allow.auto.create.topics", "false");
+    let admin: AdminClient<DefaultClientContext> = config.create()?;
+    let unreachable = || format!("no answer from Kafka at {brokers}");
+    let metadata = admin.inner().fetch_metadata(None, patience).with_context(unreachable)?;
+    for topic in &mut topics {
+        let there = metadata.topics().iter().find(|there| there.name() == topic.name);
+        topic.there = there.and_then(|there| i32::try_from(there.partitions().len()).ok());
+    }
+    let missing = topics.iter().filter(|topic| topic.there.is_none());
+    let missing: Vec<_> =
+        missing.map(|topic| NewTopic::new(&topic.name, topic.partitions, REPLICATION)).collect();
+    if missing.is_empty() {
+        return Ok(topics);
+    }
+    let options = AdminOptions::new().request_timeout(Some(patience));
+    for result in admin.create_topics(&missing, &options).await.with_context(unreachable)? {
+        match result {
+            // Somebody else was faster.
+            Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            Err((topic, code)) => {
+                return Err(code).with_context(|| format!("cannot make topic {topic}"));
+            }
+        }
+    }
+    drop(missing);
+    Ok(topics)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::embedded::kafka::Broker;
+
+    #[test]
+    fn every_topic_has_one_for_its_dead_letters() {
+        let all = all();
+        assert_eq!(all.len(), 2 * topics::ALL.len());
+        assert!(all.contains(&Topic::new("orders.events", 3)));
+        assert!(all.contains(&Topic::new("orders.events.dlq", 1)));
+    }
+
+    // Asking for what is there blocks a thread, and the broker needs one too.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_is_missing_is_made_and_what_is_there_stays_as_it_is() {
+        let broker = Broker::start(([127, 0, 0, 1], 0).into()).await.unwrap();
+        let wanted = |partitions| vec![Topic::new("teapots", partitions)];
+        let make =
+            |partitions| make_these(wanted(partitions), broker.bootstrap_servers(), PATIENCE);
+        assert_eq!(make(2).await.unwrap()[0].there, None);
+        assert_eq!(make(2).await.unwrap()[0].there, Some(2));
+        assert_eq!(make(9).await.unwrap()[0].there, Some(2));
+        let again = make_within(broker.bootstrap_servers(), PATIENCE).await.unwrap();
+        assert!(again.iter().all(|topic| topic.there == Some(topic.partitions)), "{again:?}");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_broker_that_starts_late_is_waited_for_and_one_that_never_does_is_named() {
+        let probe = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = probe.local_addr().unwrap();
+        drop(probe);
+        let brokers = address.to_string();
+        let error = make_within(&brokers, PAUSE).await.unwrap_err();
+        assert!(format!("{error:#}").starts_with(&format!("no answer from Kafka at {brokers}")));
+        let late = async {
+            sleep(2 * PAUSE).await;
+            Broker::start(address).await.unwrap()
+        };
+        let (_broker, made) = tokio::join!(late, make_elsewhere(brokers));
+        assert_eq!(made.len(), 2 * topics::ALL.len());
+    }
+
+    /// On a thread of its own: asking blocks.
+    async fn make_elsewhere(brokers: String) -> Vec<Topic> {
+        let ask = move || {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(make_within(&brokers, PATIENCE)).unwrap()
+        };
+        tokio::task::spawn_blocking(ask).await.unwrap()
+    }
+}
