@@ -1,14 +1,16 @@
-# What checks manifests and the Dockerfile. Nothing to start.
+# What checks manifests, Compose files and the Dockerfile. Nothing to start.
 
 KUSTOMIZE=5.7.1
 KUBECONFORM=0.8.0
 KUBE_SCORE=1.20.0
+COMPOSE=2.40.3
 HADOLINT=2.15.1
 
 install_checkers() {
   checker kustomize "$KUSTOMIZE" sigs.k8s.io/kustomize/kustomize/v5
   checker kubeconform "$KUBECONFORM" github.com/yannh/kubeconform/cmd/kubeconform
   checker kube-score "$KUBE_SCORE" github.com/zegl/kube-score/cmd/kube-score
+  install_compose
   install_hadolint
 }
 
@@ -16,6 +18,17 @@ install_checkers() {
 checker() {
   [ -x "$TOOLS/$1-$2/$1" ] || go_tool "$TOOLS/$1-$2" "$3" "v$2"
   echo "$TOOLS/$1-$2/$1"
+}
+
+# Docker's, which reads, merges and checks the files also where there is no Docker.
+install_compose() {
+  local folder=$TOOLS/docker-compose-$COMPOSE
+  if [ ! -x "$folder/docker-compose" ]; then
+    go_tool "$folder.new" github.com/docker/compose/v2/cmd "v$COMPOSE"
+    mv "$folder.new/cmd" "$folder.new/docker-compose"
+    mv "$folder.new" "$folder"
+  fi
+  echo "$folder/docker-compose"
 }
 
 # A Haskell program, published as a wheel with the program inside.
