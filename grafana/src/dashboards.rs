@@ -1,8 +1,47 @@
 //! The dashboards: what stands where.
 
-use crate::dashboard::Dashboard;
+mod events;
+mod flows;
+mod overview;
+mod runtime;
+mod service;
+mod telemetry;
 
-/// All of them, in the order in which they link to each other.
+use crate::{
+    dashboard::{Dashboard, Variable},
+    panel::{Colour, Kind, Panel, Unit},
+    queries,
+};
+
+/// All of them, in the order in which one looks at them.
 pub fn all() -> Vec<Dashboard> {
-    Vec::new()
+    vec![
+        overview::dashboard(),
+        service::dashboard(),
+        events::dashboard(),
+        flows::dashboard(),
+        runtime::dashboard(),
+        telemetry::dashboard(),
+    ]
+}
+
+/// Any of the services.
+fn services() -> Variable {
+    Variable::any("service", "Service", queries::services())
+}
+
+/// A number that is bad from the first of its kind.
+fn none_of(title: &str, says: &str, query: String) -> Panel {
+    Panel::new(Kind::Stat, title, says)
+        .ask(query, title)
+        .thresholds(&[(1.0, Colour::Bad)])
+        .decimals(0)
+}
+
+/// How long something takes: the middle, and one in a hundred.
+fn latency(title: &str, says: &str, ask: impl Fn(f64) -> String, legend: &str) -> Panel {
+    Panel::new(Kind::Lines, title, says)
+        .ask_with_traces(ask(0.99), &format!("p99 {legend}"))
+        .ask_with_traces(ask(0.5), &format!("p50 {legend}"))
+        .unit(Unit::Seconds)
 }

@@ -18,10 +18,13 @@ pub mod queries;
 pub mod rules;
 pub mod slo;
 
+/// What an alert links to; a heading an alert.
+pub const RUNBOOKS: &str = "https://github.com/glassmesh/glassmesh/blob/main/grafana/runbooks.md";
+
 /// Every file that is made here: its path below `grafana/`, and its text.
 pub fn files() -> BTreeMap<String, String> {
-    let dashboards = dashboards::all().into_iter().map(|dashboard| {
-        (format!("dashboards/{}.json", dashboard.uid()), dashboard.to_json())
-    });
+    let dashboards = dashboards::all()
+        .into_iter()
+        .map(|dashboard| (format!("dashboards/{}.json", dashboard.uid()), dashboard.to_json()));
     dashboards.chain(rules::files()).collect()
 }

@@ -1,1 +1,264 @@
-//! One panel: a title, a question, and what a bad answer means.
+//! One panel: a title, questions, and what a bad answer means.
+
+mod model;
+
+use serde_json::Value;
+
+pub use model::DATA_SOURCES;
+
+/// Width of a dashboard, in Grafana's columns.
+pub const COLUMNS: u8 = 24;
+
+/// What a number is, as Grafana names it: <https://grafana.com/docs/grafana/latest/panels-visualizations/configure-standard-options/>
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// A count, shortened when it is large.
+    Count,
+    /// Seconds, scaled to what reads best.
+    Seconds,
+    /// Bytes, in powers of 1024.
+    Bytes,
+    /// Requests each second.
+    Requests,
+    /// Anything else each second.
+    PerSecond,
+    /// A share between 0 and 1.
+    Share,
+    /// A factor.
+    Times,
+    /// 0 or 1.
+    Boolean,
+    /// Milliseconds since 1970, as how long ago.
+    Ago,
+}
+
+impl Unit {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Count => "short",
+            Self::Seconds => "s",
+            Self::Bytes => "bytes",
+            Self::Requests => "reqps",
+            Self::PerSecond => "cps",
+            Self::Share => "percentunit",
+            Self::Times => "none",
+            Self::Boolean => "bool_yes_no",
+            Self::Ago => "dateTimeFromNow",
+        }
+    }
+}
+
+/// How the answer is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Lines over time.
+    Lines,
+    /// Areas on top of each other: for what adds up.
+    Stacked,
+    /// One number, coloured, with a small line behind it.
+    Stat,
+    /// A bar for each series.
+    Bars,
+    /// Rows of labels and numbers, as they are now.
+    Table,
+    /// A histogram's buckets over time.
+    Heatmap,
+    /// Which state was when.
+    States,
+    /// Log lines.
+    Logs,
+    /// Traces that were found.
+    Traces,
+}
+
+/// Where an answer comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// PromQL.
+    Prometheus {
+        /// The query.
+        query: String,
+        /// Whether traces are shown beside the lines.
+        exemplars: bool,
+    },
+    /// LogQL.
+    Loki(String),
+    /// Jaeger's search.
+    Jaeger {
+        /// Of which service.
+        service: String,
+        /// Which operation; any if it is empty.
+        operation: String,
+        /// As Jaeger reads it: `100ms`.
+        longer_than: String,
+    },
+}
+
+/// A question, and how its series are called.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// Who is asked what.
+    pub source: Source,
+    /// The legend, with `{{label}}` in it.
+    pub legend: String,
+}
+
+/// One panel of a dashboard.
+#[derive(Clone, Debug)]
+pub struct Panel {
+    pub(crate) title: String,
+    pub(crate) says: String,
+    pub(crate) kind: Kind,
+    pub(crate) unit: Unit,
+    pub(crate) questions: Vec<Question>,
+    pub(crate) width: u8,
+    pub(crate) height: u8,
+    pub(crate) thresholds: Vec<(f64, Colour)>,
+    pub(crate) most: Option<f64>,
+    pub(crate) colours: Vec<(String, Colour)>,
+    pub(crate) words: Vec<(i64, &'static str, Colour)>,
+    pub(crate) hidden: Vec<&'static str>,
+    pub(crate) links: Vec<(String, String)>,
+    pub(crate) decimals: Option<u8>,
+}
+
+/// Colours with a meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Colour {
+    /// As it should be.
+    Good,
+    /// Look at it today.
+    Warning,
+    /// Look at it now.
+    Bad,
+    /// Neither good nor bad.
+    Neutral,
+    /// Neither, and less important.
+    Quiet,
+}
+
+impl Colour {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Good => "green",
+            Self::Warning => "orange",
+            Self::Bad => "red",
+            Self::Neutral => "blue",
+            Self::Quiet => "text",
+        }
+    }
+}
+
+impl Panel {
+    /// A panel that asks nothing yet. `says` tells what a bad value means and where to look next.
+    pub fn new(kind: Kind, title: &str, says: &str) -> Self {
+        let (width, height) = match kind {
+            Kind::Stat => (4, 4),
+            Kind::Logs | Kind::Traces => (COLUMNS, 9),
+            _ => (8, 8),
+        };
+        Self {
+            title: title.to_owned(),
+            says: says.to_owned(),
+            kind,
+            unit: Unit::Count,
+            questions: Vec::new(),
+            width,
+            height,
+            thresholds: Vec::new(),
+            most: None,
+            colours: Vec::new(),
+            words: Vec::new(),
+            hidden: Vec::new(),
+            links: Vec::new(),
+            decimals: None,
+        }
+    }
+
+    /// Asks Prometheus.
+    #[must_use]
+    pub fn ask(self, query: String, legend: &str) -> Self {
+        self.question(Source::Prometheus { query, exemplars: false }, legend)
+    }
+
+    /// Asks Prometheus, and shows the traces behind the numbers.
+    #[must_use]
+    pub fn ask_with_traces(self, query: String, legend: &str) -> Self {
+        self.question(Source::Prometheus { query, exemplars: true }, legend)
+    }
+
+    /// Asks anybody.
+    #[must_use]
+    pub fn question(mut self, source: Source, legend: &str) -> Self {
+        self.questions.push(Question { source, legend: legend.to_owned() });
+        self
+    }
+
+    /// What the numbers are.
+    #[must_use]
+    pub fn unit(mut self, unit: Unit) -> Self {
+        self.unit = unit;
+        self
+    }
+
+    /// Columns and rows of Grafana's grid that it takes.
+    #[must_use]
+    pub fn size(mut self, width: u8, height: u8) -> Self {
+        (self.width, self.height) = (width, height);
+        self
+    }
+
+    /// From which value on which colour; below the first it is good.
+    #[must_use]
+    pub fn thresholds(mut self, steps: &[(f64, Colour)]) -> Self {
+        self.thresholds = steps.to_vec();
+        self
+    }
+
+    /// The end of the scale.
+    #[must_use]
+    pub fn most(mut self, most: f64) -> Self {
+        self.most = Some(most);
+        self
+    }
+
+    /// A series that always has the same colour.
+    #[must_use]
+    pub fn colour(mut self, series: &str, colour: Colour) -> Self {
+        self.colours.push((series.to_owned(), colour));
+        self
+    }
+
+    /// A number that is shown as a word.
+    #[must_use]
+    pub fn word(mut self, value: i64, word: &'static str, colour: Colour) -> Self {
+        self.words.push((value, word, colour));
+        self
+    }
+
+    /// Columns of a table that say nothing.
+    #[must_use]
+    pub fn without(mut self, columns: &[&'static str]) -> Self {
+        self.hidden.extend_from_slice(columns);
+        self
+    }
+
+    /// Where a click on a series leads; `${__field.labels.service}` is the series' label.
+    #[must_use]
+    pub fn link(mut self, title: &str, url: &str) -> Self {
+        self.links.push((title.to_owned(), url.to_owned()));
+        self
+    }
+
+    /// Digits after the point.
+    #[must_use]
+    pub fn decimals(mut self, decimals: u8) -> Self {
+        self.decimals = Some(decimals);
+        self
+    }
+
+    /// The panel as Grafana reads it, at a place.
+    pub(crate) fn to_json(&self, id: usize, x: u8, y: usize) -> Value {
+        model::panel(self, id, x, y)
+    }
+}

@@ -1,0 +1,121 @@
+//! The business: orders, and what becomes of them.
+
+use super::latency;
+use crate::{
+    dashboard::Dashboard,
+    panel::{Colour, Kind, Panel, Source, Unit},
+    queries::flows,
+};
+
+pub(super) fn dashboard() -> Dashboard {
+    Dashboard::new(
+        "mesh-flows",
+        "Mesh / Flows",
+        "The business: how many orders come how far, how long they take, and why some are cancelled.",
+    )
+    .row("How far do orders come?", funnel())
+    .row("How long do they take?", duration())
+    .row("Payment: the third party", payment())
+    .row("Stock and shipping", stock())
+    .row("Stories", stories())
+}
+
+fn funnel() -> Vec<Panel> {
+    let mut steps = Panel::new(Kind::Bars, "Funnel", "Orders that reached each status, in the time shown. A step that is much shorter than the one above is where they stop: cancelled, or still under way.")
+        .size(8, 8)
+        .decimals(0);
+    for status in ["placed", "paid", "dispatched", "completed", "cancelled"] {
+        steps = steps.ask(flows::funnel(status), status);
+    }
+    vec![
+        steps,
+        Panel::new(Kind::Stacked, "Orders by status", "Orders that take each status, each second. The bands move together; one that thins out shows where the flow is held up.")
+            .ask(flows::by_status(), "{{status}}")
+            .unit(Unit::PerSecond)
+            .colour("completed", Colour::Good)
+            .colour("cancelled", Colour::Bad),
+        Panel::new(Kind::Stacked, "Cancelled, by reason", "Declined is the customer's bank; unavailable is a third party that never answered; expired means that the payment took longer than the hold on the stock.")
+            .ask(flows::cancelled(), "{{reason}}")
+            .unit(Unit::PerSecond),
+    ]
+}
+
+fn duration() -> Vec<Panel> {
+    vec![
+        Panel::new(Kind::Heatmap, "From placed to the end", "The promise is 99 % within 2 s. A second band above are orders with a slow payment.")
+            .ask_with_traces(flows::duration_buckets(), "{{le}}")
+            .unit(Unit::Seconds)
+            .size(12, 9),
+        latency("By outcome", "Completed ones wait for dispatch and delivery; cancelled ones only for the payment's answer. The diamonds are traces.", flows::duration, "{{outcome}}").size(12, 9),
+    ]
+}
+
+fn payment() -> Vec<Panel> {
+    vec![
+        Panel::new(Kind::Stacked, "Payments", "Settled payments by outcome. Failed: the third party never answered.")
+            .ask(flows::payments(), "{{outcome}}")
+            .unit(Unit::PerSecond)
+            .colour("authorized", Colour::Good)
+            .colour("failed", Colour::Bad)
+            .size(6, 8),
+        Panel::new(Kind::Lines, "Requests to the third party", "Attempts by outcome. Failing and silent ones are repeated; many of them open the breaker.")
+            .ask(flows::provider(), "{{operation}} {{outcome}}")
+            .unit(Unit::Requests)
+            .size(6, 8),
+        Panel::new(Kind::Lines, "How long it takes", "p99 of its answers, by status. Three seconds are `tok_slow`. No status: it did not answer in time.")
+            .ask_with_traces(flows::provider_latency(0.99), "{{http_response_status_code}}")
+            .unit(Unit::Seconds)
+            .size(6, 8),
+        Panel::new(Kind::States, "Breaker", "Open: payments asks no more for a while, and events wait. It tries again by itself.")
+            .ask(flows::breaker(), "{{service}} → {{destination}}")
+            .word(0, "closed", Colour::Good)
+            .word(1, "half-open", Colour::Warning)
+            .word(2, "open", Colour::Bad)
+            .size(6, 8),
+    ]
+}
+
+fn stock() -> Vec<Panel> {
+    vec![
+        Panel::new(Kind::Lines, "Requests to hold stock", "By outcome. Out of stock is an answer, not an error: the customer is told which item.")
+            .ask(flows::reservations(), "{{outcome}}")
+            .unit(Unit::PerSecond)
+            .size(6, 8),
+        Panel::new(Kind::Lines, "Held", "Reservations that hold stock now. Growing: orders are not decided; look at payments.")
+            .ask(flows::held(), "held")
+            .ask(flows::timers(), "parcels that wait")
+            .size(6, 8),
+        Panel::new(Kind::Lines, "What became of holds", "Committed for paid orders, released for cancelled ones, returned when a paid one was cancelled.")
+            .ask(flows::holds_settled(), "{{change}}")
+            .unit(Unit::PerSecond)
+            .size(6, 8),
+        Panel::new(Kind::Lines, "Shipments", "Parcels that come into each state.")
+            .ask(flows::shipments(), "{{state}}")
+            .unit(Unit::PerSecond)
+            .size(6, 8),
+    ]
+}
+
+fn stories() -> Vec<Panel> {
+    let search = |operation: &str, longer_than: &str| Source::Jaeger {
+        service: "gateway".into(),
+        operation: operation.into(),
+        longer_than: longer_than.into(),
+    };
+    vec![
+        Panel::new(
+            Kind::Traces,
+            "Latest orders",
+            "Each is one trace, from the click to the browser. Click an id.",
+        )
+        .question(search("POST /api/orders", ""), "")
+        .size(12, 9),
+        Panel::new(
+            Kind::Traces,
+            "Long ones",
+            "Orders whose story took longer than 2.5 s: retries, slow payments, late deliveries.",
+        )
+        .question(search("POST /api/orders", "2500ms"), "")
+        .size(12, 9),
+    ]
+}

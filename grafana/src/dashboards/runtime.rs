@@ -1,0 +1,99 @@
+//! What the processes cost.
+
+use super::{latency, none_of, services};
+use crate::{
+    dashboard::Dashboard,
+    panel::{Colour, Kind, Panel, Unit},
+    queries::runtime,
+};
+
+pub(super) fn dashboard() -> Dashboard {
+    Dashboard::new(
+        "mesh-runtime",
+        "Mesh / Runtime",
+        "What the processes cost: processor, memory, the async runtime, the database, the cache.",
+    )
+    .variable(services())
+    .row("The process", process())
+    .row("The async runtime", tokio())
+    .row("Database and cache", database())
+}
+
+fn process() -> Vec<Panel> {
+    vec![
+        Panel::new(Kind::Lines, "Processor", "Cores in use. A service with one worker ends at 1.")
+            .ask(runtime::cpu(), "{{service}} {{instance}}")
+            .unit(Unit::Times),
+        Panel::new(Kind::Lines, "Memory", "Resident memory. Some 15 MB of each are the program, which all processes share.")
+            .ask(runtime::memory(), "{{service}} {{instance}}")
+            .unit(Unit::Bytes),
+        Panel::new(Kind::Lines, "Open files", "The share of the allowed files and sockets that are open. Growing for ever: connections leak.")
+            .ask(runtime::files(), "{{service}} {{instance}}")
+            .unit(Unit::Share)
+            .thresholds(&[(0.8, Colour::Bad)]),
+        Panel::new(Kind::Lines, "Threads", "One for the runtime, some for the Kafka client and for SQLite's checkpoints. Growing: blocking work piles up.")
+            .ask(runtime::threads(), "{{service}} {{instance}}")
+            .size(12, 7),
+        none_of("Panics", "Panics that were caught, in the time shown. Any is a bug; the log has its place.", format!("sum({})", runtime::panics())).size(6, 7),
+        Panel::new(Kind::Stat, "Restarts", "Starts of processes in the time shown. More than you did yourself: something dies; its log says why.")
+            .ask(format!("sum({})", runtime::restarts()), "restarts")
+            .decimals(0)
+            .size(6, 7),
+    ]
+}
+
+fn tokio() -> Vec<Panel> {
+    vec![
+        Panel::new(
+            Kind::Lines,
+            "Busy",
+            "How much of the time workers work. Above 0.9 latency grows for everybody.",
+        )
+        .ask(runtime::busy(), "{{service}} {{instance}}")
+        .unit(Unit::Share)
+        .thresholds(&[(0.9, Colour::Bad)])
+        .size(6, 8),
+        Panel::new(
+            Kind::Lines,
+            "Tasks",
+            "Tasks that have not ended. Growing without load: something is spawned and never ends.",
+        )
+        .ask(runtime::tasks(), "{{service}} {{instance}}")
+        .size(6, 8),
+        Panel::new(
+            Kind::Lines,
+            "Tasks that wait for a worker",
+            "Above zero for long: the runtime is saturated, or something blocks it.",
+        )
+        .ask(runtime::queued(), "{{service}} {{instance}}")
+        .size(6, 8),
+        Panel::new(
+            Kind::Lines,
+            "Parks",
+            "How often a worker found nothing to do. Falls to zero when it is never idle.",
+        )
+        .ask(runtime::parks(), "{{service}}")
+        .unit(Unit::PerSecond)
+        .size(6, 8),
+    ]
+}
+
+fn database() -> Vec<Panel> {
+    vec![
+        Panel::new(Kind::Lines, "Transactions and reads", "By service and operation.")
+            .ask(runtime::database(), "{{service}} {{db_operation_name}}")
+            .unit(Unit::PerSecond),
+        latency("How long they take", "From begin to commit. Above some milliseconds: the disk, or a lock.", runtime::database_latency, "{{service}} {{db_operation_name}}"),
+        Panel::new(Kind::States, "Databases", "Whether each service's own database answers. Not: the service is not ready, and its events wait.")
+            .ask(runtime::database_up(), "{{service}}")
+            .word(0, "away", Colour::Bad)
+            .word(1, "answers", Colour::Good),
+        Panel::new(Kind::Stacked, "Connections", "Connections to the database, by state. All used: transactions wait for one.")
+            .ask(runtime::pool(), "{{service}} {{db_client_connection_state}}")
+            .size(12, 8),
+        Panel::new(Kind::Stacked, "Cache", "Questions to the catalogue's cache. Errors: it is away, and the database answers instead.")
+            .ask(runtime::cache(), "{{cache}} {{outcome}}")
+            .unit(Unit::PerSecond)
+            .size(12, 8),
+    ]
+}

@@ -1,0 +1,224 @@
+//! The panel in Grafana's own model, schema version 42.
+
+use serde_json::{Map, Value, json};
+
+use super::{Colour, Kind, Panel, Question, Source};
+
+/// Uid and type of each data source, as `provisioning/datasources/` names them.
+pub const DATA_SOURCES: [&str; 3] = ["prometheus", "loki", "jaeger"];
+
+pub(super) fn panel(panel: &Panel, id: usize, x: u8, y: usize) -> Value {
+    let source = panel.questions.first().map_or(Value::Null, |first| source(&first.source));
+    let targets: Vec<_> = panel
+        .questions
+        .iter()
+        .enumerate()
+        .map(|(index, question)| target(panel.kind, question, index))
+        .collect();
+    let mut model = json!({
+        "id": id,
+        "type": plugin(panel.kind),
+        "title": panel.title,
+        "description": panel.says,
+        "gridPos": { "h": panel.height, "w": panel.width, "x": x, "y": y },
+        "datasource": source,
+        "targets": targets,
+        "fieldConfig": { "defaults": defaults(panel), "overrides": overrides(panel) },
+        "options": options(panel),
+    });
+    if panel.kind == Kind::Table {
+        model["transformations"] = transformations(panel);
+    }
+    model
+}
+
+fn plugin(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Lines | Kind::Stacked => "timeseries",
+        Kind::Stat => "stat",
+        Kind::Bars => "bargauge",
+        Kind::Table | Kind::Traces => "table",
+        Kind::Heatmap => "heatmap",
+        Kind::States => "state-timeline",
+        Kind::Logs => "logs",
+    }
+}
+
+fn source(source: &Source) -> Value {
+    let name = match source {
+        Source::Prometheus { .. } => "prometheus",
+        Source::Loki(_) => "loki",
+        Source::Jaeger { .. } => "jaeger",
+    };
+    json!({ "type": name, "uid": name })
+}
+
+fn target(kind: Kind, question: &Question, index: usize) -> Value {
+    let mut target = match &question.source {
+        Source::Prometheus { query, exemplars } => {
+            let now = matches!(kind, Kind::Table | Kind::Bars);
+            let format = match kind {
+                Kind::Table => "table",
+                Kind::Heatmap => "heatmap",
+                _ => "time_series",
+            };
+            json!({
+                "expr": query, "legendFormat": question.legend, "editorMode": "code",
+                "range": !now, "instant": now, "exemplar": exemplars, "format": format,
+            })
+        }
+        Source::Loki(query) => {
+            json!({ "expr": query, "editorMode": "code", "queryType": "range", "legendFormat": question.legend })
+        }
+        Source::Jaeger { service, operation, longer_than } => json!({
+            "queryType": "search", "service": service, "operation": operation,
+            "minDuration": longer_than, "limit": 20,
+        }),
+    };
+    target["datasource"] = source(&question.source);
+    // More than 26 questions in one panel nobody could read.
+    target["refId"] = Value::from(char::from(b'A' + (index % 26) as u8).to_string());
+    target
+}
+
+fn thresholds(panel: &Panel) -> Value {
+    let base = match panel.thresholds.is_empty() {
+        true => Colour::Neutral,
+        false => Colour::Good,
+    };
+    // The first step begins at minus infinity, which JSON writes as null.
+    let mut steps = vec![json!({ "color": base.name(), "value": null })];
+    steps.extend(
+        panel
+            .thresholds
+            .iter()
+            .map(|(from, colour)| json!({ "color": colour.name(), "value": from })),
+    );
+    json!({ "mode": "absolute", "steps": steps })
+}
+
+fn defaults(panel: &Panel) -> Value {
+    let by_threshold = matches!(panel.kind, Kind::Stat | Kind::Bars | Kind::States);
+    let mut defaults = json!({
+        "unit": panel.unit.name(),
+        "color": { "mode": if by_threshold { "thresholds" } else { "palette-classic" } },
+        "thresholds": thresholds(panel),
+        "mappings": mappings(panel),
+        "custom": custom(panel),
+    });
+    if !matches!(panel.kind, Kind::Table | Kind::Traces | Kind::Logs | Kind::Heatmap) {
+        defaults["min"] = json!(0);
+    }
+    if let Some(most) = panel.most {
+        defaults["max"] = json!(most);
+    }
+    if let Some(decimals) = panel.decimals {
+        defaults["decimals"] = json!(decimals);
+    }
+    if !panel.links.is_empty() {
+        let links = panel.links.iter().map(|(title, url)| json!({ "title": title, "url": url }));
+        defaults["links"] = links.collect();
+    }
+    defaults
+}
+
+fn mappings(panel: &Panel) -> Value {
+    if panel.words.is_empty() {
+        return json!([]);
+    }
+    let words = panel.words.iter().enumerate().map(|(index, (value, word, colour))| {
+        (value.to_string(), json!({ "text": word, "color": colour.name(), "index": index }))
+    });
+    json!([{ "type": "value", "options": words.collect::<Map<_, _>>() }])
+}
+
+fn custom(panel: &Panel) -> Value {
+    match panel.kind {
+        Kind::Lines | Kind::Stacked => {
+            let stacked = panel.kind == Kind::Stacked;
+            json!({
+                "drawStyle": "line", "lineInterpolation": "linear", "lineWidth": 1,
+                "fillOpacity": if stacked { 30 } else { 8 }, "showPoints": "never", "spanNulls": false,
+                "stacking": { "mode": if stacked { "normal" } else { "none" }, "group": "A" },
+                "thresholdsStyle": { "mode": if panel.thresholds.is_empty() { "off" } else { "dashed" } },
+            })
+        }
+        Kind::Table | Kind::Traces => json!({ "align": "auto", "cellOptions": { "type": "auto" } }),
+        Kind::States => json!({ "lineWidth": 0, "fillOpacity": 80 }),
+        Kind::Heatmap => json!({ "hideFrom": { "legend": false, "tooltip": false, "viz": false } }),
+        _ => json!({}),
+    }
+}
+
+fn overrides(panel: &Panel) -> Value {
+    let fixed = panel.colours.iter().map(|(series, colour)| {
+        json!({
+            "matcher": { "id": "byName", "options": series },
+            "properties": [{ "id": "color", "value": { "mode": "fixed", "fixedColor": colour.name() } }],
+        })
+    });
+    fixed.collect()
+}
+
+fn options(panel: &Panel) -> Value {
+    let reduce = json!({ "calcs": ["lastNotNull"], "fields": "", "values": false });
+    match panel.kind {
+        Kind::Lines | Kind::Stacked => json!({
+            "legend": { "displayMode": "list", "placement": "bottom", "showLegend": true, "calcs": [] },
+            "tooltip": { "mode": "multi", "sort": "desc" },
+        }),
+        Kind::Stat => json!({
+            "colorMode": "value", "graphMode": "area", "justifyMode": "auto", "orientation": "auto",
+            "textMode": "auto", "wideLayout": true, "reduceOptions": reduce,
+        }),
+        Kind::Bars => json!({
+            "displayMode": "basic", "orientation": "horizontal", "showUnfilled": true, "valueMode": "color",
+            "minVizHeight": 16, "minVizWidth": 8, "namePlacement": "left", "sizing": "auto", "reduceOptions": reduce,
+        }),
+        Kind::Table | Kind::Traces => json!({ "showHeader": true, "cellHeight": "sm" }),
+        Kind::Heatmap => json!({
+            "calculate": false, "cellGap": 1,
+            "color": { "mode": "scheme", "scheme": "Oranges", "exponent": 0.5, "fill": "dark-orange", "scale": "exponential", "reverse": false, "steps": 64 },
+            "exemplars": { "color": "rgba(255,0,255,0.7)" }, "filterValues": { "le": 1e-9 },
+            "legend": { "show": true }, "rowsFrame": { "layout": "auto" }, "showValue": "never",
+            "tooltip": { "mode": "single", "showColorScale": false, "yHistogram": false },
+            "yAxis": { "axisPlacement": "left", "unit": panel.unit.name(), "reverse": false },
+        }),
+        Kind::States => json!({
+            "showValue": "never", "alignValue": "left", "mergeValues": true, "rowHeight": 0.8,
+            "legend": { "displayMode": "list", "placement": "bottom", "showLegend": true },
+            "tooltip": { "mode": "single", "sort": "none" },
+        }),
+        Kind::Logs => json!({
+            "showTime": true, "showLabels": false, "showCommonLabels": false, "wrapLogMessage": true,
+            "prettifyLogMessage": false, "enableLogDetails": true, "sortOrder": "Descending", "dedupStrategy": "none",
+        }),
+    }
+}
+
+fn transformations(panel: &Panel) -> Value {
+    let hidden: Map<_, _> = ["Time"]
+        .iter()
+        .chain(&panel.hidden)
+        .map(|column| ((*column).to_owned(), json!(true)))
+        .collect();
+    let merge = (panel.questions.len() > 1).then(|| json!({ "id": "merge", "options": {} }));
+    let names: Map<_, _> = match panel.questions.as_slice() {
+        [one] => [("Value".to_owned(), json!(one.legend))].into_iter().collect(),
+        several => several
+            .iter()
+            .enumerate()
+            .map(|(index, question)| {
+                (
+                    format!("Value #{}", char::from(b'A' + (index % 26) as u8)),
+                    json!(question.legend),
+                )
+            })
+            .collect(),
+    };
+    let organize = json!({
+        "id": "organize",
+        "options": { "excludeByName": hidden, "indexByName": {}, "renameByName": names },
+    });
+    merge.into_iter().chain([organize]).collect()
+}

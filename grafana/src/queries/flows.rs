@@ -1,0 +1,114 @@
+//! The business: orders, and what becomes of them.
+
+use super::{buckets, increase, quantile, rate};
+
+/// Orders placed each second.
+pub fn placed() -> String {
+    "sum(rate(mesh_orders_placed_total[$__rate_interval]))".into()
+}
+
+/// Orders that took a status, each second.
+pub fn by_status() -> String {
+    rate("mesh_orders_status_total", "status")
+}
+
+/// How many came how far, in the time shown.
+pub fn funnel(status: &str) -> String {
+    match status {
+        "placed" => "sum(increase(mesh_orders_placed_total[$__range]))".into(),
+        _ => format!("sum(increase(mesh_orders_status_total{{status=\"{status}\"}}[$__range]))"),
+    }
+}
+
+/// Orders cancelled each second, by reason.
+pub fn cancelled() -> String {
+    rate("mesh_orders_cancelled_total", "reason")
+}
+
+/// Orders cancelled in the time shown, by reason.
+pub fn cancelled_in_all() -> String {
+    increase("mesh_orders_cancelled_total", "reason")
+}
+
+/// The share of ended orders that were completed.
+pub fn completed_share() -> String {
+    let ended = |status: &str| {
+        format!("sum(increase(mesh_orders_status_total{{status=~\"{status}\"}}[$__range]))")
+    };
+    format!("{} / ({} > 0)", ended("completed"), ended("completed|cancelled"))
+}
+
+/// From placed to the end.
+pub fn duration(share: f64) -> String {
+    quantile(share, "mesh_flow_duration_seconds", "outcome")
+}
+
+/// The same as a heat map.
+pub fn duration_buckets() -> String {
+    buckets("mesh_flow_duration_seconds")
+}
+
+/// Orders that were refused, by who refused and why.
+pub fn refused() -> String {
+    rate("mesh_gateway_orders_refused_total", "reason")
+}
+
+/// Requests to hold stock, by outcome.
+pub fn reservations() -> String {
+    rate("mesh_inventory_reservations_total", "outcome")
+}
+
+/// Holds that are open, and holds that ran out.
+pub fn held() -> String {
+    "max(mesh_inventory_held)".into()
+}
+
+/// What became of holds.
+pub fn holds_settled() -> String {
+    rate("mesh_inventory_settled_total", "change")
+}
+
+/// Holds that ran out before the order's fate was known.
+pub fn expired() -> String {
+    "sum(increase(mesh_inventory_expirations_total[$__range]))".into()
+}
+
+/// Payments by outcome.
+pub fn payments() -> String {
+    rate("mesh_payments_settled_total", "outcome")
+}
+
+/// Requests to the third party by outcome.
+pub fn provider() -> String {
+    rate("mesh_payments_provider_attempts_total", "operation, outcome")
+}
+
+/// How long the third party takes.
+pub fn provider_latency(share: f64) -> String {
+    quantile(share, "http_client_request_duration_seconds", "http_response_status_code")
+}
+
+/// State of each breaker: 0 closed, 1 half-open, 2 open.
+pub fn breaker() -> String {
+    "max by (service, destination) (mesh_breaker_state)".into()
+}
+
+/// Money given back.
+pub fn refunds() -> String {
+    "sum(increase(mesh_payments_refunds_total[$__range]))".into()
+}
+
+/// Shipments by state.
+pub fn shipments() -> String {
+    rate("mesh_shipping_shipments_total", "state")
+}
+
+/// Shipments that wait for their timer.
+pub fn timers() -> String {
+    "max(mesh_shipping_timers_pending)".into()
+}
+
+/// How long a parcel waits to be dispatched.
+pub fn dispatch_delay(share: f64) -> String {
+    quantile(share, "mesh_shipping_dispatch_delay_seconds", "")
+}

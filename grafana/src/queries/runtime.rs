@@ -1,0 +1,86 @@
+//! What the processes cost: processor, memory, the async runtime, the database, the cache.
+
+use super::{quantile, rate};
+
+const THIS: &str = "{service=~\"$service\"}";
+
+/// Cores in use.
+pub fn cpu() -> String {
+    rate(&format!("process_cpu_seconds_total{THIS}"), "service, instance")
+}
+
+/// Resident memory.
+pub fn memory() -> String {
+    format!("sum by (service, instance) (process_resident_memory_bytes{THIS})")
+}
+
+/// Open files and sockets, of those allowed.
+pub fn files() -> String {
+    format!("max by (service, instance) (process_open_fds{THIS} / process_max_fds{THIS})")
+}
+
+/// Threads.
+pub fn threads() -> String {
+    format!("sum by (service, instance) (process_threads{THIS})")
+}
+
+/// How much of the time the runtime's workers are busy.
+pub fn busy() -> String {
+    format!(
+        "sum by (service, instance) (rate(tokio_busy_seconds{THIS}[$__rate_interval])) / sum by (service, instance) (tokio_workers{THIS})"
+    )
+}
+
+/// Tasks that have not ended.
+pub fn tasks() -> String {
+    format!("sum by (service, instance) (tokio_live_tasks{THIS})")
+}
+
+/// Tasks that wait for a worker.
+pub fn queued() -> String {
+    format!("sum by (service, instance) (tokio_global_queue_depth{THIS})")
+}
+
+/// How often a worker found nothing to do.
+pub fn parks() -> String {
+    rate(&format!("tokio_parks_total{THIS}"), "service")
+}
+
+/// Panics that were caught, in the time shown.
+pub fn panics() -> String {
+    super::increase(&format!("mesh_panics_total{THIS}"), "service")
+}
+
+/// Starts in the time shown.
+pub fn restarts() -> String {
+    format!("sum by (service) (changes(process_start_time_seconds{THIS}[$__range]))")
+}
+
+/// Transactions and reads each second.
+pub fn database() -> String {
+    rate(&format!("db_client_operation_duration_seconds_count{THIS}"), "service, db_operation_name")
+}
+
+/// How long they take.
+pub fn database_latency(share: f64) -> String {
+    quantile(
+        share,
+        &format!("db_client_operation_duration_seconds{THIS}"),
+        "service, db_operation_name",
+    )
+}
+
+/// Whether each database answers.
+pub fn database_up() -> String {
+    format!("min by (service) (mesh_database_up{THIS})")
+}
+
+/// Connections by state.
+pub fn pool() -> String {
+    format!("sum by (service, db_client_connection_state) (db_client_connection_count{THIS})")
+}
+
+/// What became of questions to a cache.
+pub fn cache() -> String {
+    rate("mesh_cache_operations_total", "cache, outcome")
+}

@@ -1,0 +1,134 @@
+//! Whether what the other dashboards show can be believed.
+
+use super::rate;
+
+/// Spans by what became of them.
+pub fn spans() -> String {
+    rate("mesh_spans_total", "state")
+}
+
+/// Spans that were dropped, by service.
+pub fn spans_dropped() -> String {
+    rate("mesh_spans_total{state=\"dropped\"}", "service")
+}
+
+/// Log records by what became of them.
+pub fn log_records() -> String {
+    rate("mesh_log_records_total", "state")
+}
+
+/// Log lines by service.
+pub fn log_lines() -> String {
+    rate("mesh_log_lines_total", "service, level")
+}
+
+/// The share of started spans that were exported, in the time shown.
+pub fn exported_share() -> String {
+    "sum(increase(mesh_spans_total{state=\"exported\"}[$__range])) / sum(increase(mesh_spans_total{state=\"started\"}[$__range]))".into()
+}
+
+/// What the collector takes in.
+pub fn collector_in() -> String {
+    super::any(&[
+        super::renamed(
+            &rate("otelcol_receiver_accepted_spans_total", "receiver"),
+            "what",
+            "spans by ",
+            "receiver",
+        ),
+        super::renamed(
+            &rate("otelcol_receiver_accepted_log_records_total", "receiver"),
+            "what",
+            "log records by ",
+            "receiver",
+        ),
+    ])
+}
+
+/// What the collector hands on.
+pub fn collector_out() -> String {
+    super::any(&[
+        super::renamed(
+            &rate("otelcol_exporter_sent_spans_total", "exporter"),
+            "what",
+            "spans to ",
+            "exporter",
+        ),
+        super::renamed(
+            &rate("otelcol_exporter_sent_log_records_total", "exporter"),
+            "what",
+            "log records to ",
+            "exporter",
+        ),
+    ])
+}
+
+/// What the collector could not take or hand on. Zero where nothing was lost.
+pub fn collector_lost() -> String {
+    super::any(&[
+        super::renamed(
+            &rate("otelcol_receiver_refused_spans_total", "receiver"),
+            "what",
+            "spans refused by ",
+            "receiver",
+        ),
+        super::renamed(
+            &rate("otelcol_exporter_send_failed_spans_total", "exporter"),
+            "what",
+            "spans not sent to ",
+            "exporter",
+        ),
+        super::renamed(
+            &rate("otelcol_exporter_send_failed_log_records_total", "exporter"),
+            "what",
+            "log records not sent to ",
+            "exporter",
+        ),
+        "vector(0)".into(),
+    ])
+}
+
+/// How full the collector's queues are.
+pub fn collector_queue() -> String {
+    "max by (exporter) (otelcol_exporter_queue_size / otelcol_exporter_queue_capacity)".into()
+}
+
+/// Whether each target answers.
+pub fn up() -> String {
+    "min by (job) (up)".into()
+}
+
+/// How long scrapes take.
+pub fn scrape_duration() -> String {
+    "max by (job) (scrape_duration_seconds)".into()
+}
+
+/// Samples a scrape, which is how many series a process has.
+pub fn samples() -> String {
+    "sum by (job) (scrape_samples_post_metric_relabeling)".into()
+}
+
+/// Series in Prometheus' memory.
+pub fn series() -> String {
+    "sum(prometheus_tsdb_head_series)".into()
+}
+
+/// The metrics with the most series.
+pub fn largest() -> String {
+    "topk(10, count by (__name__) ({job=~\".+\"}))".into()
+}
+
+/// How long rules take.
+pub fn rules_duration() -> String {
+    "max by (rule_group) (prometheus_rule_group_last_duration_seconds)".into()
+}
+
+/// Rules that could not be evaluated, in the time shown.
+pub fn rules_failed() -> String {
+    "sum(increase(prometheus_rule_evaluation_failures_total[$__range]))".into()
+}
+
+/// Alerts that were not delivered, in the time shown.
+pub fn alerts_lost() -> String {
+    "sum(increase(prometheus_notifications_dropped_total[$__range]))".into()
+}
