@@ -1,1 +1,192 @@
-//! The promises that are measured: targets and windows are written here and nowhere else.
+//! The promises that are measured: what counts, how much of it must be good, over which windows. Written here and nowhere else.
+//!
+//! Each is a share of events that were good, so that one set of expressions serves all. An event is bad only if we failed
+//! somebody: what a customer did to an order, and what a bank refused, is neither good nor bad.
+
+/// What the budget of errors is for.
+pub const PERIOD: &str = "30d";
+/// [`PERIOD`], to tell how long a budget lasts.
+const PERIOD_HOURS: f64 = 30.0 * 24.0;
+
+/// The windows of [`BURNS`], the shortest first.
+pub const WINDOWS: [&str; 7] = ["5m", "30m", "1h", "2h", "6h", "1d", "3d"];
+
+/// An order is taken within this; a bucket of its histogram ends there.
+pub const ORDER_WITHIN: &str = "0.1";
+/// A flow is complete within this; a bucket of its histogram ends there.
+pub const FLOW_WITHIN: &str = "2.0";
+/// An event is handled within this; a bucket of its histogram ends there.
+pub const EVENT_WITHIN: &str = "1.0";
+
+/// How fast a budget may be used up before somebody is told.
+/// <https://sre.google/workbook/alerting-on-slos/>, "Multiwindow, Multi-Burn-Rate Alerts".
+#[derive(Clone, Copy, Debug)]
+pub struct Burn {
+    /// How many times faster than a budget that lasts for [`PERIOD`].
+    pub factor: f64,
+    /// It has been so for long enough to matter.
+    pub long: &'static str,
+    /// It is so now: a twelfth, so that the alert ends soon after its cause.
+    pub short: &'static str,
+    /// Whether somebody is woken.
+    pub severity: &'static str,
+}
+
+/// 2 % of the budget in an hour, 5 % in six, 10 % in one day, 10 % in three.
+pub const BURNS: [Burn; 4] = [
+    Burn { factor: 14.4, long: "1h", short: "5m", severity: "page" },
+    Burn { factor: 6.0, long: "6h", short: "30m", severity: "page" },
+    Burn { factor: 3.0, long: "1d", short: "2h", severity: "ticket" },
+    Burn { factor: 1.0, long: "3d", short: "6h", severity: "ticket" },
+];
+
+/// Fewer bad events than this are an anecdote, however few the good ones are: the first order after a start opens every
+/// connection and takes its time.
+pub const LEAST_BAD: u32 = 5;
+
+impl Burn {
+    /// How long a whole budget lasts at this rate.
+    pub fn lasts(&self) -> String {
+        let hours = PERIOD_HOURS / self.factor;
+        if hours < 72.0 { format!("{hours:.0} hours") } else { format!("{:.0} days", hours / 24.0) }
+    }
+}
+
+/// One promise.
+#[derive(Clone, Copy, Debug)]
+pub struct Slo {
+    /// The label `slo` of its series.
+    pub name: &'static str,
+    /// The share of events that must be good.
+    pub objective: f64,
+    /// The promise, as it is told to whoever asks.
+    pub promise: &'static str,
+    /// The alert that says that it is being broken.
+    pub alert: &'static str,
+    /// What a user would say of bad events, after "x % of".
+    pub bad: &'static str,
+    /// Where to look first: a dashboard's uid.
+    pub dashboard: &'static str,
+    counts: Counts,
+}
+
+/// Series of counters.
+#[derive(Clone, Copy, Debug)]
+struct Counts {
+    /// What counts.
+    events: &'static [&'static str],
+    /// What of it was good; the rest was bad.
+    good: &'static [&'static str],
+}
+
+/// Every promise, the most urgent first.
+pub const ALL: [Slo; 4] = [
+    Slo {
+        name: "order-availability",
+        objective: 0.999,
+        promise: "99.9 % of orders placed are not answered with a server error",
+        alert: "MeshOrdersFailing",
+        bad: "orders placed were answered with a server error",
+        dashboard: "mesh-overview",
+        counts: Counts { events: &[ORDERS], good: &[ORDERS_ANSWERED] },
+    },
+    Slo {
+        name: "order-latency",
+        objective: 0.99,
+        promise: "99 % of orders placed are answered within 100 ms",
+        alert: "MeshOrdersSlow",
+        bad: "orders placed were answered later than after 100 ms",
+        dashboard: "mesh-overview",
+        counts: Counts { events: &[ORDERS_ANSWERED], good: &[ORDERS_SOON] },
+    },
+    Slo {
+        name: "flow-completion",
+        objective: 0.99,
+        promise: "99 % of flows are complete within 2 s",
+        alert: "MeshFlowsLate",
+        bad: "flows were complete later than after 2 s, or given up",
+        dashboard: "mesh-flows",
+        counts: Counts { events: &[FLOWS_COMPLETED, FLOWS_GIVEN_UP], good: &[FLOWS_SOON] },
+    },
+    Slo {
+        name: "event-freshness",
+        objective: 0.99,
+        promise: "99 % of events are handled within 1 s of being published",
+        alert: "MeshEventsLate",
+        bad: "events were handled later than 1 s after they were published",
+        dashboard: "mesh-events",
+        counts: Counts { events: &[EVENTS], good: &[EVENTS_SOON] },
+    },
+];
+
+const ORDERS: &str = r#"http_server_request_duration_seconds_count{job="gateway",http_request_method="POST",http_route="/api/orders"}"#;
+const ORDERS_ANSWERED: &str = r#"http_server_request_duration_seconds_count{job="gateway",http_request_method="POST",http_route="/api/orders",http_response_status_code!~"5.."}"#;
+const ORDERS_SOON: &str = r#"http_server_request_duration_seconds_bucket{job="gateway",http_request_method="POST",http_route="/api/orders",http_response_status_code!~"5..",le="ORDER_WITHIN"}"#;
+const FLOWS_COMPLETED: &str = r#"mesh_flow_duration_seconds_count{outcome="completed"}"#;
+const FLOWS_SOON: &str =
+    r#"mesh_flow_duration_seconds_bucket{outcome="completed",le="FLOW_WITHIN"}"#;
+/// The two reasons that are ours: nobody answered for the payment, or the stock was not held long enough. A declined payment
+/// and a customer's change of mind are left out: the mesh did what was asked.
+const FLOWS_GIVEN_UP: &str =
+    r#"mesh_orders_cancelled_total{reason=~"payment_unavailable|reservation_expired"}"#;
+const EVENTS: &str = "mesh_event_delay_seconds_count";
+const EVENTS_SOON: &str = r#"mesh_event_delay_seconds_bucket{le="EVENT_WITHIN"}"#;
+
+impl Slo {
+    /// The share of events that may be bad.
+    pub fn budget(&self) -> f64 {
+        1.0 - self.objective
+    }
+
+    /// How many events were bad in a window. Rounding must not make fewer than none.
+    pub fn bad_number(&self, window: &str) -> String {
+        let sum = |series| sum(series, "increase", window);
+        let (events, good) = (sum(self.counts.events), sum(self.counts.good));
+        format!("clamp_min(\n  {events}\n  - {good},\n  0\n)")
+    }
+
+    /// The share of events that were bad in a window; 0 where nothing happened.
+    pub fn bad_ratio(&self, window: &str) -> String {
+        let sum = |series| sum(series, "rate", window);
+        let (good, events) = (sum(self.counts.good), sum(self.counts.events));
+        format!("clamp_min(\n  1 - {good}\n  / ({events} > 0),\n  0\n)\nor vector(0)")
+    }
+}
+
+/// The sum of counters; one that nobody has counted yet is 0, and must not take the others with it.
+fn sum(series: &[&str], function: &str, window: &str) -> String {
+    let one = |series: &&str| {
+        let series = series
+            .replace("ORDER_WITHIN", ORDER_WITHIN)
+            .replace("FLOW_WITHIN", FLOW_WITHIN)
+            .replace("EVENT_WITHIN", EVENT_WITHIN);
+        format!("(sum({function}({series}[{window}])) or vector(0))")
+    };
+    let all = series.iter().map(one).collect::<Vec<_>>();
+    if let [one] = all.as_slice() { one.clone() } else { format!("({})", all.join("\n    + ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_burn_has_windows_that_are_recorded() {
+        for burn in BURNS {
+            assert!(WINDOWS.contains(&burn.long) && WINDOWS.contains(&burn.short), "{burn:?}");
+        }
+    }
+
+    #[test]
+    fn a_budget_lasts_as_the_workbook_says() {
+        assert_eq!(BURNS.map(|burn| burn.lasts()), ["50 hours", "5 days", "10 days", "30 days"]);
+    }
+
+    #[test]
+    fn what_is_promised_is_what_is_measured() {
+        for slo in ALL {
+            let share = format!("{} %", (slo.objective * 1e4).round() / 100.0);
+            assert!(slo.promise.starts_with(&share), "{} of {}", share, slo.name);
+        }
+    }
+}

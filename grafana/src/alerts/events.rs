@@ -1,0 +1,113 @@
+//! Events do not flow: from the outbox, over the broker, through the consumers.
+
+use super::{Alert, LASTING, PAGE, SEEN, TICKET, counted};
+
+/// Records that a group may be behind before it counts as a lag: five seconds of 100 orders a second, whose orders.events
+/// carries five records each.
+const LAG: u32 = 2500;
+/// Longer than the slowest event may take that is no fault of ours: a third party that never answers is given up after 3
+/// attempts of 4 s and the pauses between.
+const TOO_OLD_S: u32 = 30;
+/// The relay sends within milliseconds. This is longer than a broker needs to come back, with `RESTARTED` on top.
+const UNSENT_S: u32 = 10;
+
+pub(super) fn alerts() -> Vec<Alert> {
+    [consumers(), letters()].concat()
+}
+
+fn consumers() -> Vec<Alert> {
+    vec![
+        Alert {
+            name: "MeshFlowsStalled",
+            severity: PAGE,
+            // A flow takes as long as the warehouse and the carrier are simulated to take: seconds.
+            hold: LASTING,
+            expr: "sum(rate(mesh_orders_placed_total[1m])) > 0\n\
+                   unless sum(rate(mesh_flow_duration_seconds_count[1m])) > 0"
+                .into(),
+            summary: "Orders are placed, and none comes to an end",
+            description: "{{ $value | humanize }} orders are placed every second, and for minutes none was completed or \
+                          cancelled. Customers wait for their order.",
+            dashboard: "mesh-flows",
+        },
+        Alert {
+            name: "MeshConsumerStuck",
+            severity: PAGE,
+            hold: LASTING,
+            expr: "sum by (service, topic) (mesh_consumer_lag) > 0\n\
+                   unless on (service, topic)\n  \
+                     label_replace(\n    \
+                       sum by (service, messaging_destination_name) (\n      \
+                         rate(messaging_process_duration_seconds_count{outcome!=\"abandoned\"}[1m])\n    \
+                       ) > 0,\n    \
+                       \"topic\", \"$1\", \"messaging_destination_name\", \"(.+)\"\n  \
+                     )"
+            .into(),
+            summary: "{{ $labels.service }} handles nothing of {{ $labels.topic }}",
+            description: "{{ $value | humanize }} records of {{ $labels.topic }} wait for {{ $labels.service }}, which has \
+                          handled none for two minutes. The orders they belong to stand still.",
+            dashboard: "mesh-events?var-topic={{ $labels.topic }}",
+        },
+        Alert {
+            name: "MeshConsumerLagGrowing",
+            severity: TICKET,
+            hold: LASTING,
+            expr: format!(
+                "sum by (service, topic) (mesh_consumer_lag) > {LAG}\n\
+                 and sum by (service, topic) (deriv(mesh_consumer_lag[2m])) > 0"
+            ),
+            summary: "{{ $labels.service }} falls behind in {{ $labels.topic }}",
+            description: "{{ $labels.service }} is {{ $value | humanize }} records of {{ $labels.topic }} behind, and more \
+                          come than it handles. What it does happens later and later.",
+            dashboard: "mesh-events?var-topic={{ $labels.topic }}",
+        },
+        Alert {
+            name: "MeshEventTooOld",
+            severity: PAGE,
+            hold: SEEN,
+            expr: format!(
+                "max by (service, topic) (mesh_consumer_oldest_age_seconds) > {TOO_OLD_S}"
+            ),
+            summary: "{{ $labels.service }} has had an event of {{ $labels.topic }} for {{ $value | humanizeDuration }}",
+            description: "The oldest event of {{ $labels.topic }} that {{ $labels.service }} took and has not done with is \
+                          {{ $value | humanizeDuration }} old. At least one order stands still.",
+            dashboard: "mesh-events?var-topic={{ $labels.topic }}",
+        },
+    ]
+}
+
+fn letters() -> Vec<Alert> {
+    vec![
+        Alert {
+            name: "MeshOutboxStuck",
+            severity: PAGE,
+            hold: SEEN,
+            expr: format!("max by (service) (mesh_outbox_oldest_age_seconds) > {UNSENT_S}"),
+            summary: "{{ $labels.service }} cannot send its events",
+            description: "The oldest event in the outbox of {{ $labels.service }} waits for {{ $value | humanizeDuration }}. \
+                          Nothing is lost, but nobody is told of what {{ $labels.service }} does.",
+            dashboard: "mesh-events",
+        },
+        Alert {
+            name: "MeshDeadLetters",
+            severity: TICKET,
+            hold: SEEN,
+            expr: counted("service, topic, reason", "mesh_dead_letters_total", "15m"),
+            summary: "{{ $labels.service }} set events of {{ $labels.topic }} aside: {{ $labels.reason }}",
+            description: "{{ $value | humanize }} events of {{ $labels.topic }} became dead letters of {{ $labels.service }} \
+                          within 15 minutes: {{ $labels.reason }}. They wait in {{ $labels.topic }}.dlq until somebody \
+                          replays or purges them; their orders may stand still.",
+            dashboard: "mesh-events?var-topic={{ $labels.topic }}",
+        },
+        Alert {
+            name: "MeshEventsLost",
+            severity: PAGE,
+            hold: SEEN,
+            expr: counted("service, topic", "mesh_consumer_gap_records_total", "15m"),
+            summary: "{{ $labels.topic }} has lost records that {{ $labels.service }} had not read",
+            description: "The broker dropped {{ $value | humanize }} records of {{ $labels.topic }} before \
+                          {{ $labels.service }} fetched them. Orders may differ between services: audit them.",
+            dashboard: "mesh-events?var-topic={{ $labels.topic }}",
+        },
+    ]
+}

@@ -1,0 +1,135 @@
+//! What happens may not be seen: spans and log lines, scrapes, rules, the parts that keep them.
+
+use super::{Alert, PAGE, RESTARTED, SEEN, TICKET, counted};
+
+/// Parts whose absence leaves a hole in what is seen. Without Prometheus there is no alert, and without Alertmanager nobody
+/// hears of it: `MeshAlertsUndelivered` is seen in Grafana.
+const PARTS: [&str; 3] = ["otel-collector", "jaeger", "loki"];
+/// The share of its queue at which a collector is about to refuse.
+const FULL: f64 = 0.8;
+
+pub(super) fn alerts() -> Vec<Alert> {
+    [signals(), collector(), watching()].concat()
+}
+
+/// One question about spans and log records, told apart by `signal`.
+fn both(question: impl Fn(&str) -> String) -> String {
+    let one = |(word, signal): (&str, &str)| {
+        format!("label_replace(\n  {},\n  \"signal\", \"{signal}\", \"\", \"\"\n)", question(word))
+    };
+    [("spans", "spans"), ("log_records", "log records")].map(one).join("\nor ")
+}
+
+fn signals() -> Vec<Alert> {
+    vec![Alert {
+        name: "MeshTelemetryLost",
+        severity: TICKET,
+        hold: SEEN,
+        expr: both(|word| {
+            counted("service", &format!("mesh_{word}_total{{state=\"dropped\"}}"), "5m")
+        }),
+        summary: "{{ $labels.service }} loses {{ $labels.signal }}",
+        description: "{{ $labels.service }} dropped {{ $value | humanize }} {{ $labels.signal }} within 5 minutes: nobody \
+                      takes them, or not fast enough. The mesh works as before; traces have holes.",
+        dashboard: "mesh-telemetry",
+    }]
+}
+
+fn collector() -> Vec<Alert> {
+    vec![
+        Alert {
+            name: "MeshCollectorRefusing",
+            severity: TICKET,
+            hold: SEEN,
+            expr: both(|word| {
+                counted("job", &format!("otelcol_receiver_refused_{word}_total"), "5m")
+            }),
+            summary: "The collector refuses {{ $labels.signal }}",
+            description: "The collector refused {{ $value | humanize }} {{ $labels.signal }} within 5 minutes: it has no \
+                          memory left for more. The services drop what is refused.",
+            dashboard: "mesh-telemetry",
+        },
+        Alert {
+            name: "MeshCollectorLosing",
+            severity: TICKET,
+            hold: SEEN,
+            expr: both(|word| {
+                let failed = counted(
+                    "job, exporter",
+                    &format!("otelcol_exporter_send_failed_{word}_total"),
+                    "5m",
+                );
+                let refused = counted(
+                    "job, exporter",
+                    &format!("otelcol_exporter_enqueue_failed_{word}_total"),
+                    "5m",
+                );
+                format!("({failed}\n  or {refused})")
+            }),
+            summary: "The collector loses {{ $labels.signal }} for {{ $labels.exporter }}",
+            description: "The collector gave up {{ $value | humanize }} {{ $labels.signal }} within 5 minutes that \
+                          {{ $labels.exporter }} did not take.",
+            dashboard: "mesh-telemetry",
+        },
+        Alert {
+            name: "MeshCollectorQueueFull",
+            severity: TICKET,
+            hold: SEEN,
+            expr: format!("otelcol_exporter_queue_size / otelcol_exporter_queue_capacity > {FULL}"),
+            summary: "The collector's queue for {{ $labels.exporter }} is {{ $value | humanizePercentage }} full",
+            description: "What {{ $labels.exporter }} does not take waits in the collector, whose queue is \
+                          {{ $value | humanizePercentage }} full. Beyond that it is lost.",
+            dashboard: "mesh-telemetry",
+        },
+    ]
+}
+
+fn watching() -> Vec<Alert> {
+    let absent = |part: &str| {
+        format!(
+            "label_replace(absent(up{{job=\"{part}\"}} == 1), \"part\", \"{part}\", \"\", \"\")"
+        )
+    };
+    vec![
+        Alert {
+            name: "MeshPartAbsent",
+            severity: TICKET,
+            hold: RESTARTED,
+            expr: PARTS.map(absent).join("\nor "),
+            summary: "{{ $labels.part }} is not there",
+            description: "{{ $labels.part }} did not answer Prometheus for half a minute. Orders go on; what it keeps or \
+                          passes on cannot be seen.",
+            dashboard: "mesh-telemetry",
+        },
+        Alert {
+            name: "MeshScrapeFailing",
+            severity: TICKET,
+            hold: RESTARTED,
+            expr: "up == 0".into(),
+            summary: "{{ $labels.job }} cannot be scraped at {{ $labels.instance }}",
+            description: "Prometheus got no metrics from {{ $labels.instance }} of {{ $labels.job }} for half a minute. It \
+                          is down, or it cannot be reached.",
+            dashboard: "mesh-telemetry",
+        },
+        Alert {
+            name: "MeshRulesFailing",
+            severity: TICKET,
+            hold: SEEN,
+            expr: counted("rule_group", "prometheus_rule_evaluation_failures_total", "5m"),
+            summary: "Prometheus cannot evaluate its rules",
+            description: "{{ $value | humanize }} evaluations of {{ $labels.rule_group }} failed within 5 minutes: alerts \
+                          and recorded series of it may be missing.",
+            dashboard: "mesh-telemetry",
+        },
+        Alert {
+            name: "MeshAlertsUndelivered",
+            severity: PAGE,
+            hold: SEEN,
+            expr: counted("alertmanager", "prometheus_notifications_errors_total", "5m"),
+            summary: "Alertmanager does not take alerts",
+            description: "{{ $value | humanize }} alerts could not be handed to {{ $labels.alertmanager }} within 5 minutes: \
+                          nobody is told of them.",
+            dashboard: "mesh-telemetry",
+        },
+    ]
+}

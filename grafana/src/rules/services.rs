@@ -1,0 +1,79 @@
+//! How each service is: requests, errors, how long they take. Calls over HTTP and gRPC and events are all requests to it.
+
+use super::{Group, Recording, Rule};
+
+/// Every service of the mesh, by the name that its series have in `service`.
+pub const SERVICES: [&str; 8] =
+    ["gateway", "catalog", "inventory", "orders", "payments", "shipping", "notifications", "lens"];
+
+/// Short, so that what a demonstration breaks is seen at once; still two scrapes where they are 30 s apart.
+const WINDOW: &str = "1m";
+
+/// A histogram of requests; what of its series counts, and what is an error.
+struct Requests {
+    histogram: &'static str,
+    counted: &'static str,
+    failed: &'static str,
+}
+
+/// Errors are those that are ours: the codes of gRPC are the ones that make a span of the server an error.
+/// <https://opentelemetry.io/docs/specs/semconv/rpc/grpc/#grpc-status>
+const REQUESTS: [Requests; 3] = [
+    Requests {
+        histogram: "http_server_request_duration_seconds",
+        counted: r#"service!="""#,
+        failed: r#"http_response_status_code=~"5..""#,
+    },
+    Requests {
+        histogram: "rpc_server_call_duration_seconds",
+        counted: r#"service!="""#,
+        failed: r#"rpc_response_status_code=~"UNKNOWN|DEADLINE_EXCEEDED|UNIMPLEMENTED|INTERNAL|UNAVAILABLE|DATA_LOSS""#,
+    },
+    Requests {
+        // An event that nobody here wants is passed over in no time, and one that was abandoned is handled elsewhere.
+        histogram: "messaging_process_duration_seconds",
+        counted: r#"outcome!~"skipped|abandoned""#,
+        failed: r#"outcome="dead_lettered""#,
+    },
+];
+
+pub(super) fn groups() -> Vec<Group> {
+    let rules = vec![
+        recorded(
+            "service:requests:rate1m",
+            sum(|of| format!("{}_count{{{}}}", of.histogram, of.counted)),
+        ),
+        recorded(
+            "service:errors:rate1m",
+            sum(|of| format!("{}_count{{{}}}", of.histogram, of.failed)),
+        ),
+        recorded(
+            "service:error_ratio:rate1m",
+            "service:errors:rate1m / (service:requests:rate1m > 0)\nor service:errors:rate1m"
+                .into(),
+        ),
+        recorded("service:latency:p99_1m", p99()),
+    ];
+    vec![Group { name: "services".into(), interval: None, rules }]
+}
+
+fn recorded(name: &str, expr: String) -> Rule {
+    Rule::Recording(Recording { record: name.into(), expr, labels: [].into() })
+}
+
+fn rates(series: impl Fn(&Requests) -> String) -> String {
+    REQUESTS.map(|of| format!("rate({}[{WINDOW}])", series(&of))).join("\n  or ")
+}
+
+/// By service; 0 for one that is asked nothing, or that is not there.
+fn sum(series: impl Fn(&Requests) -> String) -> String {
+    let names = SERVICES.join("|");
+    let idle = format!("0 * sum by (service) (up{{service=~\"{names}\"}})");
+    format!("sum by (service) (\n  {}\n)\nor {idle}", rates(series))
+}
+
+/// The slowest of a hundred; without requests there is none.
+fn p99() -> String {
+    let rates = rates(|of| format!("{}_bucket{{{}}}", of.histogram, of.counted));
+    format!("histogram_quantile(0.99, sum by (service, le) (\n  {rates}\n)) >= 0")
+}
