@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# A Kubernetes API and nothing behind it (etcd and the API server of cluster.sh's binary): what it says to a manifest is what
+# any cluster would say. Started for one check, and gone after it. Needs no root.
+#
+#   api.sh check FOLDER MANIFEST...   apply each file, server-side and strict, to an API that knows the custom resources; any
+#                                     refusal and any warning fails. FOLDER gets what it made of each: <name>.json
+#
+# Nothing runs there, so applying is the strictest dry run: objects find their namespace, and admission says what it would.
+set -euo pipefail
+. "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/settings.sh"
+
+PORT=${KUBERNETES_API_PORT:-16443}
+# Whose custom resources the components use.
+CUSTOM="github.com/kedacore/keda/v2@v2.21.0:config/crd/bases/keda.sh_scaledobjects.yaml
+  github.com/prometheus-operator/prometheus-operator@v0.85.0:example/prometheus-operator-crd/monitoring.coreos.com_podmonitors.yaml
+  github.com/prometheus-operator/prometheus-operator@v0.85.0:example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml
+  github.com/prometheus-operator/prometheus-operator@v0.85.0:example/prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml"
+RUN=$(mktemp -d "${TMPDIR:-/tmp}/kubernetes-api.XXXXXX")
+export KUBECONFIG=$RUN/admin.kubeconfig
+PIDS=()
+
+stop() {
+  [ ${#PIDS[@]} = 0 ] || kill -KILL "${PIDS[@]}" 2>/dev/null || true
+  wait 2>/dev/null || true # a port is free when its process is gone
+  PIDS=()
+  rm -rf "${RUN:?}"/*
+}
+trap 'stop; rmdir "$RUN"' EXIT
+
+launch() { # name, command...
+  local name=$1; shift
+  "$@" >"$RUN/log/$name.log" 2>&1 </dev/null &
+  PIDS+=($!)
+}
+
+start() {
+  local port
+  for port in "$PORT" $((PORT + 1)) $((PORT + 2)); do
+    ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || die "something else listens on 127.0.0.1:$port: choose another KUBERNETES_API_PORT"
+  done
+  mkdir -p "$RUN/log"
+  openssl genrsa -out "$RUN/accounts.key" 2048 2>/dev/null
+  openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1 \
+    -keyout "$RUN/ca.key" -out "$RUN/ca.crt" 2>/dev/null
+  user admin admin system:masters
+  local client=http://127.0.0.1:$((PORT + 1)) peer=http://127.0.0.1:$((PORT + 2))
+  launch etcd "$BIN/etcd" --data-dir="$RUN/etcd" --unsafe-no-fsync --log-level=warn \
+    --listen-client-urls="$client" --advertise-client-urls="$client" \
+    --listen-peer-urls="$peer" --initial-advertise-peer-urls="$peer" --initial-cluster="default=$peer"
+  launch api "$BIN/kube-apiserver" --etcd-servers="$client" --bind-address=127.0.0.1 --secure-port="$PORT" \
+    --tls-cert-file="$RUN/ca.crt" --tls-private-key-file="$RUN/ca.key" --token-auth-file="$RUN/tokens.csv" \
+    --authorization-mode=RBAC --endpoint-reconciler-type=none --service-cluster-ip-range=10.96.0.0/16 \
+    --service-account-issuer=https://kubernetes.default.svc --service-account-key-file="$RUN/accounts.key" \
+    --service-account-signing-key-file="$RUN/accounts.key" --disable-admission-plugins=ServiceAccount
+  wait_for 90 "the API" "$BIN/kubectl" get --raw /readyz
+  wait_for 30 "the default namespace" "$BIN/kubectl" get namespace default
+}
+
+custom_resources() {
+  local entry folder
+  need go "install Go, 1.26 or newer: it fetches the definitions of custom resources"
+  for entry in $CUSTOM; do
+    folder=$(cd "$RUN" && go mod download -json "${entry%%:*}" | sed -n 's/^\t"Dir": "\(.*\)",\{0,1\}$/\1/p')
+    "$BIN/kubectl" apply --server-side -f "$folder/${entry#*:}" >/dev/null
+  done
+  "$BIN/kubectl" wait crd --all --for=condition=Established --timeout=30s >/dev/null
+}
+
+# What the API made of the objects of a file, defaults and all.
+apply() { # file, folder
+  local name; name=$(basename "$1" .yaml)
+  if ! "$BIN/kubectl" apply --server-side --validate=strict --warnings-as-errors -f "$1" >"$RUN/said" 2>&1; then
+    grep -v 'serverside-applied$' "$RUN/said" >&2
+    die "the API does not take $name as it is"
+  fi
+  "$BIN/kubectl" get -f "$1" -o json >"$2/$name.json"
+  say "$name: $(wc -l <"$RUN/said") objects accepted by Kubernetes $KUBERNETES"
+}
+
+usage() { sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0" >&2; exit 2; }
+
+if [ "${1:-}" != check ] || [ $# -lt 3 ]; then usage; fi
+OUT=$2; shift 2
+build
+# Each file is alone with an empty API: two may name the same objects.
+for FILE; do
+  start
+  if grep -qE "^apiVersion: (keda.sh|monitoring.coreos.com)/" "$FILE"; then custom_resources; fi
+  apply "$FILE" "$OUT"
+  stop
+done

@@ -1,0 +1,121 @@
+//! The rules that our Kubernetes objects keep: `check.sh` builds every overlay, lets a real API admit it, and gives what that
+//! made of it to these tests as JSON (`KUBERNETES_OBJECTS`, a folder). Where that is not there, the rules themselves are tested
+//! with objects made up beside them.
+
+#[path = "rules/hygiene.rs"]
+mod hygiene;
+#[path = "rules/objects.rs"]
+mod objects;
+#[path = "rules/policies.rs"]
+mod policies;
+#[path = "rules/references.rs"]
+mod references;
+#[path = "rules/resources.rs"]
+mod resources;
+#[path = "rules/stops.rs"]
+mod stops;
+
+use std::path::PathBuf;
+
+use objects::Objects;
+
+const OVERLAYS: [&str; 4] = ["local", "policies", "prod", "operators"];
+
+/// What check.sh built and the API admitted.
+fn admitted(overlay: &str) -> Objects {
+    let folder = std::env::var("KUBERNETES_OBJECTS")
+        .expect("KUBERNETES_OBJECTS is what tests/kubernetes/check.sh has made");
+    let path = PathBuf::from(folder).join(format!("{overlay}.json"));
+    let text = std::fs::read_to_string(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    Objects::parse(&text)
+}
+
+#[track_caller]
+fn hold(overlays: &[&str], rule: fn(&Objects) -> Vec<String>) {
+    let complaints: Vec<_> = overlays
+        .iter()
+        .flat_map(|overlay| {
+            rule(&admitted(overlay)).into_iter().map(move |what| format!("{overlay}: {what}"))
+        })
+        .collect();
+    assert!(complaints.is_empty(), "\n  {}\n", complaints.join("\n  "));
+}
+
+#[test]
+#[ignore = "check.sh runs it"]
+fn every_object_says_what_it_is() {
+    hold(&OVERLAYS, hygiene::labels);
+}
+
+#[test]
+#[ignore = "check.sh runs it"]
+fn every_image_has_a_version() {
+    hold(&OVERLAYS, hygiene::images);
+}
+
+#[test]
+#[ignore = "check.sh runs it"]
+fn no_pod_may_more_than_it_needs() {
+    hold(&OVERLAYS, hygiene::restricted);
+}
+
+#[test]
+#[ignore = "check.sh runs it"]
+fn everything_that_is_named_is_there() {
+    hold(&OVERLAYS, references::resolve);
+}
+
+#[test]
+#[ignore = "check.sh runs it"]
+fn every_dashboard_and_every_rule_is_mounted() {
+    hold(&OVERLAYS, references::files);
+}
+
+#[test]
+#[ignore = "check.sh runs it"]
+fn memory_is_limited_and_reserved() {
+    hold(&OVERLAYS, resources::memory);
+}
+
+#[test]
+#[ignore = "check.sh runs it"]
+fn the_local_overlay_fits_into_a_laptop() {
+    hold(&["local"], resources::budget);
+}
+
+#[test]
+#[ignore = "check.sh runs it"]
+fn a_pod_has_time_to_stop() {
+    hold(&OVERLAYS, stops::agreement);
+}
+
+#[test]
+#[ignore = "check.sh runs it"]
+fn production_loses_a_node_without_notice() {
+    hold(&["prod", "operators"], resources::replicas);
+}
+
+#[test]
+#[ignore = "check.sh runs it"]
+fn policies_allow_what_is_needed_and_nothing_else() {
+    hold(&["policies"], |objects| policies::edges(objects, &policies::LOCAL));
+    hold(&["prod", "operators"], |objects| policies::edges(objects, &policies::PRODUCTION));
+}
+
+#[test]
+#[ignore = "check.sh runs it"]
+fn policies_are_about_pods_that_are_there() {
+    hold(&["policies", "prod", "operators"], policies::subjects);
+}
+
+/// What pods.sh saw between the pods of the local overlay, in lines of `from to port`.
+#[test]
+#[ignore = "pods.sh runs it"]
+fn policies_allow_every_connection_that_was_seen() {
+    let path = std::env::var("KUBERNETES_CONNECTIONS")
+        .expect("KUBERNETES_CONNECTIONS is what tests/kubernetes/pods.sh has seen");
+    let seen = std::fs::read_to_string(path).expect("the file is there");
+    let refused = policies::refused(&admitted("policies"), &seen);
+    assert!(refused.is_empty(), "\n  {}\n", refused.join("\n  "));
+}

@@ -1,0 +1,146 @@
+//! What holds for every object, and for every pod.
+
+use serde_json::{Value, json};
+
+use crate::objects::{Objects, Workload, items, text};
+
+const NAME: &str = "/metadata/labels/app.kubernetes.io~1name";
+const PART_OF: &str = "/metadata/labels/app.kubernetes.io~1part-of";
+const COMPONENT: &str = "/metadata/labels/app.kubernetes.io~1component";
+/// `operator` is for the pods that people start, and for what lets them in.
+const COMPONENTS: [&str; 4] = ["service", "backing", "observability", "operator"];
+
+/// Every object, every pod and every claim has its three labels.
+pub(crate) fn labels(objects: &Objects) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for object in objects.all() {
+        let what = format!("{} {}", text(object, "/kind"), text(object, "/metadata/name"));
+        complaints.extend(unlabelled(object, &what));
+        if let Some(pod) = object.pointer("/spec/template") {
+            complaints.extend(unlabelled(pod, &format!("the pods of {what}")));
+        }
+        for claim in items(object, "/spec/volumeClaimTemplates") {
+            complaints.extend(unlabelled(claim, &format!("a claim of {what}")));
+        }
+    }
+    complaints
+}
+
+fn unlabelled(object: &Value, what: &str) -> Option<String> {
+    let good = !text(object, NAME).is_empty()
+        && text(object, PART_OF) == "glassmesh"
+        && COMPONENTS.contains(&text(object, COMPONENT));
+    (!good).then(|| format!("{what}: expected the labels name, part-of and component"))
+}
+
+/// A tag that never moves: some number, and not `latest`.
+pub(crate) fn images(objects: &Objects) -> Vec<String> {
+    let images = objects.workloads().flat_map(|workload| {
+        workload.containers().map(|container| text(container, "/image")).collect::<Vec<_>>()
+    });
+    let pinned = |image: &str| {
+        let tag =
+            image.rsplit('/').next().and_then(|last| last.split_once(':')).map(|(_, tag)| tag);
+        tag.is_some_and(|tag| tag != "latest" && tag.matches('.').count() >= 1)
+    };
+    images
+        .filter(|image| !pinned(image))
+        .map(|image| format!("{image}: expected a whole version"))
+        .collect()
+}
+
+/// More than `restricted` asks for: nothing is written into an image, and nobody has a token of the API by default.
+pub(crate) fn restricted(objects: &Objects) -> Vec<String> {
+    let mut complaints: Vec<_> =
+        objects.workloads().flat_map(|workload| unrestricted(&workload)).collect();
+    for account in objects.of("ServiceAccount") {
+        if account["automountServiceAccountToken"] != json!(false) {
+            complaints.push(format!(
+                "ServiceAccount {}: a token is mounted where nobody needs it",
+                text(account, "/metadata/name")
+            ));
+        }
+    }
+    for namespace in objects.of("Namespace") {
+        for mode in ["enforce", "warn"] {
+            let label = format!("pod-security.kubernetes.io/{mode}");
+            if namespace["metadata"]["labels"][&label] != json!("restricted") {
+                complaints.push(format!("the namespace does not {mode} `restricted`"));
+            }
+        }
+    }
+    complaints
+}
+
+fn unrestricted(workload: &Workload<'_>) -> Vec<String> {
+    let mut complaints = Vec::new();
+    let spec = &workload.pod["spec"];
+    let mut expect = |good: bool, what: &str| {
+        if !good {
+            complaints.push(format!("{} {}: {what}", workload.kind, workload.name));
+        }
+    };
+    let user = spec["securityContext"]["runAsUser"].as_u64();
+    expect(spec["automountServiceAccountToken"] == json!(false), "a token of the API is mounted");
+    expect(spec["enableServiceLinks"] == json!(false), "variables for every Service are set");
+    expect(spec["securityContext"]["runAsNonRoot"] == json!(true), "it may run as root");
+    expect(user.is_some_and(|user| user > 0), "its user is not said");
+    expect(
+        text(spec, "/securityContext/seccompProfile/type") == "RuntimeDefault",
+        "no seccomp profile",
+    );
+    expect(
+        !["", "default"].contains(&text(spec, "/serviceAccountName")),
+        "it has no account of its own",
+    );
+    for container in workload.containers() {
+        let context = &container["securityContext"];
+        expect(context["readOnlyRootFilesystem"] == json!(true), "it may write into its image");
+        expect(
+            context["allowPrivilegeEscalation"] == json!(false),
+            "it may become more than it is",
+        );
+        expect(context["capabilities"] == json!({"drop": ["ALL"]}), "it has capabilities");
+    }
+    complaints
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn deployment(image: &str) -> Objects {
+        let list = json!({"items": [{
+            "kind": "Deployment",
+            "metadata": {"name": "orders", "labels": {"app.kubernetes.io/name": "orders"}},
+            "spec": {"template": {"spec": {"containers": [{"image": image}]}}},
+        }]});
+        Objects::parse(&list.to_string())
+    }
+
+    #[test]
+    fn an_object_without_labels_is_found() {
+        assert_eq!(
+            labels(&deployment("")),
+            [
+                "Deployment orders: expected the labels name, part-of and component",
+                "the pods of Deployment orders: expected the labels name, part-of and component"
+            ]
+        );
+    }
+
+    #[test]
+    fn an_image_that_may_move_is_found() {
+        for bad in ["orders", "orders:latest", "orders:17", "registry:5000/orders"] {
+            assert_eq!(images(&deployment(bad)).len(), 1, "{bad}");
+        }
+        for good in ["a/b:1.2.3", "postgres:17.6-alpine", "registry:5000/orders:v1.0"] {
+            assert_eq!(images(&deployment(good)).len(), 0, "{good}");
+        }
+    }
+
+    #[test]
+    fn a_pod_that_may_too_much_is_found() {
+        assert_eq!(restricted(&deployment("a:1.0")).len(), 9);
+    }
+}

@@ -1,0 +1,354 @@
+//! Who may talk to whom: the network policies are evaluated over the pods that are there, as a network plugin would, and have to
+//! come to what is written down here, no less and no more. The test cluster stores policies and does not enforce them.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::objects::{Objects, Workload, items, selects, text};
+
+/// Connections from some pods to `name:port` each.
+type Table = [(&'static [&'static str], &'static [&'static str])];
+
+/// Those who send telemetry: all of the mesh.
+const MESH: &[&str] = &[
+    "gateway",
+    "catalog",
+    "inventory",
+    "orders",
+    "payments",
+    "shipping",
+    "notifications",
+    "lens",
+    "topics",
+];
+const LEDGERS: &[&str] = &["catalog", "inventory", "orders", "payments", "shipping"];
+const EVENTS: &[&str] =
+    &["catalog", "inventory", "orders", "payments", "shipping", "notifications", "topics"];
+const LIVE: &[&str] = &["gateway", "notifications"];
+
+/// What the mesh and its observability need, wherever they are.
+const EVERYWHERE: &Table = &[
+    (&["anywhere"], &["gateway:8080"]),
+    (&["gateway"], &["catalog:9090", "inventory:9090", "orders:9090"]),
+    (&["orders"], &["catalog:9090", "inventory:9090"]),
+    (MESH, &["otel-collector:4317"]),
+    (&["otel-collector"], &["jaeger:4317", "lens:4317", "loki:3100"]),
+    (&["grafana"], &["prometheus:9090", "jaeger:16686", "loki:3100", "alertmanager:9093"]),
+    (
+        &["prometheus"],
+        &["alertmanager:9093", "grafana:3000", "jaeger:8888", "loki:3100", "otel-collector:8888"],
+    ),
+    (
+        &["prometheus"],
+        &["gateway:8081", "catalog:8081", "inventory:8081", "orders:8081", "payments:8081"],
+    ),
+    (&["prometheus"], &["shipping:8081", "notifications:8081", "lens:8081"]),
+    // The API server has no address that is known beforehand.
+    (&["prometheus"], &["anywhere:443", "anywhere:6443"]),
+    // `mesh audit` and the like, in pods with the label of an operator.
+    (
+        &["operator"],
+        &[
+            "gateway:8080",
+            "catalog:9090",
+            "inventory:9090",
+            "orders:9090",
+            "payments:9090",
+            "shipping:9090",
+        ],
+    ),
+];
+
+/// With brokers and databases beside it, and one front door.
+pub(crate) const LOCAL: [&Table; 2] = [
+    EVERYWHERE,
+    &[
+        (EVENTS, &["kafka:9092"]),
+        (LIVE, &["nats:4222"]),
+        (LEDGERS, &["postgres:5432"]),
+        (&["postgres-databases"], &["postgres:5432"]),
+        (&["gateway"], &["grafana:3000", "jaeger:16686", "prometheus:9090", "alertmanager:9093"]),
+    ],
+];
+
+/// With brokers and databases elsewhere.
+pub(crate) const PRODUCTION: [&Table; 2] = [
+    EVERYWHERE,
+    &[(EVENTS, &["anywhere:9092"]), (LIVE, &["anywhere:4222"]), (LEDGERS, &["anywhere:5432"])],
+];
+
+/// The policies come to exactly this table; beyond it, everybody may look up names.
+pub(crate) fn edges(objects: &Objects, tables: &[&Table]) -> Vec<String> {
+    let network = Network::of(objects);
+    let mut wanted: BTreeSet<_> = tables
+        .iter()
+        .flat_map(|table| table.iter())
+        .flat_map(|(from, to)| {
+            from.iter().flat_map(|from| to.iter().map(move |to| format!("{from} > {to}")))
+        })
+        .collect();
+    for pod in network.pods() {
+        wanted.insert(format!("{} > kube-system:53", pod.name));
+    }
+    // Only where KEDA scales: it is asked for by what it is told.
+    if objects.of("ScaledObject").next().is_some() {
+        wanted.insert("keda > prometheus:9090".to_owned());
+    }
+    let allowed = network.edges();
+    let missing =
+        wanted.difference(&allowed).map(|edge| format!("not allowed, and needed: {edge}"));
+    let beyond = allowed.difference(&wanted).map(|edge| format!("allowed, and not needed: {edge}"));
+    missing.chain(beyond).collect()
+}
+
+/// Every policy, and everything that it names, selects a pod that is there, and a port that one of them has.
+pub(crate) fn subjects(objects: &Objects) -> Vec<String> {
+    let network = Network::of(objects);
+    let mut complaints = Vec::new();
+    for policy in &network.policies {
+        let name = text(policy, "/metadata/name");
+        let subjects = network.selected(&policy["spec"]["podSelector"]);
+        if subjects.is_empty() {
+            complaints.push(format!("{name} is about no pod"));
+        }
+        for (rules, peers) in [("/spec/ingress", "/from"), ("/spec/egress", "/to")] {
+            for rule in items(policy, rules) {
+                for peer in
+                    items(rule, peers).filter(|peer| peer.get("namespaceSelector").is_none())
+                {
+                    let pods = network.selected(&peer["podSelector"]);
+                    if pods.is_empty() {
+                        complaints.push(format!("{name} names a pod that is not there: {peer}"));
+                    }
+                    let listeners = if rules == "/spec/ingress" { &subjects } else { &pods };
+                    for port in items(rule, "/ports").map(|port| &port["port"]) {
+                        if listeners.iter().all(|pod| pod.workload.port(port).is_none()) {
+                            complaints.push(format!("{name} names a port that nobody has: {port}"));
+                        }
+                    }
+                }
+            }
+        }
+    }
+    complaints
+}
+
+/// Of connections that were seen, in lines of `from to port`, those that the policies would refuse.
+pub(crate) fn refused(objects: &Objects, seen: &str) -> Vec<String> {
+    let allowed = Network::of(objects).edges();
+    let lines: BTreeSet<_> = seen.lines().filter(|line| !line.trim().is_empty()).collect();
+    assert!(lines.len() > 10, "so few connections were seen that something is wrong: {lines:?}");
+    let refused = |line: &&&str| match line.split_whitespace().collect::<Vec<_>>()[..] {
+        [from, to, port] => !allowed.contains(&format!("{from} > {to}:{port}")),
+        _ => true,
+    };
+    lines.iter().filter(refused).map(|line| format!("seen, and not allowed: {line}")).collect()
+}
+
+struct Pod<'a> {
+    name: &'a str,
+    labels: Value,
+    workload: Workload<'a>,
+}
+
+struct Network<'a> {
+    pods: Vec<Pod<'a>>,
+    policies: Vec<&'a Value>,
+}
+
+static NOTHING: Value = Value::Null;
+
+impl<'a> Network<'a> {
+    fn of(objects: &'a Objects) -> Self {
+        let mut pods: Vec<_> = objects
+            .workloads()
+            .map(|workload| Pod {
+                name: workload.name,
+                labels: workload.labels().clone(),
+                workload,
+            })
+            .collect();
+        // Nobody deploys it: people start it, with this label.
+        pods.push(Pod {
+            name: "operator",
+            labels: json!({"app.kubernetes.io/name": "operator", "app.kubernetes.io/component": "operator"}),
+            workload: Workload { kind: "Pod", name: "operator", pod: &NOTHING },
+        });
+        Self { pods, policies: objects.of("NetworkPolicy").collect() }
+    }
+
+    fn pods(&self) -> impl Iterator<Item = &Pod<'a>> {
+        self.pods.iter()
+    }
+
+    fn selected(&self, selector: &Value) -> Vec<&Pod<'a>> {
+        self.pods.iter().filter(|pod| selects(selector, &pod.labels)).collect()
+    }
+
+    /// The policies of one direction that are about a pod. None at all: everything is allowed.
+    fn about(&self, pod: &Pod<'_>, direction: &str) -> Vec<&'a Value> {
+        let concerns = |policy: &&&Value| {
+            selects(&policy["spec"]["podSelector"], &pod.labels)
+                && items(policy, "/spec/policyTypes").any(|kind| kind == direction)
+        };
+        self.policies.iter().filter(concerns).copied().collect()
+    }
+
+    fn edges(&self) -> BTreeSet<String> {
+        let mut edges = BTreeSet::new();
+        for from in &self.pods {
+            for to in &self.pods {
+                for port in to.workload.ports() {
+                    if self.leaves(from, to, port) && self.arrives(from, to, port) {
+                        edges.insert(format!("{} > {}:{port}", from.name, to.name));
+                    }
+                }
+            }
+            self.outside(from, &mut edges);
+        }
+        edges
+    }
+
+    fn leaves(&self, from: &Pod<'_>, to: &Pod<'_>, port: u64) -> bool {
+        let policies = self.about(from, "Egress");
+        let rules = policies.iter().flat_map(|policy| items(policy, "/spec/egress"));
+        from.name != to.name
+            && (policies.is_empty()
+                || rules.clone().any(|rule| matches(rule, "/to", &to.labels, to, port)))
+    }
+
+    fn arrives(&self, from: &Pod<'_>, to: &Pod<'_>, port: u64) -> bool {
+        let policies = self.about(to, "Ingress");
+        let rules = policies.iter().flat_map(|policy| items(policy, "/spec/ingress"));
+        policies.is_empty()
+            || rules.clone().any(|rule| matches(rule, "/from", &from.labels, to, port))
+    }
+
+    /// Where a pod may go that is no pod of ours, and who from elsewhere may come to it.
+    fn outside(&self, pod: &Pod<'_>, edges: &mut BTreeSet<String>) {
+        for rule in
+            self.about(pod, "Egress").iter().flat_map(|policy| items(policy, "/spec/egress"))
+        {
+            for place in places(rule, "/to") {
+                for port in items(rule, "/ports") {
+                    edges.insert(format!("{} > {place}:{}", pod.name, port["port"]));
+                }
+            }
+        }
+        for rule in
+            self.about(pod, "Ingress").iter().flat_map(|policy| items(policy, "/spec/ingress"))
+        {
+            for place in places(rule, "/from") {
+                for port in
+                    items(rule, "/ports").filter_map(|port| pod.workload.port(&port["port"]))
+                {
+                    edges.insert(format!("{place} > {}:{port}", pod.name));
+                }
+            }
+        }
+    }
+}
+
+fn matches(rule: &Value, peers: &str, labels: &Value, listener: &Pod<'_>, port: u64) -> bool {
+    let mut all = items(rule, peers);
+    let peer = all.len() == 0
+        || all.any(|peer| {
+            peer.get("namespaceSelector").is_none() && selects(&peer["podSelector"], labels)
+        });
+    let mut ports = items(rule, "/ports");
+    peer && (ports.len() == 0
+        || ports.any(|wanted| listener.workload.port(&wanted["port"]) == Some(port)))
+}
+
+fn places<'a>(rule: &'a Value, peers: &str) -> Vec<&'a str> {
+    let peers = items(rule, peers);
+    if peers.len() == 0 {
+        return vec!["anywhere"];
+    }
+    let namespace = "/namespaceSelector/matchLabels/kubernetes.io~1metadata.name";
+    peers.map(|peer| text(peer, namespace)).filter(|name| !name.is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pod(name: &str, port: u64) -> Value {
+        json!({"kind": "Deployment", "metadata": {"name": name}, "spec": {"template": {
+            "metadata": {"labels": {"name": name}},
+            "spec": {"containers": [{"ports": [{"name": "main", "containerPort": port}]}]},
+        }}})
+    }
+
+    fn policy(about: &Value, direction: &str, rules: &Value) -> Value {
+        let mut spec = json!({"podSelector": about, "policyTypes": [direction]});
+        spec[direction.to_lowercase()] = rules.clone();
+        json!({"kind": "NetworkPolicy", "metadata": {"name": "p"}, "spec": spec})
+    }
+
+    fn allowed(policies: Vec<Value>) -> Vec<String> {
+        let mut items = policies;
+        items.extend([pod("a", 1), pod("b", 2)]);
+        let objects = Objects::parse(&json!({"items": items}).to_string());
+        Network::of(&objects)
+            .edges()
+            .into_iter()
+            .filter(|edge| !edge.contains("operator"))
+            .collect()
+    }
+
+    fn named(name: &str) -> Value {
+        json!({"podSelector": {"matchLabels": {"name": name}}})
+    }
+
+    #[test]
+    fn without_policies_everything_is_allowed() {
+        assert_eq!(allowed(vec![]), ["a > b:2", "b > a:1"]);
+    }
+
+    #[test]
+    fn both_ends_have_to_allow_it() {
+        let deny = |direction| policy(&json!({}), direction, &json!([]));
+        let out = policy(
+            &named("a")["podSelector"],
+            "Egress",
+            &json!([{"to": [named("b")], "ports": [{"port": "main"}]}]),
+        );
+        let into = policy(
+            &named("b")["podSelector"],
+            "Ingress",
+            &json!([{"from": [named("a")], "ports": [{"port": 2}]}]),
+        );
+        assert_eq!(allowed(vec![deny("Ingress"), deny("Egress")]), [""; 0]);
+        assert_eq!(allowed(vec![deny("Ingress"), deny("Egress"), out.clone()]), [""; 0]);
+        assert_eq!(allowed(vec![deny("Ingress"), deny("Egress"), out, into]), ["a > b:2"]);
+    }
+
+    #[test]
+    fn what_leads_elsewhere_is_told() {
+        let out =
+            policy(&named("a")["podSelector"], "Egress", &json!([{"ports": [{"port": 443}]}]));
+        assert_eq!(allowed(vec![out]), ["a > anywhere:443", "b > a:1"]);
+    }
+
+    #[test]
+    fn a_policy_about_nobody_is_found() {
+        let lost = policy(
+            &named("c")["podSelector"],
+            "Ingress",
+            &json!([{"from": [named("d")], "ports": [{"port": 9}]}]),
+        );
+        let objects = Objects::parse(&json!({"items": [lost, pod("a", 1)]}).to_string());
+        assert_eq!(subjects(&objects).len(), 3);
+    }
+
+    #[test]
+    fn a_connection_that_would_be_refused_is_found() {
+        let deny = policy(&json!({}), "Ingress", &json!([]));
+        let objects =
+            Objects::parse(&json!({"items": [deny, pod("a", 1), pod("b", 2)]}).to_string());
+        let seen = (1..=11).map(|port| format!("a b {port}\n")).collect::<String>();
+        assert_eq!(refused(&objects, &seen).len(), 11);
+    }
+}

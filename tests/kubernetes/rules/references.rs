@@ -1,0 +1,155 @@
+//! Whether everything that is named is there.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use serde_json::Value;
+
+use crate::objects::{Objects, Workload, items, selects, text};
+
+/// Made by the cluster itself.
+const GIVEN: [&str; 1] = ["kube-root-ca.crt"];
+/// Where there are no secrets at all: what users bring, as overlays/prod/secrets.example.yaml and components/ingress tell them.
+const BROUGHT: [&str; 7] = [
+    "mesh-brokers",
+    "catalog-database",
+    "inventory-database",
+    "orders-database",
+    "payments-database",
+    "shipping-database",
+    "gateway-tls",
+];
+
+/// ConfigMaps, secrets and accounts of pods; pods and ports of Services; targets of scalers and budgets.
+pub(crate) fn resolve(objects: &Objects) -> Vec<String> {
+    let mut complaints: Vec<_> =
+        objects.workloads().flat_map(|workload| unresolved(objects, &workload)).collect();
+    for service in objects.of("Service") {
+        let name = text(service, "/metadata/name");
+        let labels = &service["spec"]["selector"];
+        let selector = serde_json::json!({ "matchLabels": labels });
+        let Some(pods) = objects.workloads().find(|pods| selects(&selector, pods.labels())) else {
+            complaints.push(format!("the Service {name} selects no pods"));
+            continue;
+        };
+        for port in items(service, "/spec/ports") {
+            if pods.port(&port["targetPort"]).is_none() {
+                complaints
+                    .push(format!("the Service {name} leads to a port that is not there: {port}"));
+            }
+        }
+    }
+    for kind in ["HorizontalPodAutoscaler", "ScaledObject"] {
+        for scaler in objects.of(kind) {
+            let target = text(scaler, "/spec/scaleTargetRef/name");
+            if !objects.has("Deployment", target) {
+                complaints.push(format!("a {kind} scales {target}, which is not there"));
+            }
+        }
+    }
+    for budget in objects.of("PodDisruptionBudget") {
+        if !objects.workloads().any(|pods| selects(&budget["spec"]["selector"], pods.labels())) {
+            complaints
+                .push(format!("the budget {} guards no pods", text(budget, "/metadata/name")));
+        }
+    }
+    complaints
+}
+
+fn unresolved(objects: &Objects, workload: &Workload<'_>) -> Vec<String> {
+    let mut wanted = BTreeSet::new();
+    collect(workload.pod, &mut wanted);
+    let there = |(kind, name): &(&str, &str)| {
+        objects.has(kind, name)
+            || (*kind == "ConfigMap" && GIVEN.contains(name))
+            || (*kind == "Secret"
+                && BROUGHT.contains(name)
+                && objects.of("Secret").next().is_none())
+    };
+    let missing = wanted.iter().filter(|reference| !there(reference));
+    missing
+        .map(|(kind, name)| format!("{}: the {kind} {name} is not there", workload.name))
+        .collect()
+}
+
+/// Everything in a pod that is the name of another object.
+fn collect<'a>(value: &'a Value, found: &mut BTreeSet<(&'static str, &'a str)>) {
+    let references = [
+        ("ConfigMap", "/configMap/name"),
+        ("ConfigMap", "/configMapRef/name"),
+        ("ConfigMap", "/configMapKeyRef/name"),
+        ("Secret", "/secret/name"),
+        ("Secret", "/secret/secretName"),
+        ("Secret", "/secretRef/name"),
+        ("Secret", "/secretKeyRef/name"),
+        ("ServiceAccount", "/serviceAccountName"),
+    ];
+    for (kind, path) in references {
+        let name = text(value, path);
+        if !name.is_empty() {
+            found.insert((kind, name));
+        }
+    }
+    match value {
+        Value::Array(all) => all.iter().for_each(|inner| collect(inner, found)),
+        Value::Object(all) => all.values().for_each(|inner| collect(inner, found)),
+        _ => {}
+    }
+}
+
+/// Every dashboard and every file of rules that the repository has is in a ConfigMap: kustomize knows no wildcards.
+pub(crate) fn files(objects: &Objects) -> Vec<String> {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut complaints = Vec::new();
+    for folder in ["grafana/dashboards", "grafana/rules"] {
+        let entries = fs::read_dir(top.join(folder)).expect("the tests run where the sources are");
+        for entry in entries.map(|entry| entry.expect("it can be read").path()) {
+            let Some(name) = entry.file_name().and_then(|name| name.to_str()) else { continue };
+            let mounted = objects.of("ConfigMap").any(|map| map["data"].get(name).is_some());
+            if entry.is_file() && !mounted {
+                complaints.push(format!(
+                    "{folder}/{name} is in no ConfigMap: add it to grafana/kustomization.yaml"
+                ));
+            }
+        }
+    }
+    complaints
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_named_and_not_there_is_found() {
+        let list = json!({"items": [
+            {"kind": "Deployment", "metadata": {"name": "orders"}, "spec": {"template": {
+                "metadata": {"labels": {"name": "orders"}},
+                "spec": {
+                    "serviceAccountName": "orders",
+                    "containers": [{"envFrom": [{"configMapRef": {"name": "settings"}}]}],
+                    "volumes": [{"secret": {"secretName": "orders-database"}}, {"secret": {"secretName": "other"}}],
+                },
+            }}},
+            {"kind": "Service", "metadata": {"name": "orders"}, "spec": {
+                "selector": {"name": "orders"}, "ports": [{"targetPort": "grpc"}],
+            }},
+            {"kind": "Service", "metadata": {"name": "catalog"}, "spec": {"selector": {"name": "catalog"}}},
+            {"kind": "HorizontalPodAutoscaler", "spec": {"scaleTargetRef": {"name": "catalog"}}},
+            {"kind": "PodDisruptionBudget", "metadata": {"name": "b"}, "spec": {"selector": {"matchLabels": {"name": "b"}}}},
+        ]});
+        assert_eq!(
+            resolve(&Objects::parse(&list.to_string())),
+            [
+                "orders: the ConfigMap settings is not there",
+                "orders: the Secret other is not there",
+                "orders: the ServiceAccount orders is not there",
+                "the Service orders leads to a port that is not there: {\"targetPort\":\"grpc\"}",
+                "the Service catalog selects no pods",
+                "a HorizontalPodAutoscaler scales catalog, which is not there",
+                "the budget b guards no pods",
+            ]
+        );
+    }
+}

@@ -1,0 +1,122 @@
+//! How much there may be of it: memory, and pods.
+
+use crate::objects::{Objects, items, mebibytes, selects, text};
+
+/// 1.6 GiB: what a laptop has to spare beside a browser.
+const BUDGET: f64 = 1.6 * 1024.0;
+
+/// Every container has a limit of memory and reserves as much, so that a node is never promised more than it has.
+pub(crate) fn memory(objects: &Objects) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for workload in objects.workloads() {
+        for container in workload.containers() {
+            let limit = mebibytes(text(container, "/resources/limits/memory"));
+            let request = mebibytes(text(container, "/resources/requests/memory"));
+            if limit.is_none() || limit != request {
+                complaints.push(format!(
+                    "{}: its limit of memory is not what it requests",
+                    workload.name
+                ));
+            }
+            for resource in ["/resources/requests/cpu", "/resources/limits/ephemeral-storage"] {
+                if text(container, resource).is_empty() {
+                    complaints.push(format!("{}: {resource} is not said", workload.name));
+                }
+            }
+        }
+    }
+    complaints
+}
+
+/// All pods at once, the jobs that end included.
+pub(crate) fn budget(objects: &Objects) -> Vec<String> {
+    let sum: f64 = objects
+        .workloads()
+        .flat_map(|workload| workload.containers())
+        .filter_map(|container| mebibytes(text(container, "/resources/limits/memory")))
+        .sum();
+    println!("memory limits of the local overlay: {sum} Mi of {BUDGET:.0} Mi");
+    if sum > BUDGET {
+        vec![format!("memory limits are {sum} Mi; expected {BUDGET:.0} Mi at most")]
+    } else {
+        vec![]
+    }
+}
+
+/// Whatever serves, but for what keeps all that it knows in its own memory, has two pods or more, which no drain takes away at
+/// once and which are spread over nodes.
+pub(crate) fn replicas(objects: &Objects) -> Vec<String> {
+    let mut complaints = Vec::new();
+    let services = objects.workloads().filter(|workload| {
+        workload.kind == "Deployment"
+            && workload.labels()["app.kubernetes.io/component"] == "service"
+            && workload.name != "lens"
+    });
+    for workload in services {
+        let mut expect = |good: bool, what: &str| {
+            if !good {
+                complaints.push(format!("{}: {what}", workload.name));
+            }
+        };
+        let floor = |kind: &str, minimum: &str| {
+            objects.of(kind).any(|scaler| {
+                text(scaler, "/spec/scaleTargetRef/name") == workload.name
+                    && scaler.pointer(minimum).and_then(serde_json::Value::as_u64) >= Some(2)
+            })
+        };
+        expect(
+            floor("HorizontalPodAutoscaler", "/spec/minReplicas")
+                != floor("ScaledObject", "/spec/minReplicaCount"),
+            "expected one autoscaler that keeps two pods",
+        );
+        let guarded = objects
+            .of("PodDisruptionBudget")
+            .any(|budget| selects(&budget["spec"]["selector"], workload.labels()));
+        expect(guarded, "no disruption budget");
+        let spread = items(workload.pod, "/spec/topologySpreadConstraints");
+        let over =
+            |key: &str| spread.clone().any(|constraint| text(constraint, "/topologyKey") == key);
+        expect(over("kubernetes.io/hostname") && over("topology.kubernetes.io/zone"), "not spread");
+    }
+    complaints
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn orders(resources: &Value, others: &[Value]) -> Objects {
+        let mut items = vec![json!({
+            "kind": "Deployment",
+            "metadata": {"name": "orders"},
+            "spec": {"template": {
+                "metadata": {"labels": {"app.kubernetes.io/component": "service"}},
+                "spec": {"containers": [{"resources": resources}]},
+            }},
+        })];
+        items.extend_from_slice(others);
+        Objects::parse(&json!({"items": items}).to_string())
+    }
+
+    #[test]
+    fn what_is_not_limited_is_found() {
+        let unequal = json!({"limits": {"memory": "64Mi"}, "requests": {"memory": "32Mi"}});
+        assert_eq!(memory(&orders(&unequal, &[])).len(), 3);
+        assert_eq!(memory(&orders(&json!({}), &[])).len(), 3);
+    }
+
+    #[test]
+    fn too_much_is_found() {
+        assert_eq!(budget(&orders(&json!({"limits": {"memory": "2Gi"}}), &[])).len(), 1);
+        assert_eq!(budget(&orders(&json!({"limits": {"memory": "1Gi"}}), &[])).len(), 0);
+    }
+
+    #[test]
+    fn a_service_that_is_alone_is_found() {
+        assert_eq!(replicas(&orders(&json!({}), &[])).len(), 3);
+        let scaler = json!({"kind": "HorizontalPodAutoscaler", "spec": {"minReplicas": 2, "scaleTargetRef": {"name": "orders"}}});
+        assert_eq!(replicas(&orders(&json!({}), &[scaler])).len(), 2);
+    }
+}
