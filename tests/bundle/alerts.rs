@@ -1,0 +1,57 @@
+//! A rule of ours that fires, from the real Prometheus to the real Alertmanager.
+
+use std::{collections::BTreeSet, process::Command};
+
+use harness::until;
+
+use crate::{
+    metrics::until_all_up,
+    stack::{Stack, list, text},
+};
+
+/// For half a minute nobody answered for a service.
+const ALERT: &str = "MeshServiceAbsent";
+
+/// The services that Alertmanager has this alert for, now.
+async fn alarmed(stack: &Stack) -> Option<BTreeSet<String>> {
+    let path = format!("/api/v2/alerts?active=true&filter=alertname%3D{ALERT}");
+    let answer = stack.get("ALERTMANAGER", &path).await?;
+    let services = answer.as_array()?.iter().map(|alert| text(alert, "/labels/service").to_owned());
+    Some(services.collect())
+}
+
+/// The services that Prometheus is about to raise this alert for, or has.
+async fn suspected(stack: &Stack) -> Option<BTreeSet<String>> {
+    let answer = stack.get("PROMETHEUS", "/api/v1/alerts").await?;
+    let ours =
+        list(&answer, "/data/alerts").iter().filter(|one| text(one, "/labels/alertname") == ALERT);
+    Some(ours.map(|alert| text(alert, "/labels/service").to_owned()).collect())
+}
+
+fn tell(signal: &str, pid: u32) {
+    let told = Command::new("kill").args([signal, &pid.to_string()]).status();
+    assert!(told.is_ok_and(|status| status.success()), "kill {signal} {pid}");
+}
+
+#[tokio::test]
+#[ignore = "needs Prometheus and Alertmanager: .ci/run has them"]
+async fn a_service_that_hangs_is_told_to_alertmanager_and_so_is_its_return() {
+    let stack = Stack::running();
+    let mesh = stack.mesh().start().await;
+    stack.scrape(&mesh).await;
+    until_all_up(&stack).await;
+    // What was absent before this mesh came.
+    until("silence", || async { alarmed(&stack).await?.is_empty().then_some(()) }).await;
+
+    // Stopped and not killed: the supervisor would start it again before anybody noticed.
+    let payments = mesh.service("payments").await.pid.expect("it runs");
+    tell("-STOP", payments);
+    let only = BTreeSet::from(["payments".to_owned()]);
+    until("Prometheus to notice", || async { (suspected(&stack).await? == only).then_some(()) })
+        .await;
+    until("Alertmanager to know", || async { (alarmed(&stack).await? == only).then_some(()) })
+        .await;
+
+    tell("-CONT", payments);
+    until("the alert to end", || async { alarmed(&stack).await?.is_empty().then_some(()) }).await;
+}

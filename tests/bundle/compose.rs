@@ -1,0 +1,150 @@
+//! The Compose files, as Docker's own reader understands them.
+
+use std::{collections::BTreeMap, fs, process::Command};
+
+use serde_json::Value;
+
+use crate::stack::{list, root, text, variable};
+
+/// What all of it may have, as in Kubernetes: 1.6 GiB.
+const BUDGET: u64 = 1638 << 20;
+/// They do something once, and end.
+const ONCE: [&str; 2] = ["databases", "topics"];
+/// In its image is no program that could ask it how it is.
+const MUTE: [&str; 1] = ["otel-collector"];
+
+/// The services of these files, by their names.
+fn services(files: &[&str]) -> BTreeMap<String, Value> {
+    let mut command = Command::new(variable("BUNDLE_COMPOSE"));
+    command.current_dir(root().join("deploy"));
+    for file in files {
+        command.args(["--file", file]);
+    }
+    let told = command.args(["config", "--format", "json"]).output().expect("docker-compose");
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    let told: Value = serde_json::from_slice(&told.stdout).expect("JSON");
+    let services = told["services"].as_object().expect("services").clone();
+    services.into_iter().collect()
+}
+
+fn all() -> BTreeMap<String, Value> {
+    // Without files it takes those of .env, as `docker compose up` does.
+    services(&[])
+}
+
+#[test]
+#[ignore = "needs docker-compose: .ci/run has it"]
+fn both_layers_are_there_and_the_first_stands_alone() {
+    let first = services(&["compose.yaml"]);
+    let all = all();
+    assert!(first.keys().all(|name| all.contains_key(name)));
+    for part in ["alertmanager", "grafana", "jaeger", "loki", "otel-collector", "prometheus"] {
+        assert!(all.contains_key(part) && !first.contains_key(part), "{part}");
+    }
+}
+
+#[test]
+#[ignore = "needs docker-compose: .ci/run has it"]
+fn nothing_is_more_than_it_must_be() {
+    for (name, service) in all() {
+        let image = text(&service, "/image");
+        let tag = image.rsplit_once(':').map_or("", |(_, tag)| tag);
+        assert!(tag.contains('.') && tag != "latest", "{name}: {image} is not pinned");
+        assert_eq!(service["read_only"], true, "{name} writes into its image");
+        assert_eq!(list(&service, "/cap_drop"), ["ALL"], "{name}");
+        assert!(service["privileged"].is_null() && service["cap_add"].is_null(), "{name}");
+        let user = text(&service, "/user");
+        let ours = image.starts_with("glassmesh/mesh:"); // whose Dockerfile says it
+        assert!(
+            ours || !(user.is_empty() || user.starts_with("0") || user.starts_with("root")),
+            "{name}: {user:?}"
+        );
+        for port in list(&service, "/ports") {
+            assert_eq!(port["host_ip"], "127.0.0.1", "{name}: {port}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs docker-compose: .ci/run has it"]
+fn whoever_is_waited_for_can_be_asked() {
+    let all = all();
+    for (name, service) in &all {
+        let asked = service["healthcheck"]["test"].is_array();
+        let excused = ONCE.contains(&name.as_str()) || MUTE.contains(&name.as_str());
+        assert_ne!(asked, excused, "{name}: {}", service["healthcheck"]);
+        let needs = service["depends_on"].as_object().into_iter().flatten();
+        for (needed, how) in needs {
+            let once = ONCE.contains(&needed.as_str());
+            let condition = if once { "service_completed_successfully" } else { "service_healthy" };
+            assert_eq!(how["condition"], condition, "{name} waits for {needed}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs docker-compose: .ci/run has it"]
+fn memory_is_limited_and_the_sum_is_within_the_budget() {
+    let limit = |(name, service): (&String, &Value)| {
+        let limit = &service["mem_limit"];
+        let bytes = limit.as_u64().or_else(|| limit.as_str()?.parse().ok());
+        // What has ended has given it back.
+        if ONCE.contains(&name.as_str()) {
+            0
+        } else {
+            bytes.unwrap_or_else(|| panic!("{name} has no limit"))
+        }
+    };
+    let sum: u64 = all().iter().map(limit).sum();
+    assert!(sum <= BUDGET, "{} MiB", sum >> 20);
+}
+
+/// What a file says about `${NAME:-default}`.
+fn chosen(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    text.split("${").skip(1).filter_map(|rest| rest.split_once('}')?.0.split_once(":-"))
+}
+
+#[test]
+#[ignore = "needs docker-compose: .ci/run has it"]
+fn every_choice_is_in_the_file_of_choices() {
+    let read = |name: &str| fs::read_to_string(root().join("deploy").join(name)).expect(name);
+    let documented = read(".env");
+    let documented: BTreeMap<_, _> =
+        documented.lines().filter_map(|line| line.split_once('=')).collect();
+    let files = [read("compose.yaml"), read("compose.observability.yaml")];
+    let mut used: BTreeMap<_, _> = files.iter().flat_map(|text| chosen(text)).collect();
+    used.insert("COMPOSE_FILE", "compose.yaml:compose.observability.yaml");
+    used.insert("COMPOSE_PATH_SEPARATOR", ":");
+    assert_eq!(used, documented);
+}
+
+/// Every `newTag` of the kustomizations, by its image.
+fn pinned() -> BTreeMap<String, String> {
+    let deploy = root().join("deploy");
+    let components = fs::read_dir(deploy.join("components")).expect("components");
+    let mut folders: Vec<_> = components.map(|entry| entry.expect("an entry").path()).collect();
+    folders.push(deploy.join("base"));
+    let files = folders
+        .iter()
+        .filter_map(|folder| fs::read_to_string(folder.join("kustomization.yaml")).ok());
+    let mut pinned = BTreeMap::new();
+    for text in files {
+        for (before, tag) in text.lines().zip(text.lines().skip(1)) {
+            let name = before.trim_start_matches("  - name: ");
+            if let Some(tag) = tag.trim_start().strip_prefix("newTag: ") {
+                pinned.insert(name.to_owned(), tag.to_owned());
+            }
+        }
+    }
+    pinned
+}
+
+#[test]
+#[ignore = "needs docker-compose: .ci/run has it"]
+fn the_versions_are_those_of_kubernetes() {
+    let pinned = pinned();
+    for (name, service) in all() {
+        let (image, tag) = text(&service, "/image").rsplit_once(':').expect("pinned");
+        assert_eq!(pinned.get(image).map(String::as_str), Some(tag), "{name}: {image}");
+    }
+}

@@ -1,0 +1,61 @@
+//! What production's Collector keeps: errors, slow flows, a share of the rest.
+
+use std::{fs, time::Duration};
+
+use crate::{
+    otlp,
+    stack::{Stack, root, script},
+};
+
+const PARTS: &str = "tests/real/parts.sh";
+/// Longer than this is slow.
+const SLOW: Duration = Duration::from_millis(500);
+/// How many of the others there are; every second one should be kept.
+const OTHERS: usize = 200;
+
+#[tokio::test]
+#[ignore = "needs Collector and Jaeger: .ci/run has them"]
+async fn errors_and_slow_flows_are_kept_and_a_share_of_the_rest() {
+    let stack = Stack::running();
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = folder.path().to_str().expect("a name").to_owned();
+    for file in ["collector.yaml", "sampling.yaml"] {
+        let from = root().join("deploy/components/observability/otel").join(file);
+        fs::copy(from, folder.path().join(file)).expect("our own configuration");
+    }
+    fs::copy(root().join("tests/bundle/lines.yaml"), folder.path().join("lines.yaml"))
+        .expect("our own file");
+    let jaeger = stack.folder.join("jaeger");
+    let jaeger = script(PARTS, &["address", "jaeger", &jaeger.to_string_lossy(), "otlp"]).await;
+    let settings = format!(
+        "JAEGER_OTLP={jaeger}\nLINES={place}/lines.json\nSAMPLING_WAIT=1s\nSAMPLING_SLOW_MS={}\nSAMPLING_PERCENT=50\n",
+        SLOW.as_millis()
+    );
+    fs::write(folder.path().join("environment"), settings).expect("a file");
+    script(PARTS, &["start", "otelcol", &place]).await;
+    let http = script(PARTS, &["address", "otelcol", &place, "http"]).await;
+
+    let kept = kept(&stack, &format!("http://{http}")).await;
+    script(PARTS, &["stop", "otelcol", &place]).await;
+    // As a coin thrown two hundred times: eighty off the middle are eleven standard deviations.
+    assert!((20..=180).contains(&kept), "{kept} of {OTHERS} others");
+}
+
+/// Sends all kinds; waits for those that must come, and counts the others.
+async fn kept(stack: &Stack, collector: &str) -> usize {
+    let fast = Duration::from_millis(5);
+    let (failed, slow) = (otlp::trace_id(), otlp::trace_id());
+    let others: Vec<_> = (0..OTHERS).map(|_| otlp::trace_id()).collect();
+    let mut spans = vec![otlp::span(&failed, fast, true), otlp::span(&slow, 2 * SLOW, false)];
+    spans.extend(others.iter().map(|id| otlp::span(id, fast, false)));
+    otlp::send(collector, "/v1/traces", &otlp::traces(&[("service.name", "by-hand")], spans)).await;
+    stack.until_trace(&failed).await;
+    stack.until_trace(&slow).await;
+    // All were decided on together; the last batch needs half a second.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let mut kept = 0;
+    for id in &others {
+        kept += usize::from(stack.trace(id).await.is_some());
+    }
+    kept
+}

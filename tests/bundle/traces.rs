@@ -1,0 +1,108 @@
+//! A mesh's traces, through the real Collector, in the real Jaeger.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use harness::until;
+use serde_json::Value;
+
+use crate::stack::{Stack, list, text};
+
+/// Everybody who has a part in an order's story.
+const ALL: [&str; 7] =
+    ["catalog", "gateway", "inventory", "notifications", "orders", "payments", "shipping"];
+/// Who sent, who received: gRPC, both ways over Kafka, and NATS.
+const EDGES: [[&str; 4]; 5] = [
+    ["gateway", "POST /api/orders", "orders", "mesh.orders.v1.Orders/Place"],
+    ["orders", "send orders.events", "payments", "process orders.events"],
+    ["payments", "send payments.events", "orders", "process payments.events"],
+    ["shipping", "send shipments.events", "orders", "process shipments.events"],
+    ["notifications", "send live.orders", "gateway", "process live.orders"],
+];
+
+struct Span<'a> {
+    service: &'a str,
+    name: &'a str,
+    parent: &'a str,
+}
+
+fn spans(trace: &Value) -> BTreeMap<&str, Span<'_>> {
+    let mut all = BTreeMap::new();
+    for span in list(trace, "/spans") {
+        let service = text(trace, &format!("/processes/{}/serviceName", text(span, "/processID")));
+        let mut references = list(span, "/references").iter();
+        let parent = references.find(|to| text(to, "/refType") == "CHILD_OF");
+        let parent = parent.map_or("", |to| text(to, "/spanID"));
+        let name = text(span, "/operationName");
+        all.insert(text(span, "/spanID"), Span { service, name, parent });
+    }
+    all
+}
+
+/// What this trace still lacks.
+fn missing(trace: &Value) -> Vec<String> {
+    let spans = spans(trace);
+    let services: BTreeSet<_> = spans.values().map(|span| span.service).collect();
+    let mut missing: Vec<_> = ALL
+        .iter()
+        .filter(|one| !services.contains(*one))
+        .map(|one| format!("a span of {one}"))
+        .collect();
+    for [from, sent, to, received] in EDGES {
+        let found = spans.values().any(|span| {
+            let parent = spans.get(span.parent);
+            span.service == to
+                && span.name.starts_with(received)
+                && parent
+                    .is_some_and(|parent| parent.service == from && parent.name.starts_with(sent))
+        });
+        if !found {
+            missing.push(format!("{from} {sent} → {to} {received}"));
+        }
+    }
+    let orphans =
+        spans.values().filter(|span| !span.parent.is_empty() && !spans.contains_key(span.parent));
+    missing.extend(orphans.map(|span| format!("the parent of {} {}", span.service, span.name)));
+    missing
+}
+
+#[tokio::test]
+#[ignore = "needs Collector and Jaeger: .ci/run has them"]
+async fn an_order_is_one_trace_in_jaeger() {
+    let stack = Stack::running();
+    let slowly = stack
+        .mesh()
+        // Long enough to listen to.
+        .set("MESH_SHIPPING__DISPATCH_AFTER", "300ms")
+        .set("MESH_SHIPPING__DELIVER_AFTER", "300ms");
+    let mesh = slowly.start().await;
+    let order = mesh.gateway().place("tok_ok").await;
+    mesh.gateway().live(&order).await;
+    mesh.gateway().until_status(&order, "completed").await;
+    let mut last = vec!["the trace".to_owned()];
+    for _ in 0..200 {
+        if let Some(trace) = stack.trace(&order.trace_id).await {
+            last = missing(&trace);
+        }
+        if last.is_empty() {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("Jaeger lacks {last:#?} of {}", order.trace_id);
+}
+
+#[tokio::test]
+#[ignore = "needs Collector and Jaeger: .ci/run has them"]
+async fn jaeger_knows_every_service_and_not_itself() {
+    let stack = Stack::running();
+    let mesh = stack.mesh().start().await;
+    let order = mesh.gateway().place("tok_ok").await;
+    mesh.gateway().until_status(&order, "completed").await;
+    until("every service in Jaeger", || async {
+        let answer = stack.get("JAEGER", "/api/services").await?;
+        let names: BTreeSet<_> = list(&answer, "/data").iter().filter_map(Value::as_str).collect();
+        assert!(!names.contains("jaeger"), "{names:?}");
+        ALL.iter().all(|one| names.contains(one)).then_some(())
+    })
+    .await;
+}
