@@ -1,6 +1,6 @@
 //! Telemetry tells the truth.
 
-use std::{collections::BTreeSet, net::TcpListener};
+use std::{collections::BTreeSet, fs, net::TcpListener, path::Path};
 
 use harness::{Mesh, Options, until};
 
@@ -94,42 +94,77 @@ pub(crate) async fn a_collector_that_never_answers_costs_no_request(options: Opt
     mesh.audit().await;
 }
 
-/// Each service's metrics, name and labels: a dashboard or an alert may rely on these, and a change shows here.
+/// Each service's metrics by name, type and labels: dashboards and alerts rely on these, and a change shows here. Every
+/// counter is there from the start, and nothing is told that was not declared.
 pub(crate) async fn metrics_are_what_the_contract_says(options: Options) {
-    let mesh = options.start().await;
+    let mesh = options.with_lens().start().await;
+    let services = || SERVICES.into_iter().chain(["lens"]);
+    let mut contract = String::new();
+    for service in services() {
+        let declared = mesh.admin(service, "/metrics/families").await.expect("it is ready");
+        let begun = mesh.metrics(service).await;
+        for line in declared.lines().filter(|line| line.contains(" counter")) {
+            let name = line.split(' ').next().unwrap_or_default();
+            assert!(begun.has(name), "{service} has no series of {name} before something happens");
+        }
+        contract += &format!("{service}\n");
+        contract.extend(declared.lines().map(|line| format!("  {line}\n")));
+    }
     for token in ["tok_ok", "tok_declined"] {
         let order = mesh.gateway().place(token).await;
         mesh.gateway().live(&order).await;
     }
     mesh.audit().await;
-    let kept = include_str!("snapshots/mesh__stories__signals__metrics.snap");
-    let kept = kept.splitn(3, "---\n").last().unwrap_or_default();
-    // Some appear with the first statistics of a client, or with the first message of a kind.
-    let end = tokio::time::Instant::now() + harness::PATIENCE / 3;
-    let mut contract = contract(&mesh).await;
-    while contract.trim_end() != kept.trim_end() && tokio::time::Instant::now() < end {
-        contract = self::contract(&mesh).await;
+    for service in services() {
+        let of_it = contract.split_once(&format!("{service}\n")).unwrap_or_default().1;
+        for told in families(&mesh.metrics(service).await) {
+            let mut lines = of_it.lines().take_while(|line| line.starts_with(' '));
+            assert!(lines.any(|line| line.trim() == told), "{service} tells an undeclared {told}");
+        }
     }
-    insta::assert_snapshot!("metrics", contract);
+    keep("metrics.txt", &contract);
 }
 
-/// Every service's metrics with their labels.
-async fn contract(mesh: &Mesh) -> String {
-    let mut contract = String::new();
-    for service in SERVICES {
-        let metrics = mesh.metrics(service).await;
-        let family = |sample: &harness::Sample| {
-            let labels: Vec<_> =
-                sample.labels.keys().filter(|label| *label != "le").cloned().collect();
-            let name =
-                ["_bucket", "_sum", "_count"].iter().find_map(|end| sample.name.strip_suffix(end));
-            format!("  {}{{{}}}", name.unwrap_or(&sample.name), labels.join(","))
+/// What was told, as a contract has it: the type is the declaration's.
+fn families(metrics: &harness::Samples) -> BTreeSet<String> {
+    let family = |sample: &harness::Sample| {
+        let ends = ["_bucket", "_sum", "_count"];
+        // A gauge may be a count of something, too.
+        let base = ends.iter().find_map(|end| sample.name.strip_suffix(end));
+        let histogram = base.filter(|base| metrics.has(&format!("{base}_bucket")));
+        let mut line = histogram.unwrap_or(&sample.name).to_owned();
+        line += match (histogram, line.ends_with("_total")) {
+            (Some(_), _) => " histogram",
+            (None, true) => " counter",
+            (None, false) => " gauge",
         };
-        let families: BTreeSet<_> = metrics.0.iter().map(family).collect();
-        contract +=
-            &format!("{service}\n{}\n", families.into_iter().collect::<Vec<_>>().join("\n"));
+        for label in sample.labels.keys().filter(|label| *label != "le") {
+            line += &format!(" {label}");
+        }
+        line
+    };
+    metrics.0.iter().map(family).collect()
+}
+
+/// Compares with what is in `tests/contracts`. Here a difference is repaired and reported; in CI it is only reported.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test has no configuration, and CI is a convention of the outside"
+)]
+fn keep(name: &str, now: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/contracts").join(name);
+    let kept = fs::read_to_string(&path).unwrap_or_default();
+    if kept != now && std::env::var_os("CI").is_none() {
+        fs::write(&path, now).expect("the contract can be written");
     }
-    contract
+    let gone = kept.lines().filter(|line| !now.lines().any(|other| other == *line));
+    let fresh = now.lines().filter(|line| !kept.lines().any(|other| other == *line));
+    let (gone, fresh): (Vec<_>, Vec<_>) = (gone.collect(), fresh.collect());
+    assert!(
+        kept == now,
+        "tests/contracts/{name} was not what the services declare: gone {gone:?}, new {fresh:?}; \
+         run this test here, which repairs it, and commit the result if that is what you want"
+    );
 }
 
 /// What comes bundled: the trace can be fetched as a Jaeger client does, the topology has both buses, the flow has its end.

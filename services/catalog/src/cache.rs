@@ -32,8 +32,8 @@ where
                 .max_capacity(capacity)
                 .time_to_live(config.ttl)
                 .build(),
-            hits: metrics.cache_hits_total.with_label_values(&[name]),
-            misses: metrics.cache_misses_total.with_label_values(&[name]),
+            hits: metrics.operations_total.with_label_values(&[name, "hit"]),
+            misses: metrics.operations_total.with_label_values(&[name, "miss"]),
         }
     }
 

@@ -1,11 +1,13 @@
-//! The business numbers of `catalog`.
+//! The numbers of `catalog`.
+
+use chassis::metrics::each;
 
 chassis::metrics! {
-    /// The business numbers of `catalog`.
-    pub(crate) struct Metrics in "mesh_catalog" {
-        /// Questions that the cache answered, those that waited for somebody else's loading included.
-        cache_hits_total: IntCounterVec["cache"],
-        /// Questions that the database had to answer.
-        cache_misses_total: IntCounterVec["cache"],
+    /// What the caches are good for.
+    pub(crate) struct Metrics in "mesh_cache" {
+        /// Questions by outcome: hit (those that waited for somebody else's loading included), miss (the database had to
+        /// answer), error (the cache did not).
+        operations_total: IntCounterVec["cache", "outcome"] =
+            each(&["product", "page"], &["hit", "miss", "error"]),
     }
 }

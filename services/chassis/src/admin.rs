@@ -35,6 +35,7 @@ impl Admin {
             .route("/livez", get(|| async { "ok\n" }))
             .route("/readyz", get(ready))
             .route("/metrics", get(metrics))
+            .route("/metrics/families", get(families))
             .route("/config", get(config))
             .route("/log-level", get(level).put(set_level))
             .route("/debug/pprof/profile", get(profile))
@@ -43,8 +44,7 @@ impl Admin {
     }
 }
 
-const PATHS: &str =
-    "no such path; there are /livez /readyz /metrics /config /log-level /debug/pprof/profile";
+const PATHS: &str = "no such path; there are /livez /readyz /metrics /metrics/families /config /log-level /debug/pprof/profile";
 
 async fn ready(State(admin): State<Arc<Admin>>) -> Response {
     let missing = admin.readiness.missing();
@@ -62,6 +62,11 @@ async fn metrics(State(admin): State<Arc<Admin>>, headers: HeaderMap) -> Respons
         (TEXT, admin.registry.text())
     };
     ([(header::CONTENT_TYPE, HeaderValue::from_static(kind))], text).into_response()
+}
+
+/// Every metric there may be, one a line: its name, type and labels.
+async fn families(State(admin): State<Arc<Admin>>) -> String {
+    admin.registry.families().iter().map(|family| format!("{family}\n")).collect()
 }
 
 async fn config(State(admin): State<Arc<Admin>>) -> Response {

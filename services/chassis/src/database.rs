@@ -30,7 +30,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::metrics::{HistogramVec, IntGauge, Registry};
+use crate::metrics::{HistogramVec, IntGauge, IntGaugeVec, Registry};
 
 pub use config::{Config, Synchronous};
 pub use error::is_unique_violation;
@@ -50,6 +50,10 @@ crate::metrics! {
     struct Metrics in "" {
         /// Seconds that a transaction, from its begin to its commit, or a read took.
         db_client_operation_duration_seconds: HistogramVec["db_operation_name"],
+        /// Connections to the database by state: idle, used. A SQLite file has two: one writes, one reads.
+        db_client_connection_count: IntGaugeVec["db_client_connection_state"],
+        /// Connections that there may be.
+        db_client_connection_max: IntGauge,
         /// Whether the service's own database answers.
         mesh_database_up: IntGauge,
     }
@@ -93,6 +97,25 @@ impl Backend {
             Self::Postgres(_) => (config.max_connections as usize * 2 / 3).max(1),
         }
     }
+
+    /// Those that are idle now, and those that are used.
+    fn connections(&self) -> (usize, usize) {
+        match self {
+            Self::Sqlite(file) => file.connections(),
+            Self::Postgres(pool) => {
+                // Counted one after the other, while they go on.
+                let (all, idle) = (pool.size() as usize, pool.num_idle());
+                (idle, all.saturating_sub(idle))
+            }
+        }
+    }
+
+    fn most_connections(&self) -> usize {
+        match self {
+            Self::Sqlite(_) => sqlite::CONNECTIONS,
+            Self::Postgres(pool) => pool.options().get_max_connections() as usize,
+        }
+    }
 }
 
 impl fmt::Debug for Database {
@@ -115,6 +138,7 @@ impl Database {
     ) -> anyhow::Result<Self> {
         let metrics = Metrics::register(registry)?;
         let backend = connect::open(config)?;
+        metrics.db_client_connection_max.set(backend.most_connections() as i64);
         let inner = Inner {
             consumers: Semaphore::new(backend.consumers(config)),
             backend,
@@ -126,10 +150,21 @@ impl Database {
             published: Notify::new(),
         };
         let database = Self { inner: Arc::new(inner) };
+        database.show_connections(registry, metrics.db_client_connection_count);
         connect::until_there(&database).await?;
         connect::migrate(&database, migrations).await?;
         database.seen_up(true);
         Ok(database)
+    }
+
+    fn show_connections(&self, registry: &Registry, count: IntGaugeVec) {
+        let inner = Arc::downgrade(&self.inner);
+        registry.look(move || {
+            let (idle, used) =
+                inner.upgrade().map(|inner| inner.backend.connections()).unwrap_or_default();
+            count.with_label_values(&["idle"]).set(idle as i64);
+            count.with_label_values(&["used"]).set(used as i64);
+        });
     }
 
     /// Begins a transaction; it is rolled back unless it is committed.

@@ -1,15 +1,20 @@
 //! Metrics: one registry a process, handed down, never global; every metric is declared with the [`metrics!`](crate::metrics!) macro.
 
+mod begin;
 mod exemplars;
 mod exposition;
+mod families;
 mod runtime;
 
 use std::sync::Arc;
 
-use prometheus::core::Collector;
+use parking_lot::Mutex;
+use prometheus::{core::Collector, proto::MetricFamily};
 
+pub use begin::{Begin, each};
 pub use exemplars::{Histogram, HistogramVec};
 pub use exposition::{OPENMETRICS, TEXT};
+pub use families::Family;
 pub use prometheus::{Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts};
 pub(crate) use runtime::observe_runtime;
 
@@ -25,7 +30,12 @@ pub(crate) const SECONDS: [f64; 17] = [
 pub struct Registry {
     metrics: prometheus::Registry,
     exemplars: Arc<exemplars::Exemplars>,
+    declared: Arc<Mutex<Vec<Family>>>,
+    looks: Arc<Mutex<Vec<Look>>>,
 }
+
+/// Brings numbers up to date that nobody counts as they change.
+type Look = Box<dyn Fn() + Send>;
 
 impl Registry {
     /// An empty registry.
@@ -45,7 +55,23 @@ impl Registry {
     ) -> anyhow::Result<M> {
         let metric = M::declare(self, name, help, labels)?;
         self.metrics.register(metric.collector())?;
+        self.declared.lock().push(Family::new(name, M::KIND, labels));
         Ok(metric)
+    }
+
+    /// Every metric there is, sorted, whether or not there is anything to tell of it yet.
+    pub fn families(&self) -> Vec<Family> {
+        families::all(&self.declared.lock(), &self.gather())
+    }
+
+    /// Calls this each time before the metrics are told; it must not wait, nor declare any.
+    pub(crate) fn look(&self, look: impl Fn() + Send + 'static) {
+        self.looks.lock().push(Box::new(look));
+    }
+
+    fn gather(&self) -> Vec<MetricFamily> {
+        self.looks.lock().iter().for_each(|look| look());
+        self.metrics.gather()
     }
 
     pub(crate) fn add(&self, collector: impl Collector + 'static) -> anyhow::Result<()> {
@@ -54,17 +80,19 @@ impl Registry {
 
     /// All metrics in the Prometheus text format.
     pub fn text(&self) -> String {
-        exposition::text(&self.metrics.gather())
+        exposition::text(&self.gather())
     }
 
     /// All metrics in OpenMetrics 1.0, with trace exemplars.
     pub fn openmetrics(&self) -> String {
-        exposition::openmetrics(&self.metrics.gather(), &self.exemplars)
+        exposition::openmetrics(&self.gather(), &self.exemplars)
     }
 }
 
 /// A type of metric that [`metrics!`](crate::metrics!) can declare.
 pub trait Declared: Sized {
+    /// Prometheus' word for the type.
+    const KIND: &'static str;
     /// Makes the metric without registering it.
     ///
     /// # Errors
@@ -80,9 +108,10 @@ pub trait Declared: Sized {
 }
 
 macro_rules! declared {
-    ($($plain:ident, $labelled:ident);+ $(;)?) => {
+    ($($plain:ident, $labelled:ident: $kind:literal);+ $(;)?) => {
         $(
             impl Declared for $plain {
+                const KIND: &'static str = $kind;
                 fn declare(_: &Registry, name: &str, help: &str, _: &[&str]) -> anyhow::Result<Self> {
                     Ok(Self::new(name, help)?)
                 }
@@ -91,6 +120,7 @@ macro_rules! declared {
                 }
             }
             impl Declared for $labelled {
+                const KIND: &'static str = $kind;
                 fn declare(_: &Registry, name: &str, help: &str, labels: &[&str]) -> anyhow::Result<Self> {
                     Ok(Self::new(Opts::new(name, help), labels)?)
                 }
@@ -103,12 +133,14 @@ macro_rules! declared {
 }
 
 declared! {
-    IntCounter, IntCounterVec;
-    IntGauge, IntGaugeVec;
-    Gauge, GaugeVec;
+    IntCounter, IntCounterVec: "counter";
+    IntGauge, IntGaugeVec: "gauge";
+    Gauge, GaugeVec: "gauge";
 }
 
 impl Declared for HistogramVec {
+    const KIND: &'static str = "histogram";
+
     fn declare(
         registry: &Registry,
         name: &str,
@@ -123,6 +155,8 @@ impl Declared for HistogramVec {
 }
 
 impl Declared for Histogram {
+    const KIND: &'static str = "histogram";
+
     fn declare(registry: &Registry, name: &str, help: &str, _: &[&str]) -> anyhow::Result<Self> {
         Ok(HistogramVec::new(name, help, &[], Arc::clone(&registry.exemplars))?.with(&[]))
     }
@@ -138,7 +172,7 @@ impl Declared for Histogram {
 ///     /// The business numbers of a teapot.
 ///     pub struct Metrics in "mesh_teapot" {
 ///         /// Cups poured.
-///         poured_total: IntCounterVec["tea"],
+///         poured_total: IntCounterVec["tea"] = [["assam"], ["sencha"]],
 ///         /// Seconds that a cup took.
 ///         pour_seconds: Histogram,
 ///     }
@@ -148,8 +182,10 @@ impl Declared for Histogram {
 /// let metrics = Metrics::register(&registry).unwrap();
 /// metrics.poured_total.with_label_values(&["assam"]).inc();
 /// assert!(registry.text().contains("mesh_teapot_poured_total{tea=\"assam\"} 1"));
+/// assert!(registry.text().contains("mesh_teapot_poured_total{tea=\"sencha\"} 0"));
 /// ```
 ///
+/// After `=` stand the label values that are known beforehand: their series exist from the start, at zero, see [`Begin`].
 /// A metric's name is the prefix after `in`, an underscore, and the field's name; with an empty prefix, the field's name alone.
 #[macro_export]
 macro_rules! metrics {
@@ -158,7 +194,7 @@ macro_rules! metrics {
         $visibility:vis struct $name:ident in $prefix:literal {
             $(
                 $(#[doc = $help:literal])+
-                $field:ident: $type:ident $([$($label:literal),+ $(,)?])?
+                $field:ident: $type:ident $([$($label:literal),+ $(,)?])? $(= $known:expr)?
             ),+ $(,)?
         }
     ) => {
@@ -177,7 +213,7 @@ macro_rules! metrics {
             /// # Errors
             /// A metric of the same name is there already.
             $visibility fn register(registry: &$crate::metrics::Registry) -> ::anyhow::Result<Self> {
-                Ok(Self {
+                let metrics = Self {
                     $(
                         $field: registry.register(
                             &$crate::metrics::full_name($prefix, stringify!($field)),
@@ -185,7 +221,9 @@ macro_rules! metrics {
                             &[$($($label),+)?],
                         )?,
                     )+
-                })
+                };
+                $($($crate::metrics::Begin::begin(&metrics.$field, $known);)?)+
+                Ok(metrics)
             }
         }
     };

@@ -12,7 +12,11 @@ mod connection;
 mod subscription;
 mod trace;
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use async_nats::{PublishError, PublishErrorKind, Request, RequestError, RequestErrorKind};
 use futures::StreamExt;
@@ -23,7 +27,10 @@ use serde::{Deserialize, Serialize};
 pub use connection::Reconnections;
 pub use subscription::{Live, Subscription};
 
-use crate::{Error, Kind, deadline, messaging, metrics::Registry};
+use crate::{
+    Error, Kind, deadline, messaging,
+    metrics::{IntCounterVec, Registry},
+};
 use call::Call;
 use connection::Connection;
 
@@ -44,11 +51,40 @@ impl Default for Settings {
 }
 
 crate::metrics! {
+    /// The connection to NATS.
+    pub(crate) struct Wire in "mesh_nats" {
+        /// Whether there is a connection to NATS.
+        connected: IntGauge,
+        /// How often the connection was lost and made again.
+        reconnects_total: IntCounter,
+        /// Messages by direction: in, out.
+        messages_total: IntCounterVec["direction"] = [["in"], ["out"]],
+        /// Bytes by direction: in, out.
+        bytes_total: IntCounterVec["direction"] = [["in"], ["out"]],
+    }
+}
+
+crate::metrics! {
     /// The numbers of live messages.
     pub(crate) struct Metrics in "mesh_live" {
         /// Live messages that arrived and were dropped, by reason: nobody could read it, or the subscriber was too slow.
-        dropped_total: IntCounterVec["reason"],
+        dropped_total: IntCounterVec["reason"] = [["overflow"], ["undecodable"]],
     }
+}
+
+/// The client counts by itself.
+fn show_traffic(registry: &Registry, client: &async_nats::Client, wire: Wire) {
+    let statistics = client.statistics();
+    let show = |family: &IntCounterVec, direction, now: u64| {
+        let told = family.with_label_values(&[direction]);
+        told.inc_by(now.saturating_sub(told.get()));
+    };
+    registry.look(move || {
+        show(&wire.messages_total, "in", statistics.in_messages.load(Ordering::Relaxed));
+        show(&wire.messages_total, "out", statistics.out_messages.load(Ordering::Relaxed));
+        show(&wire.bytes_total, "in", statistics.in_bytes.load(Ordering::Relaxed));
+        show(&wire.bytes_total, "out", statistics.out_bytes.load(Ordering::Relaxed));
+    });
 }
 
 /// A connection to NATS; cheap to clone.
@@ -73,8 +109,10 @@ impl Client {
         operations: messaging::Metrics,
         registry: &Registry,
     ) -> anyhow::Result<Self> {
-        let metrics = Metrics::register(registry)?;
-        let connection = Connection::open(name, &settings.url, metrics.clone()).await?;
+        let (metrics, wire) = (Metrics::register(registry)?, Wire::register(registry)?);
+        let connection =
+            Connection::open(name, &settings.url, metrics.clone(), wire.clone()).await?;
+        show_traffic(registry, connection.client(), wire);
         Ok(Self(Arc::new(Inner { connection, timeout: settings.timeout, operations, metrics })))
     }
 

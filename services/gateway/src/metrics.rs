@@ -1,17 +1,27 @@
 //! The numbers of the edge that HTTP's own do not tell.
 
+/// Why an order is refused here.
+const REFUSALS: [&str; 6] = [
+    "deadline_exceeded",
+    "idempotency_key_reused",
+    "internal",
+    "invalid",
+    "out_of_stock",
+    "unavailable",
+];
+
 chassis::metrics! {
     /// The business numbers of `gateway`.
     pub(crate) struct Metrics in "mesh_gateway" {
         /// Orders that were accepted; one sent again counts again.
         orders_accepted_total: IntCounter,
         /// Orders that were refused, by reason.
-        orders_refused_total: IntCounterVec["reason"],
+        orders_refused_total: IntCounterVec["reason"] = REFUSALS.map(|reason| [reason]),
         /// Products shown without what is available, because inventory did not answer.
         products_without_stock_total: IntCounter,
         /// Open live streams.
         live_streams: IntGauge,
         /// How often a live stream read the order again, by reason: a message was missing, or none came for a while.
-        live_rereads_total: IntCounterVec["reason"],
+        live_rereads_total: IntCounterVec["reason"] = [["gap"], ["lapse"], ["silence"]],
     }
 }

@@ -92,6 +92,8 @@ impl Change {
         }
     }
 
+    pub(crate) const ALL: [Self; 3] = [Self::Commit, Self::Release, Self::Return];
+
     /// For metrics and log lines.
     pub(crate) fn word(self) -> &'static str {
         match self {

@@ -18,7 +18,7 @@ use crate::{
     store::{self, Hold, Store},
 };
 
-pub(crate) use error::Error;
+pub(crate) use error::{Error, OUTCOMES};
 
 /// How many expired holds are read at once.
 const BATCH: i64 = 100;

@@ -6,7 +6,7 @@ chassis::metrics! {
         /// Spans that were sent here.
         spans_received_total: IntCounter,
         /// Spans that were not kept: `invalid` ones have no id, those of a `large_trace` come after its share of the memory.
-        spans_refused_total: IntCounterVec["reason"],
+        spans_refused_total: IntCounterVec["reason"] = [["invalid"], ["large_trace"]],
         /// Spans of traces that had to make room for newer ones.
         spans_evicted_total: IntCounter,
         /// Traces that are remembered.

@@ -19,7 +19,7 @@ use crate::{
     store::{self, After, Found, Store},
 };
 
-pub(crate) use error::Error;
+pub(crate) use error::{Error, REFUSALS};
 pub(crate) use place::Request;
 
 /// Takes orders, and settles them as facts arrive.

@@ -33,7 +33,7 @@ pub(crate) enum State {
 }
 
 impl State {
-    const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Scheduled,
         Self::Dispatched,
         Self::Delivered,

@@ -22,8 +22,8 @@ async fn what_everybody_wants_is_loaded_once() {
     };
     let answers = futures::future::join_all((0..50).map(|_| ask())).await;
     assert!(answers.into_iter().all(|answer| answer.unwrap() == 0));
-    assert_eq!(metrics.cache_misses_total.with_label_values(&["product"]).get(), 1);
-    assert_eq!(metrics.cache_hits_total.with_label_values(&["product"]).get(), 49);
+    assert_eq!(metrics.operations_total.with_label_values(&["product", "miss"]).get(), 1);
+    assert_eq!(metrics.operations_total.with_label_values(&["product", "hit"]).get(), 49);
 }
 
 #[tokio::test]

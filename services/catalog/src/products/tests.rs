@@ -16,8 +16,8 @@ async fn a_product_is_read_from_the_database_once() {
     for _ in 0..3 {
         assert_eq!(products.get("teapot").await.unwrap().name, "Cast-iron teapot, 0.8 l");
     }
-    assert_eq!(metrics.cache_misses_total.with_label_values(&["product"]).get(), 1);
-    assert_eq!(metrics.cache_hits_total.with_label_values(&["product"]).get(), 2);
+    assert_eq!(metrics.operations_total.with_label_values(&["product", "miss"]).get(), 1);
+    assert_eq!(metrics.operations_total.with_label_values(&["product", "hit"]).get(), 2);
 }
 
 #[tokio::test]
@@ -27,7 +27,7 @@ async fn what_does_not_exist_is_not_found_and_remembered_as_such() {
         let error = chassis::Error::from(products.get("unicorn").await.unwrap_err());
         assert_eq!((error.kind(), error.message()), (Kind::NotFound, "no product \"unicorn\""));
     }
-    assert_eq!(metrics.cache_misses_total.with_label_values(&["product"]).get(), 1);
+    assert_eq!(metrics.operations_total.with_label_values(&["product", "miss"]).get(), 1);
     assert!(matches!(products.get("not a sku").await, Err(Error::Unknown(_))));
 }
 

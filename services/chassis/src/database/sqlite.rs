@@ -41,6 +41,9 @@ const COMMITS: u32 = 500;
 /// Pages of the log beyond which writers wait for a checkpoint, so that it can begin anew: 16 MiB.
 const LONG_LOG: i64 = 4096;
 
+/// The connections that statements run on; the third only tidies up.
+pub(super) const CONNECTIONS: usize = 2;
+
 /// One file: a connection that writes, one that reads, one that moves the log into the file.
 pub(super) struct File {
     path: PathBuf,
@@ -111,6 +114,13 @@ impl File {
 
     pub(super) async fn reader(&self) -> Result<OwnedMutexGuard<Connection>, Error> {
         self.held(&self.reader).await
+    }
+
+    /// Those that nobody holds, and the others.
+    pub(super) fn connections(&self) -> (usize, usize) {
+        let used = [&self.writer, &self.reader].map(|held| usize::from(held.try_lock().is_err()));
+        let used = used.iter().sum();
+        (CONNECTIONS - used, used)
     }
 
     async fn held(

@@ -143,11 +143,16 @@ impl Consumer {
         let joined: Joined = Box::new(joined);
         let ears = Ears {
             group: self.service,
-            link: Link::new("consumer"),
+            link: Link::shown("consumer", self.metrics.mesh_kafka_connected.clone()),
             inputs: sender,
             joined: Mutex::new(Some(joined)),
             hand_over: self.settings.hand_over(),
             lag: self.metrics.mesh_consumer_lag.clone(),
+            assigned: self.metrics.mesh_consumer_assigned_partitions.clone(),
+            rebalances: self
+                .metrics
+                .mesh_consumer_rebalances_total
+                .with_label_values(&[self.service]),
         };
         let consumer: BaseConsumer<Ears> = self
             .settings

@@ -44,6 +44,9 @@ pub(super) enum Reason {
 }
 
 impl Reason {
+    pub(super) const ALL: [Self; 4] =
+        [Self::Undecodable, Self::Rejected, Self::RetriesExhausted, Self::Panicked];
+
     pub(super) fn label(self) -> &'static str {
         match self {
             Self::Undecodable => "undecodable",

@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rdkafka::{config::RDKafkaLogLevel, error::KafkaError, types::RDKafkaErrorCode};
 
+use crate::metrics::IntGauge;
+
 /// Connections are made again by the library, and commits by the dispatcher.
 const MENDED: [&str; 2] = ["FAIL", "COMMITFAIL"];
 
@@ -11,15 +13,28 @@ const MENDED: [&str; 2] = ["FAIL", "COMMITFAIL"];
 pub(super) struct Link {
     client: &'static str,
     down: AtomicBool,
+    /// Where it is shown.
+    connected: Option<IntGauge>,
 }
 
 impl Link {
     pub(super) fn new(client: &'static str) -> Self {
-        Self { client, down: AtomicBool::new(false) }
+        Self { client, down: AtomicBool::new(false), connected: None }
+    }
+
+    pub(super) fn shown(client: &'static str, connected: IntGauge) -> Self {
+        Self { connected: Some(connected), ..Self::new(client) }
+    }
+
+    fn show(&self, connected: bool) {
+        if let Some(gauge) = &self.connected {
+            gauge.set(connected.into());
+        }
     }
 
     /// A broker answered.
     pub(super) fn up(&self) {
+        self.show(true);
         if self.down.load(Ordering::Relaxed) && self.down.swap(false, Ordering::Relaxed) {
             tracing::info!(kafka.client = self.client, "a Kafka broker answers again");
         }
@@ -31,6 +46,7 @@ impl Link {
         };
         match error.rdkafka_error_code() {
             Some(AllBrokersDown) => {
+                self.show(false);
                 if !self.down.swap(true, Ordering::Relaxed) {
                     tracing::error!(
                         kafka.client = self.client,

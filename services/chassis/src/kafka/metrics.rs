@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::dead_letter::Reason;
 use crate::metrics::{Gauge, Histogram, IntCounter, IntCounterVec};
 
 crate::metrics! {
@@ -14,6 +15,12 @@ crate::metrics! {
         mesh_consumer_lag: IntGaugeVec["topic", "partition", "group"],
         /// Age of the oldest event that was fetched and is not yet done with.
         mesh_consumer_oldest_age_seconds: GaugeVec["topic", "group"],
+        /// Partitions that this process reads.
+        mesh_consumer_assigned_partitions: IntGaugeVec["topic", "group"],
+        /// How often the group shared its partitions anew while this process was a member.
+        mesh_consumer_rebalances_total: IntCounterVec["group"],
+        /// Whether a Kafka broker answers this process.
+        mesh_kafka_connected: IntGauge,
         /// Seconds from publishing an event to having handled it.
         mesh_event_delay_seconds: HistogramVec["topic", "group"],
         /// Records that the broker had dropped before they were fetched.
@@ -84,6 +91,10 @@ impl Metrics {
     pub(super) fn topic(&self, topic: &str, group: &str, panics: &IntCounter) -> Arc<Topic> {
         let durations = &self.messaging_process_duration_seconds;
         let counter = |family: &IntCounterVec| family.with_label_values(&[topic]);
+        self.mesh_consumer_assigned_partitions.with_label_values(&[topic, group]).set(0);
+        for reason in Reason::ALL {
+            self.mesh_dead_letters_total.with_label_values(&[topic, reason.label()]);
+        }
         Arc::new(Topic {
             durations: Outcome::ALL.map(|outcome| durations.with(&[topic, group, outcome.label()])),
             delay: self.mesh_event_delay_seconds.with(&[topic, group]),

@@ -22,7 +22,7 @@ use serde::Deserialize;
 use tokio::sync::mpsc;
 
 use super::{link::Link, record::Record};
-use crate::metrics::IntGaugeVec;
+use crate::metrics::{IntCounter, IntGaugeVec};
 
 /// How long to wait for a record before looking whether to stop.
 const POLL: Duration = Duration::from_millis(50);
@@ -58,6 +58,8 @@ pub(super) struct Ears {
     pub(super) joined: Mutex<Option<Joined>>,
     pub(super) hand_over: Duration,
     pub(super) lag: IntGaugeVec,
+    pub(super) assigned: IntGaugeVec,
+    pub(super) rebalances: IntCounter,
 }
 
 /// Polls until told to stop, then commits what it is given and leaves the group.
@@ -137,6 +139,10 @@ impl Ears {
         let names: Vec<_> =
             partitions.iter().map(|(topic, partition, _)| format!("{topic}/{partition}")).collect();
         tracing::info!(group = self.group, partitions = names.join(" "), "partitions assigned");
+        self.rebalances.inc();
+        for (topic, _, _) in &partitions {
+            self.assigned.with_label_values(&[topic, self.group]).inc();
+        }
         self.inputs.blocking_send(Input::Assigned(partitions)).ok();
         consumer.incremental_assign(list)?;
         self.joined();
@@ -156,6 +162,7 @@ impl Ears {
             "partitions revoked"
         );
         for (topic, partition) in &partitions {
+            self.assigned.with_label_values(&[topic, self.group]).dec();
             // It is not there if no statistics came in between.
             self.lag.remove_label_values(&[topic, &partition.to_string(), self.group]).ok();
         }

@@ -8,7 +8,7 @@ use futures::StreamExt;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::{Metrics, closed};
+use super::{Metrics, Wire, closed};
 use crate::{Error, Kind, deadline};
 
 /// Between attempts to connect: short enough that a restarted server is found before somebody wonders, ...
@@ -43,9 +43,14 @@ struct Link {
 }
 
 impl Connection {
-    pub(super) async fn open(name: &str, url: &str, metrics: Metrics) -> anyhow::Result<Self> {
+    pub(super) async fn open(
+        name: &str,
+        url: &str,
+        metrics: Metrics,
+        wire: Wire,
+    ) -> anyhow::Result<Self> {
         let (sender, mut link) = watch::channel(Link::default());
-        let events = Arc::new(Events { link: sender, metrics, trouble: Mutex::default() });
+        let events = Arc::new(Events { link: sender, metrics, wire, trouble: Mutex::default() });
         let options = ConnectOptions::new()
             .name(name)
             .retry_on_initial_connect()
@@ -139,6 +144,7 @@ impl Reconnections {
 struct Events {
     link: watch::Sender<Link>,
     metrics: Metrics,
+    wire: Wire,
     /// What was logged last: a server that stays away is worth one line, not two a second.
     trouble: Mutex<Option<String>>,
 }
@@ -149,14 +155,24 @@ impl Events {
             Event::Connected => {
                 *self.trouble.lock() = None;
                 tracing::info!("connected to NATS");
+                self.wire.connected.set(1);
+                if self.link.borrow().made > 0 {
+                    self.wire.reconnects_total.inc();
+                }
                 self.link.send_modify(|link| link.made += 1);
             }
-            Event::Closed => self.link.send_modify(|link| link.closed = true),
+            Event::Closed => {
+                self.wire.connected.set(0);
+                self.link.send_modify(|link| link.closed = true);
+            }
             Event::SlowConsumer(_) => {
                 self.metrics.dropped_total.with_label_values(&["overflow"]).inc();
                 self.log_trouble("a subscriber is too slow for its live messages");
             }
-            Event::Disconnected => self.log_trouble("the connection to NATS was lost"),
+            Event::Disconnected => {
+                self.wire.connected.set(0);
+                self.log_trouble("the connection to NATS was lost");
+            }
             Event::ServerError(error) => self.log_trouble(&format!("NATS refuses: {error}")),
             Event::ClientError(error) => {
                 self.log_trouble(&format!("no connection to NATS: {error}"))

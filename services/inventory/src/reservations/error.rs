@@ -24,6 +24,19 @@ pub(crate) enum Error {
     Database(#[from] database::Error),
 }
 
+/// The words for what becomes of a request that anybody has to expect.
+pub(crate) const OUTCOMES: [&str; 9] = [
+    "held",
+    "repeated",
+    "out_of_stock",
+    "unknown_product",
+    "other_lines",
+    "released",
+    "changed",
+    "malformed",
+    "database",
+];
+
 impl Error {
     /// A word for the metric of requests.
     pub(super) fn word(&self) -> &'static str {

@@ -27,6 +27,18 @@ pub(crate) enum Error {
     Database(#[from] database::Error),
 }
 
+/// The words for why an order is not placed that anybody has to expect; others are mistakes of ours.
+pub(crate) const REFUSALS: [&str; 8] = [
+    "abandoned",
+    "changed",
+    "database",
+    "deadline_exceeded",
+    "idempotency_key_reused",
+    "malformed",
+    "out_of_stock",
+    "unavailable",
+];
+
 impl Error {
     /// A word for the metric of refused orders.
     pub(crate) fn word(&self) -> &'static str {
