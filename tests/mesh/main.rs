@@ -38,6 +38,7 @@ told! {
         a_flaky_third_party_is_asked_again,
         slow_payments_delay_nobody_else,
     }
+    breaker { a_third_party_that_is_down_is_left_alone }
     letters { a_poison_message_is_parked_and_others_flow_on, a_replay_heals }
     crashes { any_service_may_die_while_orders_flow, the_supervisor_may_die_too }
     life {

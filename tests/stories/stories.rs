@@ -1,6 +1,7 @@
 //! What the mesh promises, told as stories. They run with nothing installed (`tests/mesh`), and again on real brokers and
 //! databases (`tests/real`): whoever runs one says how the mesh is started.
 
+pub(crate) mod breaker;
 pub(crate) mod crashes;
 pub(crate) mod endings;
 pub(crate) mod letters;

@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    breaker,
     config::Settings,
     database::Database,
     grpc, http, kafka, messaging,
@@ -82,6 +83,7 @@ pub struct App {
 /// Metrics of the calling side: declared with the first client, shared by all.
 #[derive(Default)]
 struct Clients {
+    breakers: Option<breaker::Metrics>,
     grpc: Option<grpc::ClientMetrics>,
     http: Option<http::ClientMetrics>,
 }

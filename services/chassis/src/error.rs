@@ -3,10 +3,12 @@
 //! A service decides the [`Kind`]; each transport projects it once: here to a gRPC status, in [`crate::http`] to a problem
 //! document, in [`crate::kafka`] to retry or dead letter, everywhere to a metric label.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, time::Duration};
 
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
+
+use crate::breaker::Rejected;
 
 /// What went wrong, in as few words as there are different ways to go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -166,6 +168,18 @@ impl Error {
     /// What kind of error it is.
     pub fn kind(&self) -> Kind {
         self.kind
+    }
+
+    /// How long to wait before it is worth trying at all, if it was not even tried: see [`crate::breaker`].
+    pub fn postponed(&self) -> Option<Duration> {
+        let mut next: Option<&(dyn std::error::Error + 'static)> = Some(self);
+        while let Some(error) = next {
+            if let Some(rejected) = error.downcast_ref::<Rejected>() {
+                return Some(rejected.retry_after);
+            }
+            next = error.source();
+        }
+        None
     }
 
     /// What went wrong, for people.

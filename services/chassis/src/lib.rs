@@ -13,6 +13,7 @@
 
 mod admin;
 pub mod app;
+pub mod breaker;
 pub mod config;
 pub mod database;
 pub mod deadline;

@@ -224,6 +224,20 @@ async fn a_flaky_third_party_is_asked_until_it_answers() {
     assert_eq!(impatient.charge("k", "tok_flaky").await, domain::Answer::Silence);
 }
 
+/// It is not even asked: no order is refused, or counted as failed, for that.
+#[tokio::test]
+async fn a_third_party_that_fails_too_often_is_left_alone_and_orders_wait() {
+    let stage = Stage::new(1).await;
+    for key in 0..20 {
+        assert_eq!(stage.charge(&key.to_string(), "tok_flaky").await, domain::Answer::Silence);
+    }
+    assert!(stage.counted("mesh_breaker_state{destination=\"provider\"} 2"));
+    let error = stage.deliver("e-1", placed("tok_ok")).await.unwrap_err();
+    assert!(error.postponed().is_some_and(|wait| !wait.is_zero()), "{error:?}");
+    assert!(stage.told().await.is_empty());
+    assert!(stage.counted("mesh_breaker_rejections_total{destination=\"provider\"} 1"));
+}
+
 /// The id follows from the key, not from what a process remembers.
 #[tokio::test]
 async fn a_charge_is_the_same_after_a_restart_of_the_third_party() {

@@ -7,6 +7,7 @@ use tokio::net::TcpListener;
 
 use super::{App, OnError, Server, ServerKind};
 use crate::{
+    breaker::{self, Breaker},
     database::{self, Database, Migrations},
     grpc::{self, Channel, Endpoints},
     http, kafka, nats,
@@ -32,7 +33,7 @@ impl App {
         Ok(channel)
     }
 
-    /// A way to a third party that speaks HTTP; `limit` bounds each request.
+    /// A way to a third party that speaks HTTP; `limit` bounds each request, a circuit breaker watches them.
     ///
     /// # Errors
     /// The client cannot be built.
@@ -48,7 +49,14 @@ impl App {
                 self.clients.http.insert(http::ClientMetrics::register(&self.registry)?).clone()
             }
         };
-        http::Client::new(peer, base, limit, metrics)
+        let breakers = match &self.clients.breakers {
+            Some(metrics) => metrics.clone(),
+            None => {
+                self.clients.breakers.insert(breaker::Metrics::register(&self.registry)?).clone()
+            }
+        };
+        let breaker = Breaker::new(peer, &self.registry, &breakers);
+        http::Client::new(peer, base, limit, breaker, metrics)
     }
 
     /// Opens the service's database, as soon as it is there, and brings its schema up to date.

@@ -10,7 +10,13 @@ use opentelemetry::{
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::time::Instant;
 
-use crate::{Error, Kind, deadline, metrics::Registry, telemetry};
+use crate::{
+    Error, Kind,
+    breaker::{self, Breaker},
+    deadline,
+    metrics::Registry,
+    telemetry,
+};
 
 crate::metrics! {
     /// Requests made.
@@ -27,6 +33,7 @@ pub struct Client {
     base: String,
     peer: &'static str,
     limit: Duration,
+    breaker: Breaker,
     metrics: Metrics,
 }
 
@@ -55,10 +62,12 @@ impl Client {
         peer: &'static str,
         base: &str,
         limit: Duration,
+        breaker: Breaker,
         metrics: Metrics,
     ) -> anyhow::Result<Self> {
         let client = reqwest::Client::builder().no_proxy().build()?;
-        Ok(Self { client, base: base.trim_end_matches('/').to_owned(), peer, limit, metrics })
+        let base = base.trim_end_matches('/').to_owned();
+        Ok(Self { client, base, peer, limit, breaker, metrics })
     }
 
     /// A client that belongs to no [`App`](crate::App): for tests of what a service does with one.
@@ -71,19 +80,22 @@ impl Client {
         limit: Duration,
         registry: &Registry,
     ) -> anyhow::Result<Self> {
-        Self::new(peer, base, limit, Metrics::register(registry)?)
+        let breaker = Breaker::new(peer, registry, &breaker::Metrics::register(registry)?);
+        Self::new(peer, base, limit, breaker, Metrics::register(registry)?)
     }
 
     /// Sends JSON once; repeating is the caller's decision, and `idempotency_key` what makes it harmless.
     ///
     /// # Errors
-    /// [`Kind::DeadlineExceeded`] without an answer in time, [`Kind::Unavailable`] if nobody can be reached.
+    /// [`Kind::DeadlineExceeded`] without an answer in time, [`Kind::Unavailable`] if nobody can be reached, and, postponed,
+    /// if the breaker is open.
     pub async fn post(
         &self,
         path: &str,
         idempotency_key: &str,
         body: &impl Serialize,
     ) -> Result<Answer, Error> {
+        let permit = self.breaker.ask()?;
         let (tracer, parent) = (telemetry::tracer(), Context::current());
         let builder = tracer.span_builder("POST").with_kind(SpanKind::Client).with_attributes([
             KeyValue::new("http.request.method", "POST"),
@@ -116,6 +128,10 @@ impl Client {
             Err(late) => Err(late),
         };
         self.record(&context, started, &result);
+        match &result {
+            Ok(answer) if !answer.status.is_server_error() => permit.succeeded(),
+            _ => permit.failed(),
+        }
         result
     }
 

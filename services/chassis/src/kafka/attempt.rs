@@ -21,6 +21,8 @@ pub(super) struct Failure {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Temporary,
+    /// It was not tried; when it may be.
+    Postponed(Duration),
     Permanent,
     Panicked,
     Abandoned,
@@ -30,7 +32,11 @@ impl Failure {
     /// What a handler answered.
     pub(super) fn of(error: impl Into<crate::Error>) -> Self {
         let error = error.into();
-        let kind = if error.kind().is_temporary() { Kind::Temporary } else { Kind::Permanent };
+        let kind = match error.postponed() {
+            Some(wait) => Kind::Postponed(wait),
+            None if error.kind().is_temporary() => Kind::Temporary,
+            None => Kind::Permanent,
+        };
         Self { kind, text: chain(&error) }
     }
 
@@ -54,7 +60,7 @@ impl Failure {
 
     pub(super) fn reason(&self) -> Reason {
         match self.kind {
-            Kind::Temporary | Kind::Abandoned => Reason::RetriesExhausted,
+            Kind::Temporary | Kind::Postponed(_) | Kind::Abandoned => Reason::RetriesExhausted,
             Kind::Permanent => Reason::Rejected,
             Kind::Panicked => Reason::Panicked,
         }
@@ -83,6 +89,15 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// Those that wait for the same moment come a little apart, so that one of them can find out for all.
+async fn postpone(wait: Duration) {
+    let apart = SCATTER.mul_f64(rand::random::<f64>());
+    sleep(wait + apart).await;
+}
+
+/// As long as most answers take.
+const SCATTER: Duration = Duration::from_millis(200);
+
 /// How it ended.
 pub(super) enum Ending<T> {
     /// It succeeded.
@@ -104,8 +119,9 @@ pub(super) struct Trier<'a> {
 }
 
 impl Trier<'_> {
-    /// Tries until it succeeds, cannot succeed, or was tried often enough. While our own database does not answer, nothing
-    /// counts: an outage of ours must not make a dead letter of every event.
+    /// Tries until it succeeds, cannot succeed, or was tried often enough. While our own database does not answer, or a circuit
+    /// breaker is open, nothing counts: an outage must not make a dead letter of every event. They wait, and with them the
+    /// partition, which shows in its lag and the age of its oldest event.
     pub(super) async fn run<T, F>(&self, most: u32, attempt: impl Fn() -> F) -> Ending<T>
     where
         F: Future<Output = Result<T, Failure>> + Send,
@@ -116,8 +132,17 @@ impl Trier<'_> {
                 Ok(value) => return Ending::Done(value),
                 Err(failure) => failure,
             };
-            if failure.kind == Kind::Abandoned {
-                return Ending::Abandoned;
+            match failure.kind {
+                Kind::Abandoned => return Ending::Abandoned,
+                Kind::Postponed(wait) => {
+                    let why = vec![KeyValue::new("exception.message", failure.text)];
+                    self.context.span().add_event("attempt postponed", why);
+                    if self.cancel.run_until_cancelled(postpone(wait)).await.is_none() {
+                        return Ending::Abandoned;
+                    }
+                    continue;
+                }
+                Kind::Temporary | Kind::Permanent | Kind::Panicked => {}
             }
             self.tell(attempts, &failure);
             if failure.kind == Kind::Permanent {

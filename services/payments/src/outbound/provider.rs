@@ -63,6 +63,7 @@ impl Provider {
         let charge = Charge { amount: amount.minor, currency: &amount.currency, token };
         let answer = match self.post("charge", "/charges", key, &charge).await {
             Ok(answer) => answer,
+            Err(error) if error.postponed().is_some() => return Err(error),
             Err(error) if error.kind().is_temporary() => return Ok(Answer::Silence),
             Err(error) => return Err(error),
         };
@@ -83,7 +84,8 @@ impl Provider {
         if answer.status.is_success() { Ok(()) } else { Err(unexpected(answer.status)) }
     }
 
-    /// Asks until there is an answer that will not change, or the attempts are used up: the key makes repeats harmless.
+    /// Asks until there is an answer that will not change, or the attempts are used up: the key makes repeats harmless. If the
+    /// circuit breaker opens meanwhile, the last answer was the last; who was never asked for is told to come again.
     async fn post(
         &self,
         operation: &'static str,
@@ -93,15 +95,24 @@ impl Provider {
     ) -> Result<http::Answer, Error> {
         let mut backoff = Backoff::new(WAITS.0, WAITS.1);
         let mut left = self.attempts.max(1);
+        let mut last = None;
         loop {
             left -= 1;
             let result = self.client.post(path, key, body).await.and_then(lasting);
+            if let Err(error) = &result
+                && error.postponed().is_some()
+            {
+                return last.unwrap_or(result);
+            }
             self.metrics
                 .provider_attempts_total
                 .with_label_values(&[operation, outcome(&result)])
                 .inc();
             match result {
-                Err(error) if error.kind().is_temporary() && left > 0 => backoff.wait().await,
+                Err(error) if error.kind().is_temporary() && left > 0 => {
+                    last = Some(Err(error));
+                    backoff.wait().await;
+                }
                 result => return result,
             }
         }
