@@ -32,7 +32,7 @@ VOLUMES="one two"
 install_all() {
   local pair missing=()
   for pair in containerd:containerd runc:runc iptables:iptables conntrack:conntrack socat:socat ip:iproute2 openssl:openssl \
-    curl:curl nsenter:util-linux python3:python3 cc:build-essential; do
+    curl:curl jq:jq nsenter:util-linux python3:python3 cc:build-essential; do
     command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
   done
   [ -x /usr/lib/cni/bridge ] || missing+=(containernetworking-plugins)

@@ -1,0 +1,269 @@
+#!/usr/bin/env bash
+# overlays/local on real pods, as a user has it: it is brought up by deploy/local.sh, orders are placed through the front door,
+# a trace is fetched from Jaeger; pods are deleted, services are rolled out and scaled under load, and the ledgers are
+# reconciled. Needs root.
+#
+#   pods.sh [MESH]    MESH is the program (by default it is built)
+#
+#   KUBERNETES_CONNECTIONS   a file that gets who was connected to whom, for the test of the network policies in rules.rs
+#   KUBERNETES_KEEP          not empty: leave the cluster up
+#
+# The images of third parties are stand-ins (images.sh). Grafana has none, nor has Loki unless it is built: they stay pending.
+set -euo pipefail
+. "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/settings.sh"
+
+TOP=$(cd "$HERE/../.." && pwd)
+NAMESPACE=glassmesh
+# Orders per second: what two cores can do beside a whole cluster.
+RATE=${KUBERNETES_RATE:-30}
+# Above everything that tests take, below the ports of clients.
+DOOR=${KUBERNETES_DOOR:-18080}
+WORK=$(mktemp -d "${TMPDIR:-/tmp}/kubernetes-pods.XXXXXX")
+export KUBECONFIG PATH=$BIN:$PATH
+KUBECONFIG=$("$HERE/cluster.sh" kubeconfig)
+export GLASSMESH_CLUSTER=current GLASSMESH_IMAGE=present GLASSMESH_PORT=$DOOR GLASSMESH_PATIENCE=300
+SAMPLER=
+
+finish() {
+  local code=$?
+  trap - EXIT
+  [ -z "$SAMPLER" ] || kill "$SAMPLER" 2>/dev/null || true
+  if [ $code != 0 ]; then tell_state >&2 || true; fi
+  if [ "${KUBERNETES_KEEP:-}" ]; then
+    say "the cluster stays: export KUBECONFIG=$KUBECONFIG"
+  else
+    "$TOP/deploy/local.sh" down >/dev/null 2>&1 || true
+    "$HERE/cluster.sh" down
+  fi
+  rm -rf "$WORK"
+  exit $code
+}
+
+tell_state() {
+  echo "== pods"; kc get pods -o wide
+  echo "== warnings"; kc get events --field-selector type=Warning --sort-by=.lastTimestamp | tail -n 15
+}
+
+kc() { kubectl -n "$NAMESPACE" "$@"; }
+
+step() { printf '\n-- %s\n' "$*"; }
+
+## In the cluster
+
+bring_up() {
+  local parts="kafka nats postgres otelcol jaeger prometheus alertmanager" loki=1 from
+  if [ -x "${GLASSMESH_TOOLS:-$HOME/.cache/glassmesh-tools}/loki-3.7.8/loki" ]; then parts+=" loki"; else loki=; fi
+  export GLASSMESH_WITHOUT=grafana
+  [ "$loki" ] || GLASSMESH_WITHOUT+=" loki"
+  "$HERE/cluster.sh" install
+  "$HERE/cluster.sh" up
+  # shellcheck disable=SC2086 # a list
+  "$HERE/images.sh" "$MESH" $parts >/dev/null
+  from=$SECONDS
+  "$TOP/deploy/local.sh" up
+  echo "from apply to an open front door: $((SECONDS - from)) s"
+}
+
+# A pod that the namespace should not take.
+refuses_root() {
+  local said
+  if said=$(kc run root --image=glassmesh/mesh:0.1.0 --restart=Never 2>&1); then die "the namespace takes a pod that may run as root"; fi
+  case $said in *violates\ PodSecurity*) echo "a pod without security settings is refused" ;; *) die "$said" ;; esac
+}
+
+# operator <name> <arguments of mesh>...: our image in a pod, as an operator would; what it says is in $WORK/<name>.
+operator() {
+  local name=$1 list; shift
+  list=$(printf '"%s",' "$@")
+  kc apply -f - >/dev/null <<POD
+apiVersion: v1
+kind: Pod
+metadata:
+  name: $name
+  labels: {app.kubernetes.io/name: operator, app.kubernetes.io/part-of: glassmesh, app.kubernetes.io/component: operator}
+spec:
+  restartPolicy: Never
+  automountServiceAccountToken: false
+  securityContext: {runAsNonRoot: true, runAsUser: 65532, seccompProfile: {type: RuntimeDefault}}
+  containers:
+    - name: mesh
+      image: glassmesh/mesh:0.1.0
+      args: [${list%,}]
+      securityContext: {allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: {drop: [ALL]}}
+POD
+}
+
+# Waits until the operator's pod has ended, and prints what it said. Fails as it failed.
+outcome() { # name, seconds
+  local end=$((SECONDS + $2)) phase
+  while phase=$(kc get pod "$1" -o jsonpath='{.status.phase}'); [ "$phase" != Succeeded ] && [ "$phase" != Failed ]; do
+    [ $SECONDS -lt $end ] || { say "$1 has not ended within $2 s"; return 1; }
+    sleep 1
+  done
+  kc logs "$1"
+  kc delete pod "$1" --wait=false >/dev/null
+  [ "$phase" = Succeeded ]
+}
+
+audit() {
+  operator audit audit --wait 60s --orders http://orders:9090 --payments http://payments:9090 \
+    --inventory http://inventory:9090 --shipping http://shipping:9090
+  outcome audit 120 || die "the ledgers differ"
+}
+
+told() { jq -r '"\(.sent) sent, \(.accepted) accepted, \(.lost) lost, \(.duplicates) duplicates, refused \(.refused), placed p50 \(.accepted_ms.p50) ms p99 \(.accepted_ms.p99) ms"' <<<"$1"; }
+
+# load_while <seconds> <what> <command>...: orders from a pod inside while the command runs; every request has to be accepted,
+# and every order has to end.
+load_while() {
+  local seconds=$1 what=$2 report; shift 2
+  operator load load --json --rate "$RATE" --duration "${seconds}s" --grace 60s --gateway http://gateway:8080 --nats nats://nats:4222
+  sleep 3 # until it has begun
+  "$@"
+  report=$(outcome load $((seconds + 120))) || { echo "$report"; die "$what: orders were lost, or ended twice"; }
+  echo "$what: $(told "$report")"
+  if ! jq -e '.sent == .accepted' <<<"$report" >/dev/null; then FAILED+=("$what: requests failed"); fi
+}
+
+## Scenes
+
+door() { curl -fsS --max-time 10 "http://127.0.0.1:$DOOR$1" "${@:2}"; }
+
+one_order() {
+  local answer id trace status='' end=$((SECONDS + 30))
+  answer=$(door /api/orders -H 'content-type: application/json' -d '{"items":[{"sku":"teapot","quantity":2}],"payment_token":"tok_ok"}')
+  id=$(jq -r .id <<<"$answer") trace=$(jq -r .trace_id <<<"$answer")
+  until [ "$status" = completed ]; do
+    [ $SECONDS -lt $end ] || die "order $id has come to $status, and no further, in 30 s"
+    sleep 0.5
+    status=$(door "/api/orders/$id" | jq -r .status)
+  done
+  echo "order $id is completed"
+  whole_trace "$trace"
+}
+
+# Every service that takes part, in one trace of Jaeger's.
+whole_trace() {
+  local services='' end=$((SECONDS + 30)) wanted="catalog gateway inventory notifications orders payments shipping"
+  local jaeger; jaeger=/api/v1/namespaces/$NAMESPACE/services/jaeger:query/proxy/jaeger/api/traces/$1
+  until [ "$services" = "$wanted" ]; do
+    [ $SECONDS -lt $end ] || die "Jaeger's trace $1 has only: $services"
+    sleep 1
+    services=$(kubectl get --raw "$jaeger" 2>/dev/null | jq -r '[.data[0].processes[].serviceName] | unique | join(" ")' || true)
+  done
+  echo "its trace $1 has $services"
+}
+
+# Prometheus has found every service, and what each of them says.
+scraped() {
+  local up end=$((SECONDS + 60))
+  local query; query=/api/v1/namespaces/$NAMESPACE/services/prometheus:http/proxy/prometheus/api/v1/query
+  until [ "${up:-0}" = 8 ]; do
+    [ $SECONDS -lt $end ] || die "Prometheus scrapes ${up:-none} of 8 services"
+    sleep 1
+    up=$(kubectl get --raw "$query?query=sum(up%7Bservice!=%22%22%7D)" | jq -r '.data.result[0].value[1]')
+  done
+  echo "Prometheus scrapes all 8 services"
+}
+
+rollouts() {
+  local service
+  for service in gateway orders payments; do
+    kc rollout restart "deployment/$service" >/dev/null
+    kc rollout status "deployment/$service" --timeout=120s >/dev/null
+    echo "  $service is rolled out"
+    sleep 12 # the old pod goes on for 8 s, and drains
+  done
+}
+
+deletions() {
+  local what
+  for what in orders payments inventory shipping notifications; do
+    kc delete pod -l "app.kubernetes.io/name=$what" --wait=false >/dev/null
+    sleep 4
+  done
+  kc delete pod kafka-0 postgres-0 --wait=false >/dev/null
+  kc delete pod -l app.kubernetes.io/name=nats --wait=false >/dev/null
+  kc rollout status statefulset/kafka --timeout=120s >/dev/null
+  kc rollout status statefulset/postgres --timeout=120s >/dev/null
+}
+
+# Pods go away under load, the broker's and the databases' too: then requests are refused, but what was accepted is not lost.
+pods_go() {
+  operator load load --json --rate "$RATE" --duration 60s --grace 90s --gateway http://gateway:8080
+  sleep 3
+  deletions
+  local report
+  report=$(outcome load 240) || { echo "$report"; die "orders were lost, or ended twice"; }
+  echo "pods of everything deleted: $(told "$report")"
+}
+
+scale() {
+  local pods=0 end
+  kubectl apply -k "$HERE/overlays/scaled" >/dev/null
+  # Where it has to show in a minute, and two cores are shared: a lower mark for the gateway. It must reach three pods.
+  kc patch hpa gateway --type=json -p '[{"op":"replace","path":"/spec/metrics/0/resource/target/averageValue","value":"20m"}]' >/dev/null
+  operator load load --json --rate "$RATE" --duration 60s --grace 60s --gateway http://gateway:8080 --nats nats://nats:4222
+  end=$((SECONDS + 100))
+  until [ "$pods" = 3 ]; do
+    [ $SECONDS -lt $end ] || die "the gateway has ${pods:-0} pods, and not 3: $(kc get hpa gateway --no-headers)"
+    sleep 2
+    pods=$(kc get deployment gateway -o jsonpath='{.status.readyReplicas}')
+  done
+  echo "the gateway was scaled to 3 pods: $(kc get hpa gateway --no-headers | tr -s ' ')"
+  outcome load 180 >"$WORK/report" || { cat "$WORK/report"; die "orders were lost, or ended twice while services were scaled"; }
+  kc get deployments -l app.kubernetes.io/component=service --no-headers | awk '{print "  " $1 " " $2}'
+}
+
+## What was seen all the time
+
+sample() {
+  local metrics=/apis/metrics.k8s.io/v1beta1/namespaces/$NAMESPACE/pods
+  while :; do
+    kc get pods -o json >"$WORK/pods.json" && "$HERE/connections.py" "$WORK/pods.json" >>"$WORK/connections"
+    kubectl get --raw "$metrics" | jq -r '.items[] | "\(.metadata.labels["app.kubernetes.io/name"]) \(.containers[0].usage.memory)"' >>"$WORK/memory"
+    sleep 4
+  done 2>>"$WORK/sampling"
+}
+
+# What each part has used at most, beside its limit.
+memory_table() {
+  kc get deployments,statefulsets -o json | jq -r '.items[] |
+    "\(.metadata.labels["app.kubernetes.io/name"]) \(.spec.template.spec.containers[0].resources.limits.memory)"' >"$WORK/limits"
+  awk '
+    function mebibytes(text) { return text ~ /Gi$/ ? text * 1024 : text ~ /Mi$/ ? text + 0 : text ~ /Ki$/ ? text / 1024 : text / 1048576 }
+    FNR == NR { limit[$1] = mebibytes($2); next }
+    mebibytes($2) > most[$1] { most[$1] = mebibytes($2) }
+    END {
+      printf "%-16s %14s %10s\n", "part", "used at most", "limit"
+      for (part in limit) { printf "%-16s %11.0f Mi %7d Mi\n", part, most[part], limit[part]; used += most[part]; all += limit[part] }
+      printf "%-16s %11.0f Mi %7d Mi\n", "(sum)", used, all
+    }' "$WORK/limits" "$WORK/memory" | sort
+}
+
+[ "$(id -u)" = 0 ] || die "run this as root"
+MESH=${1:-}
+if [ -z "$MESH" ]; then
+  (cd "$TOP" && cargo build --locked --release --package mesh)
+  MESH=${CARGO_TARGET_DIR:-$TOP/target}/release/mesh
+fi
+FAILED=()
+trap finish EXIT
+step "bring it up"; bring_up
+refuses_root
+sample & SAMPLER=$!
+step "one order, one trace"; one_order
+scraped
+step "rollouts under load"; load_while 75 "rollouts of gateway, orders and payments" rollouts
+audit
+step "an autoscaler"; scale
+audit
+step "pods go"; pods_go
+audit
+kill "$SAMPLER"; SAMPLER=
+step "memory"; memory_table
+step "connections"
+sort -u "$WORK/connections" >"$WORK/seen"
+echo "$(wc -l <"$WORK/seen") pairs of parts were seen to be connected"
+[ -z "${KUBERNETES_CONNECTIONS:-}" ] || cp "$WORK/seen" "$KUBERNETES_CONNECTIONS"
+[ ${#FAILED[@]} = 0 ] || die "${FAILED[*]}"
