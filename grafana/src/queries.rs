@@ -20,9 +20,9 @@ pub const SERVICE_LINK: &str =
 /// Where a click on a topic leads.
 pub const TOPIC_LINK: &str = "/d/mesh-events?var-topic=${__field.labels.topic}&${__url_time_range}";
 
-/// The names of all services that run or ran.
+/// The names of all services that run or ran. Not lens, which is a backend: the dashboard Telemetry has its numbers.
 pub fn services() -> String {
-    "label_values(mesh_build_info, service)".into()
+    "label_values(mesh_build_info{service!=\"lens\"}, service)".into()
 }
 
 /// The names of all topics that somebody reads.

@@ -90,13 +90,15 @@ fn trouble() -> Vec<Panel> {
 fn outbox() -> Vec<Panel> {
     vec![
         Panel::new(Kind::Lines, "Outbox", "Events committed and not yet sent. Growing: the broker does not take them. Nothing is lost: they are sent when it is back.")
-            .ask(events::outbox(), "{{service}}")
-            .size(12, 8),
+            .ask(events::outbox(), "{{service}}"),
         Panel::new(Kind::Lines, "Age of the oldest in the outbox", "How long it has waited. Above a second: no relay leads, or the broker is away.")
             .ask(events::outbox_age(), "{{service}}")
             .unit(Unit::Seconds)
-            .thresholds(&[(1.0, Colour::Warning), (10.0, Colour::Bad)])
-            .size(12, 8),
+            .thresholds(&[(1.0, Colour::Warning), (10.0, Colour::Bad)]),
+        Panel::new(Kind::States, "Kafka", "Whether each service is connected to a broker. Not: its events wait, in the outbox and on the broker.")
+            .ask(events::kafka_connected(), "{{service}}")
+            .word(0, "away", Colour::Bad)
+            .word(1, "connected", Colour::Good),
     ]
 }
 
@@ -106,12 +108,19 @@ fn live() -> Vec<Panel> {
             .ask(events::live_sent(), "{{outcome}}")
             .unit(Unit::PerSecond)
             .colour("sent", Colour::Good)
-            .colour("lost", Colour::Warning),
+            .colour("lost", Colour::Warning)
+            .size(6, 8),
+        Panel::new(Kind::Lines, "Messages over NATS", "In and out. What notifications sends and the gateway does not receive: nobody listens to it, which is no fault.")
+            .ask(events::nats_messages(), "{{service}} {{direction}}")
+            .unit(Unit::PerSecond)
+            .size(6, 8),
         Panel::new(Kind::Lines, "Open streams", "Live streams that the gateway serves.")
-            .ask(events::live_streams(), "{{instance}}"),
+            .ask(events::live_streams(), "{{instance}}")
+            .size(6, 8),
         Panel::new(Kind::States, "NATS", "Whether each service is connected. Not: live streams fall back to reading; orders flow on.")
             .ask(events::nats_connected(), "{{service}}")
             .word(0, "away", Colour::Bad)
-            .word(1, "connected", Colour::Good),
+            .word(1, "connected", Colour::Good)
+            .size(6, 8),
     ]
 }

@@ -16,6 +16,7 @@ pub(super) fn dashboard() -> Dashboard {
     .row("Do the services tell everything?", services())
     .row("Does the Collector hand on everything?", collector())
     .row("Does Prometheus see everything?", prometheus())
+    .row("What does lens remember?", lens())
 }
 
 fn services() -> Vec<Panel> {
@@ -91,5 +92,20 @@ fn prometheus() -> Vec<Panel> {
             .ask(telemetry::series(), "series")
             .size(4, 9),
         none_of("Rules that failed", "Evaluations that failed in the time shown. Any: an alert may be blind.", telemetry::rules_failed()).size(4, 9),
+    ]
+}
+
+fn lens() -> Vec<Panel> {
+    vec![
+        Panel::new(Kind::Lines, "Spans", "What lens is sent, and what it forgot for it. It forgets the oldest when its memory is full: that is no fault.")
+            .ask(telemetry::lens_spans(), "{{what}}")
+            .unit(Unit::PerSecond),
+        Panel::new(Kind::Lines, "Memory", "How much of its memory is in use. Full is normal after a while under load.")
+            .ask(telemetry::lens_memory(), "in use")
+            .unit(Unit::Share)
+            .most(1.0),
+        Panel::new(Kind::Lines, "Traces and lines", "How many it remembers now.")
+            .ask(telemetry::lens_remembers("traces"), "traces")
+            .ask(telemetry::lens_remembers("log_lines"), "log lines"),
     ]
 }

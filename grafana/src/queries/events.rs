@@ -131,6 +131,16 @@ pub fn live_streams() -> String {
     "sum by (instance) (mesh_gateway_live_streams)".into()
 }
 
+/// Whether each service reaches Kafka.
+pub fn kafka_connected() -> String {
+    "min by (service) (mesh_kafka_connected)".into()
+}
+
+/// Messages over NATS, in and out.
+pub fn nats_messages() -> String {
+    rate("mesh_nats_messages_total", "service, direction")
+}
+
 /// Whether each service reaches NATS.
 pub fn nats_connected() -> String {
     "min by (service) (mesh_nats_connected)".into()

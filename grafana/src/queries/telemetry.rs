@@ -132,3 +132,25 @@ pub fn rules_failed() -> String {
 pub fn alerts_lost() -> String {
     "sum(increase(prometheus_notifications_dropped_total[$__range]))".into()
 }
+
+/// What lens is sent, and what it does not keep.
+pub fn lens_spans() -> String {
+    let kind = |counter: &str, what: &str| {
+        super::renamed(&format!("sum(rate({counter}[$__rate_interval]))"), "what", what, "")
+    };
+    super::any(&[
+        kind("mesh_lens_spans_received_total", "received"),
+        kind("mesh_lens_spans_evicted_total", "made room for newer ones"),
+        kind("mesh_lens_spans_refused_total", "refused"),
+    ])
+}
+
+/// How full the memory of lens is.
+pub fn lens_memory() -> String {
+    "max(mesh_lens_memory_bytes / mesh_lens_memory_limit_bytes)".into()
+}
+
+/// How many traces and log lines lens remembers.
+pub fn lens_remembers(what: &str) -> String {
+    format!("max(mesh_lens_{what})")
+}
