@@ -1,7 +1,7 @@
 //! The running parts, as `stack.sh` started them.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -71,6 +71,18 @@ impl Stack {
     pub(crate) async fn scrape(&self, mesh: &Mesh) {
         let folder = self.folder.to_string_lossy();
         script("tests/bundle/stack.sh", &["scrape", &folder, &mesh.base().to_string()]).await;
+        let status = mesh.status().await;
+        let admins: BTreeSet<_> = status.iter().filter_map(|one| one.admin.clone()).collect();
+        // It takes what it has read to heart within seconds.
+        until("Prometheus to scrape this mesh", || async {
+            let answer = self.get("PROMETHEUS", "/api/v1/targets?state=active").await?;
+            let targets = list(&answer, "/data/activeTargets").iter();
+            let ours = targets.filter(|one| !text(one, "/labels/service").is_empty());
+            let urls =
+                ours.map(|one| text(one, "/scrapeUrl").trim_end_matches("/metrics").to_owned());
+            (urls.collect::<BTreeSet<_>>() == admins).then_some(())
+        })
+        .await;
     }
 
     /// What a part answers; nothing if it does not.

@@ -12,7 +12,7 @@ const ALL: [&str; 7] =
     ["catalog", "gateway", "inventory", "notifications", "orders", "payments", "shipping"];
 /// Who sent, who received: gRPC, both ways over Kafka, and NATS.
 const EDGES: [[&str; 4]; 5] = [
-    ["gateway", "POST /api/orders", "orders", "mesh.orders.v1.Orders/Place"],
+    ["gateway", "mesh.orders.v1.Orders/Place", "orders", "mesh.orders.v1.Orders/Place"],
     ["orders", "send orders.events", "payments", "process orders.events"],
     ["payments", "send payments.events", "orders", "process payments.events"],
     ["shipping", "send shipments.events", "orders", "process shipments.events"],
@@ -29,9 +29,8 @@ fn spans(trace: &Value) -> BTreeMap<&str, Span<'_>> {
     let mut all = BTreeMap::new();
     for span in list(trace, "/spans") {
         let service = text(trace, &format!("/processes/{}/serviceName", text(span, "/processID")));
-        let mut references = list(span, "/references").iter();
-        let parent = references.find(|to| text(to, "/refType") == "CHILD_OF");
-        let parent = parent.map_or("", |to| text(to, "/spanID"));
+        // A parent that is linked as well, as over a broker, is FOLLOWS_FROM here, and CHILD_OF otherwise.
+        let parent = text(span, "/references/0/spanID");
         let name = text(span, "/operationName");
         all.insert(text(span, "/spanID"), Span { service, name, parent });
     }

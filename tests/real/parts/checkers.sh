@@ -20,11 +20,11 @@ checker() {
   echo "$TOOLS/$1-$2/$1"
 }
 
-# Docker's, which reads, merges and checks the files also where there is no Docker.
+# Docker's, which reads, merges and checks the files also where there is no Docker. Its module excludes versions of others.
 install_compose() {
-  local folder=$TOOLS/docker-compose-$COMPOSE
+  local folder=$TOOLS/docker-compose-$COMPOSE module=github.com/docker/compose/v2
   if [ ! -x "$folder/docker-compose" ]; then
-    go_tool "$folder.new" github.com/docker/compose/v2/cmd "v$COMPOSE"
+    go_module "$folder.new" $module "v$COMPOSE" '' "-X $module/internal.Version=v$COMPOSE" $module/cmd
     mv "$folder.new/cmd" "$folder.new/docker-compose"
     mv "$folder.new" "$folder"
   fi
