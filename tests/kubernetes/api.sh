@@ -7,6 +7,7 @@
 #
 # Nothing runs there, so applying is the strictest dry run: objects find their namespace, and admission says what it would.
 set -euo pipefail
+# shellcheck source-path=SCRIPTDIR
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/settings.sh"
 
 PORT=${KUBERNETES_API_PORT:-16443}

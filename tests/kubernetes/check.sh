@@ -4,6 +4,7 @@
 #
 #   check.sh [FOLDER]    FOLDER keeps what was built (<overlay>.yaml) and what the API made of it (<overlay>.json)
 set -euo pipefail
+# shellcheck source-path=SCRIPTDIR
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/settings.sh"
 
 TOP=$(cd "$HERE/../.." && pwd)

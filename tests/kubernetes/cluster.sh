@@ -14,6 +14,7 @@
 # There is no network plugin that enforces NetworkPolicies, no ingress controller and no load balancer. Two volumes are there
 # to be claimed.
 set -euo pipefail
+# shellcheck source-path=SCRIPTDIR
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/settings.sh"
 
 PORT=${KUBERNETES_PORT:-6443}

@@ -8,6 +8,7 @@
 #
 # Where an image is named, is read from the manifests: a new version there is a new version here.
 set -euo pipefail
+# shellcheck source-path=SCRIPTDIR
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/settings.sh"
 PARTS=$HERE/../real/parts.sh
 DEPLOY=$HERE/../../deploy
@@ -40,7 +41,8 @@ part_kafka() {
 
 part_nats() { image nats --add "$("$PARTS" install nats):/usr/local/bin/nats-server" --entrypoint docker-entrypoint.sh; }
 
-# The real entrypoint makes the databases' cluster in an empty folder, with the password from a file, and then becomes postgres.
+# The real entrypoint makes the databases' cluster in an empty folder, with the password from a file, runs what it is given while
+# only the socket is open, and then becomes postgres.
 part_postgres() {
   local server bin version
   server=$("$PARTS" install postgres) bin=$(dirname "$server") version=$(basename "$(dirname "$bin")")
@@ -54,6 +56,9 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
   initdb --username=postgres --pwfile="$POSTGRES_PASSWORD_FILE" ${POSTGRES_INITDB_ARGS:-}
   echo "host all all all scram-sha-256" >>"$PGDATA/pg_hba.conf"
   echo "listen_addresses = '*'" >>"$PGDATA/postgresql.conf"
+  pg_ctl -D "$PGDATA" -w -o "-c listen_addresses=''" start
+  for script in /docker-entrypoint-initdb.d/*.sh; do "$script"; done
+  pg_ctl -D "$PGDATA" -m fast -w stop
 fi
 exec "$@"
 SCRIPT

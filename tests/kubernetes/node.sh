@@ -4,7 +4,7 @@
 #   node.sh FOLDER    the folder that cluster.sh has prepared
 set -euo pipefail
 RUN=$1
-# shellcheck source=cluster/node.env
+# shellcheck source-path=SCRIPTDIR source=cluster/node.env
 . "$RUN/node.env"
 trap 'exit 0' TERM
 

@@ -1,14 +1,15 @@
 #!/bin/sh
 # A database and a role for each service that keeps a ledger, with the password from its secret. What is there already stays;
-# a changed password is set.
+# a changed password is set. The server runs it when its volume is new, before anybody can connect (PGHOST is empty: over the
+# socket); a job runs it after every change.
 set -eu
 
-export PGHOST=postgres PGUSER=postgres PGDATABASE=postgres PGCONNECT_TIMEOUT=5
+export PGHOST="${PGHOST-postgres}" PGUSER=postgres PGDATABASE=postgres PGCONNECT_TIMEOUT=5
 PGPASSWORD=$(cat /secrets/postgres/password)
 export PGPASSWORD
 
 until pg_isready -q -t 5; do
-  echo "waiting for $PGHOST"
+  echo "waiting for the server"
   sleep 1
 done
 
