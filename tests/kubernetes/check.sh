@@ -60,13 +60,38 @@ score() {
   say "kube-score: $(wc -l <"$OUT/findings") findings, and a reason for each"
 }
 
+# Every service takes the settings that its pods are given, with files of ours in the place of the secrets.
+settings_are_taken() {
+  local name service settings
+  mkdir -p "$OUT/secrets"/{brokers,database}
+  printf kafka:9092 >"$OUT/secrets/brokers/kafka"
+  printf nats://nats:4222 >"$OUT/secrets/brokers/nats"
+  printf postgres://user:password@postgres:5432/ledger >"$OUT/secrets/database/url"
+  for name in local prod; do
+    mapfile -t settings < <(jq -r '.items[] | select(.kind == "ConfigMap" and (.metadata.name | startswith("mesh-settings-"))) |
+      .data | to_entries[] | "\(.key)=\(.value)"' "$OUT/$name.json" | sed "s|=/etc/mesh/|=$OUT/secrets/|")
+    [ ${#settings[@]} -gt 20 ] || die "$name: there are no settings"
+    for service in gateway catalog inventory orders payments shipping notifications lens; do
+      (cd "$OUT" && env -i "${settings[@]}" "$MESH" config "$service" >"$OUT/said" 2>&1) ||
+        { cat "$OUT/said" >&2; die "$name: $service does not take its settings"; }
+    done
+  done
+  say "every service takes its settings"
+}
+
 OUT=${1:-$(mktemp -d "${TMPDIR:-/tmp}/kubernetes-check.XXXXXX")}
 [ $# -gt 0 ] || trap 'rm -rf "$OUT"' EXIT
 mkdir -p "$OUT"
+OUT=$(cd "$OUT" && pwd)
+need jq "install it (Debian: jq)"
 build
-{ read -r KUSTOMIZE; read -r _; read -r KUBE_SCORE; } < <("$HERE/../real/parts.sh" install checkers)
+"$HERE/../real/parts.sh" install checkers >"$OUT/checkers"
+KUSTOMIZE=$(grep '/kustomize$' "$OUT/checkers") KUBE_SCORE=$(grep '/kube-score$' "$OUT/checkers")
 build_all
 all_components_are_built
 "$HERE/api.sh" check "$OUT" "$OUT"/{local,prod,policies,operators}.yaml
 score
-KUBERNETES_OBJECTS=$OUT cargo test --locked --quiet --package harness --test kubernetes -- --ignored --skip was_seen
+cargo build --locked --quiet --package mesh --manifest-path "$TOP/Cargo.toml"
+MESH=${CARGO_TARGET_DIR:-$TOP/target}/debug/mesh
+settings_are_taken
+KUBERNETES_OBJECTS=$OUT cargo test --locked --quiet --manifest-path "$TOP/Cargo.toml" --package harness --test kubernetes -- --ignored --skip was_seen
