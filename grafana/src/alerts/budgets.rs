@@ -1,41 +1,50 @@
-//! A promise is being broken faster than its budget allows.
+//! A promise is being broken faster than its budget allows: one alert that wakes and one that does not, each with two
+//! windows, as the workbook has them. The label `window` says which it was; the faster one goes first.
 
-use super::{SEEN, annotations};
+use super::{PAGE, SEEN, TICKET, annotations};
 use crate::{
     rules::{Alerting, Rule},
     slo::{self, Burn, Slo},
 };
 
-/// Each promise at each rate.
+/// Each promise, for each who is told.
 pub(super) fn rules() -> Vec<Rule> {
-    slo::ALL.iter().flat_map(|slo| slo::BURNS.iter().map(|burn| rule(slo, burn))).collect()
+    slo::ALL.iter().flat_map(|slo| [PAGE, TICKET].map(|severity| rule(slo, severity))).collect()
 }
 
-fn rule(slo: &Slo, burn: &Burn) -> Rule {
-    let Burn { factor, long, short, severity } = burn;
-    let name = slo.name;
+fn rule(slo: &Slo, severity: &str) -> Rule {
+    let burns: Vec<_> = slo::BURNS.iter().filter(|burn| burn.severity == severity).collect();
+    let conditions: Vec<_> = burns.iter().map(|burn| condition(slo, burn)).collect();
+    let lasts = burns.last().map(|burn| burn.lasts()).unwrap_or_default();
+    let summary =
+        format!("{{{{ $value | humanizePercentage }}}} of {} in {{{{ $labels.window }}}}", slo.bad);
+    let description = format!(
+        "{summary}, and it goes on. Promised: {}. At this rate the budget of {} lasts no longer than {lasts}.",
+        slo.promise,
+        slo::PERIOD,
+    );
+    Rule::Alerting(Alerting {
+        alert: slo.alert,
+        expr: conditions.join("\nor on (slo) "),
+        hold: SEEN,
+        labels: [("severity", severity.to_owned())].into(),
+        annotations: annotations(slo.alert, summary, description, slo.dashboard),
+    })
+}
+
+fn condition(slo: &Slo, burn: &Burn) -> String {
+    let (name, Burn { factor, long, short, .. }) = (slo.name, burn);
     // The threshold as a product, so that it can be read; the objective is that of the recorded series.
     let above = |window: &str| {
         format!(
             "slo:bad:ratio_rate{window}{{slo=\"{name}\"}} > {factor} * (1 - slo:objective:ratio)"
         )
     };
-    let least = format!("slo:bad:increase{long}{{slo=\"{name}\"}} >= {}", slo::LEAST_BAD);
-    let description = format!(
-        "{{{{ $value | humanizePercentage }}}} of {} in the last {long}, and it goes on. Promised: {}. \
-         At {factor} times what it allows, the budget of {} lasts {}.",
-        slo.bad,
-        slo.promise,
-        slo::PERIOD,
-        burn.lasts(),
-    );
-    let summary =
-        format!("{{{{ $value | humanizePercentage }}}} of {} in the last {long}", slo.bad);
-    Rule::Alerting(Alerting {
-        alert: slo.alert,
-        expr: format!("{}\nand {}\nand {least}", above(long), above(short)),
-        hold: SEEN,
-        labels: [("severity", (*severity).to_owned()), ("window", (*long).to_owned())].into(),
-        annotations: annotations(slo.alert, summary, description, slo.dashboard),
-    })
+    format!(
+        "label_replace(\n  {}\n  and {}\n  and slo:bad:increase{long}{{slo=\"{name}\"}} >= {},\n  \
+         \"window\", \"{long}\", \"\", \"\"\n)",
+        above(long),
+        above(short),
+        slo::LEAST_BAD,
+    )
 }

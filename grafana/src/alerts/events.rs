@@ -26,7 +26,7 @@ fn consumers() -> Vec<Alert> {
                    unless sum(rate(mesh_flow_duration_seconds_count[1m])) > 0"
                 .into(),
             summary: "Orders are placed, and none comes to an end",
-            description: "{{ $value | humanize }} orders are placed every second, and for minutes none was completed or \
+            description: "Orders are placed, {{ $value | humanize }} a second, and for minutes none was completed or \
                           cancelled. Customers wait for their order.",
             dashboard: "mesh-flows",
         },

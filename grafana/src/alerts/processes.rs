@@ -68,6 +68,16 @@ fn needs() -> Vec<Alert> {
             dashboard: "mesh-runtime?var-service={{ $labels.service }}",
         },
         Alert {
+            name: "MeshKafkaDisconnected",
+            severity: PAGE,
+            hold: RESTARTED,
+            expr: "min by (service) (mesh_kafka_connected) == 0".into(),
+            summary: "{{ $labels.service }} has no connection to Kafka",
+            description: "No broker answers {{ $labels.service }}. It takes no events, and its own wait in the outbox: orders \
+                          are accepted and stand still.",
+            dashboard: "mesh-events",
+        },
+        Alert {
             name: "MeshNatsDisconnected",
             severity: TICKET,
             hold: RESTARTED,
@@ -82,9 +92,9 @@ fn needs() -> Vec<Alert> {
             severity: PAGE,
             hold: SEEN,
             expr: "max by (service, destination) (mesh_breaker_state) > 0".into(),
-            summary: "{{ $labels.service }} has given up calling {{ $labels.destination }}",
-            description: "So many calls from {{ $labels.service }} to {{ $labels.destination }} failed that it does not wait \
-                          for more: they fail at once, but for a few that probe.",
+            summary: "{{ $labels.service }} leaves {{ $labels.destination }} alone: it fails",
+            description: "Most calls from {{ $labels.service }} to {{ $labels.destination }} failed. Now none is made but one \
+                          every few seconds, which probes; the orders that need them wait.",
             dashboard: "mesh-service?var-service={{ $labels.service }}",
         },
     ]

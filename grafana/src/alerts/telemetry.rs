@@ -44,9 +44,9 @@ fn collector() -> Vec<Alert> {
             expr: both(|word| {
                 counted("job", &format!("otelcol_receiver_refused_{word}_total"), "5m")
             }),
-            summary: "The collector refuses {{ $labels.signal }}",
-            description: "The collector refused {{ $value | humanize }} {{ $labels.signal }} within 5 minutes: it has no \
-                          memory left for more. The services drop what is refused.",
+            summary: "{{ $labels.job }} refuses {{ $labels.signal }}",
+            description: "{{ $labels.job }} refused {{ $value | humanize }} {{ $labels.signal }} within 5 minutes: it has no \
+                          memory left for more. Whoever sends them drops what is refused.",
             dashboard: "mesh-telemetry",
         },
         Alert {
@@ -66,8 +66,8 @@ fn collector() -> Vec<Alert> {
                 );
                 format!("({failed}\n  or {refused})")
             }),
-            summary: "The collector loses {{ $labels.signal }} for {{ $labels.exporter }}",
-            description: "The collector gave up {{ $value | humanize }} {{ $labels.signal }} within 5 minutes that \
+            summary: "{{ $labels.job }} loses {{ $labels.signal }} for {{ $labels.exporter }}",
+            description: "{{ $labels.job }} gave up {{ $value | humanize }} {{ $labels.signal }} within 5 minutes that \
                           {{ $labels.exporter }} did not take.",
             dashboard: "mesh-telemetry",
         },
@@ -76,9 +76,9 @@ fn collector() -> Vec<Alert> {
             severity: TICKET,
             hold: SEEN,
             expr: format!("otelcol_exporter_queue_size / otelcol_exporter_queue_capacity > {FULL}"),
-            summary: "The collector's queue for {{ $labels.exporter }} is {{ $value | humanizePercentage }} full",
-            description: "What {{ $labels.exporter }} does not take waits in the collector, whose queue is \
-                          {{ $value | humanizePercentage }} full. Beyond that it is lost.",
+            summary: "What {{ $labels.job }} keeps for {{ $labels.exporter }} is {{ $value | humanizePercentage }} of what it may",
+            description: "{{ $labels.exporter }} takes less than {{ $labels.job }} is sent: its queue is \
+                          {{ $value | humanizePercentage }} full. What comes beyond is lost.",
             dashboard: "mesh-telemetry",
         },
     ]
