@@ -5,7 +5,8 @@
 #   local.sh status   what runs, and what to open
 #   local.sh down     end it: the cluster, or only the mesh where the cluster was yours
 #
-# It takes the first of these that it finds: a cluster `glassmesh` made by it, kind, k3d, the cluster of your kubectl.
+# It takes the first of these that it finds: a cluster `glassmesh` made by it, kind, k3d, the cluster of your kubectl where that
+# is one for trying out by its name.
 #
 #   GLASSMESH_CLUSTER   kind, k3d, or current: do not choose, take this
 #   GLASSMESH_IMAGE     build (the default), or present: the cluster has the image already, or can pull it
@@ -44,7 +45,10 @@ choose() {
     elif made_by k3d; then CLUSTER=k3d
     elif has kind && has docker; then CLUSTER=kind
     elif has k3d && has docker; then CLUSTER=k3d
-    elif kubectl config current-context >/dev/null 2>&1; then CLUSTER=current
+    elif is_local "$(kubectl config current-context 2>/dev/null)"; then CLUSTER=current
+    elif kubectl config current-context >/dev/null 2>&1; then
+      die "$(kubectl config current-context), the cluster of your kubectl, may not be for trying out" \
+        "if it is: GLASSMESH_CLUSTER=current $0 $COMMAND; if not: install Docker and kind, or k3d"
     else
       die "there is no cluster, and nothing to make one with" \
         "install Docker and kind (https://kind.sigs.k8s.io/docs/user/quick-start/#installation), or k3d," \
@@ -58,6 +62,8 @@ choose() {
   *) die "GLASSMESH_CLUSTER is $CLUSTER; expected kind, k3d or current" ;;
   esac
 }
+
+is_local() { case $1 in docker-desktop | rancher-desktop | orbstack | colima* | minikube | kind-* | k3d-*) ;; *) return 1 ;; esac }
 
 made_by() {
   case $1 in
@@ -121,7 +127,7 @@ bring_image() {
   case $CLUSTER-$CONTEXT in
   kind-*) kind load docker-image "$image" --name "$NAME" ;;
   k3d-*) k3d image import "$image" --cluster "$NAME" ;;
-  current-docker-desktop | current-rancher-desktop | current-orbstack) ;; # its nodes have the images of this Docker
+  current-docker-desktop | current-rancher-desktop | current-orbstack | current-colima*) ;; # its nodes have the images of this Docker
   current-minikube) minikube image load "$image" ;;
   current-kind-*) kind load docker-image "$image" --name "${CONTEXT#kind-}" ;;
   current-k3d-*) k3d image import "$image" --cluster "${CONTEXT#k3d-}" ;;
@@ -256,7 +262,8 @@ down() {
   say "it is gone"
 }
 
-case ${1:-} in
-up | status | down) "$1" ;;
+COMMAND=${1:-}
+case $COMMAND in
+up | status | down) "$COMMAND" ;;
 *) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0" >&2; exit 2 ;;
 esac

@@ -33,12 +33,15 @@ finish() {
   if [ "${KUBERNETES_KEEP:-}" ]; then
     say "the cluster stays: export KUBECONFIG=$KUBECONFIG"
   else
-    "$TOP/deploy/local.sh" down >/dev/null 2>&1 || true
+    close_door
     "$HERE/cluster.sh" down
   fi
   rm -rf "$WORK"
   exit $code
 }
+
+# What local.sh has left for its own `down`, which has not come.
+close_door() { GLASSMESH_PATIENCE=1 timeout 5 "$TOP/deploy/local.sh" down >/dev/null 2>&1 || true; }
 
 tell_state() {
   echo "== pods"; kc get pods -o wide
@@ -245,6 +248,9 @@ memory_table() {
 }
 
 [ "$(id -u)" = 0 ] || die "run this as root"
+mkdir -p "$FOLDER"
+exec 8>"$FOLDER/pods.lock"
+flock --nonblock 8 || die "it runs already; there is one cluster"
 MESH=${1:-}
 if [ -z "$MESH" ]; then
   (cd "$TOP" && cargo build --locked --release --package mesh)
@@ -270,4 +276,9 @@ step "connections"
 sort -u "$WORK/connections" >"$WORK/seen"
 echo "$(wc -l <"$WORK/seen") pairs of parts were seen to be connected"
 [ -z "${KUBERNETES_CONNECTIONS:-}" ] || cp "$WORK/seen" "$KUBERNETES_CONNECTIONS"
+if [ -z "${KUBERNETES_KEEP:-}" ]; then
+  step "take it away"
+  "$TOP/deploy/local.sh" down
+  ! kubectl get namespace "$NAMESPACE" >/dev/null 2>&1 || die "the namespace is still there"
+fi
 [ ${#FAILED[@]} = 0 ] || die "${FAILED[*]}"
