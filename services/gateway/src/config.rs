@@ -2,6 +2,7 @@
 
 use std::{fmt, net::SocketAddr, time::Duration};
 
+use axum::http::Uri;
 use chassis::grpc::Endpoints;
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,8 @@ pub struct Config {
     pub customer: Customer,
     /// Where people and programs find a trace: a URL with `{trace_id}` in it.
     pub trace_url: TraceUrl,
+    /// Whose pages are served from here, too, so that a browser needs one address only.
+    pub front_door: FrontDoor,
     /// How long a request may take, with every call made for it.
     #[serde(with = "humantime_serde")]
     pub deadline: Duration,
@@ -34,8 +37,54 @@ impl Default for Config {
             orders: Endpoints::local(8103),
             customer: Customer("guest".into()),
             trace_url: TraceUrl("http://127.0.0.1:8087/api/traces/{trace_id}".into()),
+            front_door: FrontDoor::default(),
             deadline: Duration::from_secs(5),
         }
+    }
+}
+
+/// The pages of others below paths of ours. Each has to be told that it is served from there.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct FrontDoor {
+    /// What is passed on below `/alertmanager/`.
+    pub alertmanager: Upstream,
+    /// What is passed on below `/grafana/`.
+    pub grafana: Upstream,
+    /// What is passed on below `/jaeger/`.
+    pub jaeger: Upstream,
+    /// What is passed on below `/prometheus/`.
+    pub prometheus: Upstream,
+}
+
+/// Another server's base URL, as `http://grafana:3000`; or empty: there is none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Upstream(String);
+
+impl Upstream {
+    /// Where it is, if there is one.
+    pub(crate) fn base(&self) -> Option<&str> {
+        (!self.0.is_empty()).then_some(self.0.as_str())
+    }
+}
+
+impl TryFrom<String> for Upstream {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let fits = |uri: Uri| {
+            uri.scheme_str() == Some("http") && uri.path() == "/" && uri.query().is_none()
+        };
+        if text.is_empty() || text.parse().is_ok_and(fits) {
+            return Ok(Self(text));
+        }
+        Err(format!("{text:?} is no base URL; expected http://host:port, or nothing"))
+    }
+}
+
+impl From<Upstream> for String {
+    fn from(upstream: Upstream) -> Self {
+        upstream.0
     }
 }
 
@@ -114,6 +163,16 @@ mod tests {
         let url = TraceUrl::try_from("http://lens/trace/{trace_id}?x=1".to_owned()).unwrap();
         assert_eq!(url.of("4bf9"), "http://lens/trace/4bf9?x=1");
         assert!(TraceUrl::try_from("http://lens".to_owned()).unwrap_err().contains("{trace_id}"));
+    }
+
+    #[test]
+    fn an_upstream_is_a_base_url_or_nothing() {
+        let read = |text: &str| Upstream::try_from(text.to_owned());
+        assert_eq!(read("http://grafana:3000").unwrap().base(), Some("http://grafana:3000"));
+        assert_eq!(read("").unwrap().base(), None);
+        for bad in ["grafana:3000", "http://grafana:3000/grafana", "https://grafana", "http://"] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

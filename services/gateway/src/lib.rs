@@ -5,6 +5,7 @@
 //!        /api/orders   ──▶ Cart     ──▶ gRPC orders.v1
 //!        …/{id}/live   ──▶ Live     ──▶ NATS live.orders.<customer>.<order>, gRPC orders.v1/Get
 //!        /  /docs/  /openapi.json
+//!        /grafana/ /jaeger/ /prometheus/ /alertmanager/ ──▶ HTTP, passed on as it is, where configured
 //! ```
 
 mod config;
@@ -22,8 +23,11 @@ use std::sync::Arc;
 
 use chassis::{App, http};
 
-pub use config::{Config, Customer, TraceUrl};
-use inbound::rest::{self, Shop};
+pub use config::{Config, Customer, FrontDoor, TraceUrl, Upstream};
+use inbound::{
+    front_door::doors,
+    rest::{self, Shop},
+};
 use live::{Live, Pace};
 use metrics::Metrics;
 use outbound::{Catalog, Inventory, Orders, Updates};
@@ -55,9 +59,10 @@ async fn serve(
     let live = Live::new(orders.clone(), updates, app.draining(), metrics.clone(), pace);
 
     // Inbound: what can reach it.
-    let Config { listen, customer, trace_url, deadline, .. } = config;
-    let router = rest::router(Shop { products, orders, live, customer, trace_url, metrics })?;
-    app.serve_http(listen, router, http::Options { limit: deadline, ..http::Options::default() })
-        .await?;
+    let Config { listen, customer, trace_url, front_door, deadline, .. } = config;
+    let patient = doors(&front_door).iter().map(|door| format!("{}/", door.path)).collect();
+    let shop = Shop { products, orders, live, customer, trace_url, front_door, metrics };
+    let options = http::Options { limit: deadline, patient, ..http::Options::default() };
+    app.serve_http(listen, rest::router(shop)?, options).await?;
     Ok(())
 }

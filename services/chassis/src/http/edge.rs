@@ -75,10 +75,11 @@ async fn serve(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> R
     if edge.options.machinery.iter().any(|prefix| request.uri().path().starts_with(prefix)) {
         return next.run(request).await;
     }
+    let limit = edge.options.limit(request.uri().path());
     let exchange = Exchange::start(&edge, &request);
     let context = exchange.context.clone();
     let caught = AssertUnwindSafe(next.run(request)).catch_unwind().with_context(context.clone());
-    let answer = deadline::within(edge.options.limit, caught).await;
+    let answer = deadline::within(limit, caught).await;
     let _current = context.clone().attach();
     let mut response = match answer {
         Ok(Ok(response)) => response,

@@ -15,7 +15,8 @@ use axum::{Router, extract::FromRequestParts, http::request::Parts};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    config::{Customer, TraceUrl},
+    config::{Customer, FrontDoor, TraceUrl},
+    inbound::front_door,
     live::Live,
     metrics::Metrics,
     outbound::Orders,
@@ -29,6 +30,7 @@ pub(crate) struct Shop {
     pub(crate) live: Live,
     pub(crate) customer: Customer,
     pub(crate) trace_url: TraceUrl,
+    pub(crate) front_door: FrontDoor,
     pub(crate) metrics: Metrics,
 }
 
@@ -36,7 +38,8 @@ pub(crate) struct Shop {
 pub(crate) fn router(shop: Shop) -> anyhow::Result<Router> {
     let (router, document) = api().split_for_parts();
     let document = openapi::json(document)?;
-    Ok(router.with_state(Arc::new(shop)).layer(document).merge(pages::router()))
+    let (pages, others) = (pages::router(&shop.front_door), front_door::router(&shop.front_door)?);
+    Ok(router.with_state(Arc::new(shop)).layer(document).merge(pages).merge(others))
 }
 
 /// The routes that the OpenAPI document describes.

@@ -1,6 +1,7 @@
 //! Pages for people.
 
 use super::stage::Stage;
+use crate::config::{FrontDoor, Upstream};
 
 #[tokio::test]
 async fn the_front_page_says_what_is_here() {
@@ -12,6 +13,27 @@ async fn the_front_page_says_what_is_here() {
     for link in ["/docs/", "/openapi.json", "/api/products"] {
         assert!(answer.text.contains(&format!("\"{link}\"")), "{link}");
     }
+}
+
+/// What is not configured is not there.
+#[tokio::test]
+async fn the_front_page_lists_whose_pages_are_served_too() {
+    let plain = Stage::new().await;
+    assert!(!plain.get("/").await.text.contains("grafana"));
+    assert_eq!(plain.get("/grafana/").await.status, 404);
+    let grafana = Upstream::try_from("http://127.0.0.1:1".to_owned()).unwrap();
+    let beside = Stage::beside(FrontDoor { grafana, ..FrontDoor::default() }).await;
+    let page = beside.get("/").await;
+    assert!(page.text.contains("<a href=\"/grafana/\">") && !page.text.contains("jaeger"));
+    for path in ["/grafana/", "/grafana/d/mesh-overview"] {
+        let answer = beside.get(path).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.header("content-type")),
+            (502, "application/problem+json")
+        );
+    }
+    assert_eq!(beside.get("/jaeger/").await.status, 404);
+    assert_eq!(beside.get("/api/products").await.status, 200);
 }
 
 /// Nothing refers to another host, and the browser is told to load nothing from any.

@@ -29,7 +29,7 @@ use super::{
     peers::{Peer, Peers},
 };
 use crate::{
-    config::Config,
+    config::{Config, FrontDoor},
     inbound::rest::{self, Shop},
     live::{Live, Pace},
     metrics::Metrics,
@@ -75,6 +75,15 @@ impl Stage {
     }
 
     pub(super) async fn with(pace: Pace) -> Self {
+        Self::made(pace, FrontDoor::default()).await
+    }
+
+    /// With somebody else's pages.
+    pub(super) async fn beside(front_door: FrontDoor) -> Self {
+        Self::made(Pace::default(), front_door).await
+    }
+
+    async fn made(pace: Pace, front_door: FrontDoor) -> Self {
         let (peers, news, mut tasks) =
             (Arc::<Peers>::default(), Arc::<News>::default(), JoinSet::new());
         let endpoints = serve(&peers, &mut tasks).await;
@@ -98,6 +107,7 @@ impl Stage {
             orders,
             customer: config.customer,
             trace_url: config.trace_url,
+            front_door,
             metrics,
         };
         let options = Options { limit: Duration::from_secs(1), ..Options::default() };

@@ -4,13 +4,18 @@ use std::sync::{Arc, LazyLock};
 
 use axum::{
     Router,
-    body::Body,
+    body::{Body, Bytes},
     http::{HeaderName, StatusCode, header},
     response::{IntoResponse, Redirect, Response},
     routing::get,
 };
 use chassis::http::{Path, Problem};
 use utoipa_swagger_ui::Config;
+
+use crate::{
+    config::FrontDoor,
+    inbound::front_door::{Door, doors},
+};
 
 const INDEX: &str = include_str!("../../../assets/index.html");
 const INDEX_SCRIPT: &str = include_str!("../../../assets/index.js");
@@ -29,9 +34,18 @@ const POLICY: [(HeaderName, &str); 2] = [
 /// An asset changes with the binary only; an hour is long enough to matter and short enough to forget about.
 const CACHE: &str = "public, max-age=3600";
 
-pub(super) fn router() -> Router {
+/// Where the front page lists what is served from here and is somewhere else.
+const DOORS: &str = "<!-- front door -->";
+
+pub(super) fn router(config: &FrontDoor) -> Router {
+    let entry = |door: &Door<'_>| {
+        let Door { path, purpose, .. } = door;
+        format!("<dt><a href=\"{path}/\">{path}/</a></dt>\n      <dd>{purpose}</dd>\n      ")
+    };
+    let entries: String = doors(config).iter().map(entry).collect();
+    let index = Bytes::from(INDEX.replace(DOORS, entries.trim_end()));
     Router::new()
-        .route("/", get(|| async { page(HTML, INDEX) }))
+        .route("/", get(move || async move { page(HTML, index) }))
         .route("/index.js", get(|| async { page(SCRIPT, INDEX_SCRIPT) }))
         .route("/docs", get(|| async { Redirect::temporary("/docs/") }))
         .route("/docs/", get(|| async { page(HTML, DOCS) }))
@@ -41,7 +55,7 @@ pub(super) fn router() -> Router {
 const HTML: &str = "text/html; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-fn page(content_type: &'static str, text: &'static str) -> Response {
+fn page(content_type: &'static str, text: impl IntoResponse) -> Response {
     (POLICY, [(header::CONTENT_TYPE, content_type)], text).into_response()
 }
 
