@@ -100,6 +100,24 @@ fn memory_is_limited_and_the_sum_is_within_the_budget() {
     assert!(sum <= BUDGET, "{} MiB", sum >> 20);
 }
 
+/// What was measured there holds here: the parts have the same limits.
+#[test]
+#[ignore = "needs docker-compose: .ci/run has it"]
+fn the_limits_of_the_parts_are_those_of_kubernetes() {
+    let mut compared = 0;
+    for (name, service) in all() {
+        let folders = ["observability", "postgres", name.as_str()];
+        let files = folders.map(|folder| format!("deploy/components/{folder}/{name}.yaml"));
+        let mut found = files.iter().filter_map(|file| fs::read_to_string(root().join(file)).ok());
+        let Some(manifest) = found.next() else { continue };
+        let rest = manifest.split_once("limits: {memory: ").map_or("", |(_, rest)| rest);
+        let there = rest.split_once("Mi").and_then(|(number, _)| number.parse::<u64>().ok());
+        assert_eq!(there.map(|mib| mib << 20), Some(limit(&name, &service)), "{name}");
+        compared += 1;
+    }
+    assert!(compared >= 11, "{compared} parts");
+}
+
 /// What a file says about `${NAME:-default}`.
 fn chosen(text: &str) -> impl Iterator<Item = (&str, &str)> {
     text.split("${").skip(1).filter_map(|rest| rest.split_once('}')?.0.split_once(":-"))
