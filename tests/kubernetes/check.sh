@@ -90,6 +90,7 @@ KUSTOMIZE=$(grep '/kustomize$' "$OUT/checkers") KUBE_SCORE=$(grep '/kube-score$'
 build_all
 all_components_are_built
 "$HERE/api.sh" check "$OUT" "$OUT"/{local,prod,policies,operators}.yaml
+say "memory limits of overlays/local: $(jq '[.items[].spec.template.spec.containers[]?.resources.limits.memory | rtrimstr("Mi") | tonumber] | add' "$OUT/local.json") Mi"
 score
 cargo build --locked --quiet --package mesh --manifest-path "$TOP/Cargo.toml"
 MESH=${CARGO_TARGET_DIR:-$TOP/target}/debug/mesh

@@ -21,11 +21,16 @@ use objects::Objects;
 
 const OVERLAYS: [&str; 4] = ["local", "policies", "prod", "operators"];
 
+/// A path that a script hands over.
+#[expect(clippy::disallowed_methods, reason = "a test's parameters are no settings of a service")]
+fn handed(variable: &str) -> PathBuf {
+    let path = std::env::var_os(variable);
+    path.unwrap_or_else(|| panic!("{variable} is not set: tests/kubernetes/README.md")).into()
+}
+
 /// What check.sh built and the API admitted.
 fn admitted(overlay: &str) -> Objects {
-    let folder = std::env::var("KUBERNETES_OBJECTS")
-        .expect("KUBERNETES_OBJECTS is what tests/kubernetes/check.sh has made");
-    let path = PathBuf::from(folder).join(format!("{overlay}.json"));
+    let path = handed("KUBERNETES_OBJECTS").join(format!("{overlay}.json"));
     let text = std::fs::read_to_string(&path)
         .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     Objects::parse(&text)
@@ -113,9 +118,7 @@ fn policies_are_about_pods_that_are_there() {
 #[test]
 #[ignore = "pods.sh runs it"]
 fn policies_allow_every_connection_that_was_seen() {
-    let path = std::env::var("KUBERNETES_CONNECTIONS")
-        .expect("KUBERNETES_CONNECTIONS is what tests/kubernetes/pods.sh has seen");
-    let seen = std::fs::read_to_string(path).expect("the file is there");
+    let seen = std::fs::read_to_string(handed("KUBERNETES_CONNECTIONS")).expect("it can be read");
     let refused = policies::refused(&admitted("policies"), &seen);
     assert!(refused.is_empty(), "\n  {}\n", refused.join("\n  "));
 }

@@ -35,7 +35,6 @@ pub(crate) fn budget(objects: &Objects) -> Vec<String> {
         .flat_map(|workload| workload.containers())
         .filter_map(|container| mebibytes(text(container, "/resources/limits/memory")))
         .sum();
-    println!("memory limits of the local overlay: {sum} Mi of {BUDGET:.0} Mi");
     if sum > BUDGET {
         vec![format!("memory limits are {sum} Mi; expected {BUDGET:.0} Mi at most")]
     } else {
