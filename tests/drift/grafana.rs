@@ -4,6 +4,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot read or write files has failed")]
 
+#[path = "grafana/contract.rs"]
+mod contract;
+#[path = "grafana/query.rs"]
+mod query;
+#[path = "grafana/rules.rs"]
+mod rules;
+
 use std::{collections::BTreeSet, fs, path::Path};
 
 /// The folders in which every file is made by the code.
@@ -47,6 +54,7 @@ fn the_files_are_what_the_code_makes() {
             }
         }
     }
-    let said = if repair { "written again; look at the difference" } else { "run cargo test -p grafana" };
+    let said =
+        if repair { "written again; look at the difference" } else { "run cargo test -p grafana" };
     assert!(drifted.is_empty(), "{said}: {drifted:#?}");
 }

@@ -12,7 +12,7 @@ const TOO_OLD_S: u32 = 30;
 const UNSENT_S: u32 = 10;
 
 pub(super) fn alerts() -> Vec<Alert> {
-    [consumers(), letters()].concat()
+    [consumers(), delays(), letters()].concat()
 }
 
 fn consumers() -> Vec<Alert> {
@@ -48,6 +48,11 @@ fn consumers() -> Vec<Alert> {
                           handled none for two minutes. The orders they belong to stand still.",
             dashboard: "mesh-events?var-topic={{ $labels.topic }}",
         },
+    ]
+}
+
+fn delays() -> Vec<Alert> {
+    vec![
         Alert {
             name: "MeshConsumerLagGrowing",
             severity: TICKET,

@@ -17,7 +17,7 @@ fn absent() -> String {
             "label_replace(absent(up{{service=\"{service}\"}} == 1), \"service\", \"{service}\", \"\", \"\")"
         )
     };
-    SERVICES.iter().map(|service| one(&service)).collect::<Vec<_>>().join("\nor ")
+    SERVICES.iter().map(one).collect::<Vec<_>>().join("\nor ")
 }
 
 fn presence() -> Vec<Alert> {

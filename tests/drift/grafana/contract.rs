@@ -1,0 +1,61 @@
+//! Which series there are, and which labels they have.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
+
+use grafana::rules::{Rule, recording};
+
+/// What every series has from where it was scraped.
+const TARGET: [&str; 3] = ["instance", "job", "service"];
+
+/// The labels of every series, by name.
+pub(crate) struct Contract {
+    series: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Contract {
+    /// What the services tell, what the parts tell, what we record.
+    pub(crate) fn read() -> Self {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/contracts");
+        let read = |name| fs::read_to_string(folder.join(name)).expect("a contract");
+        let mut contract = Self::from(&(read("metrics.txt") + &read("parts.txt")));
+        for rule in recording().iter().flat_map(|group| &group.rules) {
+            if let Rule::Recording(rule) = rule {
+                let labels = if rule.record.starts_with("slo:") { ["slo"] } else { ["service"] };
+                contract.add(&rule.record, labels);
+            }
+        }
+        contract
+    }
+
+    /// Lines of a name, a type and labels, below the name of whoever tells it.
+    pub(crate) fn from(text: &str) -> Self {
+        let mut contract = Self { series: BTreeMap::new() };
+        for line in text.lines().filter(|line| line.starts_with(' ')) {
+            let mut words = line.split_whitespace();
+            let (name, kind) = (words.next().expect("a name"), words.next().expect("a type"));
+            let labels: Vec<_> = words.chain(TARGET).collect();
+            if kind == "histogram" {
+                contract.add(&format!("{name}_bucket"), labels.iter().copied().chain(["le"]));
+                contract.add(&format!("{name}_count"), labels.iter().copied());
+                contract.add(&format!("{name}_sum"), labels);
+            } else {
+                contract.add(name, labels);
+            }
+        }
+        contract
+    }
+
+    fn add<'a>(&mut self, name: &str, labels: impl IntoIterator<Item = &'a str>) {
+        let known = self.series.entry(name.to_owned()).or_default();
+        known.extend(labels.into_iter().map(str::to_owned));
+    }
+
+    /// The labels of a series; `None` if there is none of that name.
+    pub(crate) fn labels(&self, name: &str) -> Option<&BTreeSet<String>> {
+        self.series.get(name)
+    }
+}
