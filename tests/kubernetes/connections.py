@@ -61,8 +61,10 @@ def main():
         table = list(sockets(pid))
         ports = {local[1] for local, _, state in table if state == LISTENS}
         for local, remote, state in table:
-            if state == ESTABLISHED and local[1] in ports and part.get(remote[0]):
-                seen.add((part[remote[0]], part[pod["status"]["podIP"]], local[1]))
+            # What it says to itself nobody can forbid.
+            others = remote[0] != local[0] and part.get(remote[0])
+            if state == ESTABLISHED and local[1] in ports and others:
+                seen.add((others, part[pod["status"]["podIP"]], local[1]))
     for line in sorted(seen):
         print(*line)
 

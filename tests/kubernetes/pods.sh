@@ -5,8 +5,8 @@
 #
 #   pods.sh [MESH]    MESH is the program (by default it is built)
 #
-#   KUBERNETES_CONNECTIONS   a file that gets who was connected to whom, for the test of the network policies in rules.rs
-#   KUBERNETES_KEEP          not empty: leave the cluster up
+#   KUBERNETES_OBJECTS   the folder that check.sh was given: the network policies in it have to allow every connection seen
+#   KUBERNETES_KEEP      not empty: leave the cluster up
 #
 # The images of third parties are stand-ins (images.sh). Grafana has none, nor has Loki unless it is built: they stay pending.
 set -euo pipefail
@@ -158,6 +158,24 @@ whole_trace() {
   echo "its trace $1 has $services"
 }
 
+# The pages of others behind the same door.
+pages() {
+  local page
+  for page in /prometheus/-/ready /alertmanager/-/ready /jaeger/api/services; do
+    door "$page" >/dev/null || die "the front door does not lead to $page"
+  done
+  echo "the front door leads to Prometheus, Alertmanager and Jaeger"
+}
+
+# Bringing it up when it is up changes nothing, and makes the jobs again, which find everything done.
+again() {
+  local now='{range .items[*]}{.metadata.name}{.metadata.generation}{" "}{end}' before
+  before=$(kc get deployments,statefulsets -o jsonpath="$now")
+  "$TOP/deploy/local.sh" up >/dev/null
+  [ "$before" = "$(kc get deployments,statefulsets -o jsonpath="$now")" ] || die "the second time, it has changed what runs"
+  echo "a second time changes nothing"
+}
+
 # Prometheus has found every service, and what each of them says.
 scraped() {
   local up end=$((SECONDS + 60))
@@ -241,10 +259,9 @@ memory_table() {
     FNR == NR { limit[$1] = mebibytes($2); next }
     mebibytes($2) > most[$1] { most[$1] = mebibytes($2) }
     END {
-      printf "%-16s %14s %10s\n", "part", "used at most", "limit"
       for (part in limit) { printf "%-16s %11.0f Mi %7d Mi\n", part, most[part], limit[part]; used += most[part]; all += limit[part] }
-      printf "%-16s %11.0f Mi %7d Mi\n", "(sum)", used, all
-    }' "$WORK/limits" "$WORK/memory" | sort
+      printf "%-16s %11.0f Mi %7d Mi\n", "(all)", used, all
+    }' "$WORK/limits" "$WORK/memory" | sort | { printf '%-16s %14s %10s\n' part 'used at most' limit; cat; }
 }
 
 [ "$(id -u)" = 0 ] || die "run this as root"
@@ -262,7 +279,9 @@ step "bring it up"; bring_up
 refuses_root
 sample & SAMPLER=$!
 step "one order, one trace"; one_order
+pages
 scraped
+again
 step "rollouts under load"; load_while 75 "rollouts of gateway, orders and payments" rollouts
 audit
 step "an autoscaler"; scale
@@ -275,7 +294,10 @@ step "memory"; memory_table
 step "connections"
 sort -u "$WORK/connections" >"$WORK/seen"
 echo "$(wc -l <"$WORK/seen") pairs of parts were seen to be connected"
-[ -z "${KUBERNETES_CONNECTIONS:-}" ] || cp "$WORK/seen" "$KUBERNETES_CONNECTIONS"
+if [ "${KUBERNETES_OBJECTS:-}" ]; then
+  KUBERNETES_CONNECTIONS=$WORK/seen cargo test --locked --quiet --manifest-path "$TOP/Cargo.toml" --package harness \
+    --test kubernetes -- --ignored was_seen
+fi
 if [ -z "${KUBERNETES_KEEP:-}" ]; then
   step "take it away"
   "$TOP/deploy/local.sh" down

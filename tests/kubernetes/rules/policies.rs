@@ -23,8 +23,7 @@ const MESH: &[&str] = &[
     "topics",
 ];
 const LEDGERS: &[&str] = &["catalog", "inventory", "orders", "payments", "shipping"];
-const EVENTS: &[&str] =
-    &["catalog", "inventory", "orders", "payments", "shipping", "notifications", "topics"];
+const EVENTS: &[&str] = &["inventory", "orders", "payments", "shipping", "notifications", "topics"];
 const LIVE: &[&str] = &["gateway", "notifications"];
 
 /// What the mesh and its observability need, wherever they are.
@@ -68,6 +67,8 @@ pub(crate) const LOCAL: [&Table; 2] = [
         (LIVE, &["nats:4222"]),
         (LEDGERS, &["postgres:5432"]),
         (&["postgres-databases"], &["postgres:5432"]),
+        // `mesh dlq` and `mesh load`.
+        (&["operator"], &["kafka:9092", "nats:4222"]),
         (&["gateway"], &["grafana:3000", "jaeger:16686", "prometheus:9090", "alertmanager:9093"]),
     ],
 ];
@@ -75,7 +76,12 @@ pub(crate) const LOCAL: [&Table; 2] = [
 /// With brokers and databases elsewhere.
 pub(crate) const PRODUCTION: [&Table; 2] = [
     EVERYWHERE,
-    &[(EVENTS, &["anywhere:9092"]), (LIVE, &["anywhere:4222"]), (LEDGERS, &["anywhere:5432"])],
+    &[
+        (EVENTS, &["anywhere:9092"]),
+        (LIVE, &["anywhere:4222"]),
+        (LEDGERS, &["anywhere:5432"]),
+        (&["operator"], &["anywhere:9092", "anywhere:4222"]),
+    ],
 ];
 
 /// The policies come to exactly this table; beyond it, everybody may look up names.
