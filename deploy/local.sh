@@ -24,7 +24,7 @@ PORT=${GLASSMESH_PORT:-8080}
 PATIENCE=${GLASSMESH_PATIENCE:-600}
 WITHOUT=" ${GLASSMESH_WITHOUT:-} "
 # Of the port-forward, where there is no better way in.
-FORWARD=${XDG_RUNTIME_DIR:-/tmp}/glassmesh-forward-$PORT
+FORWARD=${TMPDIR:-/tmp}/glassmesh-forward-$PORT
 
 say() { printf '%s\n' "$*" >&2; }
 die() {
@@ -185,16 +185,23 @@ open_door() {
   free_port
   mkdir -p "$FORWARD"
   # Starts anew when the gateway's pod goes, as a rollout makes it.
+  set -m # in a process group of its own, which `down` ends
   # shellcheck disable=SC2016 # for the inner shell
-  CONTEXT=$CONTEXT NAMESPACE=$NAMESPACE PORT=$PORT setsid bash -c '
+  CONTEXT=$CONTEXT NAMESPACE=$NAMESPACE PORT=$PORT bash -c '
     while :; do
       kubectl --context "$CONTEXT" -n "$NAMESPACE" port-forward service/gateway "$PORT:8080"
       sleep 1
     done' glassmesh-forward >"$FORWARD/log" 2>&1 </dev/null &
   echo $! >"$FORWARD/pid"
+  set +m
 }
 
-forwards() { local pid; pid=$(cat "$FORWARD/pid" 2>/dev/null) && grep -qsa glassmesh-forward "/proc/$pid/cmdline"; }
+# A number may belong to another process by now.
+forwards() {
+  local pid
+  pid=$(cat "$FORWARD/pid" 2>/dev/null) || return 1
+  ps -o command= -p "$pid" 2>/dev/null | grep -q glassmesh-forward
+}
 
 close_door() {
   if forwards; then kill -- "-$(cat "$FORWARD/pid")" 2>/dev/null || true; fi
