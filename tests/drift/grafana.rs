@@ -6,6 +6,10 @@
 
 #[path = "grafana/contract.rs"]
 mod contract;
+#[path = "grafana/lint.rs"]
+mod lint;
+#[path = "grafana/panels.rs"]
+mod panels;
 #[path = "grafana/query.rs"]
 mod query;
 #[path = "grafana/rules.rs"]

@@ -9,7 +9,7 @@ use std::{
 use grafana::rules::{Rule, recording};
 
 /// What every series has from where it was scraped.
-const TARGET: [&str; 3] = ["instance", "job", "service"];
+pub(crate) const TARGET: [&str; 3] = ["instance", "job", "service"];
 
 /// The labels of every series, by name.
 pub(crate) struct Contract {

@@ -11,7 +11,7 @@ use promql_parser::{
     },
 };
 
-use crate::contract::Contract;
+use crate::contract::{Contract, TARGET};
 
 type Labels = Option<BTreeSet<String>>;
 
@@ -46,9 +46,13 @@ impl Reader<'_> {
     }
 
     fn selector(&mut self, selector: &VectorSelector) -> Labels {
+        // All series of somebody: they have in common where they come from.
         let Some(name) = &selector.name else {
-            self.complaints.push(format!("{selector} names no series"));
-            return Some(BTreeSet::new());
+            for matcher in all(&selector.matchers).filter(|name| !TARGET.contains(&name.as_str())) {
+                self.complaints.push(format!("not every series has a label {matcher}"));
+            }
+            let labels = TARGET.iter().chain(&["__name__"]).map(|label| (*label).to_owned());
+            return Some(labels.collect());
         };
         let Some(labels) = self.contract.labels(name) else {
             self.complaints.push(format!("there is no series {name}"));
@@ -152,6 +156,42 @@ fn text(argument: &Expr) -> String {
     if let Expr::StringLiteral(literal) = argument { literal.val.clone() } else { String::new() }
 }
 
+/// What counts, and is asked for as it stands: it tells only when the process began. Differences and ages of it are fine.
+pub(crate) fn bare_counters(query: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    if let Ok(query) = parse(query) {
+        bare(&query, &mut found);
+    }
+    found
+}
+
+fn bare(query: &Expr, found: &mut Vec<String>) {
+    match query {
+        Expr::Aggregate(aggregate) => bare(&aggregate.expr, found),
+        Expr::Binary(binary) => {
+            bare(&binary.lhs, found);
+            bare(&binary.rhs, found);
+        }
+        // What takes a range makes a rate, an increase, a number of changes of it.
+        Expr::Call(call) => call.args.args.iter().for_each(|argument| bare(argument, found)),
+        Expr::Unary(unary) => bare(&unary.expr, found),
+        Expr::Paren(paren) => bare(&paren.expr, found),
+        Expr::Subquery(subquery) => bare(&subquery.expr, found),
+        Expr::VectorSelector(selector) => {
+            let name = selector.name.as_deref().unwrap_or_default();
+            if ["_total", "_count", "_sum", "_bucket"].iter().any(|end| name.ends_with(end))
+                && name != "db_client_connection_count"
+            {
+                found.push(format!("{name} is a counter: ask for its rate"));
+            }
+        }
+        Expr::MatrixSelector(_)
+        | Expr::NumberLiteral(_)
+        | Expr::StringLiteral(_)
+        | Expr::Extension(_) => {}
+    }
+}
+
 #[test]
 fn a_query_of_what_is_not_there_is_found() {
     let contract = Contract::from(
@@ -170,6 +210,7 @@ fn a_query_of_what_is_not_there_is_found() {
             "mesh_lag and on (topic) mesh_pending",
             "only one side of mesh_lag and on (topic) mesh_pending has topic",
         ),
+        ("count({topic=\"a\"})", "not every series has a label topic"),
         ("sum by (", "cannot be read: "),
         (
             "histogram_quantile(0.9, sum by (topic) (rate(mesh_delay_seconds_bucket[1m])))",

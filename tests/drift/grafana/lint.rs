@@ -1,0 +1,284 @@
+//! The rules of Grafana's dashboard linter, <https://github.com/grafana/dashboard-linter/blob/main/docs/index.md>, and ours.
+//!
+//! | its rule | here |
+//! |---|---|
+//! | template-datasource, panel-datasource | as [`ours`]: a dashboard names the data sources that are provisioned with it, by uid |
+//! | template-job, template-instance, target-job, target-instance | as [`chosen`]: where a service or a topic can be chosen, some panel listens; there is one mesh, so that a job need not be chosen, and replicas are summed |
+//! | template-label-promql, template-on-time-change-reload | [`variables`] |
+//! | panel-title-description, panel-units, panel-no-targets | [`told`] |
+//! | target-promql, target-counter-agg, target-rate-interval | [`queries`] |
+//! | target-logql, target-logql-auto | not read: there is one such query, without a range; a real Loki answers it |
+//! | uneditable-dashboard | does not apply: what is provisioned cannot be saved, and trying something out is why one is here |
+
+use std::collections::BTreeSet;
+
+use grafana::panel::DATA_SOURCES;
+use serde_json::Value;
+
+use crate::{
+    contract::Contract,
+    panels::{Dashboard, Panel, everywhere, list, promql, text},
+    query,
+};
+
+/// A rule: what it has to say against a dashboard.
+type Rule = fn(&Dashboard) -> Vec<String>;
+
+const RULES: [(&str, Rule); 9] = [
+    ("ours", ours),
+    ("chosen", chosen),
+    ("variables", variables),
+    ("told", told),
+    ("queries", queries),
+    ("exemplars", exemplars),
+    ("places", places),
+    ("known", known),
+    ("links", links),
+];
+
+/// Every data source is one that is provisioned, or Grafana's own.
+fn ours(dashboard: &Dashboard) -> Vec<String> {
+    let mut found = Vec::new();
+    everywhere(&dashboard.json, "datasource", &mut found);
+    let uids: BTreeSet<_> = found.into_iter().map(|source| text(source, "/uid")).collect();
+    let foreign = uids.into_iter().filter(|uid| {
+        let grafana = ["-- Grafana --", "-- Mixed --"];
+        !grafana.contains(uid) && !DATA_SOURCES.contains(uid)
+    });
+    foreign.map(|uid| format!("there is no data source {uid:?}")).collect()
+}
+
+/// What a reader chooses changes something.
+fn chosen(dashboard: &Dashboard) -> Vec<String> {
+    let shown: String = dashboard.panels().iter().map(|panel| panel.0.to_string()).collect();
+    let names = dashboard.variables().iter().map(|variable| text(variable, "/name"));
+    let idle = names.filter(|name| {
+        !shown.contains(&format!("${name}")) && !shown.contains(&format!("${{{name}"))
+    });
+    idle.map(|name| format!("nothing listens to ${name}")).collect()
+}
+
+/// Their values are those of a series that exists, asked for again when the time changes.
+fn variables(dashboard: &Dashboard) -> Vec<String> {
+    let (contract, mut complaints) = (Contract::read(), Vec::new());
+    for variable in dashboard.variables().iter().filter(|one| text(one, "/type") == "query") {
+        let (name, query) = (text(variable, "/name"), text(variable, "/query/query"));
+        if variable.pointer("/refresh").and_then(Value::as_i64) != Some(2) {
+            complaints.push(format!("${name} is not asked for again when the time changes"));
+        }
+        let asked = query.strip_prefix("label_values(").and_then(|rest| rest.strip_suffix(')'));
+        let Some((selector, label)) = asked.and_then(|asked| asked.rsplit_once(',')) else {
+            complaints.push(format!("${name} is not label_values(series, label): {query:?}"));
+            continue;
+        };
+        // Summed by the label, a series without it is complained of.
+        let by = format!("sum by ({}) ({selector})", label.trim());
+        complaints.extend(query::complaints(&by, &contract));
+    }
+    complaints
+}
+
+/// Each panel has a title, asks something, and says what a bad value means; numbers have a unit.
+fn told(dashboard: &Dashboard) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for panel in dashboard.panels() {
+        let title = panel.title();
+        let missing = [
+            (title.is_empty(), "has no title"),
+            (text(panel.0, "/description").len() < 15, "does not say what a bad value means"),
+            (panel.targets().is_empty() && panel.kind() != "text", "asks nothing"),
+            (
+                has_numbers(panel) && text(panel.0, "/fieldConfig/defaults/unit").is_empty(),
+                "has no unit",
+            ),
+        ];
+        let wrong = missing.into_iter().filter(|(wrong, _)| *wrong);
+        complaints.extend(wrong.map(|(_, what)| format!("{title:?} {what}")));
+    }
+    complaints
+}
+
+/// A heat map has its unit on its axis.
+fn has_numbers(panel: Panel<'_>) -> bool {
+    ["timeseries", "stat", "gauge", "bargauge"].contains(&panel.kind())
+}
+
+/// PromQL that can be read, of series that exist; counters as rates, over Grafana's window.
+fn queries(dashboard: &Dashboard) -> Vec<String> {
+    let (contract, mut complaints) = (Contract::read(), Vec::new());
+    for panel in dashboard.panels() {
+        for target in panel.targets() {
+            let Some(query) = promql(target) else { continue };
+            let mut wrong = query::complaints(&query, &contract);
+            wrong.extend(query::bare_counters(&query));
+            let written = text(target, "/expr");
+            for function in ["rate(", "irate("] {
+                for call in written.split(function).skip(1) {
+                    let window = window(call);
+                    if window != "$__rate_interval" {
+                        wrong.push(format!("{function}…[{window}])"));
+                    }
+                }
+            }
+            complaints.extend(wrong.into_iter().map(|what| format!("{:?}: {what}", panel.title())));
+        }
+    }
+    complaints
+}
+
+/// What stands in the first brackets that are not within a text.
+fn window(call: &str) -> &str {
+    // Every other piece between quotation marks is a text.
+    let mut start = 0;
+    for (index, piece) in call.split('"').enumerate() {
+        if let (0, Some(open)) = (index % 2, piece.find('[')) {
+            return call[start + open + 1..].split(']').next().unwrap_or_default();
+        }
+        start += piece.len() + 1;
+    }
+    ""
+}
+
+/// Where time is shown over time, traces are one click away.
+fn exemplars(dashboard: &Dashboard) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for panel in dashboard.panels().into_iter().filter(|panel| panel.kind() == "timeseries") {
+        let blind = panel.targets().iter().any(|target| {
+            text(target, "/expr").contains("histogram_quantile")
+                && target.pointer("/exemplar").and_then(Value::as_bool) != Some(true)
+        });
+        if blind {
+            complaints.push(format!("{:?} shows no exemplars", panel.title()));
+        }
+    }
+    complaints
+}
+
+/// Panels lie within the grid and not on top of each other; ids and letters are used once.
+fn places(dashboard: &Dashboard) -> Vec<String> {
+    let mut complaints = Vec::new();
+    let all = dashboard.with_rows();
+    let ids: BTreeSet<_> = all.iter().map(|panel| panel.0["id"].as_i64()).collect();
+    if ids.len() != all.len() || ids.contains(&None) {
+        complaints.push("panels have no id, or the same".into());
+    }
+    for (index, panel) in all.iter().enumerate() {
+        let [left, top, right, bottom] = panel.place();
+        if left < 0 || top < 0 || right > 24 || right <= left || bottom <= top {
+            complaints.push(format!("{:?} is not within the grid", panel.title()));
+        }
+        let over = all[..index].iter().find(|other| {
+            let [x, y, to_x, to_y] = other.place();
+            left < to_x && x < right && top < to_y && y < bottom
+        });
+        if let Some(other) = over {
+            complaints.push(format!("{:?} lies on {:?}", panel.title(), other.title()));
+        }
+        let letters: BTreeSet<_> = panel.targets().iter().map(|one| text(one, "/refId")).collect();
+        if letters.len() != panel.targets().len() || letters.contains("") {
+            complaints.push(format!("{:?}: questions have no refId, or the same", panel.title()));
+        }
+    }
+    complaints
+}
+
+/// It is found by the name of its file, among ours, and read by a Grafana of today.
+fn known(dashboard: &Dashboard) -> Vec<String> {
+    let json = &dashboard.json;
+    let right = [
+        (text(json, "/uid") == dashboard.file, "its uid is not the name of its file"),
+        (!text(json, "/title").is_empty(), "it has no title"),
+        (!text(json, "/description").is_empty(), "it has no description"),
+        (list(json, "/tags").contains(&"glassmesh".into()), "it has not the tag glassmesh"),
+        (json["schemaVersion"].as_i64() >= Some(42), "its schemaVersion is older than 42"),
+        (json["id"].is_null(), "it has an id of one installation"),
+    ];
+    right.into_iter().filter(|(right, _)| !right).map(|(_, what)| what.to_owned()).collect()
+}
+
+/// A link to a dashboard leads to one of ours, and gives it variables that it has.
+fn links(dashboard: &Dashboard) -> Vec<String> {
+    let mut urls = Vec::new();
+    everywhere(&dashboard.json, "url", &mut urls);
+    let all = Dashboard::all();
+    let mut complaints = Vec::new();
+    for url in urls.into_iter().filter_map(Value::as_str) {
+        let Some((_, target)) = url.split_once("/d/") else { continue };
+        let (uid, query) = target.split_once('?').unwrap_or((target, ""));
+        let Some(there) = all.iter().find(|one| one.file == uid) else {
+            complaints.push(format!("{url} leads nowhere"));
+            continue;
+        };
+        let given =
+            query.split('&').filter_map(|pair| pair.strip_prefix("var-")?.split('=').next());
+        let unknown = given.filter(|name| {
+            !there.variables().iter().any(|variable| text(variable, "/name") == *name)
+        });
+        complaints.extend(unknown.map(|name| format!("{url}: {uid} has no variable {name}")));
+    }
+    complaints
+}
+
+#[test]
+fn dashboards_keep_the_rules() {
+    let mut complaints = Vec::new();
+    for dashboard in Dashboard::all() {
+        for (name, rule) in RULES {
+            let found = rule(&dashboard).into_iter();
+            complaints.extend(found.map(|what| format!("{} ({name}): {what}", dashboard.file)));
+        }
+    }
+    assert!(complaints.is_empty(), "{complaints:#?}");
+}
+
+/// One of ours, with one thing wrong.
+#[track_caller]
+fn spoilt(rule: Rule, spoil: impl Fn(&mut Value)) {
+    let mut dashboard = Dashboard::all()
+        .into_iter()
+        .find(|dashboard| dashboard.file == "mesh-service")
+        .expect("the dashboard of a service");
+    assert_eq!(rule(&dashboard), [""; 0], "it was bad before");
+    spoil(&mut dashboard.json);
+    assert!(!rule(&dashboard).is_empty(), "nothing was found");
+}
+
+/// The first panel over time that shows how long things take.
+fn quantiles(json: &mut Value) -> &mut Value {
+    let panels = json["panels"].as_array_mut().expect("panels").iter_mut();
+    let shows = |panel: &&mut Value| {
+        panel["type"] == "timeseries"
+            && text(panel, "/targets/0/expr").contains("histogram_quantile")
+    };
+    panels.into_iter().find(shows).expect("a panel of quantiles")
+}
+
+#[test]
+fn a_dashboard_that_breaks_a_rule_is_found() {
+    spoilt(ours, |json| quantiles(json)["datasource"]["uid"] = "P1809F7CD0C75ACF3".into());
+    spoilt(chosen, |json| {
+        let more = serde_json::json!({"name": "colour", "type": "custom"});
+        json["templating"]["list"].as_array_mut().expect("variables").push(more);
+    });
+    spoilt(variables, |json| json["templating"]["list"][0]["refresh"] = 1.into());
+    let query = "label_values(mesh_build_inf, service)";
+    spoilt(variables, |json| json["templating"]["list"][0]["query"]["query"] = query.into());
+    spoilt(told, |json| quantiles(json)["description"] = "Latency".into());
+    spoilt(told, |json| quantiles(json)["fieldConfig"]["defaults"]["unit"] = "".into());
+    spoilt(exemplars, |json| quantiles(json)["targets"][0]["exemplar"] = false.into());
+    spoilt(places, |json| quantiles(json)["gridPos"]["w"] = 24.into());
+    spoilt(places, |json| quantiles(json)["id"] = 1.into());
+    spoilt(known, |json| json["uid"] = "service".into());
+    let nowhere = serde_json::json!([{"url": "/d/mesh-servce"}]);
+    spoilt(links, |json| quantiles(json)["links"] = nowhere.clone());
+    let unheard = serde_json::json!([{"url": "/d/mesh-events?var-colour=red"}]);
+    spoilt(links, |json| quantiles(json)["links"] = unheard.clone());
+    for query in [
+        "sum(rate(mesh_retries_total[5m]))",
+        "sum by (service) (mesh_retries_total)",
+        "sum(rate(mesh_retrys_total[$__rate_interval]))",
+        "sum(",
+    ] {
+        spoilt(queries, |json| quantiles(json)["targets"][0]["expr"] = query.into());
+    }
+}
