@@ -14,6 +14,8 @@ mod panels;
 mod query;
 #[path = "grafana/rules.rs"]
 mod rules;
+#[path = "grafana/runbooks.rs"]
+mod runbooks;
 
 use std::{collections::BTreeSet, fs, path::Path};
 

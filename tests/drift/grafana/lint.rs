@@ -85,7 +85,10 @@ fn told(dashboard: &Dashboard) -> Vec<String> {
         let title = panel.title();
         let missing = [
             (title.is_empty(), "has no title"),
-            (text(panel.0, "/description").len() < 15, "does not say what a bad value means"),
+            (
+                text(panel.0, "/description").len() < 15 && panel.kind() != "text",
+                "does not say what a bad value means",
+            ),
             (panel.targets().is_empty() && panel.kind() != "text", "asks nothing"),
             (
                 has_numbers(panel) && text(panel.0, "/fieldConfig/defaults/unit").is_empty(),
