@@ -34,18 +34,23 @@ pub use config::Config;
 /// A port is taken, the database cannot be used, or the third party's limits do not fit into one attempt at an event.
 pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
     // Outbound: what this service talks to.
-    let patience = outbound::Provider::patience(config.provider_timeout, config.provider_attempts);
+    let longest = outbound::Provider::longest(config.provider_timeout, config.provider_attempts);
     let limit = app.settings().kafka.attempt_timeout;
     ensure!(
-        patience < limit,
-        "provider_timeout × provider_attempts may take {patience:?}: kafka.attempt_timeout is {limit:?}"
+        longest < limit,
+        "provider_timeout × provider_attempts may take {longest:?}: kafka.attempt_timeout is {limit:?}"
     );
     if config.simulate_provider {
         simulate_provider(app, &config).await?;
     }
     let metrics = metrics::Metrics::register(app.registry())?;
     let client = app.http_client("provider", &config.provider, config.provider_timeout)?;
-    let provider = outbound::Provider::new(client, config.provider_attempts, metrics.clone());
+    let provider = outbound::Provider::new(
+        client,
+        config.provider_timeout,
+        config.provider_attempts,
+        metrics.clone(),
+    );
     let store = store::Store::new(
         app.database(&config.database, chassis::migrations!["0001_payments"]).await?,
     );

@@ -24,6 +24,9 @@ use crate::{
     payments::Payments, provider, store::Store,
 };
 
+/// Short, and shorter than `tok_slow`.
+const TIMEOUT: Duration = Duration::from_millis(300);
+
 struct Stage {
     handler: OnOrder,
     provider: Provider,
@@ -40,8 +43,7 @@ impl Stage {
         let base = format!("http://{}", listener.local_addr().unwrap());
         let mut third_party = JoinSet::new();
         third_party.spawn(provider::serve(listener, Duration::ZERO));
-        let client =
-            http::Client::alone("provider", &base, Duration::from_millis(300), &registry).unwrap();
+        let client = http::Client::alone("provider", &base, TIMEOUT, &registry).unwrap();
         let metrics = Metrics::register(&registry).unwrap();
         let folder = TempDir::new().unwrap();
         let url = format!("sqlite://{}/payments.db", folder.path().display());
@@ -49,7 +51,7 @@ impl Stage {
         let database = Database::connect(&config, chassis::migrations!["0001_payments"], &registry)
             .await
             .unwrap();
-        let asking = || Provider::new(client.clone(), attempts, metrics.clone());
+        let asking = || Provider::new(client.clone(), TIMEOUT, attempts, metrics.clone());
         let payments =
             Arc::new(Payments::new(Store::new(database.clone()), asking(), metrics.clone()));
         Self {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use chassis::{Error, Kind, http, retry::Backoff};
 use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, sleep};
 
 use crate::{
     domain::{Answer, Money},
@@ -18,6 +19,8 @@ const WAITS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_
 pub(crate) struct Provider {
     client: http::Client,
     attempts: u32,
+    /// How long after an order was first asked for another attempt may begin: all end when all attempts would have.
+    patience: Duration,
     metrics: Metrics,
 }
 
@@ -44,12 +47,18 @@ struct Declined {
 }
 
 impl Provider {
-    pub(crate) fn new(client: http::Client, attempts: u32, metrics: Metrics) -> Self {
-        Self { client, attempts, metrics }
+    pub(crate) fn new(
+        client: http::Client,
+        timeout: Duration,
+        attempts: u32,
+        metrics: Metrics,
+    ) -> Self {
+        let patience = Self::longest(timeout, attempts).saturating_sub(timeout);
+        Self { client, attempts, patience, metrics }
     }
 
     /// The longest that asking may take with these limits.
-    pub(crate) fn patience(timeout: Duration, attempts: u32) -> Duration {
+    pub(crate) fn longest(timeout: Duration, attempts: u32) -> Duration {
         timeout * attempts + WAITS.1 * attempts.saturating_sub(1)
     }
 
@@ -84,8 +93,9 @@ impl Provider {
         if answer.status.is_success() { Ok(()) } else { Err(unexpected(answer.status)) }
     }
 
-    /// Asks until there is an answer that will not change, or the attempts are used up: the key makes repeats harmless. If the
-    /// circuit breaker opens meanwhile, the last answer was the last; who was never asked for is told to come again.
+    /// Asks until there is an answer that will not change, or the attempts are used up: the key makes repeats harmless. Who
+    /// finds the circuit breaker open is told to come again; if it opens between two attempts, they wait for it, but not for
+    /// ever: a token that is never answered ends its order, whatever becomes of the others'.
     async fn post(
         &self,
         operation: &'static str,
@@ -95,15 +105,18 @@ impl Provider {
     ) -> Result<http::Answer, Error> {
         let mut backoff = Backoff::new(WAITS.0, WAITS.1);
         let mut left = self.attempts.max(1);
-        let mut last = None;
+        let (begun, mut last) = (Instant::now(), None);
         loop {
-            left -= 1;
             let result = self.client.post(path, key, body).await.and_then(lasting);
-            if let Err(error) = &result
-                && error.postponed().is_some()
-            {
-                return last.unwrap_or(result);
+            if let Some(wait) = result.as_ref().err().and_then(Error::postponed) {
+                match last {
+                    None => return result,
+                    Some(failure) if begun.elapsed() + wait > self.patience => return failure,
+                    Some(_) => sleep(wait).await,
+                }
+                continue;
             }
+            left -= 1;
             self.metrics
                 .provider_attempts_total
                 .with_label_values(&[operation, outcome(&result)])
