@@ -26,12 +26,12 @@ impl Default for Config {
     }
 }
 
-/// What is remembered of the products, in memory.
+/// What is remembered of the products, in memory or, with `redis.url`, in Redis.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Cache {
-    /// Most products; also those that were asked for and do not exist.
+    /// Most products in memory; also those that were asked for and do not exist.
     pub products: u64,
-    /// Most pages of lists and searches, up to 100 products each.
+    /// Most pages in memory of lists and searches, up to 100 products each.
     pub pages: u64,
     /// For how long: a change in the database shows after this time at the latest.
     #[serde(with = "humantime_serde")]

@@ -4,7 +4,7 @@ mod page;
 
 use std::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 pub(crate) use page::{Page, Selection};
 
@@ -12,8 +12,8 @@ pub(crate) use page::{Page, Selection};
 const LONGEST_SKU: usize = 64;
 
 /// A product's key: lower-case letters, digits and hyphens.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub(crate) struct Sku(String);
 
 impl Sku {
@@ -38,6 +38,12 @@ impl TryFrom<String> for Sku {
     }
 }
 
+impl From<Sku> for String {
+    fn from(sku: Sku) -> Self {
+        sku.0
+    }
+}
+
 impl fmt::Display for Sku {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -45,7 +51,7 @@ impl fmt::Display for Sku {
 }
 
 /// One product.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Product {
     pub(crate) sku: Sku,
     pub(crate) name: String,
@@ -54,7 +60,7 @@ pub(crate) struct Product {
 }
 
 /// What one piece costs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Price {
     pub(crate) currency: String,
     pub(crate) amount_minor: i64,

@@ -1,16 +1,14 @@
 //! Knows the products: reads them from its database, and remembers for a while what it read.
 //!
 //! ```text
-//!  gRPC  catalog.v1/GetProduct, GetProducts ──▶ Products::get, get_all ─┬▶ Cache (hit)
+//!  gRPC  catalog.v1/GetProduct, GetProducts ──▶ Products::get, get_all ─┬▶ Cache (hit): memory, or Redis
 //!  gRPC  catalog.v1/ListProducts            ──▶ Products::list ─────────┴▶ Store (miss)
 //!  products.toml ──▶ seed, at the start ──▶ Store
 //! ```
 
-mod cache;
 mod config;
 mod domain;
 mod inbound;
-mod metrics;
 mod products;
 mod seed;
 mod store;
@@ -20,7 +18,7 @@ use tonic::service::Routes;
 
 pub use config::Config;
 
-use crate::{metrics::Metrics, products::Products, store::Store};
+use crate::{products::Products, store::Store};
 
 /// Wires `catalog`.
 ///
@@ -33,7 +31,7 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
     seed::fill(&store).await?;
 
     // Core: what it decides.
-    let products = Products::new(store, &config.cache, &Metrics::register(app.registry())?);
+    let products = Products::new(store, &config.cache, &app.caches()?);
 
     // Inbound: what can reach it.
     app.serve_grpc(config.listen, Routes::new(inbound::grpc::service(products))).await?;

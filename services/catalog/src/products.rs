@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use chassis::Kind;
+use chassis::{
+    Kind,
+    cache::{Cache, Caches},
+    database,
+};
 
 use crate::{
-    cache::Cache,
     config,
     domain::{Page, Product, Selection, Sku},
-    metrics::Metrics,
     store::Store,
 };
 
@@ -42,11 +44,11 @@ pub(crate) struct Products {
 }
 
 impl Products {
-    pub(crate) fn new(store: Store, config: &config::Cache, metrics: &Metrics) -> Self {
+    pub(crate) fn new(store: Store, config: &config::Cache, caches: &Caches) -> Self {
         Self {
             store,
-            products: Cache::new("product", config.products, config, metrics),
-            pages: Cache::new("page", config.pages, config, metrics),
+            products: caches.cache("product", config.products, config.ttl),
+            pages: caches.cache("page", config.pages, config.ttl),
         }
     }
 
@@ -68,14 +70,14 @@ impl Products {
     pub(crate) async fn list(&self, selection: Selection) -> Result<Arc<Page>, Error> {
         let load = async {
             let found = self.store.list(&selection).await?;
-            Ok(Arc::new(selection.page(found)))
+            Ok::<_, database::Error>(Arc::new(selection.page(found)))
         };
         Ok(self.pages.get(selection.clone(), load).await?)
     }
 
     async fn find(&self, sku: &str) -> Result<Option<Arc<Product>>, Error> {
         let Some(sku) = Sku::parse(sku) else { return Ok(None) };
-        let load = async { Ok(self.store.find(&sku).await?.map(Arc::new)) };
+        let load = async { Ok::<_, database::Error>(self.store.find(&sku).await?.map(Arc::new)) };
         Ok(self.products.get(sku.clone(), load).await?)
     }
 }

@@ -39,6 +39,7 @@ impl Admin {
             .route("/config", get(config))
             .route("/log-level", get(level).put(set_level))
             .route("/debug/pprof/profile", get(profile))
+            .route("/debug/pprof/heap", get(heap))
             .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "not-found", PATHS) })
             .with_state(Arc::new(self))
     }
@@ -103,6 +104,16 @@ const LONGEST_PROFILE: u64 = 60;
 /// 99 samples a second: not in step with what happens every 10 ms.
 const FREQUENCY: i32 = 99;
 
+/// There is none to give: counting who allocates what would take another allocator, and its price all the time.
+async fn heap() -> Problem {
+    Problem::new(
+        StatusCode::NOT_IMPLEMENTED,
+        "no-heap-profile",
+        "the allocator is glibc's, which keeps no record of who allocates what; \
+         process_resident_memory_bytes in /metrics tells how much there is, `heaptrack --pid` who asked for it",
+    )
+}
+
 /// A CPU profile in pprof's format: `go tool pprof http://…/debug/pprof/profile?seconds=10`.
 async fn profile(Query(options): Query<ProfileOptions>) -> Result<Response, Problem> {
     if !(1..=LONGEST_PROFILE).contains(&options.seconds) {
@@ -124,4 +135,41 @@ async fn profile(Query(options): Query<ProfileOptions>) -> Result<Response, Prob
     let bytes = pprof::protos::Message::encode_to_vec(&profile);
     Ok(([(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"))], bytes)
         .into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use pprof::protos::{Message, Profile};
+
+    use super::*;
+
+    #[inline(never)]
+    fn knit(rows: u64) -> u64 {
+        (0..rows).fold(1, |wool, row| std::hint::black_box(wool ^ row).rotate_left(7))
+    }
+
+    /// A second of work on another thread, and the name of who did it.
+    #[tokio::test]
+    async fn a_profile_names_who_worked() {
+        let (stop, stopped) = std::sync::mpsc::channel::<()>();
+        let busy = std::thread::spawn(move || {
+            while stopped.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
+                knit(100_000);
+            }
+        });
+        let answer = profile(Query(ProfileOptions { seconds: 1 })).await.unwrap();
+        drop(stop);
+        busy.join().unwrap();
+        let bytes = axum::body::to_bytes(answer.into_body(), usize::MAX).await.unwrap();
+        let profile = Profile::decode(bytes).unwrap();
+        let named = profile.string_table.iter().any(|name| name.contains("admin::tests::knit"));
+        assert!(named, "{:?}", profile.string_table);
+    }
+
+    #[tokio::test]
+    async fn there_is_no_heap_profile_and_it_says_why() {
+        let problem = heap().await;
+        assert_eq!(problem.status, 501);
+        assert!(problem.detail.contains("glibc"), "{}", problem.detail);
+    }
 }

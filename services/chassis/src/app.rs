@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     breaker,
+    cache::Caches,
     config::Settings,
     database::Database,
     grpc, http, kafka, messaging,
@@ -84,6 +85,7 @@ pub struct App {
 #[derive(Default)]
 struct Clients {
     breakers: Option<breaker::Metrics>,
+    caches: Option<Caches>,
     grpc: Option<grpc::ClientMetrics>,
     http: Option<http::ClientMetrics>,
 }

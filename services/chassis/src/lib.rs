@@ -14,6 +14,7 @@
 mod admin;
 pub mod app;
 pub mod breaker;
+pub mod cache;
 pub mod config;
 pub mod database;
 pub mod deadline;

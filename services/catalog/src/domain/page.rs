@@ -1,6 +1,7 @@
 //! Which products a page has, and how the next page is asked for.
 
 use chassis::{Error, Kind};
+use serde::{Deserialize, Serialize};
 
 use super::{Product, Sku};
 
@@ -12,7 +13,7 @@ const LARGEST_PAGE: usize = 100;
 const LONGEST_QUERY: usize = 200;
 
 /// Which products are asked for; the same question in other words is the same selection.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub(crate) struct Selection {
     size: usize,
     after: Option<Sku>,
@@ -70,7 +71,7 @@ impl Selection {
 }
 
 /// Some products, and how to ask for those after them.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Page {
     pub(crate) products: Vec<Product>,
     /// Empty on the last page.

@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 use super::{App, OnError, Server, ServerKind};
 use crate::{
     breaker::{self, Breaker},
+    cache::Caches,
     database::{self, Database, Migrations},
     grpc::{self, Channel, Endpoints},
     http, kafka, nats,
@@ -49,14 +50,29 @@ impl App {
                 self.clients.http.insert(http::ClientMetrics::register(&self.registry)?).clone()
             }
         };
-        let breakers = match &self.clients.breakers {
-            Some(metrics) => metrics.clone(),
-            None => {
-                self.clients.breakers.insert(breaker::Metrics::register(&self.registry)?).clone()
-            }
-        };
+        let breakers = self.breakers()?;
         let breaker = Breaker::new(peer, &self.registry, &breakers);
         http::Client::new(peer, base, limit, breaker, metrics)
+    }
+
+    fn breakers(&mut self) -> anyhow::Result<breaker::Metrics> {
+        if let Some(metrics) = &self.clients.breakers {
+            return Ok(metrics.clone());
+        }
+        Ok(self.clients.breakers.insert(breaker::Metrics::register(&self.registry)?).clone())
+    }
+
+    /// Where to remember what was read: in memory, or in Redis if there is one. Nobody waits for it.
+    ///
+    /// # Errors
+    /// Its URL is none.
+    pub fn caches(&mut self) -> anyhow::Result<Caches> {
+        if let Some(caches) = &self.clients.caches {
+            return Ok(caches.clone());
+        }
+        let (settings, registry) = (self.settings.redis.clone(), self.registry.clone());
+        let caches = Caches::open(self.name, &settings, &registry, || self.breakers())?;
+        Ok(self.clients.caches.insert(caches).clone())
     }
 
     /// Opens the service's database, as soon as it is there, and brings its schema up to date.

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{kafka, nats, outbox, telemetry};
+use crate::{cache, kafka, nats, outbox, telemetry};
 
 /// The settings of the chassis: the same for every service.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -21,6 +21,8 @@ pub struct Settings {
     pub nats: nats::Settings,
     /// The table between a service's database and Kafka.
     pub outbox: outbox::Settings,
+    /// Caches that replicas share.
+    pub redis: cache::Settings,
     /// The async runtime.
     pub runtime: Runtime,
     /// Traces and logs over OTLP.
