@@ -12,7 +12,7 @@ mod telemetry;
 use std::collections::BTreeMap;
 
 use crate::{
-    RUNBOOKS,
+    dashboards,
     rules::{Alerting, Group, Rule},
 };
 
@@ -70,7 +70,7 @@ fn annotations(
     [
         ("summary", summary),
         ("description", description),
-        ("runbook_url", format!("{RUNBOOKS}#{}", name.to_lowercase())),
+        ("runbook_url", dashboards::runbook(name)),
         ("dashboard_url", format!("/grafana/d/{dashboard}")),
     ]
     .into()

@@ -211,6 +211,6 @@ fn links() -> Value {
         // Grafana puts its own path before a link that begins with a slash; the first step leads out of it.
         outside("Jaeger", "/../jaeger/search", "Traces"),
         outside("Prometheus", "/../prometheus/query", "Ask your own questions"),
-        outside("Runbooks", crate::RUNBOOKS, "What each alert means, and what to do"),
+        outside("Runbooks", "/d/mesh-runbooks", "What each alert means, and what to do"),
     ])
 }

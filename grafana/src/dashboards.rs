@@ -3,9 +3,12 @@
 mod events;
 mod flows;
 mod overview;
+mod runbooks;
 mod runtime;
 mod service;
 mod telemetry;
+
+pub use runbooks::url_of as runbook;
 
 use crate::{
     dashboard::{Dashboard, Variable},
@@ -22,6 +25,7 @@ pub fn all() -> Vec<Dashboard> {
         flows::dashboard(),
         runtime::dashboard(),
         telemetry::dashboard(),
+        runbooks::dashboard(),
     ]
 }
 

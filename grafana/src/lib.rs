@@ -18,9 +18,6 @@ pub mod queries;
 pub mod rules;
 pub mod slo;
 
-/// What an alert links to; a heading an alert.
-pub const RUNBOOKS: &str = "https://github.com/glassmesh/glassmesh/blob/main/grafana/runbooks.md";
-
 /// Every file that is made here: its path below `grafana/`, and its text.
 pub fn files() -> BTreeMap<String, String> {
     let dashboards = dashboards::all()

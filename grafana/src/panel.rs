@@ -69,6 +69,8 @@ pub enum Kind {
     Logs,
     /// Traces that were found.
     Traces,
+    /// Words, in Markdown.
+    Words,
 }
 
 /// Where an answer comes from.
@@ -120,6 +122,8 @@ pub struct Panel {
     pub(crate) hidden: Vec<&'static str>,
     pub(crate) links: Vec<(String, String)>,
     pub(crate) decimals: Option<u8>,
+    pub(crate) words_in_markdown: String,
+    pub(crate) id: Option<usize>,
 }
 
 /// Colours with a meaning.
@@ -155,6 +159,7 @@ impl Panel {
         let (width, height) = match kind {
             Kind::Stat => (4, 4),
             Kind::Logs | Kind::Traces => (COLUMNS, 9),
+            Kind::Words => (COLUMNS, 12),
             _ => (8, 8),
         };
         Self {
@@ -172,7 +177,14 @@ impl Panel {
             hidden: Vec::new(),
             links: Vec::new(),
             decimals: None,
+            words_in_markdown: String::new(),
+            id: None,
         }
+    }
+
+    /// A panel that asks nothing, and tells.
+    pub fn telling(title: &str, says: &str, markdown: &str) -> Self {
+        Self { words_in_markdown: markdown.to_owned(), ..Self::new(Kind::Words, title, says) }
     }
 
     /// Asks Prometheus.
@@ -257,8 +269,15 @@ impl Panel {
         self
     }
 
+    /// The number that links to this panel have, wherever it stands.
+    #[must_use]
+    pub fn known_as(mut self, id: usize) -> Self {
+        self.id = Some(id);
+        self
+    }
+
     /// The panel as Grafana reads it, at a place.
     pub(crate) fn to_json(&self, id: usize, x: u8, y: usize) -> Value {
-        model::panel(self, id, x, y)
+        model::panel(self, self.id.unwrap_or(id), x, y)
     }
 }

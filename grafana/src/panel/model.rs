@@ -26,6 +26,12 @@ pub(super) fn panel(panel: &Panel, id: usize, x: u8, y: usize) -> Value {
         "fieldConfig": { "defaults": defaults(panel), "overrides": overrides(panel) },
         "options": options(panel),
     });
+    if panel.kind == Kind::Words {
+        // It asks nobody, and has no numbers to colour.
+        for field in ["datasource", "targets", "fieldConfig"] {
+            model.as_object_mut().map(|model| model.remove(field));
+        }
+    }
     if panel.kind == Kind::Table {
         model["transformations"] = transformations(panel);
     }
@@ -41,6 +47,7 @@ fn plugin(kind: Kind) -> &'static str {
         Kind::Heatmap => "heatmap",
         Kind::States => "state-timeline",
         Kind::Logs => "logs",
+        Kind::Words => "text",
     }
 }
 
@@ -175,6 +182,7 @@ fn options(panel: &Panel) -> Value {
             "displayMode": "basic", "orientation": "horizontal", "showUnfilled": true, "valueMode": "color",
             "minVizHeight": 16, "minVizWidth": 8, "namePlacement": "left", "sizing": "auto", "reduceOptions": reduce,
         }),
+        Kind::Words => json!({ "mode": "markdown", "content": panel.words_in_markdown }),
         Kind::Table | Kind::Traces => json!({ "showHeader": true, "cellHeight": "sm" }),
         Kind::Heatmap => json!({
             "calculate": false, "cellGap": 1,

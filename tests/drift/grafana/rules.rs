@@ -7,7 +7,7 @@ use std::{
 };
 
 use grafana::{
-    RUNBOOKS, alerts,
+    alerts, dashboards,
     rules::{Alerting, Recording, Rule, SERVICES, recording},
 };
 use serde::Deserialize;
@@ -103,7 +103,7 @@ fn every_alert_says_whom_it_wakes_and_where_to_look() {
         let values =
             ["$value", "$labels"].map(|word| alert.annotations["description"].contains(word));
         assert!(values.contains(&true), "{name}: the description has no value");
-        let runbook = format!("{RUNBOOKS}#{}", name.to_lowercase());
+        let runbook = dashboards::runbook(name);
         assert_eq!(alert.annotations["runbook_url"], runbook, "{name}");
         assert!(headings.contains(name), "{name} has no heading in runbooks.md");
         let url = &alert.annotations["dashboard_url"];

@@ -1,0 +1,37 @@
+//! What each alert means, and what to do: `runbooks.md`, where whoever is woken already is.
+
+use crate::{dashboard::Dashboard, panel::Panel};
+
+const TEXT: &str = include_str!("../../runbooks.md");
+const UID: &str = "mesh-runbooks";
+/// The name of each alert that has a chapter, and the chapter.
+fn chapters() -> impl Iterator<Item = (&'static str, &'static str)> {
+    TEXT.split("\n## ").skip(1).filter_map(|chapter| chapter.split_once('\n'))
+}
+
+/// Where the chapter of an alert is, behind the front door.
+pub fn url_of(alert: &str) -> String {
+    format!("/grafana/d/{UID}?viewPanel=panel-{}", id_of(alert))
+}
+
+/// A number for a name that stays as it is when others come: FNV-1a, above those that are counted.
+/// <http://www.isthe.com/chongo/tech/comp/fnv/>
+fn id_of(alert: &str) -> usize {
+    let hash = alert
+        .bytes()
+        .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    1_000 + hash as usize % 100_000
+}
+
+pub(super) fn dashboard() -> Dashboard {
+    let introduction = TEXT.split("\n## ").next().unwrap_or_default();
+    let introduction = introduction.trim_start_matches("# Runbooks").trim();
+    let first = Panel::telling("Before you begin", "What the words below mean.", introduction);
+    let alerts = chapters().map(|(name, chapter)| {
+        Panel::telling(name, "Each alert links to its own.", chapter.trim())
+            .size(12, 14)
+            .known_as(id_of(name))
+    });
+    Dashboard::new(UID, "Mesh / Runbooks", "What each alert means, and what to do.")
+        .row("Runbooks", [first].into_iter().chain(alerts).collect())
+}
