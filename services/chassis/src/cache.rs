@@ -7,13 +7,13 @@
 //!
 //! A cache that does not answer costs no request, only time: 50 ms each, until its circuit breaker opens.
 
-mod shared;
+mod server;
 
 use std::{hash::Hash, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-pub(crate) use shared::Shared;
+pub(crate) use server::Shared;
 
 use crate::{
     Error, breaker,
