@@ -2,9 +2,9 @@
 
 use super::{Alert, LASTING, PAGE, SEEN, TICKET, counted};
 
-/// Records that a group may be behind before it counts as a lag: five seconds of 100 orders a second, whose orders.events
+/// Records that a group may be behind before it counts as a lag: two seconds of 100 orders a second, whose orders.events
 /// carries five records each.
-const LAG: u32 = 2500;
+const LAG: u32 = 1000;
 /// Longer than the slowest event may take that is no fault of ours: a third party that never answers is given up after 3
 /// attempts of 4 s and the pauses between.
 const TOO_OLD_S: u32 = 30;
