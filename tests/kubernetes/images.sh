@@ -4,7 +4,7 @@
 # name, the entrypoint, the paths and the user of the real image as far as the manifests rely on them; that the manifests
 # fit the real images is not shown by it.
 #
-#   images.sh MESH PART...    MESH is the program; parts: kafka nats postgres otelcol jaeger prometheus alertmanager loki
+#   images.sh MESH PART...    MESH is the program; parts: kafka nats postgres valkey otelcol jaeger prometheus alertmanager loki
 #
 # Where an image is named, is read from the manifests: a new version there is a new version here.
 set -euo pipefail
@@ -68,6 +68,12 @@ SCRIPT
     --add "$WORK/docker-entrypoint.sh:/usr/local/bin/docker-entrypoint.sh" \
     --file "/etc/passwd=postgres:x:70:70::/var/lib/postgresql:/bin/sh" \
     --env "PATH=$bin:/usr/local/bin:/usr/bin:/bin" --user 70 --stop-signal SIGINT --entrypoint docker-entrypoint.sh
+}
+
+# Valkey, or the Redis that it comes from.
+part_valkey() {
+  local server; server=$("$PARTS" install valkey)
+  image valkey/valkey --add "$server:/usr/local/bin/valkey-server" --program redis-cli:/usr/local/bin/valkey-cli --user 999
 }
 
 part_otelcol() {

@@ -55,7 +55,7 @@ step() { printf '\n-- %s\n' "$*"; }
 ## In the cluster
 
 bring_up() {
-  local parts="kafka nats postgres otelcol jaeger prometheus alertmanager" loki=1 from
+  local parts="kafka nats postgres valkey otelcol jaeger prometheus alertmanager" loki=1 from
   if [ -x "${GLASSMESH_TOOLS:-$HOME/.cache/glassmesh-tools}/loki-3.7.8/loki" ]; then parts+=" loki"; else loki=; fi
   export GLASSMESH_WITHOUT=grafana
   [ "$loki" ] || GLASSMESH_WITHOUT+=" loki"

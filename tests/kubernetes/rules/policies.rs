@@ -31,6 +31,7 @@ const EVERYWHERE: &Table = &[
     (&["anywhere"], &["gateway:8080"]),
     (&["gateway"], &["catalog:9090", "inventory:9090", "orders:9090"]),
     (&["orders"], &["catalog:9090", "inventory:9090"]),
+    (&["catalog"], &["valkey:6379"]),
     (MESH, &["otel-collector:4317"]),
     (&["otel-collector"], &["jaeger:4317", "lens:4317", "loki:3100"]),
     (&["grafana"], &["prometheus:9090", "jaeger:16686", "loki:3100", "alertmanager:9093"]),
