@@ -152,7 +152,11 @@ await() {
     left=$((end - SECONDS))
     [ $left -gt 0 ] || left=1
     case $what in
-    job*) kc -n "$NAMESPACE" wait "$what" --for=condition=Complete --timeout="${left}s" >/dev/null 2>&1 || not_ready "$what" ;;
+    job*)
+      # One that has been done for five minutes is gone.
+      kc -n "$NAMESPACE" wait "$what" --for=condition=Complete --timeout="${left}s" >/dev/null 2>&1 ||
+        ! kc -n "$NAMESPACE" get "$what" >/dev/null 2>&1 || not_ready "$what"
+      ;;
     *) kc -n "$NAMESPACE" rollout status "$what" --timeout="${left}s" >/dev/null 2>&1 || not_ready "$what" ;;
     esac
   done
