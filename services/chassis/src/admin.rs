@@ -104,6 +104,20 @@ const LONGEST_PROFILE: u64 = 60;
 /// 99 samples a second: not in step with what happens every 10 ms.
 const FREQUENCY: i32 = 99;
 
+/// The innermost frames are the profiler's own, from the signal on: they would be where all the time is spent.
+fn drop_profiler(frames: &mut pprof::Frames) {
+    let own = |symbols: &Vec<pprof::Symbol>| {
+        let names = symbols.iter().map(pprof::Symbol::name);
+        names.into_iter().any(|name| PROFILER.iter().any(|word| name.contains(word)))
+    };
+    if let Some(last) = frames.frames.iter().rposition(own) {
+        frames.frames.drain(..=last);
+    }
+}
+
+const PROFILER: [&str; 4] =
+    ["backtrace::backtrace", "perf_signal_handler", "pprof::profiler", "__restore_rt"];
+
 /// There is none to give: counting who allocates what would take another allocator, and its price all the time.
 async fn heap() -> Problem {
     Problem::new(
@@ -130,7 +144,8 @@ async fn profile(Query(options): Query<ProfileOptions>) -> Result<Response, Prob
     };
     let guard = pprof::ProfilerGuard::new(FREQUENCY).map_err(|error| failed(&error))?;
     tokio::time::sleep(Duration::from_secs(options.seconds)).await;
-    let report = guard.report().build().map_err(|error| failed(&error))?;
+    let report = guard.report().frames_post_processor(drop_profiler).build();
+    let report = report.map_err(|error| failed(&error))?;
     let profile = report.pprof().map_err(|error| failed(&error))?;
     let bytes = pprof::protos::Message::encode_to_vec(&profile);
     Ok(([(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"))], bytes)
@@ -164,6 +179,8 @@ mod tests {
         let profile = Profile::decode(bytes).unwrap();
         let named = profile.string_table.iter().any(|name| name.contains("admin::tests::knit"));
         assert!(named, "{:?}", profile.string_table);
+        let own = profile.string_table.iter().any(|name| name.contains("trace_unsynchronized"));
+        assert!(!own, "{:?}", profile.string_table);
     }
 
     #[tokio::test]
