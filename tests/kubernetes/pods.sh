@@ -176,16 +176,30 @@ again() {
   echo "a second time changes nothing"
 }
 
-# Prometheus has found every service, and what each of them says.
+# number <query>: what Prometheus answers, 0 if nothing.
+number() { door "/prometheus/api/v1/query" --get --data-urlencode "query=$1" | jq -r '.data.result[0].value[1] // "0"'; }
+
+# Prometheus has found every service.
 scraped() {
-  local up end=$((SECONDS + 60))
-  local query; query=/api/v1/namespaces/$NAMESPACE/services/prometheus:http/proxy/prometheus/api/v1/query
-  until [ "${up:-0}" = 8 ]; do
+  local up='' end=$((SECONDS + 60))
+  until [ "$up" = 8 ]; do
     [ $SECONDS -lt $end ] || die "Prometheus scrapes ${up:-none} of 8 services"
     sleep 1
-    up=$(kubectl get --raw "$query?query=sum(up%7Bservice!=%22%22%7D)" | jq -r '.data.result[0].value[1]')
+    up=$(number 'sum(up{service!=""})')
   done
   echo "Prometheus scrapes all 8 services"
+}
+
+# Valkey answers the catalog. A cache that does not costs no request, and would not be missed otherwise.
+cached() {
+  local hits=0 end=$((SECONDS + 60))
+  until [ "$hits" != 0 ]; do
+    [ $SECONDS -lt $end ] || die "the catalog has found nothing in its cache, and had $(number 'sum(mesh_cache_operations_total{outcome="error"})') errors"
+    door /api/products >/dev/null
+    sleep 1
+    hits=$(number 'sum(mesh_cache_operations_total{outcome="hit"})')
+  done
+  echo "the cache answers"
 }
 
 rollouts() {
@@ -281,6 +295,7 @@ sample & SAMPLER=$!
 step "one order, one trace"; one_order
 pages
 scraped
+cached
 again
 step "rollouts under load"; load_while 75 "rollouts of gateway, orders and payments" rollouts
 audit
