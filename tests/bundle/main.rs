@@ -5,6 +5,7 @@ mod alerts;
 mod compose;
 mod metrics;
 mod otlp;
+mod panels;
 mod sampling;
 mod secrets;
 mod stack;

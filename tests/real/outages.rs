@@ -1,6 +1,6 @@
 //! Kafka, NATS and PostgreSQL die while orders flow, and come back: nothing is lost, and nothing happens twice.
 
-use harness::until;
+use harness::{Mesh, until};
 
 use crate::{
     parts,
@@ -19,6 +19,9 @@ async fn orders_survive_without(part: &str) {
         Some(gateway.order(1, "teapot", "tok_ok").await)
     })
     .await;
+    if part == "kafka" {
+        outboxes_tell_that_they_wait(&mesh).await;
+    }
     parts::tell("restart", part).await;
     until("orders to be completed again", || async {
         let answer = gateway.order(1, "teapot", "tok_ok").await;
@@ -28,6 +31,17 @@ async fn orders_survive_without(part: &str) {
     let accepted = customers.leave().await;
     mesh.audit().await;
     all_final(&mesh.gateway(), &accepted).await;
+}
+
+/// Whoever is woken by an outbox that is stuck must be woken while it is.
+async fn outboxes_tell_that_they_wait(mesh: &Mesh) {
+    until("the outbox of orders to say that it waits", || async {
+        let metrics = mesh.metrics("orders").await;
+        let waits = metrics.sum("mesh_outbox_pending", &[]) > 0.0
+            && metrics.sum("mesh_outbox_oldest_age_seconds", &[]) > 2.0;
+        waits.then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -97,8 +97,8 @@ fn stock() -> Vec<Panel> {
 }
 
 fn stories() -> Vec<Panel> {
-    let search = |operation: &str, longer_than: &str| Source::Jaeger {
-        service: "gateway".into(),
+    let search = |service: &str, operation: &str, longer_than: &str| Source::Jaeger {
+        service: service.into(),
         operation: operation.into(),
         longer_than: longer_than.into(),
     };
@@ -108,14 +108,14 @@ fn stories() -> Vec<Panel> {
             "Latest orders",
             "Each is one trace, from the click to the browser. Click an id.",
         )
-        .question(search("POST /api/orders", ""), "")
+        .question(search("gateway", "POST /api/orders", ""), "")
         .size(12, 9),
         Panel::new(
             Kind::Traces,
-            "Long ones",
-            "Orders whose story took longer than 2.5 s: retries, slow payments, late deliveries.",
+            "Slow payments",
+            "Orders whose payment took longer than a second: the third party was slow, or was asked again.",
         )
-        .question(search("POST /api/orders", "2500ms"), "")
+        .question(search("payments", "process orders.events", "1s"), "")
         .size(12, 9),
     ]
 }

@@ -25,8 +25,8 @@ impl Default for Config {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8105)),
             database: database::Config::local("shipping"),
-            dispatch_after: Duration::from_secs(1),
-            deliver_after: Duration::from_secs(2),
+            dispatch_after: Duration::from_millis(500),
+            deliver_after: Duration::from_millis(500),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Sends what the outbox holds.
 
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 
 use futures::future::join_all;
 use opentelemetry::KeyValue;
@@ -139,6 +139,7 @@ impl Relay {
             let mut work = Box::pin(self.work(&mut state));
             let pause = tokio::select! {
                 pause = &mut work => pause,
+                never = self.tell_meanwhile() => match never {},
                 () = lost(&mut lead) => return End::Lost,
                 () = draining.cancelled() => {
                     // What is on its way is on its way: waiting for it saves sending it twice.
@@ -194,14 +195,15 @@ impl Relay {
             self.purge(log).await?;
             *purged = Some(Instant::now());
         }
+        // Before what may fail: that is when it matters.
+        if told.is_none_or(|told| told.elapsed() >= TELL) {
+            self.tell(log).await?;
+            *told = Some(Instant::now());
+        }
         let more = self.fresh(log).await?;
         let again = self.again(log).await?;
         if log.marks.due().is_some_and(|due| due <= Instant::now()) {
             self.mark(log).await?;
-        }
-        if told.is_none_or(|told| told.elapsed() >= TELL) {
-            self.tell(log).await?;
-            *told = Some(Instant::now());
         }
         Ok(more || again)
     }
@@ -326,11 +328,25 @@ impl Relay {
     }
 
     async fn tell(&self, log: &Log) -> Result<(), Error> {
-        let (unmarked, oldest) = table::count(&self.database).await?;
-        let pending = (unmarked - log.marks.len() as i64).max(0);
-        let oldest = oldest.filter(|_| pending > 0);
         let again = log.backlog.as_ref().map_or(0, Backlog::len);
-        self.pending.set(pending + again as i64);
+        self.gauge(log.marks.len() as i64, again as i64).await
+    }
+
+    /// Tells as long as a round takes longer than it should, which is when the broker does not answer. Never returns.
+    async fn tell_meanwhile(&self) -> Infallible {
+        loop {
+            sleep(TELL).await;
+            // A database that does not answer either is told of elsewhere. What a backlog holds is known to the round only.
+            self.gauge(0, 0).await.ok();
+        }
+    }
+
+    /// Sets the gauges: `sent` rows of the table wait only for their mark, `again` others are sent again.
+    async fn gauge(&self, sent: i64, again: i64) -> Result<(), Error> {
+        let (unmarked, oldest) = table::count(&self.database).await?;
+        let pending = (unmarked - sent).max(0);
+        let oldest = oldest.filter(|_| pending > 0);
+        self.pending.set(pending + again);
         self.oldest_age.set(oldest.map_or(0.0, |oldest| (now() - oldest).max(0) as f64 / 1e6));
         Ok(())
     }

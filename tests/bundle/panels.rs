@@ -1,0 +1,211 @@
+//! No panel is empty: every question of every dashboard and rule is asked of a real Prometheus, after a minute of everything
+//! that can happen.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use harness::{Mesh, until};
+use rdkafka::{
+    ClientConfig,
+    producer::{BaseProducer, BaseRecord, Producer},
+};
+use serde_json::Value;
+
+use crate::{
+    metrics::until_all_up,
+    stack::{Stack, list, root, text},
+};
+
+/// What the reader of a dashboard would choose, and what Grafana puts in itself.
+const CHOICES: [(&str, &str); 5] = [
+    ("$__rate_interval", "30s"),
+    ("$__range", "5m"),
+    ("$topic", ".*"),
+    ("$group", ".*"),
+    ("$__interval", "5s"),
+];
+
+/// All that can be chosen as `$service`, one after the other.
+const SERVICES: [&str; 7] =
+    ["gateway", "catalog", "inventory", "orders", "payments", "shipping", "notifications"];
+
+/// One question of one panel.
+#[derive(Debug)]
+struct Question {
+    place: String,
+    query: String,
+}
+
+/// Every dashboard, as Grafana reads it.
+fn dashboards() -> Vec<Value> {
+    let folder = fs::read_dir(root().join("grafana/dashboards")).expect("the dashboards");
+    let texts = folder.map(|file| fs::read_to_string(file.expect("a file").path()));
+    texts.map(|text| serde_json::from_str(&text.expect("a text")).expect("JSON")).collect()
+}
+
+/// All that the dashboards ask Prometheus.
+fn questions() -> Vec<Question> {
+    let mut found = Vec::new();
+    for dashboard in dashboards() {
+        let title = text(&dashboard, "/title");
+        for panel in list(&dashboard, "/panels") {
+            let place = format!("{title}, {}", text(panel, "/title"));
+            for target in list(panel, "/targets") {
+                if text(target, "/datasource/type") == "prometheus" {
+                    ask(&mut found, &place, text(target, "/expr"));
+                }
+            }
+        }
+        for mark in list(&dashboard, "/annotations/list") {
+            if text(mark, "/datasource/type") == "prometheus" {
+                ask(&mut found, &format!("{title}, {}", text(mark, "/name")), text(mark, "/expr"));
+            }
+        }
+    }
+    found
+}
+
+/// The question with the choices made; one for each service where the reader chooses one.
+fn ask(found: &mut Vec<Question>, place: &str, query: &str) {
+    let query =
+        CHOICES.iter().fold(query.to_owned(), |query, (name, value)| query.replace(name, value));
+    let services: &[&str] = if place.starts_with("Mesh / Service") { &SERVICES } else { &[".*"] };
+    for service in services {
+        let query = query.replace("$service", service);
+        found.push(Question { place: format!("{place} ({service})"), query });
+    }
+}
+
+/// Whether the last five minutes hold a number that can be drawn.
+async fn answered(stack: &Stack, query: &str) -> Result<bool, String> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+    let url = format!("{}/api/v1/query_range", stack.address("PROMETHEUS"));
+    let (start, end) = ((now - 300).to_string(), now.to_string());
+    let form = [("query", query), ("start", &start), ("end", &end), ("step", "5")];
+    let response = reqwest::Client::new().post(url).form(&form).send().await;
+    let answer: Value = response
+        .map_err(|error| error.to_string())?
+        .json()
+        .await
+        .map_err(|error| error.to_string())?;
+    if text(&answer, "/status") != "success" {
+        return Err(text(&answer, "/error").to_owned());
+    }
+    let values = list(&answer, "/data/result").iter().flat_map(|series| list(series, "/values"));
+    Ok(values.into_iter().any(|value| text(value, "/1") != "NaN"))
+}
+
+/// Something that nobody can read, and everybody gets.
+fn poison(brokers: &str) {
+    let producer: BaseProducer =
+        ClientConfig::new().set("bootstrap.servers", brokers).create().expect("a producer");
+    let headers = rdkafka::message::OwnedHeaders::new()
+        .insert(rdkafka::message::Header { key: "ce_id", value: Some("poison") })
+        .insert(rdkafka::message::Header {
+            key: "ce_type",
+            value: Some("mesh.orders.v1.OrderPaid"),
+        });
+    for topic in ["orders.events", "payments.events", "shipments.events", "inventory.events"] {
+        let record =
+            BaseRecord::to(topic).key("poison").payload(b"\xff\xff\xff").headers(headers.clone());
+        producer.send(record).map_err(|(error, _)| error).expect("it is queued");
+    }
+    producer.flush(harness::PATIENCE).expect("it is sent");
+}
+
+/// A minute of orders that end in every way, a message that nobody can read, and a service that dies.
+async fn everything_happens(mesh: &Mesh) {
+    const MIX: &str = "tok_ok=80,tok_declined=8,tok_slow=4,tok_flaky=6,tok_down=2";
+    let load = mesh.run(&["load", "--rate", "20", "--duration", "60s", "--mix", MIX]);
+    let trouble = async {
+        poison(&mesh.brokers());
+        mesh.gateway().order(9, "samovar", "tok_ok").await;
+        mesh.kill("payments").await;
+    };
+    let (load, ()) = tokio::join!(load, trouble);
+    assert!(load.status.success(), "{}", String::from_utf8_lossy(&load.stdout));
+}
+
+/// All questions that nothing answers, with what they are.
+async fn silent(stack: &Stack, questions: &[Question]) -> BTreeSet<String> {
+    let mut silent = BTreeSet::new();
+    for Question { place, query } in questions {
+        match answered(stack, query).await {
+            Ok(true) => {}
+            Ok(false) => {
+                silent.insert(format!("{place}: {query}"));
+            }
+            Err(error) => {
+                silent.insert(format!("{place}: {error}: {query}"));
+            }
+        }
+    }
+    silent
+}
+
+#[tokio::test]
+#[ignore = "needs Prometheus, Collector, Jaeger and Alertmanager: .ci/run has them"]
+async fn no_panel_is_empty_and_every_rule_works() {
+    let stack = Stack::running();
+    let mesh = stack.mesh().start().await;
+    stack.scrape(&mesh).await;
+    until_all_up(&stack).await;
+    everything_happens(&mesh).await;
+
+    let questions = questions();
+    assert!(questions.len() > 150, "only {} questions were found", questions.len());
+    let silent = silent(&stack, &questions).await;
+    let list: Vec<_> = silent.into_iter().collect();
+    assert!(list.is_empty(), "{} have no answer:\n  {}", list.len(), list.join("\n  "));
+    traces_are_found(&stack).await;
+    rules_work(&stack).await;
+}
+
+/// What the dashboards ask Jaeger is answered: it knows the services and operations by these names.
+async fn traces_are_found(stack: &Stack) {
+    let mut asked = BTreeSet::new();
+    for dashboard in dashboards() {
+        for target in list(&dashboard, "/panels").iter().flat_map(|panel| list(panel, "/targets")) {
+            if text(target, "/datasource/type") == "jaeger" {
+                let service = text(target, "/service").replace("$service", "orders");
+                let (operation, longer) =
+                    (text(target, "/operation"), text(target, "/minDuration"));
+                let operation = operation.replace('/', "%2F").replace(' ', "%20");
+                asked.insert(format!(
+                    "service={service}&operation={operation}&minDuration={longer}"
+                ));
+            }
+        }
+    }
+    assert!(!asked.is_empty(), "no dashboard shows a trace");
+    for query in asked {
+        let path = format!("/api/traces?{}&limit=1", query.replace("&operation=&", "&"));
+        until(&format!("traces in Jaeger: {path}"), || async {
+            let answer = stack.get("JAEGER", &path).await?;
+            (!list(&answer, "/data").is_empty()).then_some(())
+        })
+        .await;
+    }
+}
+
+/// Every rule is evaluated without an error, and what is recorded is there.
+async fn rules_work(stack: &Stack) {
+    let rules = until("all rules to be evaluated", || async {
+        let answer = stack.get("PROMETHEUS", "/api/v1/rules").await?;
+        let groups = list(&answer, "/data/groups").iter();
+        let rules: Vec<_> = groups.flat_map(|group| list(group, "/rules").to_vec()).collect();
+        rules.iter().all(|rule| text(rule, "/health") != "unknown").then_some(rules)
+    })
+    .await;
+    assert!(!rules.is_empty(), "no rules are loaded");
+    for rule in rules {
+        assert_eq!(text(&rule, "/health"), "ok", "{rule:#}");
+        if text(&rule, "/type") == "recording" {
+            let name = text(&rule, "/name");
+            assert_eq!(answered(stack, name).await, Ok(true), "{name} is never recorded");
+        }
+    }
+}
