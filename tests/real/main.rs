@@ -1,6 +1,7 @@
 //! The stories again, on Apache Kafka, nats-server and PostgreSQL; and those that only real parts can tell: they die and
 //! come back, and services have several replicas. `.ci/run` starts the parts; `tests/README.md` says how by hand.
 
+mod cache;
 mod outages;
 mod parts;
 mod replicas;
@@ -18,6 +19,7 @@ pub(crate) fn real() -> Options {
     Options::new(env!("CARGO_BIN_EXE_mesh"))
         // A broker waits for a member that was killed as long as its session is: no longer than it must here.
         .set("MESH_KAFKA__SESSION_TIMEOUT", "6s")
+        .set("MESH_REDIS__URL", &format!("redis://{}", parts::address("VALKEY")))
         .arguments(&["--kafka", &parts::address("KAFKA")])
         .arguments(&["--nats", &format!("nats://{}", parts::address("NATS"))])
         .arguments(&["--postgres", &postgres])

@@ -1,0 +1,31 @@
+//! The catalog's cache in a real server, which dies and comes back: it saves questions, and costs none.
+
+use harness::{Mesh, until};
+
+use crate::parts;
+
+/// What became of questions to the cache, so far.
+async fn told(mesh: &Mesh, outcome: &str) -> f64 {
+    mesh.metrics("catalog").await.sum("mesh_cache_operations_total", &[("outcome", outcome)])
+}
+
+async fn until_told(mesh: &Mesh, outcome: &str) {
+    let before = told(mesh, outcome).await;
+    until(&format!("the cache to tell: {outcome}"), || async {
+        let answer = mesh.gateway().get("/api/products/teapot").await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        (told(mesh, outcome).await > before).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs Kafka, NATS, PostgreSQL and Valkey: .ci/run has them"]
+async fn products_are_shown_with_the_cache_and_without() {
+    let mesh = crate::real().start().await;
+    until_told(&mesh, "hit").await;
+    parts::tell("kill", "valkey").await;
+    until_told(&mesh, "error").await;
+    parts::tell("restart", "valkey").await;
+    until_told(&mesh, "hit").await;
+}
