@@ -165,10 +165,9 @@ impl Dashboard {
 fn annotations() -> Value {
     let prometheus = json!({ "type": "prometheus", "uid": "prometheus" });
     let mark = |name: &str, colour: &str, expr: &str, title: &str, text: &str| {
-        let value_is_time = expr == crate::queries::STARTED;
         json!({
             "name": name, "enable": true, "hide": false, "iconColor": colour, "datasource": prometheus,
-            "expr": expr, "step": "10s", "titleFormat": title, "textFormat": text, "useValueForTime": value_is_time,
+            "expr": expr, "step": "10s", "titleFormat": title, "textFormat": text, "useValueForTime": true,
         })
     };
     let starts = mark(

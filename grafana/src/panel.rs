@@ -26,24 +26,29 @@ pub enum Unit {
     Share,
     /// A factor.
     Times,
-    /// 0 or 1.
-    Boolean,
-    /// Milliseconds since 1970, as how long ago.
-    Ago,
 }
 
 impl Unit {
+    /// Where a scale ends at least, so that nothing but zeros does not look like much.
+    pub(crate) fn least_scale(self) -> f64 {
+        match self {
+            Self::Count => 5.0,
+            Self::Seconds => 0.01,
+            Self::Bytes => 1_048_576.0,
+            Self::Requests | Self::PerSecond | Self::Times => 1.0,
+            Self::Share => 0.05,
+        }
+    }
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Count => "short",
             Self::Seconds => "s",
             Self::Bytes => "bytes",
             Self::Requests => "reqps",
-            Self::PerSecond => "cps",
+            Self::PerSecond => "suffix: /s",
             Self::Share => "percentunit",
             Self::Times => "none",
-            Self::Boolean => "bool_yes_no",
-            Self::Ago => "dateTimeFromNow",
         }
     }
 }
@@ -139,6 +144,10 @@ pub enum Colour {
     Neutral,
     /// Neither, and less important.
     Quiet,
+    /// Neutral, and earlier.
+    Pale,
+    /// Neutral, and the first.
+    Palest,
 }
 
 impl Colour {
@@ -149,6 +158,8 @@ impl Colour {
             Self::Bad => "red",
             Self::Neutral => "blue",
             Self::Quiet => "text",
+            Self::Pale => "light-blue",
+            Self::Palest => "super-light-blue",
         }
     }
 }

@@ -11,8 +11,9 @@ pub mod telemetry;
 /// When each process began: the value is the time, in milliseconds.
 pub const STARTED: &str = "process_start_time_seconds{service=~\".+\"} * 1000";
 
-/// What fires.
-pub const FIRING: &str = "ALERTS{alertstate=\"firing\"}";
+/// Since when each alert fires: the value is the time, in milliseconds.
+pub const FIRING: &str =
+    "ALERTS_FOR_STATE * 1000 and ignoring (alertstate) ALERTS{alertstate=\"firing\"}";
 
 /// Where a click on a service leads.
 pub const SERVICE_LINK: &str =

@@ -19,14 +19,8 @@ use crate::{
     stack::{Stack, list, root, text},
 };
 
-/// What the reader of a dashboard would choose, and what Grafana puts in itself.
-const CHOICES: [(&str, &str); 5] = [
-    ("$__rate_interval", "30s"),
-    ("$__range", "5m"),
-    ("$topic", ".*"),
-    ("$group", ".*"),
-    ("$__interval", "5s"),
-];
+/// What Grafana puts in itself.
+const BUILT_IN: [(&str, &str); 2] = [("$__rate_interval", "30s"), ("$__range", "5m")];
 
 /// All that can be chosen as `$service`, one after the other.
 const SERVICES: [&str; 7] =
@@ -46,6 +40,11 @@ fn dashboards() -> Vec<Value> {
     texts.map(|text| serde_json::from_str(&text.expect("a text")).expect("JSON")).collect()
 }
 
+/// What the reader may choose on a dashboard. What is none of these stays as it is, and finds nothing.
+fn variables(dashboard: &Value) -> Vec<&str> {
+    list(dashboard, "/templating/list").iter().map(|variable| text(variable, "/name")).collect()
+}
+
 /// All that the dashboards ask Prometheus.
 fn questions() -> Vec<Question> {
     let mut found = Vec::new();
@@ -55,13 +54,14 @@ fn questions() -> Vec<Question> {
             let place = format!("{title}, {}", text(panel, "/title"));
             for target in list(panel, "/targets") {
                 if text(target, "/datasource/type") == "prometheus" {
-                    ask(&mut found, &place, text(target, "/expr"));
+                    ask(&mut found, &variables(&dashboard), &place, text(target, "/expr"));
                 }
             }
         }
         for mark in list(&dashboard, "/annotations/list") {
             if text(mark, "/datasource/type") == "prometheus" {
-                ask(&mut found, &format!("{title}, {}", text(mark, "/name")), text(mark, "/expr"));
+                let place = format!("{title}, {}", text(mark, "/name"));
+                ask(&mut found, &variables(&dashboard), &place, text(mark, "/expr"));
             }
         }
     }
@@ -69,10 +69,19 @@ fn questions() -> Vec<Question> {
 }
 
 /// The question with the choices made; one for each service where the reader chooses one.
-fn ask(found: &mut Vec<Question>, place: &str, query: &str) {
-    let query =
-        CHOICES.iter().fold(query.to_owned(), |query, (name, value)| query.replace(name, value));
-    let services: &[&str] = if place.starts_with("Mesh / Service") { &SERVICES } else { &[".*"] };
+fn ask(found: &mut Vec<Question>, variables: &[&str], place: &str, query: &str) {
+    let mut query = query.to_owned();
+    for (name, value) in BUILT_IN {
+        query = query.replace(name, value);
+    }
+    for variable in variables.iter().filter(|variable| **variable != "service") {
+        query = query.replace(&format!("${variable}"), ".*");
+    }
+    let services: &[&str] = match (variables.contains(&"service"), place) {
+        (true, place) if place.starts_with("Mesh / Service") => &SERVICES,
+        (true, _) => &[".*"],
+        (false, _) => &["$service"],
+    };
     for service in services {
         let query = query.replace("$service", service);
         found.push(Question { place: format!("{place} ({service})"), query });

@@ -79,7 +79,7 @@ fn trouble() -> Vec<Panel> {
         Panel::new(Kind::Lines, "Partitions", "Who reads how many. A step: the group shared them out anew because a replica came or went.")
             .ask(events::assigned(), "{{topic}} → {{group}} {{instance}}")
             .size(6, 8),
-        none_of("Dead letters in all", "Events set aside in the time shown. Any: `mesh dlq list` shows them, and who could not handle them.", format!("sum({})", events::dead_letters())),
+        none_of("Dead letters in all", "Events set aside in the time shown. Any: `mesh dlq list` shows them, and who could not handle them.", events::dead_letters()),
         none_of("Records gone unread", "Records that the broker dropped before they were fetched. Any is lost data: its retention is too short for this lag.", format!("sum({})", events::gaps())),
         Panel::new(Kind::Stat, "Rebalances", "How often groups shared out their partitions, in the time shown. One a start is normal; more without a deploy: consumers come and go.")
             .ask(format!("sum({})", events::rebalances()), "rebalances")

@@ -32,7 +32,10 @@ fn funnel() -> Vec<Panel> {
         Panel::new(Kind::Stacked, "Orders by status", "Orders that take each status, each second. The bands move together; one that thins out shows where the flow is held up.")
             .ask(flows::by_status(), "{{status}}")
             .unit(Unit::PerSecond)
-            .colour("completed", Colour::Good)
+            .colour("placed", Colour::Palest)
+        .colour("paid", Colour::Pale)
+        .colour("dispatched", Colour::Neutral)
+        .colour("completed", Colour::Good)
             .colour("cancelled", Colour::Bad),
         Panel::new(Kind::Stacked, "Cancelled, by reason", "Declined is the customer's bank; unavailable is a third party that never answered; expired means that the payment took longer than the hold on the stock.")
             .ask(flows::cancelled(), "{{reason}}")
@@ -63,7 +66,7 @@ fn payment() -> Vec<Panel> {
             .unit(Unit::Requests)
             .size(6, 8),
         Panel::new(Kind::Lines, "How long it takes", "p99 of its answers, by status. Three seconds are `tok_slow`. No status: it did not answer in time.")
-            .ask_with_traces(flows::provider_latency(0.99), "{{http_response_status_code}}")
+            .ask_with_traces(flows::provider_latency(0.99), "status {{http_response_status_code}}")
             .unit(Unit::Seconds)
             .size(6, 8),
         Panel::new(Kind::States, "Breaker", "Open: payments asks no more for a while, and events wait. It tries again by itself.")

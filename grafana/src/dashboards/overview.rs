@@ -33,8 +33,8 @@ fn wellness() -> Vec<Panel> {
             .ask(flows::completed_share(), "completed")
             .unit(Unit::Share)
             .thresholds(&[(0.0, Colour::Bad), (0.8, Colour::Warning), (0.95, Colour::Good)]),
-        none_of("Dead letters", "Events that were set aside in the time shown. Any: `mesh dlq list` shows them, the dashboard Events says from where.", format!("sum({})", events::dead_letters())),
-        none_of("Panics", "Panics that were caught, in the time shown. Any is a bug: the log of that service has its place.", format!("sum({})", runtime::panics().replace("{service=~\"$service\"}", ""))),
+        none_of("Dead letters", "Events that were set aside in the time shown. Any: `mesh dlq list` shows them, the dashboard Events says from where.", events::dead_letters_of_all()),
+        none_of("Panics", "Panics that were caught, in the time shown. Any is a bug: the log of that service has its place.", runtime::panics_of_all()),
     ]
 }
 
@@ -50,7 +50,7 @@ fn promises() -> Vec<Panel> {
             .ask(queries::burn("5m"), "{{slo}}")
             .unit(Unit::Times)
             .thresholds(&[(1.0, Colour::Warning), (14.4, Colour::Bad)])
-            .size(10, 8),
+            .size(8, 8),
         Panel::new(Kind::Table, "Alerts", "What fires, and what will if it goes on. Empty in health. Each has a runbook: the link on top of this page.")
             .ask(queries::alerts(), "value")
             .without(&["__name__", "value", "Value"])
@@ -79,7 +79,10 @@ fn flow() -> Vec<Panel> {
         Panel::new(Kind::Stacked, "Orders by outcome", "Orders that take each status. Placed without completed: the flow stops somewhere; the dashboard Flows shows between which two.")
             .ask(flows::by_status(), "{{status}}")
             .unit(Unit::PerSecond)
-            .colour("completed", Colour::Good)
+            .colour("placed", Colour::Palest)
+        .colour("paid", Colour::Pale)
+        .colour("dispatched", Colour::Neutral)
+        .colour("completed", Colour::Good)
             .colour("cancelled", Colour::Bad)
             .size(6, 8),
         Panel::new(Kind::Lines, "From placed to the end", "How long an order takes. The diamonds are traces: click one to see where its time went.")

@@ -105,7 +105,8 @@ fn thresholds(panel: &Panel) -> Value {
 }
 
 fn defaults(panel: &Panel) -> Value {
-    let by_threshold = matches!(panel.kind, Kind::Stat | Kind::Bars | Kind::States);
+    // A timeline with thresholds would show them and not the words.
+    let by_threshold = matches!(panel.kind, Kind::Stat | Kind::Bars);
     let mut defaults = json!({
         "unit": panel.unit.name(),
         "color": { "mode": if by_threshold { "thresholds" } else { "palette-classic" } },
@@ -146,6 +147,7 @@ fn custom(panel: &Panel) -> Value {
             json!({
                 "drawStyle": "line", "lineInterpolation": "linear", "lineWidth": 1,
                 "fillOpacity": if stacked { 30 } else { 8 }, "showPoints": "never", "spanNulls": false,
+                "axisSoftMax": panel.unit.least_scale(),
                 "stacking": { "mode": if stacked { "normal" } else { "none" }, "group": "A" },
                 "thresholdsStyle": { "mode": if panel.thresholds.is_empty() { "off" } else { "dashed" } },
             })
@@ -185,7 +187,7 @@ fn options(panel: &Panel) -> Value {
         Kind::Words => json!({ "mode": "markdown", "content": panel.words_in_markdown }),
         Kind::Table | Kind::Traces => json!({ "showHeader": true, "cellHeight": "sm" }),
         Kind::Heatmap => json!({
-            "calculate": false, "cellGap": 1,
+            "calculate": false, "cellGap": 1, "cellValues": { "unit": "suffix: /s" },
             "color": { "mode": "scheme", "scheme": "Oranges", "exponent": 0.5, "fill": "dark-orange", "scale": "exponential", "reverse": false, "steps": 64 },
             "exemplars": { "color": "rgba(255,0,255,0.7)" }, "filterValues": { "le": 1e-9 },
             "legend": { "show": true }, "rowsFrame": { "layout": "auto" }, "showValue": "never",

@@ -81,9 +81,14 @@ pub fn retries() -> String {
     rate("mesh_retries_total{topic=~\"$topic\", service=~\"$group\"}", "topic, service")
 }
 
+/// Events set aside, in the time shown, of any topic.
+pub fn dead_letters_of_all() -> String {
+    "sum(increase(mesh_dead_letters_total[$__range]))".into()
+}
+
 /// Events set aside, in the time shown.
 pub fn dead_letters() -> String {
-    super::increase("mesh_dead_letters_total{topic=~\"$topic\"}", "topic, reason, service")
+    "sum(increase(mesh_dead_letters_total{topic=~\"$topic\"}[$__range]))".into()
 }
 
 /// Events set aside, each second.

@@ -51,6 +51,11 @@ pub fn panics() -> String {
     super::increase(&format!("mesh_panics_total{THIS}"), "service")
 }
 
+/// The same, of all services.
+pub fn panics_of_all() -> String {
+    "sum(increase(mesh_panics_total[$__range]))".into()
+}
+
 /// Starts in the time shown.
 pub fn restarts() -> String {
     format!("sum by (service) (changes(process_start_time_seconds{THIS}[$__range]))")
