@@ -31,13 +31,16 @@ pub fn exported_share() -> String {
 pub fn collector_in() -> String {
     super::any(&[
         super::renamed(
-            &rate("otelcol_receiver_accepted_spans_total", "receiver"),
+            &rate("otelcol_receiver_accepted_spans_total{job=\"otel-collector\"}", "receiver"),
             "what",
             "spans by ",
             "receiver",
         ),
         super::renamed(
-            &rate("otelcol_receiver_accepted_log_records_total", "receiver"),
+            &rate(
+                "otelcol_receiver_accepted_log_records_total{job=\"otel-collector\"}",
+                "receiver",
+            ),
             "what",
             "log records by ",
             "receiver",
@@ -49,13 +52,13 @@ pub fn collector_in() -> String {
 pub fn collector_out() -> String {
     super::any(&[
         super::renamed(
-            &rate("otelcol_exporter_sent_spans_total", "exporter"),
+            &rate("otelcol_exporter_sent_spans_total{job=\"otel-collector\"}", "exporter"),
             "what",
             "spans to ",
             "exporter",
         ),
         super::renamed(
-            &rate("otelcol_exporter_sent_log_records_total", "exporter"),
+            &rate("otelcol_exporter_sent_log_records_total{job=\"otel-collector\"}", "exporter"),
             "what",
             "log records to ",
             "exporter",
@@ -67,19 +70,22 @@ pub fn collector_out() -> String {
 pub fn collector_lost() -> String {
     super::any(&[
         super::renamed(
-            &rate("otelcol_receiver_refused_spans_total", "receiver"),
+            &rate("otelcol_receiver_refused_spans_total{job=\"otel-collector\"}", "receiver"),
             "what",
             "spans refused by ",
             "receiver",
         ),
         super::renamed(
-            &rate("otelcol_exporter_send_failed_spans_total", "exporter"),
+            &rate("otelcol_exporter_send_failed_spans_total{job=\"otel-collector\"}", "exporter"),
             "what",
             "spans not sent to ",
             "exporter",
         ),
         super::renamed(
-            &rate("otelcol_exporter_send_failed_log_records_total", "exporter"),
+            &rate(
+                "otelcol_exporter_send_failed_log_records_total{job=\"otel-collector\"}",
+                "exporter",
+            ),
             "what",
             "log records not sent to ",
             "exporter",
@@ -90,7 +96,7 @@ pub fn collector_lost() -> String {
 
 /// How full the collector's queues are.
 pub fn collector_queue() -> String {
-    "max by (exporter) (otelcol_exporter_queue_size / otelcol_exporter_queue_capacity)".into()
+    "max by (exporter) (otelcol_exporter_queue_size{job=\"otel-collector\"} / otelcol_exporter_queue_capacity)".into()
 }
 
 /// Whether each target answers.
