@@ -74,7 +74,8 @@ impl Variable {
             "refresh": 2, "sort": 1, "hide": 0, "skipUrlSync": false, "options": [],
         });
         if self.several {
-            model["allValue"] = json!(".*");
+            // What has no such label is none of them.
+            model["allValue"] = json!(".+");
         }
         model
     }
@@ -121,7 +122,7 @@ impl Dashboard {
             "version": 1,
             "editable": true,
             "graphTooltip": 1,
-            "refresh": "5s",
+            "refresh": "10s",
             "time": { "from": "now-15m", "to": "now" },
             "timepicker": { "refresh_intervals": ["5s", "10s", "30s", "1m", "5m"] },
             "timezone": "browser",

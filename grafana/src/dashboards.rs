@@ -49,3 +49,10 @@ fn latency(title: &str, says: &str, ask: impl Fn(f64) -> String, legend: &str) -
         .ask_with_traces(ask(0.5), &format!("p50 {legend}"))
         .unit(Unit::Seconds)
 }
+
+/// Traces that Jaeger finds. It tells only how long the first span took, which says little of a flow that goes on behind it.
+fn traces(title: &str, says: &str) -> Panel {
+    Panel::new(Kind::Traces, title, says)
+        .without(&["Duration"])
+        .widths(&[("Trace ID", 290), ("Start time", 200)])
+}

@@ -14,6 +14,8 @@ pub const COLUMNS: u8 = 24;
 pub enum Unit {
     /// A count, shortened when it is large.
     Count,
+    /// A count, to the last digit.
+    Whole,
     /// Seconds, scaled to what reads best.
     Seconds,
     /// Bytes, in powers of 1024.
@@ -32,7 +34,7 @@ impl Unit {
     /// Where a scale ends at least, so that nothing but zeros does not look like much.
     pub(crate) fn least_scale(self) -> f64 {
         match self {
-            Self::Count => 5.0,
+            Self::Count | Self::Whole => 5.0,
             Self::Seconds => 0.01,
             Self::Bytes => 1_048_576.0,
             Self::Requests | Self::PerSecond | Self::Times => 1.0,
@@ -43,6 +45,7 @@ impl Unit {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Count => "short",
+            Self::Whole => "locale",
             Self::Seconds => "s",
             Self::Bytes => "bytes",
             Self::Requests => "reqps",
@@ -125,6 +128,7 @@ pub struct Panel {
     pub(crate) colours: Vec<(String, Colour)>,
     pub(crate) words: Vec<(i64, &'static str, Colour)>,
     pub(crate) hidden: Vec<&'static str>,
+    pub(crate) widths: Vec<(&'static str, u16)>,
     pub(crate) links: Vec<(String, String)>,
     pub(crate) decimals: Option<u8>,
     pub(crate) words_in_markdown: String,
@@ -157,7 +161,7 @@ impl Colour {
             Self::Warning => "orange",
             Self::Bad => "red",
             Self::Neutral => "blue",
-            Self::Quiet => "text",
+            Self::Quiet => "#808080",
             Self::Pale => "light-blue",
             Self::Palest => "super-light-blue",
         }
@@ -186,6 +190,7 @@ impl Panel {
             colours: Vec::new(),
             words: Vec::new(),
             hidden: Vec::new(),
+            widths: Vec::new(),
             links: Vec::new(),
             decimals: None,
             words_in_markdown: String::new(),
@@ -263,6 +268,13 @@ impl Panel {
     #[must_use]
     pub fn without(mut self, columns: &[&'static str]) -> Self {
         self.hidden.extend_from_slice(columns);
+        self
+    }
+
+    /// Columns of a table that are as wide as this, in pixels; the others share the rest.
+    #[must_use]
+    pub fn widths(mut self, columns: &[(&'static str, u16)]) -> Self {
+        self.widths.extend_from_slice(columns);
         self
     }
 

@@ -71,6 +71,11 @@ pub(crate) fn renamed(query: &str, to: &str, prefix: &str, from: &str) -> String
     format!("label_replace({query}, \"{to}\", \"{prefix}$1\", \"{from}\", \"(.*)\")")
 }
 
+/// A line at zero where nothing else is said, called `none`.
+pub(crate) fn none(label: &str) -> String {
+    format!("label_replace(vector(0), \"{label}\", \"none\", \"\", \"\")")
+}
+
 /// Alerts that fire now; 0 where none does.
 pub fn firing_count() -> String {
     "count(ALERTS{alertstate=\"firing\"}) or vector(0)".into()

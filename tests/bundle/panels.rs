@@ -75,11 +75,11 @@ fn ask(found: &mut Vec<Question>, variables: &[&str], place: &str, query: &str) 
         query = query.replace(name, value);
     }
     for variable in variables.iter().filter(|variable| **variable != "service") {
-        query = query.replace(&format!("${variable}"), ".*");
+        query = query.replace(&format!("${variable}"), ".+");
     }
     let services: &[&str] = match (variables.contains(&"service"), place) {
         (true, place) if place.starts_with("Mesh / Service") => &SERVICES,
-        (true, _) => &[".*"],
+        (true, _) => &[".+"],
         (false, _) => &["$service"],
     };
     for service in services {

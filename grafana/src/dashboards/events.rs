@@ -79,11 +79,12 @@ fn trouble() -> Vec<Panel> {
         Panel::new(Kind::Lines, "Partitions", "Who reads how many. A step: the group shared them out anew because a replica came or went.")
             .ask(events::assigned(), "{{topic}} → {{group}} {{instance}}")
             .size(6, 8),
-        none_of("Dead letters in all", "Events set aside in the time shown. Any: `mesh dlq list` shows them, and who could not handle them.", events::dead_letters()),
-        none_of("Records gone unread", "Records that the broker dropped before they were fetched. Any is lost data: its retention is too short for this lag.", format!("sum({})", events::gaps())),
+        none_of("Dead letters in all", "Events set aside in the time shown. Any: `mesh dlq list` shows them, and who could not handle them.", events::dead_letters()).size(8, 4),
+        none_of("Records gone unread", "Records that the broker dropped before they were fetched. Any is lost data: its retention is too short for this lag.", format!("sum({})", events::gaps())).size(8, 4),
         Panel::new(Kind::Stat, "Rebalances", "How often groups shared out their partitions, in the time shown. One a start is normal; more without a deploy: consumers come and go.")
             .ask(format!("sum({})", events::rebalances()), "rebalances")
-            .decimals(0),
+            .decimals(0)
+            .size(8, 4),
     ]
 }
 

@@ -1,6 +1,6 @@
 //! The business: orders, and what becomes of them.
 
-use super::latency;
+use super::{latency, traces};
 use crate::{
     dashboard::Dashboard,
     panel::{Colour, Kind, Panel, Source, Unit},
@@ -23,6 +23,7 @@ pub(super) fn dashboard() -> Dashboard {
 fn funnel() -> Vec<Panel> {
     let mut steps = Panel::new(Kind::Bars, "Funnel", "Orders that reached each status, in the time shown. A step that is much shorter than the one above is where they stop: cancelled, or still under way.")
         .size(8, 8)
+        .unit(Unit::Whole)
         .decimals(0);
     for status in ["placed", "paid", "dispatched", "completed", "cancelled"] {
         steps = steps.ask(flows::funnel(status), status);
@@ -33,9 +34,9 @@ fn funnel() -> Vec<Panel> {
             .ask(flows::by_status(), "{{status}}")
             .unit(Unit::PerSecond)
             .colour("placed", Colour::Palest)
-        .colour("paid", Colour::Pale)
-        .colour("dispatched", Colour::Neutral)
-        .colour("completed", Colour::Good)
+            .colour("paid", Colour::Pale)
+            .colour("dispatched", Colour::Neutral)
+            .colour("completed", Colour::Good)
             .colour("cancelled", Colour::Bad),
         Panel::new(Kind::Stacked, "Cancelled, by reason", "Declined is the customer's bank; unavailable is a third party that never answered; expired means that the payment took longer than the hold on the stock.")
             .ask(flows::cancelled(), "{{reason}}")
@@ -48,8 +49,8 @@ fn duration() -> Vec<Panel> {
         Panel::new(Kind::Heatmap, "From placed to the end", "The promise is 99 % within 2 s. A second band above are orders with a slow payment.")
             .ask_with_traces(flows::duration_buckets(), "{{le}}")
             .unit(Unit::Seconds)
-            .size(12, 9),
-        latency("By outcome", "Completed ones wait for dispatch and delivery; cancelled ones only for the payment's answer. The diamonds are traces.", flows::duration, "{{outcome}}").size(12, 9),
+            .size(12, 11),
+        latency("By outcome", "Completed ones wait for dispatch and delivery; cancelled ones only for the payment's answer. The diamonds are traces.", flows::duration, "{{outcome}}").size(12, 11),
     ]
 }
 
@@ -65,7 +66,7 @@ fn payment() -> Vec<Panel> {
             .ask(flows::provider(), "{{operation}} {{outcome}}")
             .unit(Unit::Requests)
             .size(6, 8),
-        Panel::new(Kind::Lines, "How long it takes", "p99 of its answers, by status. Three seconds are `tok_slow`. No status: it did not answer in time.")
+        Panel::new(Kind::Lines, "How long it takes", "p99 of its answers, by status. Three seconds are `tok_slow`. None: it did not answer in time.")
             .ask_with_traces(flows::provider_latency(0.99), "status {{http_response_status_code}}")
             .unit(Unit::Seconds)
             .size(6, 8),
@@ -106,19 +107,11 @@ fn stories() -> Vec<Panel> {
         longer_than: longer_than.into(),
     };
     vec![
-        Panel::new(
-            Kind::Traces,
-            "Latest orders",
-            "Each is one trace, from the click to the browser. Click an id.",
-        )
-        .question(search("gateway", "POST /api/orders", ""), "")
-        .size(12, 9),
-        Panel::new(
-            Kind::Traces,
-            "Slow payments",
-            "Orders whose payment took longer than a second: the third party was slow, or was asked again.",
-        )
-        .question(search("payments", "process orders.events", "1s"), "")
-        .size(12, 9),
+        traces("Latest orders", "Each is one trace, from the click to the browser. Click an id.")
+            .question(search("gateway", "POST /api/orders", ""), "")
+            .size(12, 9),
+        traces("Slow payments", "Orders whose payment took longer than a second: the third party was slow, or was asked again.")
+            .question(search("payments", "process orders.events", "1s"), "")
+            .size(12, 9),
     ]
 }

@@ -45,7 +45,7 @@ fn promises() -> Vec<Panel> {
             .unit(Unit::Share)
             .most(1.0)
             .thresholds(&[(f64::MIN, Colour::Bad), (0.25, Colour::Warning), (0.5, Colour::Good)])
-            .size(6, 8),
+            .size(7, 8),
         Panel::new(Kind::Lines, "Burn rate", "How much faster than allowed the budget is used up, over five minutes. 1 uses it up in exactly 30 days, 14.4 in two days: that wakes somebody.")
             .ask(queries::burn("5m"), "{{slo}}")
             .unit(Unit::Times)
@@ -54,7 +54,8 @@ fn promises() -> Vec<Panel> {
         Panel::new(Kind::Table, "Alerts", "What fires, and what will if it goes on. Empty in health. Each has a runbook: the link on top of this page.")
             .ask(queries::alerts(), "value")
             .without(&["__name__", "value", "Value"])
-            .size(8, 8),
+            .widths(&[("alertname", 190), ("alertstate", 80), ("severity", 80)])
+            .size(9, 8),
     ]
 }
 
@@ -80,9 +81,9 @@ fn flow() -> Vec<Panel> {
             .ask(flows::by_status(), "{{status}}")
             .unit(Unit::PerSecond)
             .colour("placed", Colour::Palest)
-        .colour("paid", Colour::Pale)
-        .colour("dispatched", Colour::Neutral)
-        .colour("completed", Colour::Good)
+            .colour("paid", Colour::Pale)
+            .colour("dispatched", Colour::Neutral)
+            .colour("completed", Colour::Good)
             .colour("cancelled", Colour::Bad)
             .size(6, 8),
         Panel::new(Kind::Lines, "From placed to the end", "How long an order takes. The diamonds are traces: click one to see where its time went.")

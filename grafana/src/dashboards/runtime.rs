@@ -94,6 +94,12 @@ fn database() -> Vec<Panel> {
         Panel::new(Kind::Stacked, "Cache", "Questions to the catalogue's cache. Errors: it is away, and the database answers instead.")
             .ask(runtime::cache(), "{{cache}} {{outcome}}")
             .unit(Unit::PerSecond)
+            .colour("product hit", Colour::Good)
+            .colour("page hit", Colour::Good)
+            .colour("product miss", Colour::Pale)
+            .colour("page miss", Colour::Neutral)
+            .colour("product error", Colour::Bad)
+            .colour("page error", Colour::Bad)
             .size(12, 8),
     ]
 }

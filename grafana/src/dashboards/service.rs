@@ -1,6 +1,6 @@
 //! One service: what it is asked, what it asks others, what it costs, what it says.
 
-use super::latency;
+use super::{latency, traces};
 use crate::{
     dashboard::{Dashboard, Variable},
     panel::{Colour, Kind, Panel, Source, Unit},
@@ -26,11 +26,11 @@ fn asked() -> Vec<Panel> {
             .ask(service::replicas(), "replicas")
             .thresholds(&[(0.0, Colour::Bad), (1.0, Colour::Good)])
             .decimals(0)
-            .size(3, 4),
+            .size(3, 8),
         Panel::new(Kind::Stat, "Up for", "Time since its youngest process began. Seconds, again and again: it dies and is started; its log says why.")
             .ask(service::uptime(), "up for")
             .unit(Unit::Seconds)
-            .size(3, 4),
+            .size(3, 8),
         Panel::new(Kind::Lines, "Handled", "What it handles, by operation. One that stops while callers go on asking is stuck.")
             .ask(service::handled(), "{{operation}}")
             .unit(Unit::Requests)
@@ -38,6 +38,15 @@ fn asked() -> Vec<Panel> {
         Panel::new(Kind::Stacked, "Answers", "What it answers, by HTTP status, gRPC code, and what became of events. Many kinds at once: look at the errors by operation below.")
             .ask(service::answers(), "{{status}}")
             .unit(Unit::Requests)
+            .colour("200", Colour::Good)
+            .colour("201", Colour::Good)
+            .colour("202", Colour::Good)
+            .colour("OK", Colour::Good)
+            .colour("event handled", Colour::Neutral)
+            .colour("event skipped", Colour::Quiet)
+            .colour("event duplicate", Colour::Pale)
+            .colour("event dead_lettered", Colour::Bad)
+            .colour("event abandoned", Colour::Warning)
             .size(9, 8),
         Panel::new(Kind::Lines, "Errors", "What failed by the service's own fault, by operation. Zero in health. Next: the same operation's dependencies, then the log.")
             .ask(service::errors(), "{{operation}} {{http_response_status_code}}{{rpc_response_status_code}}{{outcome}}")
@@ -77,7 +86,7 @@ fn saturation() -> Vec<Panel> {
             .thresholds(&[(0.9, Colour::Bad)])
             .size(6, 7),
         Panel::new(Kind::Lines, "Under way", "Requests being served, and events that wait. Growing: more comes in than goes out.")
-            .ask(service::active(), "{{instance}}")
+            .ask(service::active(), "{{what}}")
             .size(6, 7),
     ]
 }
@@ -94,7 +103,7 @@ fn words() -> Vec<Panel> {
         Panel::new(Kind::Logs, "Log", "What it said, newest first. A line that belongs to a request has its trace: open the line, and click.")
             .question(Source::Loki(service::logs()), "")
             .size(16, 9),
-        Panel::new(Kind::Traces, "Traces", "The latest traces that this service has a part in. Click an id to read the whole story.")
+        traces("Traces", "The latest traces that this service has a part in. Click an id to read the whole story.")
             .question(
                 Source::Jaeger {
                     service: "$service".into(),

@@ -17,6 +17,7 @@ pub(super) fn dashboard() -> Dashboard {
     .row("Does the Collector hand on everything?", collector())
     .row("Does Prometheus see everything?", prometheus())
     .row("What does lens remember?", lens())
+    .row("What does watching cost?", cost())
 }
 
 fn services() -> Vec<Panel> {
@@ -83,6 +84,7 @@ fn prometheus() -> Vec<Panel> {
             .size(8, 9),
         Panel::new(Kind::Table, "The largest metrics", "Those with the most series, now.")
             .ask(telemetry::largest(), "series")
+            .widths(&[("series", 80)])
             .size(8, 9),
         Panel::new(Kind::Lines, "How long rules take", "Near the interval at which they run, alerts come late.")
             .ask(telemetry::rules_duration(), "{{rule_group}}")
@@ -107,5 +109,18 @@ fn lens() -> Vec<Panel> {
         Panel::new(Kind::Lines, "Traces and lines", "How many it remembers now.")
             .ask(telemetry::lens_remembers("traces"), "traces")
             .ask(telemetry::lens_remembers("log_lines"), "log lines"),
+    ]
+}
+
+fn cost() -> Vec<Panel> {
+    vec![
+        Panel::new(Kind::Lines, "Memory of the parts", "Resident memory of what watches the mesh. Some of it are files that the kernel takes back when it needs to; near its limit for long: give the part more, or keep less.")
+            .ask(telemetry::memory_of_parts(), "{{job}}")
+            .unit(Unit::Bytes)
+            .size(12, 8),
+        Panel::new(Kind::Lines, "Processor of the parts", "Cores in use by what watches the mesh. More than the mesh itself: scrape less often, or sample.")
+            .ask(telemetry::cpu_of_parts(), "{{job}}")
+            .unit(Unit::Times)
+            .size(12, 8),
     ]
 }

@@ -32,7 +32,7 @@ pub(super) fn panel(panel: &Panel, id: usize, x: u8, y: usize) -> Value {
             model.as_object_mut().map(|model| model.remove(field));
         }
     }
-    if panel.kind == Kind::Table {
+    if matches!(panel.kind, Kind::Table | Kind::Traces) {
         model["transformations"] = transformations(panel);
     }
     model
@@ -166,7 +166,13 @@ fn overrides(panel: &Panel) -> Value {
             "properties": [{ "id": "color", "value": { "mode": "fixed", "fixedColor": colour.name() } }],
         })
     });
-    fixed.collect()
+    let widths = panel.widths.iter().map(|(column, pixels)| {
+        json!({
+            "matcher": { "id": "byName", "options": column },
+            "properties": [{ "id": "custom.width", "value": pixels }],
+        })
+    });
+    fixed.chain(widths).collect()
 }
 
 fn options(panel: &Panel) -> Value {
@@ -183,6 +189,7 @@ fn options(panel: &Panel) -> Value {
         Kind::Bars => json!({
             "displayMode": "basic", "orientation": "horizontal", "showUnfilled": true, "valueMode": "color",
             "minVizHeight": 16, "minVizWidth": 8, "namePlacement": "left", "sizing": "auto", "reduceOptions": reduce,
+            "text": { "titleSize": 14, "valueSize": 18 },
         }),
         Kind::Words => json!({ "mode": "markdown", "content": panel.words_in_markdown }),
         Kind::Table | Kind::Traces => json!({ "showHeader": true, "cellHeight": "sm" }),

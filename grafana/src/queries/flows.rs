@@ -85,7 +85,10 @@ pub fn provider() -> String {
 
 /// How long the third party takes.
 pub fn provider_latency(share: f64) -> String {
-    quantile(share, "http_client_request_duration_seconds", "http_response_status_code")
+    let status = "http_response_status_code";
+    let by_status = quantile(share, "http_client_request_duration_seconds", status);
+    // What was not answered has no status.
+    format!("label_replace({by_status}, \"{status}\", \"none\", \"{status}\", \"\")")
 }
 
 /// State of each breaker: 0 closed, 1 half-open, 2 open.

@@ -1,6 +1,6 @@
 //! One service: what it is asked, what it asks others.
 
-use super::{any, quantile, rate, renamed};
+use super::{any, none, quantile, rate, renamed};
 
 const HTTP: &str = "http_server_request_duration_seconds";
 const RPC: &str = "rpc_server_call_duration_seconds";
@@ -49,7 +49,7 @@ pub fn errors() -> String {
             "process ",
             "messaging_destination_name",
         ),
-        "vector(0)".into(),
+        none("operation"),
     ])
 }
 
@@ -138,16 +138,17 @@ pub fn call_errors() -> String {
             "send ",
             "messaging_destination_name",
         ),
-        "vector(0)".into(),
+        none("dependency"),
     ])
 }
 
-/// What is under way right now.
+/// What is under way right now, by kind.
 pub fn active() -> String {
+    let kind = |gauge: &str, what: &str| renamed(&format!("sum({gauge}{THIS})"), "what", what, "");
     any(&[
-        format!("sum by (instance) (http_server_active_requests{THIS})"),
-        format!("sum by (instance) (rpc_server_active_requests{THIS})"),
-        format!("sum by (instance) (mesh_consumer_lag{THIS})"),
+        kind("http_server_active_requests", "requests"),
+        kind("rpc_server_active_requests", "calls"),
+        kind("mesh_consumer_lag", "events that wait"),
     ])
 }
 
@@ -166,9 +167,18 @@ pub fn log_lines() -> String {
     rate(&format!("mesh_log_lines_total{THIS}"), "level")
 }
 
-/// LogQL: what the service says.
+/// LogQL: what the service says, with what a reader looks for first behind each line.
 pub fn logs() -> String {
-    "{service_name=~\"$service\"}".into()
+    let with =
+        |field: &str, name: &str| format!("{{{{with .{field}}}}} {name}={{{{.}}}}{{{{end}}}}");
+    let fields = [
+        ("order_status", "status"),
+        ("reason", "reason"),
+        ("error", "error"),
+        ("order_id", "order"),
+    ];
+    let fields: String = fields.map(|(field, name)| with(field, name)).concat();
+    format!("{{service_name=~\"$service\"}} | line_format \"{{{{__line__}}}}{fields}\"")
 }
 
 /// Which version runs, and how many of it.

@@ -90,7 +90,7 @@ pub fn collector_lost() -> String {
             "log records not sent to ",
             "exporter",
         ),
-        "vector(0)".into(),
+        super::none("what"),
     ])
 }
 
@@ -126,7 +126,8 @@ pub fn largest() -> String {
 
 /// How long rules take.
 pub fn rules_duration() -> String {
-    "max by (rule_group) (prometheus_rule_group_last_duration_seconds)".into()
+    // The group's name has the path of its file before it.
+    "label_replace(max by (rule_group) (prometheus_rule_group_last_duration_seconds), \"rule_group\", \"$1\", \"rule_group\", \".*;(.*)\")".into()
 }
 
 /// Rules that could not be evaluated, in the time shown.
@@ -137,6 +138,22 @@ pub fn rules_failed() -> String {
 /// Alerts that were not delivered, in the time shown.
 pub fn alerts_lost() -> String {
     "sum(increase(prometheus_notifications_dropped_total[$__range]))".into()
+}
+
+/// Resident memory of what watches the mesh.
+pub fn memory_of_parts() -> String {
+    super::any(&[
+        "sum by (job) (process_resident_memory_bytes{service=\"\"})".into(),
+        "sum by (job) (otelcol_process_memory_rss_bytes)".into(),
+    ])
+}
+
+/// Cores in use by what watches the mesh.
+pub fn cpu_of_parts() -> String {
+    super::any(&[
+        rate("process_cpu_seconds_total{service=\"\"}", "job"),
+        rate("otelcol_process_cpu_seconds_total", "job"),
+    ])
 }
 
 /// What lens is sent, and what it does not keep.

@@ -101,7 +101,8 @@ impl Gateway {
         }
     }
 
-    /// What can be bought now, and will not be sold out by this.
+    /// What can be bought now, and will not be sold out by this. An error if it is not known of every product: while
+    /// inventory is away, products are shown without it.
     pub(super) async fn in_stock(&self) -> anyhow::Result<Vec<String>> {
         let mut skus = Vec::new();
         let mut cursor = None;
@@ -110,12 +111,7 @@ impl Gateway {
                 .into_iter()
                 .chain(cursor.map(|cursor| ("cursor", cursor)));
             let page: Page<Product> = self.get("/api/products", &query.collect::<Vec<_>>()).await?;
-            skus.extend(
-                page.items
-                    .into_iter()
-                    .filter(|product| product.available.is_some_and(|n| n >= PLENTY))
-                    .map(|p| p.sku),
-            );
+            skus.extend(plenty(page.items)?);
             cursor = page.next_cursor;
             if cursor.is_none() {
                 return Ok(skus);
@@ -176,9 +172,35 @@ impl Order {
     }
 }
 
+/// Those that load will not sell out.
+fn plenty(products: Vec<Product>) -> anyhow::Result<Vec<String>> {
+    let mut skus = Vec::new();
+    for Product { sku, available } in products {
+        let available = available.with_context(|| {
+            format!("what is available of {sku:?} is not known: is inventory up?")
+        })?;
+        if available >= PLENTY {
+            skus.push(sku);
+        }
+    }
+    Ok(skus)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn products(available: Option<i64>) -> Vec<Product> {
+        let sold_out = Product { sku: "lantern".into(), available: Some(0) };
+        vec![sold_out, Product { sku: "teapot".into(), available }]
+    }
+
+    #[test]
+    fn what_is_not_known_to_be_there_is_not_taken_for_sold_out() {
+        assert_eq!(plenty(products(Some(PLENTY))).unwrap(), ["teapot"]);
+        let error = plenty(products(None)).unwrap_err().to_string();
+        assert!(error.contains("teapot") && error.contains("inventory"), "{error}");
+    }
 
     #[test]
     fn an_order_tells_how_and_when_it_ended() {
