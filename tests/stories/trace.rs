@@ -24,28 +24,27 @@ pub(crate) async fn one_order_is_one_trace(options: Options) {
                    └─ notifications send live.orders.{customer}.{order}
                 ⇢ orders process payments.events
                    └─ orders send orders.events OrderPaid
-                      ⇠ shipping process orders.events
-                      ├─ shipping schedule shipment
-                      │  ├─ shipping send shipments.events ShipmentDelivered
-                      │  │  ⇢ notifications process shipments.events
-                      │  │     └─ notifications send live.orders.{customer}.{order}
-                      │  │  ⇢ orders process shipments.events
-                      │  │     └─ orders send orders.events OrderCompleted
-                      │  │        ⇢ notifications process orders.events
-                      │  │           └─ notifications send live.orders.{customer}.{order}
-                      │  └─ shipping send shipments.events ShipmentDispatched
-                      │     ⇢ notifications process shipments.events
-                      │        └─ notifications send live.orders.{customer}.{order}
-                      │     ⇢ orders process shipments.events
-                      │        └─ orders send orders.events OrderDispatched
-                      │           ⇢ notifications process orders.events
-                      │              └─ notifications send live.orders.{customer}.{order}
                       ⇢ inventory process orders.events
                          └─ inventory send inventory.events ReservationCommitted
                             ⇢ notifications process inventory.events
                                └─ notifications send live.orders.{customer}.{order}
                       ⇢ notifications process orders.events
                          └─ notifications send live.orders.{customer}.{order}
+                      ⇢ shipping process orders.events
+                         ├─ shipping send shipments.events ShipmentDelivered
+                         │  ⇢ notifications process shipments.events
+                         │     └─ notifications send live.orders.{customer}.{order}
+                         │  ⇢ orders process shipments.events
+                         │     └─ orders send orders.events OrderCompleted
+                         │        ⇢ notifications process orders.events
+                         │           └─ notifications send live.orders.{customer}.{order}
+                         └─ shipping send shipments.events ShipmentDispatched
+                            ⇢ notifications process shipments.events
+                               └─ notifications send live.orders.{customer}.{order}
+                            ⇢ orders process shipments.events
+                               └─ orders send orders.events OrderDispatched
+                                  ⇢ notifications process orders.events
+                                     └─ notifications send live.orders.{customer}.{order}
     ");
 }
 
@@ -65,8 +64,6 @@ pub(crate) async fn a_cancelled_order_is_one_trace_too(options: Options) {
        ├─ catalog mesh.catalog.v1.Catalog/GetProducts
        ├─ inventory mesh.inventory.v1.Inventory/Reserve
        ├─ orders send orders.events OrderCancelled
-       │  ⇠ shipping process orders.events
-       │  ├─ shipping cancel shipment
        │  ⇢ inventory process orders.events
        │     └─ inventory send inventory.events ReservationReleased
        │        ⇢ notifications process inventory.events
@@ -78,6 +75,7 @@ pub(crate) async fn a_cancelled_order_is_one_trace_too(options: Options) {
        │     └─ payments send payments.events PaymentRefunded
        │        ⇢ notifications process payments.events
        │           └─ notifications send live.orders.{customer}.{order}
+       │  ⇢ shipping process orders.events
        └─ orders send orders.events OrderPlaced
           ⇢ notifications process orders.events
              └─ notifications send live.orders.{customer}.{order}
@@ -88,13 +86,12 @@ pub(crate) async fn a_cancelled_order_is_one_trace_too(options: Options) {
                    └─ notifications send live.orders.{customer}.{order}
                 ⇢ orders process payments.events
                    └─ orders send orders.events OrderPaid
-                      ⇠ shipping process orders.events
-                      ├─ shipping schedule shipment
                       ⇢ inventory process orders.events
                          └─ inventory send inventory.events ReservationCommitted
                             ⇢ notifications process inventory.events
                                └─ notifications send live.orders.{customer}.{order}
                       ⇢ notifications process orders.events
                          └─ notifications send live.orders.{customer}.{order}
+                      ⇢ shipping process orders.events
     ");
 }

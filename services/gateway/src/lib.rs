@@ -25,7 +25,7 @@ use chassis::{App, http};
 
 pub use config::{Config, Customer, FrontDoor, TraceUrl, Upstream};
 use inbound::{
-    front_door::doors,
+    front_door::machinery,
     rest::{self, Shop},
 };
 use live::{Live, Pace};
@@ -60,9 +60,9 @@ async fn serve(
 
     // Inbound: what can reach it.
     let Config { listen, customer, trace_url, front_door, deadline, .. } = config;
-    let patient = doors(&front_door).iter().map(|door| format!("{}/", door.path)).collect();
+    let machinery = machinery(&front_door);
     let shop = Shop { products, orders, live, customer, trace_url, front_door, metrics };
-    let options = http::Options { limit: deadline, patient, ..http::Options::default() };
+    let options = http::Options { limit: deadline, machinery, ..http::Options::default() };
     app.serve_http(listen, rest::router(shop)?, options).await?;
     Ok(())
 }

@@ -54,7 +54,7 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
         .merge(inbound::lens::routes(&store, &topology, &scraper));
     // A span for taking in spans would be one more span to take in.
     let options = http::Options {
-        machinery: &["/v1/"],
+        machinery: vec!["/v1/".into()],
         body_limit: inbound::otlp_http::BODY_LIMIT,
         ..http::Options::default()
     };

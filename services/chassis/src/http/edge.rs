@@ -75,7 +75,7 @@ async fn serve(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> R
     if edge.options.machinery.iter().any(|prefix| request.uri().path().starts_with(prefix)) {
         return next.run(request).await;
     }
-    let limit = edge.options.limit(request.uri().path());
+    let limit = edge.options.limit;
     let exchange = Exchange::start(&edge, &request);
     let context = exchange.context.clone();
     let caught = AssertUnwindSafe(next.run(request)).catch_unwind().with_context(context.clone());

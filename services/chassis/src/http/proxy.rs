@@ -18,6 +18,8 @@ use super::Problem;
 
 /// It is in the same cluster, or on this machine.
 const CONNECT: Duration = Duration::from_secs(2);
+/// As long as a query of a month's metrics may take before who asked gives up.
+const SILENCE: Duration = Duration::from_secs(60);
 /// Fewer idle connections than a browser opens at once: nobody looks at all of them at the same time.
 const IDLE: usize = 4;
 
@@ -50,6 +52,7 @@ impl Proxy {
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT)
+            .read_timeout(SILENCE)
             .pool_max_idle_per_host(IDLE)
             .build()?;
         Ok(Self { client, base: base.trim_end_matches('/').to_owned() })

@@ -102,8 +102,16 @@ impl<H: BatchHandler> Batched<H> {
                 _ => {}
             }
         }
-        if good.is_empty() {
-            return done;
+        match good.as_slice() {
+            [] => return done,
+            // Its story goes on in its own trace, as if nobody had batched.
+            [single] => {
+                if one(self, single, cancel, self.scope.settings.attempts).await {
+                    done.push(single.offset);
+                }
+                return done;
+            }
+            _ => {}
         }
         match self.together(&good, cancel).await {
             Ok(outcome) if outcome.is_final() => {

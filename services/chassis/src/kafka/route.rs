@@ -88,7 +88,7 @@ impl Scope {
         parent.with_span(span)
     }
 
-    /// The span of a batch: a trace of its own, linked to each event's.
+    /// The span of a batch of several: a trace of its own, linked to each event's.
     pub(super) fn batch_span(&self, records: &[&Record]) -> Context {
         let mut attributes = self.attributes(records.first().map_or(-1, |record| record.partition));
         attributes.push(KeyValue::new("messaging.batch.message_count", records.len() as i64));

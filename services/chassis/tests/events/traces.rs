@@ -103,6 +103,27 @@ async fn a_consumer_continues_the_producers_trace() {
 }
 
 #[tokio::test]
+async fn a_batch_of_one_is_a_part_of_its_events_trace() {
+    let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(1));
+    let orders = Plan::new("orders", folder.path(), &broker).start(|_, _| {}).await;
+    let shipping = Plan::new("shipping", folder.path(), &broker)
+        .start(|consumer, database| consumer.handle_batches(database, Ledgers::default()).unwrap())
+        .await;
+    let request = request("a click");
+    orders.publish("o-1", "ada", 1).with_context(request.clone()).await;
+    shipping.until_applied(1).await;
+    let trace = request.span().span_context().trace_id();
+    until(async || named(&spans(trace), "process orders.events").len() == 1).await;
+
+    let spans = spans(trace);
+    let (send, process) =
+        (named(&spans, "send orders.events")[0], named(&spans, "process orders.events")[0]);
+    assert_eq!(process.parent_span_id, send.span_context.span_id());
+    shipping.drain().await;
+    orders.drain().await;
+}
+
+#[tokio::test]
 async fn a_batch_is_linked_to_each_of_its_events() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(1));
     let orders = Plan::new("orders", folder.path(), &broker).without_relay().start(|_, _| {}).await;

@@ -27,6 +27,11 @@ pub(crate) fn doors(config: &FrontDoor) -> Vec<Door<'_>> {
     there.collect()
 }
 
+/// What is below them: no request of the shop's.
+pub(crate) fn machinery(config: &FrontDoor) -> Vec<String> {
+    doors(config).iter().map(|door| format!("{}/", door.path)).collect()
+}
+
 /// The routes of those that there are.
 pub(crate) fn router(config: &FrontDoor) -> anyhow::Result<Router> {
     doors(config).into_iter().try_fold(Router::new(), |router, door| {

@@ -32,6 +32,8 @@ async fn the_front_page_lists_whose_pages_are_served_too() {
             (502, "application/problem+json")
         );
     }
+    let numbers = beside.registry.text();
+    assert!(!numbers.contains("grafana"), "who watches is counted as load:\n{numbers}");
     assert_eq!(beside.get("/jaeger/").await.status, 404);
     assert_eq!(beside.get("/api/products").await.status, 200);
 }

@@ -30,7 +30,10 @@ use super::{
 };
 use crate::{
     config::{Config, FrontDoor},
-    inbound::rest::{self, Shop},
+    inbound::{
+        front_door::machinery,
+        rest::{self, Shop},
+    },
     live::{Live, Pace},
     metrics::Metrics,
     outbound::{Catalog, Inventory, Orders, Updates},
@@ -45,7 +48,7 @@ pub(super) struct Stage {
     pub(super) peers: Arc<Peers>,
     pub(super) news: Arc<News>,
     pub(super) draining: CancellationToken,
-    registry: Registry,
+    pub(super) registry: Registry,
     _tasks: JoinSet<()>,
 }
 
@@ -110,7 +113,8 @@ impl Stage {
             front_door,
             metrics,
         };
-        let options = Options { limit: Duration::from_secs(1), ..Options::default() };
+        let machinery = machinery(&shop.front_door);
+        let options = Options { limit: Duration::from_secs(1), machinery, ..Options::default() };
         let router = Edge::alone(&registry, options).unwrap().around(rest::router(shop).unwrap());
         Self { router, peers, news, draining, registry, _tasks: tasks }
     }

@@ -46,7 +46,7 @@ impl BatchHandler for OnOrders {
 
     async fn handle(&self, events: &[Event<OrderEvent>], tx: &mut Tx) -> Result<(), Error> {
         for event in events {
-            // The batch is a trace of its own; each order's story goes on in its.
+            // A batch of several is a trace of its own; each order's story goes on in its.
             telemetry::in_context(&event.context, self.one(&event.body, tx)).await?;
         }
         Ok(())
