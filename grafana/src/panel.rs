@@ -128,6 +128,7 @@ pub struct Panel {
     pub(crate) colours: Vec<(String, Colour)>,
     pub(crate) words: Vec<(i64, &'static str, Colour)>,
     pub(crate) hidden: Vec<&'static str>,
+    pub(crate) first: Vec<&'static str>,
     pub(crate) widths: Vec<(&'static str, u16)>,
     pub(crate) links: Vec<(String, String)>,
     pub(crate) decimals: Option<u8>,
@@ -190,6 +191,7 @@ impl Panel {
             colours: Vec::new(),
             words: Vec::new(),
             hidden: Vec::new(),
+            first: Vec::new(),
             widths: Vec::new(),
             links: Vec::new(),
             decimals: None,
@@ -268,6 +270,13 @@ impl Panel {
     #[must_use]
     pub fn without(mut self, columns: &[&'static str]) -> Self {
         self.hidden.extend_from_slice(columns);
+        self
+    }
+
+    /// Columns of a table that come before the others, in this order.
+    #[must_use]
+    pub fn first(mut self, columns: &[&'static str]) -> Self {
+        self.first.extend_from_slice(columns);
         self
     }
 

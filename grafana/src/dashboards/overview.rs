@@ -53,8 +53,9 @@ fn promises() -> Vec<Panel> {
             .size(8, 8),
         Panel::new(Kind::Table, "Alerts", "What fires, and what will if it goes on. Empty in health. Each has a runbook: the link on top of this page.")
             .ask(queries::alerts(), "value")
-            .without(&["__name__", "value", "Value"])
-            .widths(&[("alertname", 190), ("alertstate", 80), ("severity", 80)])
+            .without(&["__name__", "value", "Value", "window"])
+            .first(&["alertname", "alertstate", "severity", "service", "slo", "topic", "group"])
+            .widths(&[("alertname", 180), ("alertstate", 75), ("severity", 70), ("service", 95)])
             .size(9, 8),
     ]
 }

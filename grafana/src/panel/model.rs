@@ -233,9 +233,15 @@ fn transformations(panel: &Panel) -> Value {
             })
             .collect(),
     };
+    let order: Map<_, _> = panel
+        .first
+        .iter()
+        .enumerate()
+        .map(|(place, column)| ((*column).to_owned(), json!(place)))
+        .collect();
     let organize = json!({
         "id": "organize",
-        "options": { "excludeByName": hidden, "indexByName": {}, "renameByName": names },
+        "options": { "excludeByName": hidden, "indexByName": order, "renameByName": names },
     });
     merge.into_iter().chain([organize]).collect()
 }
