@@ -10,6 +10,8 @@ mod contract;
 mod lint;
 #[path = "grafana/panels.rs"]
 mod panels;
+#[path = "grafana/provisioning.rs"]
+mod provisioning;
 #[path = "grafana/query.rs"]
 mod query;
 #[path = "grafana/rules.rs"]

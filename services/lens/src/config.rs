@@ -13,7 +13,7 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where to take OTLP over gRPC.
     pub otlp_listen: SocketAddr,
-    /// How much may be remembered, all in all: `64MiB`. When it is full, the oldest goes.
+    /// How much may be remembered, all in all: `60MiB`. When it is full, the oldest goes.
     pub memory: Size,
     /// Asking services for their metrics.
     pub scrape: Scrape,
@@ -26,7 +26,7 @@ impl Default for Config {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8087)),
             otlp_listen: SocketAddr::from(([127, 0, 0, 1], 8107)),
-            memory: Size(64 << 20),
+            memory: Size(60 << 20),
             scrape: Scrape::default(),
             flow: Flow::default(),
         }

@@ -28,7 +28,7 @@ pub(crate) use self::{
 };
 use crate::domain::{Span, SpanId, Spans, TraceId};
 
-/// The counters may take an eighth of the memory: some two hundred busy edges of the default 64 MiB, where the mesh has fifty.
+/// The counters may take an eighth of the memory: some two hundred busy edges of the default 60 MiB, where the mesh has fifty.
 const GRAPH_SHARE: usize = 8;
 
 /// Halves of calls that wait may take a sixteenth: ten seconds' worth at 200 orders a second.
