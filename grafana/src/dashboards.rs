@@ -56,3 +56,15 @@ fn traces(title: &str, says: &str) -> Panel {
         .without(&["Duration"])
         .widths(&[("Trace ID", 290), ("Start time", 200)])
 }
+
+/// Orders that take each status: a colour each, the same everywhere, darker with each step.
+fn by_status(title: &str, says: &str) -> Panel {
+    Panel::new(Kind::Stacked, title, says)
+        .ask(queries::flows::by_status(), "{{status}}")
+        .unit(Unit::PerSecond)
+        .colour("placed", Colour::Palest)
+        .colour("paid", Colour::Pale)
+        .colour("dispatched", Colour::Neutral)
+        .colour("completed", Colour::Good)
+        .colour("cancelled", Colour::Bad)
+}

@@ -18,8 +18,6 @@ pub const FIRING: &str =
 /// Where a click on a service leads.
 pub const SERVICE_LINK: &str =
     "/d/mesh-service?var-service=${__field.labels.service}&${__url_time_range}";
-/// Where a click on a topic leads.
-pub const TOPIC_LINK: &str = "/d/mesh-events?var-topic=${__field.labels.topic}&${__url_time_range}";
 
 /// The names of all services that run or ran. Not lens, which is a backend: the dashboard Telemetry has its numbers.
 pub fn services() -> String {

@@ -58,6 +58,16 @@ fn missing(trace: &Value) -> Vec<String> {
             missing.push(format!("{from} {sent} → {to} {received}"));
         }
     }
+    // Grafana's way from a span to its service's numbers.
+    for process in trace["processes"].as_object().into_iter().flat_map(|all| all.values()) {
+        let service = text(process, "/serviceName");
+        let named = list(process, "/tags")
+            .iter()
+            .any(|tag| text(tag, "/key") == "service" && text(tag, "/value") == service);
+        if !named {
+            missing.push(format!("the tag `service` of {service}"));
+        }
+    }
     let orphans =
         spans.values().filter(|span| !span.parent.is_empty() && !spans.contains_key(span.parent));
     missing.extend(orphans.map(|span| format!("the parent of {} {}", span.service, span.name)));

@@ -1,6 +1,6 @@
 //! The business: orders, and what becomes of them.
 
-use super::{latency, traces};
+use super::{by_status, latency, traces};
 use crate::{
     dashboard::Dashboard,
     panel::{Colour, Kind, Panel, Source, Unit},
@@ -30,14 +30,7 @@ fn funnel() -> Vec<Panel> {
     }
     vec![
         steps,
-        Panel::new(Kind::Stacked, "Orders by status", "Orders that take each status, each second. The bands move together; one that thins out shows where the flow is held up.")
-            .ask(flows::by_status(), "{{status}}")
-            .unit(Unit::PerSecond)
-            .colour("placed", Colour::Palest)
-            .colour("paid", Colour::Pale)
-            .colour("dispatched", Colour::Neutral)
-            .colour("completed", Colour::Good)
-            .colour("cancelled", Colour::Bad),
+        by_status("Orders by status", "Orders that take each status, each second. The bands move together; one that thins out shows where the flow is held up."),
         Panel::new(Kind::Stacked, "Cancelled, by reason", "Declined is the customer's bank; unavailable is a third party that never answered; expired means that the payment took longer than the hold on the stock.")
             .ask(flows::cancelled(), "{{reason}}")
             .unit(Unit::PerSecond),

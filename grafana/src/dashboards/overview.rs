@@ -1,6 +1,6 @@
 //! Is the mesh well? If not: what burns, and where?
 
-use super::none_of;
+use super::{by_status, none_of};
 use crate::{
     dashboard::Dashboard,
     panel::{Colour, Kind, Panel, Unit},
@@ -78,14 +78,7 @@ fn services() -> Vec<Panel> {
 
 fn flow() -> Vec<Panel> {
     vec![
-        Panel::new(Kind::Stacked, "Orders by outcome", "Orders that take each status. Placed without completed: the flow stops somewhere; the dashboard Flows shows between which two.")
-            .ask(flows::by_status(), "{{status}}")
-            .unit(Unit::PerSecond)
-            .colour("placed", Colour::Palest)
-            .colour("paid", Colour::Pale)
-            .colour("dispatched", Colour::Neutral)
-            .colour("completed", Colour::Good)
-            .colour("cancelled", Colour::Bad)
+        by_status("Orders by outcome", "Orders that take each status. Placed without completed: the flow stops somewhere; the dashboard Flows shows between which two.")
             .size(6, 8),
         Panel::new(Kind::Lines, "From placed to the end", "How long an order takes. The diamonds are traces: click one to see where its time went.")
             .ask_with_traces(flows::duration(0.99), "p99 {{outcome}}")

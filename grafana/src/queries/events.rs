@@ -150,8 +150,3 @@ pub fn nats_messages() -> String {
 pub fn nats_connected() -> String {
     "min by (service) (mesh_nats_connected)".into()
 }
-
-/// Live messages that came and were dropped, in the time shown.
-pub fn live_dropped() -> String {
-    super::increase("mesh_live_dropped_total", "service, reason")
-}

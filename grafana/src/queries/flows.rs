@@ -1,6 +1,6 @@
 //! The business: orders, and what becomes of them.
 
-use super::{buckets, increase, quantile, rate};
+use super::{buckets, quantile, rate};
 
 /// Orders placed each second.
 pub fn placed() -> String {
@@ -23,11 +23,6 @@ pub fn funnel(status: &str) -> String {
 /// Orders cancelled each second, by reason.
 pub fn cancelled() -> String {
     rate("mesh_orders_cancelled_total", "reason")
-}
-
-/// Orders cancelled in the time shown, by reason.
-pub fn cancelled_in_all() -> String {
-    increase("mesh_orders_cancelled_total", "reason")
 }
 
 /// The share of ended orders that were completed.
@@ -96,11 +91,6 @@ pub fn breaker() -> String {
     "max by (service, destination) (mesh_breaker_state)".into()
 }
 
-/// Money given back.
-pub fn refunds() -> String {
-    "sum(increase(mesh_payments_refunds_total[$__range]))".into()
-}
-
 /// Shipments by state.
 pub fn shipments() -> String {
     rate("mesh_shipping_shipments_total", "state")
@@ -109,9 +99,4 @@ pub fn shipments() -> String {
 /// Shipments that wait for their timer.
 pub fn timers() -> String {
     "max(mesh_shipping_timers_pending)".into()
-}
-
-/// How long a parcel waits to be dispatched.
-pub fn dispatch_delay(share: f64) -> String {
-    quantile(share, "mesh_shipping_dispatch_delay_seconds", "")
 }

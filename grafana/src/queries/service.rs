@@ -180,8 +180,3 @@ pub fn logs() -> String {
     let fields: String = fields.map(|(field, name)| with(field, name)).concat();
     format!("{{service_name=~\"$service\"}} | line_format \"{{{{__line__}}}}{fields}\"")
 }
-
-/// Which version runs, and how many of it.
-pub fn versions() -> String {
-    format!("count by (service, version) (mesh_build_info{THIS})")
-}

@@ -135,11 +135,6 @@ pub fn rules_failed() -> String {
     "sum(increase(prometheus_rule_evaluation_failures_total[$__range]))".into()
 }
 
-/// Alerts that were not delivered, in the time shown.
-pub fn alerts_lost() -> String {
-    "sum(increase(prometheus_notifications_dropped_total[$__range]))".into()
-}
-
 /// Resident memory of what watches the mesh.
 pub fn memory_of_parts() -> String {
     super::any(&[

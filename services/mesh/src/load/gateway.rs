@@ -203,6 +203,19 @@ mod tests {
         vec![sold_out, Product { sku: "teapot".into(), available }]
     }
 
+    /// Version, trace, parent, flags: no id is zero, and the flag `sampled` is not set.
+    #[test]
+    fn what_load_asks_for_itself_is_not_sampled() {
+        let header = unsampled();
+        let [version, trace, parent, flags] = header.split('-').collect::<Vec<_>>()[..] else {
+            panic!("{header}");
+        };
+        assert_eq!((version, trace.len(), parent.len(), flags), ("00", 32, 16, "00"));
+        for id in [trace, parent] {
+            assert_ne!(u128::from_str_radix(id, 16).unwrap(), 0);
+        }
+    }
+
     #[test]
     fn what_is_not_known_to_be_there_is_not_taken_for_sold_out() {
         assert_eq!(plenty(products(Some(PLENTY))).unwrap(), ["teapot"]);
