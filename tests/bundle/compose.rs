@@ -189,3 +189,18 @@ fn every_service_takes_what_it_is_told() {
     }
     assert_eq!(seen, 8);
 }
+
+/// Whoever asks for its metrics at the top is sent to where browsers find it, which Prometheus cannot reach.
+#[test]
+#[ignore = "needs docker-compose: .ci/run has it"]
+fn grafana_is_scraped_below_the_path_that_it_is_served_at() {
+    let all = all();
+    let url = text(&all["grafana"], "/environment/GF_SERVER_ROOT_URL");
+    let path = url.trim_end_matches('/').rsplit('/').next().expect("a path");
+    let folder = root().join("deploy/components/observability/prometheus/scrape");
+    let read = |name| fs::read_to_string(folder.join(name)).expect("what is scraped");
+    let by_name = format!("job: grafana, __metrics_path__: /{path}/metrics");
+    assert!(read("compose.yaml").contains(&by_name), "{by_name}");
+    let by_label = format!("|{path})\n        target_label: __metrics_path__");
+    assert!(read("kubernetes.yaml").contains(&by_label), "{by_label}");
+}
