@@ -208,7 +208,7 @@ rollouts() {
     kc rollout restart "deployment/$service" >/dev/null
     kc rollout status "deployment/$service" --timeout=120s >/dev/null
     echo "  $service is rolled out"
-    sleep 12 # the old pod goes on for 8 s, and drains
+    sleep 14 # the old pod goes on for 10 s, and drains
   done
 }
 
@@ -232,6 +232,22 @@ pods_go() {
   local report
   report=$(outcome load 240) || { echo "$report"; die "orders were lost, or ended twice"; }
   echo "pods of everything deleted: $(told "$report")"
+}
+
+# More orders than two cores can take: some are refused, those that are accepted wait, and nobody runs out of memory.
+overload() {
+  local report
+  operator load load --json --rate "$((RATE * 5))" --duration 30s --grace 240s --gateway http://gateway:8080
+  report=$(outcome load 360) || { echo "$report"; die "orders were lost, or ended twice"; }
+  echo "five times as much: $(told "$report")"
+}
+
+# Nothing of what runs now was ended by the kernel, or by itself.
+steady() {
+  local fallen
+  fallen=$(kc get pods -l app.kubernetes.io/component!=operator -o json | jq -r '.items[] | .metadata.name as $pod | .status.containerStatuses[]? |
+    select(.restartCount > 0) | "\($pod) \(.restartCount) times, the last time \(.lastState.terminated.reason // "for no reason known")"')
+  [ -z "$fallen" ] || FAILED+=("started again: $fallen")
 }
 
 scale() {
@@ -299,10 +315,14 @@ cached
 again
 step "rollouts under load"; load_while 75 "rollouts of gateway, orders and payments" rollouts
 audit
+step "more than it can take"; overload
+audit
+steady
 step "an autoscaler"; scale
 audit
 step "pods go"; pods_go
 audit
+steady
 kill "$SAMPLER"
 SAMPLER=
 step "memory"; memory_table

@@ -44,6 +44,7 @@ told! {
     life {
         a_stop_fails_no_request_and_loses_no_span,
         a_stop_finishes_a_charge_that_was_begun,
+        a_gateway_that_stops_lets_its_customers_leave,
         a_second_signal_ends_at_once,
         readiness_says_what_is_missing,
         a_bad_configuration_is_told_whole,

@@ -34,6 +34,28 @@ pub(crate) async fn a_stop_fails_no_request_and_loses_no_span(options: Options) 
     }
 }
 
+/// A gateway that is about to stop goes on for a while, and tells with each answer that its connection ends: who leaves then
+/// loses no request to it.
+pub(crate) async fn a_gateway_that_stops_lets_its_customers_leave(options: Options) {
+    let mut mesh = options.set("MESH_DRAIN__SETTLE", "1h").start().await;
+    let gateway = mesh.gateway();
+    let last_of_its_connection = async || {
+        let answer = gateway.order(1, "teapot", "tok_ok").await;
+        assert_eq!(answer.status, 202, "{answer:?}");
+        answer.header("connection") == "close"
+    };
+    assert!(!last_of_its_connection().await);
+    let before = mesh.service("gateway").await;
+    mesh.terminate("gateway").await;
+    until_draining(&mesh, "gateway").await;
+    assert!(last_of_its_connection().await);
+    sleep(ANOTHER_WISH).await;
+    mesh.terminate("gateway").await;
+    mesh.until_replaced(&before).await;
+    mesh.until_ready().await;
+    assert!(!last_of_its_connection().await);
+}
+
 /// An event in flight is finished before the end: nobody asks for the same charge again.
 pub(crate) async fn a_stop_finishes_a_charge_that_was_begun(options: Options) {
     let provider = Provider::start().await;

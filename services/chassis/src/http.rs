@@ -2,6 +2,7 @@
 
 mod client;
 mod edge;
+mod farewell;
 mod json;
 mod problem;
 mod proxy;
@@ -14,12 +15,15 @@ pub(crate) use client::Metrics as ClientMetrics;
 pub use client::{Answer, Client};
 pub use edge::Edge;
 pub(crate) use edge::Metrics as ServerMetrics;
+pub(crate) use farewell::farewell;
 pub use json::{Json, Path, Query};
 pub use problem::{CONTENT_TYPE as PROBLEM, FieldProblem, Problem};
 pub use proxy::Proxy;
 
 /// The longest that a request may take before its problem document says 504.
 const LIMIT: Duration = Duration::from_secs(10);
+/// With what each of them takes (some 60 KiB, its connection included), they fit into a process of 32 MiB.
+const IN_FLIGHT: usize = 256;
 
 /// How a router is served.
 #[derive(Clone, Debug)]
@@ -27,6 +31,8 @@ pub struct Options {
     /// Paths that begin with one of these are neither traced nor measured, and have no limit: telemetry about telemetry
     /// never ends, and who watches the mesh is not its load.
     pub machinery: Vec<String>,
+    /// How many requests may be in flight until their answers begin; more are refused with 503 at once.
+    pub in_flight: usize,
     /// How long a request may take until its answer begins; streams may then go on.
     pub limit: Duration,
     /// Largest request body in bytes.
@@ -35,6 +41,6 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { machinery: Vec::new(), limit: LIMIT, body_limit: 64 * 1024 }
+        Self { machinery: Vec::new(), in_flight: IN_FLIGHT, limit: LIMIT, body_limit: 64 * 1024 }
     }
 }

@@ -14,6 +14,7 @@ mod batch;
 mod consumer;
 pub mod dead_letter;
 mod dispatch;
+mod ends;
 mod handler;
 pub mod headers;
 mod inbox;
@@ -27,6 +28,7 @@ mod route;
 mod settings;
 mod single;
 mod tracker;
+mod turns;
 
 use std::time::SystemTime;
 

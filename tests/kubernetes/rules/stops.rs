@@ -9,16 +9,23 @@ const FLUSH: Duration = Duration::from_secs(3);
 /// The answers about Services that a cluster's DNS gives are good for 5 s, and clients look up every second.
 const FORGOTTEN: Duration = Duration::from_secs(6);
 
-/// The grace period holds the sleep before the signal, the drain and the flush; and the sleep is longer than clients need to
-/// hear that a pod is leaving.
+/// The grace period holds the sleep before the signal, the time in which clients are told to leave, the drain and the flush; and
+/// the sleep is longer than clients need to hear that a pod is leaving.
 pub(crate) fn agreement(objects: &Objects) -> Vec<String> {
     let mut complaints = Vec::new();
-    let drain = objects
-        .of("ConfigMap")
-        .find_map(|map| text(map, "/data/MESH_DRAIN__DEADLINE").strip_suffix('s')?.parse().ok());
-    let Some(drain) = drain.map(Duration::from_secs) else {
-        return vec!["no ConfigMap has MESH_DRAIN__DEADLINE in seconds".to_owned()];
+    let setting = |name| {
+        let seconds = |map| text(map, &format!("/data/{name}")).strip_suffix('s')?.parse().ok();
+        let found = objects.of("ConfigMap").find_map(seconds).map(Duration::from_secs);
+        found.ok_or_else(|| format!("no ConfigMap has {name} in seconds"))
     };
+    let (settle, drain) = match (setting("MESH_DRAIN__SETTLE"), setting("MESH_DRAIN__DEADLINE")) {
+        (Ok(settle), Ok(drain)) => (settle, drain),
+        (Err(missing), _) | (_, Err(missing)) => return vec![missing],
+    };
+    if settle.is_zero() {
+        complaints
+            .push("drain.settle is nothing: kept connections are closed without a word".to_owned());
+    }
     for workload in objects.workloads() {
         if workload.kind != "Deployment"
             || workload.labels()["app.kubernetes.io/component"] != "service"
@@ -34,11 +41,11 @@ pub(crate) fn agreement(objects: &Objects) -> Vec<String> {
         if sleep <= FORGOTTEN {
             complaints.push(format!("{}: it stops while clients still find it", workload.name));
         }
-        if grace < sleep + drain + FLUSH {
+        let most = sleep + settle + drain + FLUSH;
+        if grace < most {
             complaints.push(format!(
-                "{}: it is killed after {grace:?}, and may need {:?}",
-                workload.name,
-                sleep + drain + FLUSH
+                "{}: it is killed after {grace:?}, and may need {most:?}",
+                workload.name
             ));
         }
     }
@@ -51,7 +58,7 @@ mod tests {
 
     use super::*;
 
-    fn orders(grace: u64, sleep: u64) -> Objects {
+    fn orders(grace: u64, sleep: u64, settle: &str) -> Objects {
         let pod = json!({
             "metadata": {"labels": {"app.kubernetes.io/component": "service"}},
             "spec": {
@@ -60,7 +67,7 @@ mod tests {
             },
         });
         let list = json!({"items": [
-            {"kind": "ConfigMap", "data": {"MESH_DRAIN__DEADLINE": "20s"}},
+            {"kind": "ConfigMap", "data": {"MESH_DRAIN__SETTLE": settle, "MESH_DRAIN__DEADLINE": "20s"}},
             {"kind": "Deployment", "metadata": {"name": "orders"}, "spec": {"template": pod}},
         ]});
         Objects::parse(&list.to_string())
@@ -68,8 +75,22 @@ mod tests {
 
     #[test]
     fn too_little_time_is_found() {
-        assert_eq!(agreement(&orders(35, 8)), [""; 0]);
-        assert_eq!(agreement(&orders(30, 8)), ["orders: it is killed after 30s, and may need 31s"]);
-        assert_eq!(agreement(&orders(35, 5)), ["orders: it stops while clients still find it"]);
+        assert_eq!(agreement(&orders(35, 8, "2s")), [""; 0]);
+        assert_eq!(
+            agreement(&orders(32, 8, "2s")),
+            ["orders: it is killed after 32s, and may need 33s"]
+        );
+        assert_eq!(
+            agreement(&orders(35, 5, "2s")),
+            ["orders: it stops while clients still find it"]
+        );
+        assert_eq!(
+            agreement(&orders(35, 8, "0s")),
+            ["drain.settle is nothing: kept connections are closed without a word"]
+        );
+        assert_eq!(
+            agreement(&orders(35, 8, "soon")),
+            ["no ConfigMap has MESH_DRAIN__SETTLE in seconds"]
+        );
     }
 }

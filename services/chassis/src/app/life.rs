@@ -290,14 +290,16 @@ async fn serve(
     settle: Duration,
 ) -> anyhow::Result<()> {
     let Server { name, listener, kind } = server;
+    let began = draining.clone();
     let stop = async move {
-        draining.cancelled().await;
+        began.cancelled().await;
         tokio::time::sleep(settle).await;
     };
     let served = match kind {
-        ServerKind::Http(router) => {
-            axum::serve(listener, router).with_graceful_shutdown(stop).await.map_err(Into::into)
-        }
+        ServerKind::Http(router) => axum::serve(listener, http::farewell(router, draining))
+            .with_graceful_shutdown(stop)
+            .await
+            .map_err(Into::into),
         ServerKind::Grpc(routes, edge) => {
             let incoming = TcpListenerStream::new(listener);
             let (reporter, health) = tonic_health::server::health_reporter();

@@ -45,7 +45,8 @@ impl Default for Admin {
 /// How a service stops.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Drain {
-    /// How long to go on accepting after readiness was taken back, so that load balancers notice first.
+    /// How long to go on accepting after readiness was taken back: load balancers notice, and clients that keep a
+    /// connection are told with each answer to leave it.
     #[serde(with = "humantime_serde")]
     pub settle: Duration,
     /// When to give up waiting for work in flight.

@@ -14,11 +14,11 @@ use opentelemetry::{
     Context, KeyValue,
     trace::{FutureExt as _, SpanKind, Status, TraceContextExt, Tracer},
 };
-use tokio::time::Instant;
+use tokio::{sync::Semaphore, time::Instant};
 
 use super::{Options, Problem};
 use crate::{
-    deadline,
+    Error, Kind, deadline,
     metrics::{IntCounter, Registry},
     telemetry,
 };
@@ -41,11 +41,14 @@ pub struct Edge {
     metrics: Metrics,
     panics: IntCounter,
     options: Options,
+    /// For as many requests as may be in flight.
+    room: Arc<Semaphore>,
 }
 
 impl Edge {
     pub(crate) fn new(metrics: Metrics, panics: IntCounter, options: Options) -> Self {
-        Self { metrics, panics, options }
+        let room = Arc::new(Semaphore::new(options.in_flight));
+        Self { metrics, panics, options, room }
     }
 
     /// An edge that belongs to no [`App`](crate::App): for tests of what a service serves.
@@ -75,26 +78,13 @@ async fn serve(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> R
     if edge.options.machinery.iter().any(|prefix| request.uri().path().starts_with(prefix)) {
         return next.run(request).await;
     }
-    let limit = edge.options.limit;
     let exchange = Exchange::start(&edge, &request);
     let context = exchange.context.clone();
-    let caught = AssertUnwindSafe(next.run(request)).catch_unwind().with_context(context.clone());
-    let answer = deadline::within(limit, caught).await;
-    let _current = context.clone().attach();
-    let mut response = match answer {
-        Ok(Ok(response)) => response,
-        Ok(Err(_panic)) => {
-            edge.panics.inc();
-            Problem::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "internal",
-                "an unexpected error; see the trace",
-            )
-            .into_response()
-        }
-        Err(late) => {
-            edge.metrics.mesh_deadline_exceeded_total.inc();
-            Problem::from(late).into_response()
+    let mut response = match edge.room.try_acquire() {
+        Ok(_room) => edge.answer(request, next).with_context(context.clone()).await,
+        Err(_) => {
+            let _current = context.clone().attach();
+            edge.full().into_response()
         }
     };
     if let Some(value) = traceresponse(&context) {
@@ -102,6 +92,35 @@ async fn serve(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> R
     }
     exchange.finish(response.status());
     response
+}
+
+impl Edge {
+    async fn answer(&self, request: Request, next: Next) -> Response {
+        let caught = AssertUnwindSafe(next.run(request)).catch_unwind();
+        match deadline::within(self.options.limit, caught).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(_panic)) => {
+                self.panics.inc();
+                Problem::new(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "internal",
+                    "an unexpected error; see the trace",
+                )
+                .into_response()
+            }
+            Err(late) => {
+                self.metrics.mesh_deadline_exceeded_total.inc();
+                Problem::from(late).into_response()
+            }
+        }
+    }
+
+    /// A quick no costs nearly nothing; a request that waits costs memory, which would end the process for all of them.
+    fn full(&self) -> Problem {
+        let detail =
+            format!("{} requests are being answered, and no more fit in", self.options.in_flight);
+        Error::new(Kind::Unavailable, detail).reason("OVERLOADED").into()
+    }
 }
 
 /// One request as telemetry sees it; dropped early, the client went away.

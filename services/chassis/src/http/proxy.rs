@@ -48,11 +48,16 @@ impl Proxy {
     /// # Errors
     /// The client cannot be built.
     pub fn new(base: &str) -> anyhow::Result<Self> {
+        Self::patient(base, SILENCE)
+    }
+
+    /// Gives a server up that says nothing for so long.
+    fn patient(base: &str, silence: Duration) -> anyhow::Result<Self> {
         let client = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT)
-            .read_timeout(SILENCE)
+            .read_timeout(silence)
             .pool_max_idle_per_host(IDLE)
             .build()?;
         Ok(Self { client, base: base.trim_end_matches('/').to_owned() })
@@ -252,5 +257,18 @@ mod tests {
         assert_eq!(answer.status(), 502);
         let problem: serde_json::Value = answer.json().await.unwrap();
         assert_eq!(problem["detail"], "http://127.0.0.1:1 cannot be reached");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_says_nothing_is_given_up() {
+        let mut servers = JoinSet::new();
+        let silent = Router::new().fallback(std::future::pending::<()>);
+        let there = serve(&mut servers, silent).await;
+        let proxy = Proxy::patient(&there, Duration::from_millis(50)).unwrap();
+        let here = serve(&mut servers, proxy.router("/tea")).await;
+        let answer = reqwest::get(format!("{here}/tea/cup")).await.unwrap();
+        assert_eq!(answer.status(), 504);
+        let problem: serde_json::Value = answer.json().await.unwrap();
+        assert_eq!(problem["detail"], format!("{there} does not answer in time"));
     }
 }

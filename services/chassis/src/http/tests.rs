@@ -1,8 +1,13 @@
 //! The edge around a router, over a real connection.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use axum::{Router, routing::post};
+use axum::{
+    Router,
+    body::Body,
+    routing::{get, post},
+};
+use http::{Version, header};
 use opentelemetry::{
     Context, SpanId, TraceFlags, TraceId, global,
     trace::{FutureExt, SpanContext, TraceContextExt, TraceState},
@@ -10,7 +15,13 @@ use opentelemetry::{
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::{
+    net::TcpListener,
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
 
 use super::*;
 use crate::{Error, Kind, deadline, metrics::Registry};
@@ -44,6 +55,11 @@ async fn echo(headers: http::HeaderMap) -> Json<[String; 2]> {
 }
 
 async fn setup() -> Setup {
+    let limit = Duration::from_millis(300);
+    setup_with(Options { limit, body_limit: 100, ..Options::default() }).await
+}
+
+async fn setup_with(options: Options) -> Setup {
     let registry = Registry::new();
     let router = Router::new()
         .route("/cups/{id}", post(|Json(_): Json<Cup>| async { "poured" }))
@@ -58,8 +74,6 @@ async fn setup() -> Setup {
             "/budget",
             post(|| async { deadline::remaining().map_or(0, |left| left.as_millis()).to_string() }),
         );
-    let options =
-        Options { limit: Duration::from_millis(300), body_limit: 100, ..Options::default() };
     let panics = registry.register("mesh_panics_total", "Panics.", &[]).unwrap();
     let edge = Edge::new(ServerMetrics::register(&registry).unwrap(), panics, options);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -136,6 +150,53 @@ async fn panics_are_answers_and_refusals_say_when_to_come_back() {
     assert!(setup.registry.text().contains("mesh_panics_total 1"));
     let (status, headers, _) = setup.post("/refused", "").await;
     assert_eq!((status, headers["retry-after"].to_str().unwrap()), (429, "1"));
+}
+
+/// Too many requests at once would end the process for all of them.
+#[tokio::test]
+async fn what_does_not_fit_in_is_refused_at_once() {
+    let setup = Arc::new(setup_with(Options { in_flight: 2, ..Options::default() }).await);
+    let mut waiting = JoinSet::new();
+    for _ in 0..2 {
+        let setup = Arc::clone(&setup);
+        waiting.spawn(async move { setup.post("/slow", "").await });
+    }
+    let active = |count| format!("http_server_active_requests {count}\n");
+    until(|| setup.registry.text().contains(&active(2))).await;
+    let (status, headers, problem) = setup.post("/budget", "").await;
+    assert_eq!((status, problem["type"].as_str()), (503, Some("/problems/overloaded")));
+    assert_eq!(headers["retry-after"], "1");
+    assert!(
+        setup.registry.text().contains(r#"http_response_status_code="503",http_route="/budget""#)
+    );
+    waiting.shutdown().await;
+    until(|| setup.registry.text().contains(&active(0))).await;
+    assert_eq!(setup.post("/budget", "").await.0, 200);
+}
+
+async fn until(condition: impl Fn() -> bool) {
+    let condition = async {
+        while !condition() {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, condition).await.expect("waited in vain");
+}
+
+/// Who keeps a connection hears that it ends, in the last answer over it, and not by its end.
+#[tokio::test]
+async fn who_keeps_a_connection_is_told_to_leave() {
+    let draining = CancellationToken::new();
+    let router = farewell(Router::new().route("/", get(|| async {})), draining.clone());
+    let connection = async |version| {
+        let request = http::Request::builder().version(version).body(Body::empty()).unwrap();
+        let answer = router.clone().oneshot(request).await.unwrap();
+        answer.headers().get(header::CONNECTION).cloned()
+    };
+    assert_eq!(connection(Version::HTTP_11).await, None);
+    draining.cancel();
+    assert_eq!(connection(Version::HTTP_11).await.unwrap(), "close");
+    assert_eq!(connection(Version::HTTP_2).await, None, "it has other words for it");
 }
 
 /// What a third party needs to know of a request: whose it is, and whether it has had it before.

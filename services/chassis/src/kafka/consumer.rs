@@ -24,6 +24,7 @@ use super::{
     BatchHandler, Caller, Observer, Producer, Settings,
     batch::Batched,
     dispatch::{Dispatcher, Routes},
+    ends::Ends,
     link::Link,
     metrics::Metrics,
     poll::{self, Ears, Joined},
@@ -147,6 +148,7 @@ impl Consumer {
             inputs: sender,
             joined: Mutex::new(Some(joined)),
             hand_over: self.settings.hand_over(),
+            ends: Ends::default(),
             lag: self.metrics.mesh_consumer_lag.clone(),
             assigned: self.metrics.mesh_consumer_assigned_partitions.clone(),
             rebalances: self

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Settings,
+    ends::Surveyor,
     partition::{Partition, Work},
     poll::{Ears, Input, Position, list},
     record::Record,
@@ -27,8 +28,8 @@ use super::{
 
 /// Offsets that moved are committed this often. What a crash lets be delivered again is what was done in between.
 const COMMIT: Duration = Duration::from_millis(100);
-/// How often the age of the oldest event is told.
-const TELL_AGE: Duration = Duration::from_secs(1);
+/// How often the age of the oldest event is told, and asked what was added to partitions that are paused.
+const TELL: Duration = Duration::from_secs(1);
 
 type Id = (&'static str, i32);
 
@@ -46,6 +47,7 @@ pub(super) struct Dispatcher {
     leaving: Vec<HandOver>,
     commit_at: Option<Instant>,
     tell_at: Instant,
+    surveyor: Surveyor,
 }
 
 /// A partition, and which assignment of it: what is left of an earlier one must not count for a later one.
@@ -86,6 +88,7 @@ impl Dispatcher {
             leaving: Vec::new(),
             commit_at: None,
             tell_at: Instant::now(),
+            surveyor: Surveyor::default(),
         }
     }
 
@@ -130,7 +133,9 @@ impl Dispatcher {
             owned.partition.abort();
         }
         let ids: Vec<_> = self.partitions.keys().copied().collect();
-        self.positions(&ids)
+        let positions = self.positions(&ids);
+        self.surveyor.end().await;
+        positions
     }
 
     fn next_due(&self, deadline: Option<Instant>) -> Instant {
@@ -155,10 +160,11 @@ impl Dispatcher {
                     let Some(route) = self.routes.get(topic.as_str()) else { continue };
                     self.epoch += 1;
                     let id = (route.scope().topic, partition);
-                    let partition =
-                        Partition::new(Arc::clone(route), self.draining.child_token(), start);
+                    let (route, cancel) = (Arc::clone(route), self.draining.child_token());
+                    let partition = Partition::new(route, cancel, start);
                     self.partitions.insert(id, Owned { partition, epoch: self.epoch });
                 }
+                self.share();
             }
             Input::Revoked { partitions, lost, answer } => self.revoke(&partitions, lost, answer),
             Input::Committed(positions) => {
@@ -177,7 +183,7 @@ impl Dispatcher {
             return;
         }
         let offset = record.offset;
-        let (work, gap) = owned.partition.take(record);
+        let gap = owned.partition.take(record);
         if gap > 0 {
             owned.partition.route.scope().metrics.gaps.inc_by(gap.unsigned_abs());
             tracing::error!(
@@ -188,11 +194,27 @@ impl Dispatcher {
                 "records were dropped before they were read"
             );
         }
-        match work {
-            Some(work) => self.start(id, work),
-            None => self.commit_soon(),
-        }
+        self.fill(id);
+        self.commit_soon();
         self.throttle(id);
+    }
+
+    /// What may be in flight is shared evenly by the partitions.
+    fn share(&mut self) {
+        let each = self.settings.concurrency / self.partitions.len().max(1);
+        self.partitions.values_mut().for_each(|owned| owned.partition.limit(each));
+        let ids: Vec<_> = self.partitions.keys().copied().collect();
+        for id in ids {
+            self.fill(id);
+            self.throttle(id);
+        }
+    }
+
+    fn fill(&mut self, id: Id) {
+        while let Some(work) = self.partitions.get_mut(&id).and_then(|owned| owned.partition.next())
+        {
+            self.start(id, work);
+        }
     }
 
     /// Commits once more what the broker does not have: it refuses some while a group rebalances.
@@ -225,10 +247,8 @@ impl Dispatcher {
         else {
             return;
         };
-        let next = owned.partition.finish(done.lane, &done.offsets);
-        if let Some(work) = next {
-            self.start(done.id, work);
-        }
+        owned.partition.finish(done.lane, &done.offsets);
+        self.fill(done.id);
         self.commit_soon();
         self.throttle(done.id);
         self.hand_over();
@@ -237,7 +257,7 @@ impl Dispatcher {
     /// Stops or resumes fetching a partition. Both only tell the client's own thread.
     fn throttle(&mut self, id: Id) {
         let Some(Owned { partition, .. }) = self.partitions.get_mut(&id) else { return };
-        let full = partition.is_full(self.settings.concurrency);
+        let full = partition.is_full();
         if full == partition.paused || partition.cancel.is_cancelled() {
             return;
         }
@@ -259,7 +279,10 @@ impl Dispatcher {
         }
         if self.tell_at <= now {
             self.tell_age();
-            self.tell_at = now + TELL_AGE;
+            let paused = self.partitions.iter().filter(|(_, owned)| owned.partition.paused);
+            let paused = paused.map(|((topic, partition), _)| ((*topic).to_owned(), *partition));
+            self.surveyor.ask(&self.consumer, paused.collect());
+            self.tell_at = now + TELL;
         }
         let ready = |owned: &Owned| self.batch_due(&owned.partition).is_some_and(|due| due <= now);
         let ids: Vec<_> =
@@ -340,6 +363,7 @@ impl Dispatcher {
             }
             // Nobody listens if it took too long.
             answer.send(positions).ok();
+            self.share();
         }
     }
 

@@ -1,7 +1,7 @@
 //! One assigned partition: what of it is queued, in flight, and done with.
 
 use std::{
-    collections::{HashMap, VecDeque, hash_map::Entry},
+    collections::{HashMap, VecDeque},
     sync::Arc,
     time::Duration,
 };
@@ -9,7 +9,7 @@ use std::{
 use tokio::{task::AbortHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use super::{record::Record, route::Route, tracker::Tracker};
+use super::{record::Record, route::Route, tracker::Tracker, turns::Turns};
 
 /// How many records may be fetched beyond the first that is not done with: it bounds what is remembered of them, and what a
 /// crash would let be fetched again.
@@ -29,12 +29,14 @@ pub(super) struct Partition {
     expected: Option<i64>,
     lanes: Lanes,
     running: HashMap<u64, AbortHandle>,
+    /// How many records may be in flight.
+    concurrency: usize,
 }
 
 /// Records that wait.
 enum Lanes {
-    /// By key: a lane is there while one of its records is in flight.
-    Keys(HashMap<u64, VecDeque<Record>>),
+    /// Each key in a row of its own.
+    Keys(Turns<Record>),
     /// All in one row, and since when the first of them waits.
     Batch { queue: VecDeque<Record>, since: Option<Instant> },
 }
@@ -54,7 +56,7 @@ impl Partition {
         let lanes = if route.batches() {
             Lanes::Batch { queue: VecDeque::new(), since: None }
         } else {
-            Lanes::Keys(HashMap::new())
+            Lanes::Keys(Turns::default())
         };
         let (tracker, running) = (Tracker::default(), HashMap::new());
         Self {
@@ -67,15 +69,16 @@ impl Partition {
             expected: start,
             lanes,
             running,
+            concurrency: 1,
         }
     }
 
-    /// Takes a record in; what can be handled at once, and how many records before it were never seen.
-    pub(super) fn take(&mut self, record: Record) -> (Option<Work>, i64) {
+    /// Takes a record in; how many records before it were never seen.
+    pub(super) fn take(&mut self, record: Record) -> i64 {
         let gap = self.expected.map_or(0, |expected| record.offset - expected);
         if gap < 0 {
             if self.tracker.low_water().is_some_and(|low| record.offset >= low) {
-                return (None, 0);
+                return 0;
             }
             // The log began anew. What is in flight of the old one has nothing to commit any more.
             self.tracker = Tracker::default();
@@ -86,46 +89,40 @@ impl Partition {
         if !scope.wants(&record) {
             scope.skipped();
             self.tracker.finish(record.offset);
-            return (None, gap);
+            return gap;
         }
-        let work = match &mut self.lanes {
-            Lanes::Keys(queues) => {
-                let lane = record.lane();
-                match queues.entry(lane) {
-                    Entry::Occupied(mut queue) => {
-                        queue.get_mut().push_back(record);
-                        None
-                    }
-                    Entry::Vacant(place) => {
-                        place.insert(VecDeque::new());
-                        Some(Work { lane, records: vec![record] })
-                    }
-                }
-            }
+        match &mut self.lanes {
+            Lanes::Keys(turns) => turns.push(record.lane(), record),
             Lanes::Batch { queue, since } => {
                 since.get_or_insert_with(Instant::now);
                 queue.push_back(record);
-                None
             }
-        };
-        (work, gap)
+        }
+        gap
     }
 
-    /// A lane's work ended; what comes next in it.
-    pub(super) fn finish(&mut self, lane: u64, done: &[i64]) -> Option<Work> {
+    /// A lane's work ended.
+    pub(super) fn finish(&mut self, lane: u64, done: &[i64]) {
         self.running.remove(&lane);
         for offset in done {
             self.tracker.finish(*offset);
         }
-        let Lanes::Keys(queues) = &mut self.lanes else { return None };
-        let Entry::Occupied(mut queue) = queues.entry(lane) else { return None };
-        match queue.get_mut().pop_front() {
-            Some(record) => Some(Work { lane, records: vec![record] }),
-            None => {
-                queue.remove();
-                None
-            }
+        if let Lanes::Keys(turns) = &mut self.lanes {
+            turns.done(lane);
         }
+    }
+
+    /// A record to handle now, while fewer are in flight than may be.
+    pub(super) fn next(&mut self) -> Option<Work> {
+        let Lanes::Keys(turns) = &mut self.lanes else { return None };
+        let (lane, record) = turns.next(self.concurrency)?;
+        Some(Work { lane, records: vec![record] })
+    }
+
+    /// How many of its records may be in flight; of those that are handled together, two batches.
+    pub(super) fn limit(&mut self, concurrency: usize) {
+        let least = if self.route.batches() { 2 * self.route.scope().settings.batch } else { 1 };
+        self.concurrency = concurrency.max(least);
     }
 
     /// When the next batch is due; `None` while one is in flight.
@@ -156,7 +153,7 @@ impl Partition {
     pub(super) fn wind_up(&mut self) {
         self.cancel.cancel();
         match &mut self.lanes {
-            Lanes::Keys(queues) => queues.values_mut().for_each(VecDeque::clear),
+            Lanes::Keys(turns) => turns.clear(),
             Lanes::Batch { queue, since } => {
                 queue.clear();
                 *since = None;
@@ -174,8 +171,8 @@ impl Partition {
     }
 
     /// Whether no more records should come for now; once so, not before half is done with.
-    pub(super) fn is_full(&self, concurrency: usize) -> bool {
-        let limit = if self.paused { concurrency / 2 } else { concurrency };
+    pub(super) fn is_full(&self) -> bool {
+        let limit = if self.paused { self.concurrency / 2 } else { self.concurrency };
         self.tracker.open() >= limit.max(1) || self.tracker.span() >= LONGEST_WINDOW
     }
 

@@ -21,7 +21,7 @@ use rdkafka::{
 use serde::Deserialize;
 use tokio::sync::mpsc;
 
-use super::{link::Link, record::Record};
+use super::{ends::Ends, link::Link, record::Record};
 use crate::metrics::{IntCounter, IntGaugeVec};
 
 /// How long to wait for a record before looking whether to stop.
@@ -57,6 +57,7 @@ pub(super) struct Ears {
     pub(super) inputs: mpsc::Sender<Input>,
     pub(super) joined: Mutex<Option<Joined>>,
     pub(super) hand_over: Duration,
+    pub(super) ends: Ends,
     pub(super) lag: IntGaugeVec,
     pub(super) assigned: IntGaugeVec,
     pub(super) rebalances: IntCounter,
@@ -202,17 +203,16 @@ impl ClientContext for Ears {
         let mut committed = Vec::new();
         for (topic, of) in &statistics.topics {
             for (name, partition) in &of.partitions {
-                if partition.consumer_lag >= 0 {
-                    self.lag
-                        .with_label_values(&[topic, name, self.group])
-                        .set(partition.consumer_lag);
-                }
                 // There is one that stands for "unassigned".
-                if let Ok(number) = name.parse()
-                    && number >= 0
-                {
-                    committed.push((topic.clone(), number, partition.committed_offset));
+                let Some(number) = name.parse().ok().filter(|number| *number >= 0) else {
+                    continue;
+                };
+                let asked = self.ends.lag(topic, number, partition.committed_offset);
+                let fetched = Some(partition.consumer_lag).filter(|lag| *lag >= 0);
+                if let Some(lag) = asked.max(fetched) {
+                    self.lag.with_label_values(&[topic, name, self.group]).set(lag);
                 }
+                committed.push((topic.clone(), number, partition.committed_offset));
             }
         }
         // If the dispatcher is that busy, the next second's will do.

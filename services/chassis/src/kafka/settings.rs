@@ -20,7 +20,8 @@ pub struct Settings {
     /// profile: 45 s, or 2 s where the broker is embedded.
     #[serde(with = "humantime_serde")]
     pub session_timeout: Duration,
-    /// How many events of one partition are handled at once, each of another key; beyond it the partition is paused.
+    /// How many events a process handles at once, each of another key, shared evenly by its partitions; a partition with more of
+    /// them fetched is paused.
     pub concurrency: usize,
     /// How often an event is tried before it becomes a dead letter, the first time included.
     pub attempts: u32,
@@ -47,7 +48,7 @@ impl Default for Settings {
             profile: Profile::Real,
             log_id: String::new(),
             session_timeout: Duration::ZERO,
-            concurrency: 256,
+            concurrency: 128,
             attempts: 8,
             backoff: Duration::from_millis(50),
             backoff_cap: Duration::from_secs(5),
@@ -109,8 +110,10 @@ const CONSUMER: Pairs = &[
     ("allow.auto.create.topics", "false"),
     ("fetch.wait.max.ms", "100"),
     ("fetch.error.backoff.ms", "50"),
-    ("queued.min.messages", "1000"),
-    ("queued.max.messages.kbytes", "4096"),
+    ("max.partition.fetch.bytes", "65536"),
+    ("fetch.max.bytes", "1000000"),
+    ("queued.min.messages", "100"),
+    ("queued.max.messages.kbytes", "1024"),
     ("statistics.interval.ms", "1000"),
 ];
 

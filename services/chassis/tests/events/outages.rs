@@ -1,9 +1,5 @@
 //! When what we stand on goes away for a while.
 
-use std::time::Duration;
-
-use tokio::time::sleep;
-
 use crate::{
     broker::Broker,
     service::{Ledger, Plan, event, until},
@@ -22,7 +18,9 @@ async fn events_wait_for_a_broker_that_is_away() {
     for revision in 2..=50 {
         orders.publish("o-1", "ada", revision).await;
     }
-    sleep(Duration::from_secs(2)).await;
+    // The first one, too, if it was acknowledged to nobody any more.
+    until(async || orders.metric("mesh_outbox_pending", "") >= 49.0).await;
+    until(async || payments.metric("mesh_kafka_connected", "") == 0.0).await;
     assert_eq!(payments.ledger().await.len(), 1);
     broker.up();
     let applied = payments.until_applied(50).await;
@@ -46,7 +44,9 @@ async fn events_wait_for_a_database_that_is_away() {
     payments.database.close().await;
     orders.publish("o-1", "ada", 1).await;
     until(async || payments.metric("mesh_database_up", "") == 0.0).await;
-    sleep(Duration::from_secs(1)).await;
+    // Longer than all attempts take.
+    let age = || payments.metric("mesh_consumer_oldest_age_seconds", "orders.events");
+    until(async || age() > 1.0).await;
     assert_eq!(broker.records("orders.events.dlq").len(), 0);
     payments.drain().await;
 

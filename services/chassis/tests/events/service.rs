@@ -1,11 +1,18 @@
 //! A service for the tests: a ledger of what was applied, and handlers that misbehave on demand.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use chassis::{
     Error, Kind,
     database::{self, Database, Migrations, Step, Tx},
-    kafka::{self, BatchHandler, Consumer, Event, Handler, Producer, Profile},
+    kafka::{self, BatchHandler, Caller, Consumer, Event, Handler, Producer, Profile},
     messaging,
     metrics::{IntCounter, Registry},
     outbox::{self, Relay},
@@ -15,7 +22,7 @@ use proto::{
     orders::v1::{OrderEvent, OrderPaid, OrderPlaced, order_event},
     topics::event_types,
 };
-use tokio::{task::JoinSet, time::sleep};
+use tokio::{sync::Semaphore, task::JoinSet, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::broker::Broker;
@@ -168,8 +175,8 @@ pub(crate) fn paid(order: &str) -> OrderEvent {
     OrderEvent { event: Some(order_event::Event::Paid(OrderPaid {})), ..event(order, "ada", 1) }
 }
 
-/// Writes events into the ledger. The customer says how: `ada` at once, `slow` after two seconds, `reject` never, `down` not now,
-/// `panic` not at all, `flaky` the second time.
+/// Writes events into the ledger. The customer says how: `ada` at once, `reject` never, `down` not now, `panic` not at all,
+/// `flaky` the second time.
 #[derive(Default)]
 pub(crate) struct Ledger {
     pub(crate) seen: Arc<Mutex<Vec<String>>>,
@@ -181,7 +188,6 @@ impl Ledger {
     async fn behave(&self, event: &Event<OrderEvent>) -> Result<(), Error> {
         sleep(self.delay).await;
         match event.body.customer.as_str() {
-            "slow" => sleep(Duration::from_secs(2)).await,
             "reject" => return Err(Error::new(Kind::Invalid, "no such product")),
             "down" => return Err(Error::new(Kind::Unavailable, "the third party does not answer")),
             "panic" => panic!("out of order"),
@@ -219,7 +225,42 @@ impl Handler for Ledger {
     }
 }
 
-/// The same, several at once.
+/// Asks a third party first, before there is a transaction: the database stays free. Those of the customer `slow` wait for its
+/// answer.
+#[derive(Clone)]
+pub(crate) struct Waits {
+    pub(crate) calls: Arc<AtomicUsize>,
+    /// One permit is one answer.
+    pub(crate) gate: Arc<Semaphore>,
+}
+
+impl Default for Waits {
+    fn default() -> Self {
+        Self { calls: Arc::default(), gate: Arc::new(Semaphore::new(0)) }
+    }
+}
+
+impl Caller for Waits {
+    type Message = OrderEvent;
+    type Error = Error;
+    type Answer = ();
+    const TYPES: &'static [&'static str] = <Ledger as Handler>::TYPES;
+
+    async fn call(&self, event: &Event<OrderEvent>) -> Result<(), Error> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        if event.body.customer == "slow" {
+            self.gate.acquire().await.unwrap().forget();
+        }
+        Ok(())
+    }
+
+    async fn handle(&self, event: Event<OrderEvent>, (): (), tx: &mut Tx) -> Result<(), Error> {
+        write(&event, tx).await?;
+        Ok(())
+    }
+}
+
+/// The same as the ledger, several at once.
 #[derive(Default)]
 pub(crate) struct Ledgers(pub(crate) Ledger);
 

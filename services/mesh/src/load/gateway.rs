@@ -86,12 +86,12 @@ impl Gateway {
             self.client.post(format!("{}/api/orders", self.base())).header("idempotency-key", key);
         let answer = match request.json(&order).send().await {
             Ok(answer) => answer,
-            Err(_) => return Answer::Refused("no answer".into()),
+            Err(error) => return Answer::Refused(broken(&error).into()),
         };
         match answer.status() {
             StatusCode::ACCEPTED => match answer.json::<Accepted>().await {
                 Ok(accepted) => Answer::Accepted(accepted.id),
-                Err(_) => Answer::Refused("no answer".into()),
+                Err(error) => Answer::Refused(broken(&error).into()),
             },
             status => {
                 // Read to its end, the connection can be used again.
@@ -149,6 +149,19 @@ impl Gateway {
         let answer = request.send().await.with_context(|| format!("no answer from {url}"))?;
         let answer = answer.error_for_status()?;
         answer.json().await.with_context(|| format!("{url} does not answer as our gateway does"))
+    }
+}
+
+/// Why there is no status code.
+fn broken(error: &reqwest::Error) -> &'static str {
+    if error.is_timeout() {
+        "no answer in time"
+    } else if error.is_connect() {
+        "no connection"
+    } else if error.is_decode() {
+        "not an order"
+    } else {
+        "connection lost"
     }
 }
 

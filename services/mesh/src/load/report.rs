@@ -39,7 +39,8 @@ pub(crate) struct Report {
     pub(crate) duration: f64,
     pub(crate) sent: u64,
     pub(crate) accepted: u64,
-    /// By status code; `no answer` and `not sent` beside them.
+    /// By status code, or by what there was instead: `no connection`, `connection lost`, `no answer in time`, `not an order`,
+    /// and `not sent` for what was not even begun.
     pub(crate) refused: BTreeMap<String, u64>,
     pub(crate) completed: u64,
     pub(crate) cancelled: u64,

@@ -1,0 +1,30 @@
+//! The end of kept connections.
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    middleware::{self, Next},
+    response::Response,
+};
+use http::{HeaderValue, Version, header};
+use tokio_util::sync::CancellationToken;
+
+/// The router, whose answers say from the drain on that they are their connection's last.
+///
+/// A server that is done closes the connections that are idle, and a request that was on its way at that moment is lost: its
+/// client does not know whether it was handled. Who was told leaves first. HTTP/2 needs none of it: its server says which
+/// request was the last one (GOAWAY).
+///
+/// <https://www.rfc-editor.org/rfc/rfc9112#section-9.6>
+pub(crate) fn farewell(router: Router, draining: CancellationToken) -> Router {
+    router.layer(middleware::from_fn_with_state(draining, say))
+}
+
+async fn say(State(draining): State<CancellationToken>, request: Request, next: Next) -> Response {
+    let told = request.version() <= Version::HTTP_11;
+    let mut response = next.run(request).await;
+    if told && draining.is_cancelled() {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
