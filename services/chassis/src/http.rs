@@ -22,8 +22,9 @@ pub use proxy::Proxy;
 
 /// The longest that a request may take before its problem document says 504.
 const LIMIT: Duration = Duration::from_secs(10);
-/// With what each of them takes (some 60 KiB, its connection included), they fit into a process of 32 MiB.
-const IN_FLIGHT: usize = 256;
+/// With what each of them takes (some 50 KiB, its connection included), they fit into a process of 32 MiB; and who waits for an
+/// answer longer than that many others is better refused.
+const IN_FLIGHT: usize = 128;
 
 /// How a router is served.
 #[derive(Clone, Debug)]
