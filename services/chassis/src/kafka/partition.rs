@@ -15,6 +15,10 @@ use super::{record::Record, route::Route, tracker::Tracker, turns::Turns};
 /// crash would let be fetched again.
 const LONGEST_WINDOW: usize = 100_000;
 
+/// How many records are fetched for each that may be in flight: a partition that is resumed waits for the end of the fetch under
+/// way, 100 ms at most, and what is left meanwhile keeps the handlers busy.
+const AHEAD: usize = 8;
+
 /// A partition that this process owns.
 pub(super) struct Partition {
     pub(super) route: Arc<dyn Route>,
@@ -29,8 +33,9 @@ pub(super) struct Partition {
     expected: Option<i64>,
     lanes: Lanes,
     running: HashMap<u64, AbortHandle>,
-    /// How many records may be in flight.
+    /// How many records may be in flight, and how many may be fetched and not done with.
     concurrency: usize,
+    most: usize,
 }
 
 /// Records that wait.
@@ -70,6 +75,7 @@ impl Partition {
             lanes,
             running,
             concurrency: 1,
+            most: 1,
         }
     }
 
@@ -119,10 +125,11 @@ impl Partition {
         Some(Work { lane, records: vec![record] })
     }
 
-    /// How many of its records may be in flight; of those that are handled together, two batches.
+    /// How many of its records may be in flight. What may be fetched is more.
     pub(super) fn limit(&mut self, concurrency: usize) {
         let least = if self.route.batches() { 2 * self.route.scope().settings.batch } else { 1 };
-        self.concurrency = concurrency.max(least);
+        self.concurrency = concurrency.max(1);
+        self.most = (AHEAD * concurrency).max(least);
     }
 
     /// When the next batch is due; `None` while one is in flight.
@@ -172,7 +179,7 @@ impl Partition {
 
     /// Whether no more records should come for now; once so, not before half is done with.
     pub(super) fn is_full(&self) -> bool {
-        let limit = if self.paused { self.concurrency / 2 } else { self.concurrency };
+        let limit = if self.paused { self.most / 2 } else { self.most };
         self.tracker.open() >= limit.max(1) || self.tracker.span() >= LONGEST_WINDOW
     }
 

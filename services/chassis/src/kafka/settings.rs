@@ -20,8 +20,8 @@ pub struct Settings {
     /// profile: 45 s, or 2 s where the broker is embedded.
     #[serde(with = "humantime_serde")]
     pub session_timeout: Duration,
-    /// How many events a process handles at once, each of another key, shared evenly by its partitions; a partition with more of
-    /// them fetched is paused.
+    /// How many events a process handles at once, each of another key, shared evenly by its partitions. A partition is paused
+    /// when eight times its share were fetched.
     pub concurrency: usize,
     /// How often an event is tried before it becomes a dead letter, the first time included.
     pub attempts: u32,
@@ -99,7 +99,8 @@ const HEARTBEAT: Duration = Duration::from_secs(3);
 const HAND_OVER: Duration = Duration::from_secs(5);
 
 /// Offsets are committed by us alone, after the effect. A new group begins with what is kept, and so does one whose offset is gone.
-/// What is fetched ahead is bounded: the process' memory is.
+/// What is fetched ahead is bounded: the process' memory is. Whether it has become too little is looked at often: by default a
+/// partition with enough of it rests for a second, which would be all that it takes of a backlog in that time.
 ///
 /// A record ends the wait of a fetch at once; a partition that is new to a consumer waits for the end of the fetch under way.
 const CONSUMER: Pairs = &[
@@ -112,6 +113,7 @@ const CONSUMER: Pairs = &[
     ("fetch.error.backoff.ms", "50"),
     ("max.partition.fetch.bytes", "65536"),
     ("fetch.max.bytes", "1000000"),
+    ("fetch.queue.backoff.ms", "10"),
     ("queued.min.messages", "100"),
     ("queued.max.messages.kbytes", "1024"),
     ("statistics.interval.ms", "1000"),
