@@ -242,12 +242,16 @@ overload() {
   echo "five times as much: $(told "$report")"
 }
 
-# Nothing of what runs now was ended by the kernel, or by itself.
+# Nothing of what runs now was ended by the kernel, or by itself; or it says what its last words were.
 steady() {
-  local fallen
-  fallen=$(kc get pods -l app.kubernetes.io/component!=operator -o json | jq -r '.items[] | .metadata.name as $pod | .status.containerStatuses[]? |
-    select(.restartCount > 0) | "\($pod) \(.restartCount) times, the last time \(.lastState.terminated.reason // "for no reason known")"')
-  [ -z "$fallen" ] || FAILED+=("started again: $fallen")
+  local pod times why
+  kc get pods -l app.kubernetes.io/component!=operator -o json | jq -r '.items[] | .metadata.name as $pod | .status.containerStatuses[]? |
+    select(.restartCount > 0) | "\($pod) \(.restartCount) \(.lastState.terminated.reason // "unknown")"' >"$WORK/fallen"
+  while read -r pod times why; do
+    echo "$pod was started again, $times times, the last time after: $why"
+    kc logs "$pod" --previous --tail 5 || true
+    FAILED+=("$pod was started again ($why)")
+  done <"$WORK/fallen"
 }
 
 scale() {

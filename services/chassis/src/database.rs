@@ -151,8 +151,7 @@ impl Database {
         };
         let database = Self { inner: Arc::new(inner) };
         database.show_connections(registry, metrics.db_client_connection_count);
-        connect::until_there(&database).await?;
-        connect::migrate(&database, migrations).await?;
+        connect::prepare(&database, migrations).await?;
         database.seen_up(true);
         Ok(database)
     }

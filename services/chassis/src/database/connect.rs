@@ -16,8 +16,33 @@ pub(super) fn open(config: &Config) -> anyhow::Result<Backend> {
     }
 }
 
-/// Returns when the database answers; fails at once if it never will.
-pub(super) async fn until_there(database: &Database) -> anyhow::Result<()> {
+/// How long to wait before beginning anew.
+const ANEW: Duration = Duration::from_millis(200);
+
+/// Returns when the database answers and its tables are up to date, however often it goes away meanwhile; fails at once if that
+/// will never be.
+pub(super) async fn prepare(database: &Database, service: Migrations) -> anyhow::Result<()> {
+    loop {
+        until_there(database).await?;
+        match migrate(database, service).await {
+            Err(error) if went_away(&error) => {
+                tracing::warn!(
+                    error = format!("{error:#}"),
+                    "the database went away while its tables were looked at, waiting for it"
+                );
+                sleep(ANEW).await;
+            }
+            result => return result,
+        }
+    }
+}
+
+/// Whether there is an outage among the causes.
+fn went_away(error: &anyhow::Error) -> bool {
+    error.chain().filter_map(|cause| cause.downcast_ref()).any(error::is_outage)
+}
+
+async fn until_there(database: &Database) -> anyhow::Result<()> {
     let Backend::Postgres(pool) = &database.inner.backend else { return Ok(()) };
     let mut pause = Duration::from_millis(50);
     let mut told = false;
@@ -41,7 +66,7 @@ pub(super) async fn until_there(database: &Database) -> anyhow::Result<()> {
 }
 
 /// The chassis' tables, then the service's. Each has its own table of applied steps, so that their numbers do not meet.
-pub(super) async fn migrate(database: &Database, service: Migrations) -> anyhow::Result<()> {
+async fn migrate(database: &Database, service: Migrations) -> anyhow::Result<()> {
     for (migrations, table, whose) in [
         (migrations::CHASSIS, "chassis_migrations", "the tables of the chassis"),
         (service, "migrations", "the service's tables"),
@@ -67,4 +92,21 @@ async fn migrate_server(
     // The next one connects anew, with the usual limit.
     connection.close().await.ok();
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::migrate::MigrateError;
+
+    use super::*;
+
+    #[test]
+    fn an_outage_is_told_from_a_migration_that_cannot_work() {
+        let reset = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+        let outage = MigrateError::Execute(sqlx::Error::Io(reset));
+        assert!(went_away(&anyhow::Error::new(outage).context("migrate the service's tables")));
+        let closed = anyhow::Error::new(sqlx::Error::PoolTimedOut);
+        assert!(went_away(&closed.context("migrate the service's tables")));
+        assert!(!went_away(&anyhow::Error::new(MigrateError::VersionMismatch(1))));
+    }
 }
