@@ -18,6 +18,10 @@ impl Store {
 
     /// Adds those that are not there; how many that were.
     pub(crate) async fn add(&self, products: &[Product]) -> Result<u64, Error> {
+        self.database.insist(async || self.try_to_add(products).await).await
+    }
+
+    async fn try_to_add(&self, products: &[Product]) -> Result<u64, Error> {
         let mut added = 0;
         let mut tx = self.database.begin("add products").await?;
         for product in products {

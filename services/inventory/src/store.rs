@@ -83,6 +83,10 @@ impl Store {
 
     /// Adds stock of products that are not there; how many that were.
     pub(crate) async fn supply(&self, stock: &[Line]) -> Result<u64, Error> {
+        self.database.insist(async || self.try_to_supply(stock).await).await
+    }
+
+    async fn try_to_supply(&self, stock: &[Line]) -> Result<u64, Error> {
         let mut added = 0;
         let mut tx = self.begin("supply stock").await?;
         for Line { sku, quantity } in stock {

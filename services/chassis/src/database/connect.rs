@@ -6,7 +6,7 @@ use anyhow::Context;
 use sqlx::Executor;
 use tokio::time::sleep;
 
-use super::{Backend, Config, Database, Migrations, error, migrations, postgres, sqlite};
+use super::{Backend, Config, Database, Error, Migrations, error, migrations, postgres, sqlite};
 
 pub(super) fn open(config: &Config) -> anyhow::Result<Backend> {
     match config.url.split(':').next() {
@@ -33,6 +33,25 @@ pub(super) async fn prepare(database: &Database, service: Migrations) -> anyhow:
                 sleep(ANEW).await;
             }
             result => return result,
+        }
+    }
+}
+
+impl Database {
+    /// Does what has to be done before a service can begin, anew whenever the database goes away meanwhile.
+    ///
+    /// # Errors
+    /// What fails for another reason.
+    pub async fn insist<T>(&self, work: impl AsyncFn() -> Result<T, Error>) -> Result<T, Error> {
+        loop {
+            match work().await {
+                Err(error) if error::is_outage(&error) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(error, "the database went away, waiting for it");
+                    sleep(ANEW).await;
+                }
+                result => return result,
+            }
         }
     }
 }
@@ -96,9 +115,30 @@ async fn migrate_server(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use sqlx::migrate::MigrateError;
 
     use super::*;
+    use crate::metrics::Registry;
+
+    #[tokio::test]
+    async fn what_a_start_needs_is_done_when_the_database_is_there_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}/shop.db", folder.path().display());
+        let config = Config { url, ..Config::default() };
+        let database = Database::connect(&config, Migrations(&[]), &Registry::new()).await.unwrap();
+        let calls = AtomicUsize::new(0);
+        let seeded = database.insist(async || match calls.fetch_add(1, Ordering::Relaxed) {
+            0 => Err(Error::PoolTimedOut),
+            1 => Ok("seeded"),
+            _ => Err(Error::RowNotFound),
+        });
+        assert_eq!(seeded.await.unwrap(), "seeded");
+        assert_eq!(calls.load(Ordering::Relaxed), 2);
+        let refused = database.insist(async || Err::<(), _>(Error::RowNotFound)).await;
+        assert!(matches!(refused, Err(Error::RowNotFound)));
+    }
 
     #[test]
     fn an_outage_is_told_from_a_migration_that_cannot_work() {
