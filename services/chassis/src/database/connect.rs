@@ -143,9 +143,9 @@ mod tests {
     #[test]
     fn an_outage_is_told_from_a_migration_that_cannot_work() {
         let reset = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
-        let outage = MigrateError::Execute(sqlx::Error::Io(reset));
+        let outage = MigrateError::Execute(Error::Io(reset));
         assert!(went_away(&anyhow::Error::new(outage).context("migrate the service's tables")));
-        let closed = anyhow::Error::new(sqlx::Error::PoolTimedOut);
+        let closed = anyhow::Error::new(Error::PoolTimedOut);
         assert!(went_away(&closed.context("migrate the service's tables")));
         assert!(!went_away(&anyhow::Error::new(MigrateError::VersionMismatch(1))));
     }
