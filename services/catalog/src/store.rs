@@ -17,7 +17,7 @@ impl Store {
     }
 
     /// Adds those that are not there; how many that were.
-    pub(crate) async fn add(&self, products: &[Product]) -> Result<u64, Error> {
+    pub(crate) async fn add(&self, products: &[Product]) -> anyhow::Result<u64> {
         self.database.insist(async || self.try_to_add(products).await).await
     }
 

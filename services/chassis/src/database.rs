@@ -136,6 +136,13 @@ impl Database {
         migrations: Migrations,
         registry: &Registry,
     ) -> anyhow::Result<Self> {
+        let database = Self::open(config, registry)?;
+        connect::prepare(&database, migrations).await?;
+        database.seen_up(true);
+        Ok(database)
+    }
+
+    fn open(config: &Config, registry: &Registry) -> anyhow::Result<Self> {
         let metrics = Metrics::register(registry)?;
         let backend = connect::open(config)?;
         metrics.db_client_connection_max.set(backend.most_connections() as i64);
@@ -151,8 +158,6 @@ impl Database {
         };
         let database = Self { inner: Arc::new(inner) };
         database.show_connections(registry, metrics.db_client_connection_count);
-        connect::prepare(&database, migrations).await?;
-        database.seen_up(true);
         Ok(database)
     }
 

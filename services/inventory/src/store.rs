@@ -82,7 +82,7 @@ impl Store {
     }
 
     /// Adds stock of products that are not there; how many that were.
-    pub(crate) async fn supply(&self, stock: &[Line]) -> Result<u64, Error> {
+    pub(crate) async fn supply(&self, stock: &[Line]) -> anyhow::Result<u64> {
         self.database.insist(async || self.try_to_supply(stock).await).await
     }
 

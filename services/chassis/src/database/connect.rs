@@ -6,7 +6,7 @@ use anyhow::Context;
 use sqlx::Executor;
 use tokio::time::sleep;
 
-use super::{Backend, Config, Database, Error, Migrations, error, migrations, postgres, sqlite};
+use super::{Backend, Config, Database, Migrations, error, migrations, postgres, sqlite};
 
 pub(super) fn open(config: &Config) -> anyhow::Result<Backend> {
     match config.url.split(':').next() {
@@ -19,39 +19,38 @@ pub(super) fn open(config: &Config) -> anyhow::Result<Backend> {
 /// How long to wait before beginning anew.
 const ANEW: Duration = Duration::from_millis(200);
 
-/// Returns when the database answers and its tables are up to date, however often it goes away meanwhile; fails at once if that
-/// will never be.
+/// Returns when the database answers and its tables are up to date; fails at once if that will never be.
 pub(super) async fn prepare(database: &Database, service: Migrations) -> anyhow::Result<()> {
-    loop {
+    let tables = async || {
         until_there(database).await?;
-        match migrate(database, service).await {
-            Err(error) if went_away(&error) => {
-                tracing::warn!(
-                    error = format!("{error:#}"),
-                    "the database went away while its tables were looked at, waiting for it"
-                );
-                sleep(ANEW).await;
-            }
-            result => return result,
-        }
-    }
+        migrate(database, service).await
+    };
+    database.insist(tables).await
 }
 
 impl Database {
-    /// Does what has to be done before a service can begin, anew whenever the database goes away meanwhile.
+    /// Does what has to be done before a service can begin, anew whenever the server goes away meanwhile. A file does not go away:
+    /// one that is read-only, say, or on a full disk, is an error at once.
     ///
     /// # Errors
     /// What fails for another reason.
-    pub async fn insist<T>(&self, work: impl AsyncFn() -> Result<T, Error>) -> Result<T, Error> {
+    pub async fn insist<T, E: Into<anyhow::Error>>(
+        &self,
+        work: impl AsyncFn() -> Result<T, E>,
+    ) -> anyhow::Result<T> {
+        let server = matches!(self.inner.backend, Backend::Postgres(_));
+        let mut told = false;
         loop {
-            match work().await {
-                Err(error) if error::is_outage(&error) => {
-                    let error = &error as &dyn std::error::Error;
-                    tracing::warn!(error, "the database went away, waiting for it");
-                    sleep(ANEW).await;
-                }
+            let error = match work().await.map_err(Into::into) {
+                Err(error) if server && went_away(&error) => error,
                 result => return result,
+            };
+            if !told {
+                let error = format!("{error:#}");
+                tracing::warn!(error, "the database went away at the start, waiting for it");
             }
+            told = true;
+            sleep(ANEW).await;
         }
     }
 }
@@ -120,14 +119,17 @@ mod tests {
     use sqlx::migrate::MigrateError;
 
     use super::*;
-    use crate::metrics::Registry;
+    use crate::{database::Error, metrics::Registry};
+
+    /// Nobody is asked: connections are made when they are needed.
+    fn database(url: &str) -> Database {
+        let config = Config { url: url.to_owned(), ..Config::default() };
+        Database::open(&config, &Registry::new()).unwrap()
+    }
 
     #[tokio::test]
     async fn what_a_start_needs_is_done_when_the_database_is_there_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}/shop.db", folder.path().display());
-        let config = Config { url, ..Config::default() };
-        let database = Database::connect(&config, Migrations(&[]), &Registry::new()).await.unwrap();
+        let database = database("postgres://nobody@127.0.0.1:1/none");
         let calls = AtomicUsize::new(0);
         let seeded = database.insist(async || match calls.fetch_add(1, Ordering::Relaxed) {
             0 => Err(Error::PoolTimedOut),
@@ -137,7 +139,15 @@ mod tests {
         assert_eq!(seeded.await.unwrap(), "seeded");
         assert_eq!(calls.load(Ordering::Relaxed), 2);
         let refused = database.insist(async || Err::<(), _>(Error::RowNotFound)).await;
-        assert!(matches!(refused, Err(Error::RowNotFound)));
+        assert!(matches!(refused.unwrap_err().downcast_ref(), Some(Error::RowNotFound)));
+    }
+
+    #[tokio::test]
+    async fn a_file_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = database(&format!("sqlite://{}/shop.db", folder.path().display()));
+        let refused = database.insist(async || Err::<(), _>(Error::PoolTimedOut)).await;
+        assert!(matches!(refused.unwrap_err().downcast_ref(), Some(Error::PoolTimedOut)));
     }
 
     #[test]
