@@ -30,6 +30,7 @@ pub mod readiness;
 pub mod retry;
 mod shutdown;
 pub mod telemetry;
+pub mod text;
 
 pub use app::{App, OnError, run};
 pub use config::Identity;

@@ -1,0 +1,118 @@
+//! Text that others wrote, made fit to be shown: on a terminal, in an error, in a log line.
+
+/// What stands for the rest of a text that was cut.
+const REST: char = '…';
+
+/// Returns `input` with everything escaped that would act on a terminal or be invisible there, in at most `max_chars` characters.
+///
+/// Control characters (C0, DEL, C1), line and paragraph separators, bidirectional and other format characters and characters
+/// that Unicode has not assigned become `\n` or `\u{1b}`. A longer text ends with `…`, which counts; no escape is cut in two.
+/// No more of `input` is read than is shown.
+pub fn printable(input: &str, max_chars: usize) -> String {
+    let mut shown = String::with_capacity(input.len().min(max_chars));
+    // How much stays if what follows does not fit: one character less, for the sign that says so.
+    let (mut used, mut kept) = (0, 0);
+    for character in input.chars() {
+        if is_visible(character) {
+            shown.push(character);
+            used += 1;
+        } else {
+            let escape = character.escape_default();
+            used += escape.len();
+            shown.extend(escape);
+        }
+        if used > max_chars {
+            shown.truncate(kept);
+            if max_chars > 0 {
+                shown.push(REST);
+            }
+            return shown;
+        }
+        if used < max_chars {
+            kept = shown.len();
+        }
+    }
+    shown
+}
+
+fn is_visible(character: char) -> bool {
+    match character {
+        ' '..='~' => true,
+        // Spaces of other scripts; the standard library escapes them.
+        '\u{a0}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}' => true,
+        // Letters and marks that are drawn as nothing. Selectors of emoji (U+FE00 to U+FE0F) stay.
+        '\u{34f}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}' => {
+            false
+        }
+        '\u{2065}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}' | '\u{e0000}'..='\u{e0fff}' => false,
+        other => {
+            // A string's rule, not a character's, since the latter escapes combining marks, too: half of many scripts.
+            let mut after_a_letter = [b'a', 0, 0, 0, 0];
+            let end = 1 + other.encode_utf8(&mut after_a_letter[1..]).len();
+            let text = std::str::from_utf8(&after_a_letter[..end]).unwrap_or_default();
+            text.escape_debug().nth(1) == Some(other)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_that_can_be_shown_stays_as_it_is() {
+        let texts = [
+            "",
+            "tok_ok",
+            r#"it's "a\b""#,
+            "Größe 3 €",
+            "ติดตาม",
+            "日本　語",
+            "e\u{301}",
+            "❤\u{fe0f}👍",
+        ];
+        for text in texts {
+            assert_eq!(printable(text, 100), text);
+        }
+    }
+
+    #[test]
+    fn nothing_that_acts_on_a_terminal_or_hides_is_left() {
+        let hostile = ('\0'..' ')
+            .chain('\u{7f}'..='\u{9f}')
+            .chain('\u{200b}'..='\u{200f}')
+            .chain('\u{2028}'..='\u{202e}')
+            .chain('\u{2060}'..='\u{206f}')
+            .chain('\u{e0000}'..='\u{e01ef}')
+            .chain(
+                "\u{ad}\u{34f}\u{61c}\u{180e}\u{2800}\u{3164}\u{feff}\u{fff9}\u{fffb}\u{1d173}"
+                    .chars(),
+            );
+        for character in hostile {
+            let text = printable(&format!("a{character}b"), 100);
+            assert!(text.starts_with("a\\") && text.ends_with('b'), "{character:?}: {text}");
+            assert!(text.bytes().all(|byte| byte.is_ascii_graphic()), "{character:?}: {text}");
+        }
+        assert_eq!(printable("\x1b[2J\r\n\u{202e}x", 100), "\\u{1b}[2J\\r\\n\\u{202e}x");
+    }
+
+    #[test]
+    fn a_longer_text_is_cut_and_says_so_and_no_escape_is_cut_in_two() {
+        assert_eq!(printable("abcde", 5), "abcde");
+        assert_eq!(printable("abcdef", 5), "abcd…");
+        assert_eq!(printable("ab\x1bcd", 5), "ab…");
+        assert_eq!(printable("ab\x1bcd", 8), "ab…");
+        assert_eq!(printable("ab\x1bcd", 10), "ab\\u{1b}cd");
+        assert_eq!(printable("ab\x1bcd", 9), "ab\\u{1b}…");
+        assert_eq!((printable("abc", 1), printable("abc", 0)), ("…".into(), String::new()));
+        for max in 0..40 {
+            assert!(printable("\x1bä\u{202e}日本\n語\x07abc", max).chars().count() <= max, "{max}");
+        }
+    }
+
+    #[test]
+    fn a_huge_text_costs_no_more_than_what_is_shown() {
+        assert!(printable(&"x".repeat(1 << 20), 10).capacity() < 64);
+        assert!(printable(&"\x1b".repeat(1 << 20), 10).capacity() < 64);
+    }
+}
