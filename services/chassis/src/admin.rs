@@ -50,7 +50,12 @@ const PATHS: &str = "no such path; there are /livez /readyz /metrics /metrics/fa
 async fn ready(State(admin): State<Arc<Admin>>) -> Response {
     let missing = admin.readiness.missing();
     let status = if missing.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let body = json!({ "service": admin.service, "ready": missing.is_empty(), "missing": missing });
+    let body = json!({
+        "service": admin.service,
+        "ready": missing.is_empty(),
+        "missing": missing,
+        "degraded": admin.readiness.degraded(),
+    });
     (status, axum::Json(body)).into_response()
 }
 

@@ -16,7 +16,7 @@ use crate::{
     grpc, http, kafka, messaging,
     metrics::{IntCounter, Registry},
     nats,
-    readiness::{Latch, Readiness},
+    readiness::{Condition, Impact, Latch, Readiness},
 };
 
 pub use life::{run, start};
@@ -109,6 +109,16 @@ impl App {
     /// A new reason for not being ready yet.
     pub fn latch(&self, name: &'static str) -> Latch {
         self.readiness.latch(name)
+    }
+
+    /// Something that may go wrong after the start, and what that means for the traffic that this process gets.
+    pub fn condition(&self, name: &'static str, impact: Impact) -> Condition {
+        self.readiness.condition(name, impact)
+    }
+
+    /// Latches and conditions, for parts that declare their own.
+    pub fn readiness(&self) -> &Readiness {
+        &self.readiness
     }
 
     /// Fires when the drain begins: streams that would never end do then.

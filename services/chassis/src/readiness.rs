@@ -1,17 +1,70 @@
-//! Readiness as latches: ready is when every latch was released, and not ready again when the drain begins.
+//! Readiness: latches that hold it back until the service has started, and conditions that come and go afterwards.
+//!
+//! A latch is released once. A condition is raised while something is wrong and cleared when it is not any more; its
+//! [`Impact`] says whether this process should still get traffic meanwhile.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 use parking_lot::Mutex;
+use serde::Serialize;
 
-/// All latches of a process.
-#[derive(Clone, Default)]
-pub struct Readiness(Arc<Mutex<State>>);
+use crate::{metrics::Registry, text::printable};
+
+/// As much of a reason as one line of a terminal or a health log can take.
+const REASON: usize = 300;
+
+crate::metrics! {
+    /// What is wrong at the moment.
+    struct Metrics in "mesh" {
+        /// 1 while the condition is raised: something the service needs does not work. `/readyz` says why.
+        degraded: IntGaugeVec["condition"],
+    }
+}
+
+/// What a raised condition means for the traffic that this process gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Impact {
+    /// Reported only. For what all replicas share (a broker, a database server): if each of them left the rotation, the
+    /// outage of one part would be an outage of everything, also of what works without it.
+    Degraded,
+    /// Not ready. For what only this process has (its own file, its own disk): another replica can do the work.
+    NotReady,
+}
+
+/// All latches and conditions of a process; cheap to clone.
+#[derive(Clone)]
+pub struct Readiness {
+    state: Arc<Mutex<State>>,
+    metrics: Metrics,
+}
 
 #[derive(Default)]
 struct State {
     missing: Vec<&'static str>,
+    conditions: Vec<Known>,
     draining: bool,
+}
+
+struct Known {
+    name: &'static str,
+    impact: Impact,
+    raised: Option<Raised>,
+}
+
+struct Raised {
+    reason: String,
+    since: SystemTime,
+}
+
+/// A raised condition, as `/readyz` shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Degraded {
+    /// The condition's name.
+    pub name: &'static str,
+    /// Why it was raised, the latest reason.
+    pub reason: String,
+    /// When it was raised, RFC 3339 in UTC.
+    pub since: String,
 }
 
 /// Holds readiness back until it is released or dropped.
@@ -21,25 +74,70 @@ pub struct Latch {
     readiness: Readiness,
 }
 
+/// Something that may be wrong; not raised at the start. Clones are the same condition, and so is each one of the same name.
+#[derive(Clone)]
+pub struct Condition {
+    name: &'static str,
+    readiness: Readiness,
+}
+
 impl Readiness {
+    /// Nothing is missing, nothing is wrong.
+    ///
+    /// # Errors
+    /// The registry has its gauge already.
+    pub fn new(registry: &Registry) -> anyhow::Result<Self> {
+        Ok(Self { state: Arc::default(), metrics: Metrics::register(registry)? })
+    }
+
     /// A new reason for not being ready.
     pub fn latch(&self, name: &'static str) -> Latch {
-        self.0.lock().missing.push(name);
+        self.state.lock().missing.push(name);
         Latch { name, readiness: self.clone() }
     }
 
-    /// What is missing; empty when ready.
+    /// A condition of this name; where there is one already, the same, with the stronger impact of the two.
+    pub fn condition(&self, name: &'static str, impact: Impact) -> Condition {
+        let mut state = self.state.lock();
+        match state.conditions.iter_mut().find(|known| known.name == name) {
+            Some(known) => known.impact = known.impact.max(impact),
+            None => {
+                state.conditions.push(Known { name, impact, raised: None });
+                self.metrics.degraded.with_label_values(&[name]).set(0);
+            }
+        }
+        drop(state);
+        Condition { name, readiness: self.clone() }
+    }
+
+    /// What is missing; empty when ready. A raised condition is among them if its impact is [`Impact::NotReady`].
     pub fn missing(&self) -> Vec<&'static str> {
-        let state = self.0.lock();
+        let state = self.state.lock();
         let mut missing = state.missing.clone();
+        let stops = |known: &&Known| known.raised.is_some() && known.impact == Impact::NotReady;
+        missing.extend(state.conditions.iter().filter(stops).map(|known| known.name));
         if state.draining {
             missing.push("draining");
         }
         missing
     }
 
+    /// Every raised condition, whatever its impact, in the order in which they were declared.
+    pub fn degraded(&self) -> Vec<Degraded> {
+        let state = self.state.lock();
+        let shown = |known: &Known| {
+            let Raised { reason, since } = known.raised.as_ref()?;
+            Some(Degraded {
+                name: known.name,
+                reason: reason.clone(),
+                since: humantime::format_rfc3339_millis(*since).to_string(),
+            })
+        };
+        state.conditions.iter().filter_map(shown).collect()
+    }
+
     pub(crate) fn drain(&self) {
-        self.0.lock().draining = true;
+        self.state.lock().draining = true;
     }
 }
 
@@ -52,10 +150,51 @@ impl Latch {
 
 impl Drop for Latch {
     fn drop(&mut self) {
-        let mut state = self.readiness.0.lock();
+        let mut state = self.readiness.state.lock();
         if let Some(index) = state.missing.iter().position(|name| *name == self.name) {
             state.missing.swap_remove(index);
         }
+    }
+}
+
+impl Condition {
+    /// Something is wrong. Logs it when it was not raised; afterwards only the reason changes.
+    pub fn raise(&self, reason: impl Into<String>) {
+        let reason = printable(&reason.into(), REASON);
+        let mut state = self.readiness.state.lock();
+        let Some(known) = state.conditions.iter_mut().find(|known| known.name == self.name) else {
+            return;
+        };
+        match &mut known.raised {
+            Some(raised) => return raised.reason = reason,
+            None => {
+                known.raised = Some(Raised { reason: reason.clone(), since: SystemTime::now() });
+                self.gauge(1);
+            }
+        }
+        drop(state);
+        tracing::warn!(condition = self.name, reason, "degraded");
+    }
+
+    /// It works again. Logs it when it was raised.
+    pub fn clear(&self) {
+        let mut state = self.readiness.state.lock();
+        let known = state.conditions.iter_mut().find(|known| known.name == self.name);
+        let Some(raised) = known.and_then(|known| known.raised.take()) else { return };
+        self.gauge(0);
+        drop(state);
+        let lasted = raised.since.elapsed().unwrap_or_default();
+        tracing::info!(condition = self.name, seconds = lasted.as_secs_f64(), "recovered");
+    }
+
+    /// Whether it is raised.
+    pub fn is_raised(&self) -> bool {
+        let state = self.readiness.state.lock();
+        state.conditions.iter().any(|known| known.name == self.name && known.raised.is_some())
+    }
+
+    fn gauge(&self, value: i64) {
+        self.readiness.metrics.degraded.with_label_values(&[self.name]).set(value);
     }
 }
 
@@ -63,9 +202,14 @@ impl Drop for Latch {
 mod tests {
     use super::*;
 
+    fn readiness() -> (Readiness, Registry) {
+        let registry = Registry::new();
+        (Readiness::new(&registry).unwrap(), registry)
+    }
+
     #[test]
     fn ready_is_when_nothing_is_missing() {
-        let readiness = Readiness::default();
+        let (readiness, _) = readiness();
         let (database, kafka) = (readiness.latch("database"), readiness.latch("kafka"));
         database.release();
         assert_eq!(readiness.missing(), ["kafka"]);
@@ -73,5 +217,55 @@ mod tests {
         assert!(readiness.missing().is_empty());
         readiness.drain();
         assert_eq!(readiness.missing(), ["draining"]);
+    }
+
+    #[test]
+    fn a_condition_of_this_process_takes_readiness_back_until_it_is_cleared() {
+        let (readiness, _) = readiness();
+        let disk = readiness.condition("disk", Impact::NotReady);
+        assert!(readiness.missing().is_empty() && readiness.degraded().is_empty());
+        disk.raise("no space left");
+        assert_eq!(readiness.missing(), ["disk"]);
+        assert_eq!(readiness.degraded()[0].reason, "no space left");
+        disk.clone().clear();
+        assert!(readiness.missing().is_empty() && readiness.degraded().is_empty());
+    }
+
+    #[test]
+    fn a_condition_that_all_replicas_share_is_shown_and_leaves_the_service_ready() {
+        let (readiness, registry) = readiness();
+        let kafka = readiness.condition("kafka", Impact::Degraded);
+        assert!(registry.text().contains("mesh_degraded{condition=\"kafka\"} 0"));
+        kafka.raise("no broker answers");
+        assert!(readiness.missing().is_empty());
+        assert_eq!(readiness.degraded()[0].name, "kafka");
+        assert!(registry.text().contains("mesh_degraded{condition=\"kafka\"} 1"));
+        kafka.clear();
+        assert!(registry.text().contains("mesh_degraded{condition=\"kafka\"} 0"));
+    }
+
+    #[test]
+    fn a_condition_that_is_raised_again_keeps_its_time_and_takes_the_new_reason() {
+        let (readiness, _) = readiness();
+        let kafka = readiness.condition("kafka", Impact::Degraded);
+        kafka.raise("one\u{1b}[2J");
+        let since = readiness.degraded()[0].since.clone();
+        assert!(!readiness.degraded()[0].reason.contains('\u{1b}'));
+        std::thread::sleep(std::time::Duration::from_millis(2));
+        kafka.raise("two");
+        let degraded = readiness.degraded();
+        assert_eq!(degraded, [Degraded { name: "kafka", reason: "two".into(), since }]);
+    }
+
+    #[test]
+    fn two_of_one_name_are_one_condition_with_the_stronger_impact() {
+        let (readiness, _) = readiness();
+        let one = readiness.condition("database", Impact::Degraded);
+        let two = readiness.condition("database", Impact::NotReady);
+        one.raise("malformed");
+        assert_eq!(readiness.missing(), ["database"]);
+        assert!(two.is_raised());
+        two.clear();
+        assert!(!one.is_raised());
     }
 }

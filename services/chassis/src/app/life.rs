@@ -104,7 +104,7 @@ async fn live<C: Config>(
     let Loaded { settings, service, effective } = loaded;
     let draining = CancellationToken::new();
     let signals = shutdown::listen(draining.clone())?;
-    let readiness = Readiness::default();
+    let readiness = Readiness::new(&registry)?;
     let wiring = readiness.latch("wiring");
     let admin = Admin {
         service: identity.name,
