@@ -18,7 +18,6 @@ set -euo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 NAME=glassmesh
 NAMESPACE=glassmesh
-OVERLAY=$HERE/overlays/local
 NODE_PORT=30080
 PORT=${GLASSMESH_PORT:-8080}
 PATIENCE=${GLASSMESH_PATIENCE:-600}
@@ -61,6 +60,11 @@ choose() {
   current) CONTEXT=$(kubectl config current-context) || die "kubectl has no current context" "choose one: kubectl config get-contexts" ;;
   *) die "GLASSMESH_CLUSTER is $CLUSTER; expected kind, k3d or current" ;;
   esac
+  # A port of the node only where the node is a container of ours: elsewhere it would be open on every node of somebody's cluster.
+  case $CLUSTER in
+  current) OVERLAY=$HERE/overlays/local ;;
+  *) OVERLAY=$HERE/overlays/local-node-port ;;
+  esac
 }
 
 is_local() { case $1 in docker-desktop | rancher-desktop | orbstack | colima* | minikube | kind-* | k3d-*) ;; *) return 1 ;; esac }
@@ -84,6 +88,7 @@ make_cluster() {
   docker info >/dev/null 2>&1 || die "Docker does not answer" "start it, and see that this works: docker info"
   free_port
   say "making the cluster $CONTEXT: a minute, some more the first time"
+  local before; before=$(kubectl config current-context 2>/dev/null) || before=
   case $CLUSTER in
   kind)
     kind create cluster --name "$NAME" --wait 120s --config - <<CONFIG || die "kind could not make a cluster" "what it says is above; half of one goes with: kind delete cluster --name $NAME"
@@ -96,10 +101,12 @@ nodes:
 CONFIG
     ;;
   k3d)
-    k3d cluster create "$NAME" --wait --timeout 180s --k3s-arg '--disable=traefik@server:0' -p "127.0.0.1:$PORT:$NODE_PORT@server:0" ||
+    k3d cluster create "$NAME" --wait --timeout 180s --kubeconfig-switch-context=false --k3s-arg '--disable=traefik@server:0' -p "127.0.0.1:$PORT:$NODE_PORT@server:0" ||
       die "k3d could not make a cluster" "what it says is above; half of one goes with: k3d cluster delete $NAME"
     ;;
   esac
+  # kind makes its cluster the current one; the next `kubectl delete` should go where it went before.
+  if [ -n "$before" ]; then kubectl config use-context "$before" >/dev/null; fi
 }
 
 free_port() {
@@ -118,12 +125,14 @@ bring_image() {
   build) ;;
   *) die "GLASSMESH_IMAGE is $GLASSMESH_IMAGE; expected build or present" ;;
   esac
-  image=$(kubectl kustomize "$OVERLAY" | sed -n 's/^ *image: \(glassmesh\/mesh:.*\)$/\1/p' | head -n 1)
+  image=$(kubectl kustomize "$OVERLAY" | awk '$1 == "image:" && $2 ~ /\/glassmesh\/mesh:/ && !seen++ { print $2 }')
+  [ -n "$image" ] || die "no manifest names the image of the mesh" "was $OVERLAY changed?"
   has docker || die "docker is missing: it builds the image" \
     "install it; or build deploy/Dockerfile elsewhere, bring $image to the cluster, and say GLASSMESH_IMAGE=present"
   say "building $image: some minutes the first time, seconds when nothing has changed"
-  docker build --quiet --tag "$image" --file "$HERE/Dockerfile" "$HERE/.." >/dev/null ||
-    die "the image could not be built" "see why: docker build -f deploy/Dockerfile ."
+  # Without the attestations that buildx adds: with them an image is an index of several, of which `kind load` wants all.
+  BUILDX_NO_DEFAULT_ATTESTATIONS=1 docker build --tag "$image" --file "$HERE/Dockerfile" "$HERE/.." >&2 ||
+    die "the image could not be built" "what Docker says is above; memory or disk may be short: docker system df"
   case $CLUSTER-$CONTEXT in
   kind-*) kind load docker-image "$image" --name "$NAME" ;;
   k3d-*) k3d image import "$image" --cluster "$NAME" ;;
@@ -234,6 +243,7 @@ tell() {
 
   place an order    curl -i $url/api/orders -H 'content-type: application/json' \\
                          -d '{"items":[{"sku":"teapot","quantity":2}],"payment_token":"tok_ok"}'
+  look inside       kubectl --context $CONTEXT -n $NAMESPACE get pods
   what runs         $0 status
   end it            $0 down
 
@@ -276,5 +286,5 @@ down() {
 COMMAND=${1:-}
 case $COMMAND in
 up | status | down) "$COMMAND" ;;
-*) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0" >&2; exit 2 ;;
+*) awk 'NR > 1 { if (!/^#/) exit; sub(/^# ?/, ""); print }' "$0" >&2; exit 2 ;;
 esac

@@ -15,6 +15,8 @@ mod real;
 mod source;
 #[path = "house/tree.rs"]
 mod tree;
+#[path = "house/versions.rs"]
+mod versions;
 
 use tree::Tree;
 
@@ -69,4 +71,9 @@ fn every_folder_says_what_was_decided() {
 #[test]
 fn the_real_lane_has_every_topic_and_every_ledger() {
     hold(real::complete);
+}
+
+#[test]
+fn every_part_has_one_version_in_kubernetes_compose_and_the_lanes() {
+    hold(versions::one);
 }

@@ -12,7 +12,8 @@ set -euo pipefail
 
 PORT=${KUBERNETES_API_PORT:-16443}
 # Whose custom resources the components use.
-CUSTOM="github.com/kedacore/keda/v2@v2.21.0:config/crd/bases/keda.sh_scaledobjects.yaml
+CUSTOM="sigs.k8s.io/gateway-api@v1.6.3:config/crd/standard/gateway.networking.k8s.io_httproutes.yaml
+  github.com/kedacore/keda/v2@v2.21.0:config/crd/bases/keda.sh_scaledobjects.yaml
   github.com/prometheus-operator/prometheus-operator@v0.85.0:example/prometheus-operator-crd/monitoring.coreos.com_podmonitors.yaml
   github.com/prometheus-operator/prometheus-operator@v0.85.0:example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml
   github.com/prometheus-operator/prometheus-operator@v0.85.0:example/prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml"
@@ -86,7 +87,7 @@ build
 # Each file is alone with an empty API: two may name the same objects.
 for FILE; do
   start
-  if grep -qE "^apiVersion: (keda.sh|monitoring.coreos.com)/" "$FILE"; then custom_resources; fi
+  if grep -qE "^apiVersion: (keda.sh|monitoring.coreos.com|gateway.networking.k8s.io)/" "$FILE"; then custom_resources; fi
   apply "$FILE" "$OUT"
   stop
 done

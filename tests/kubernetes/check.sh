@@ -11,9 +11,12 @@ TOP=$(cd "$HERE/../.." && pwd)
 # What is built: what users apply, and what has the components that these leave out.
 OVERLAYS="deploy/overlays/local deploy/overlays/prod tests/kubernetes/overlays/policies tests/kubernetes/overlays/operators"
 
+# Is overlays/local with a port of the node, which deploy/local.sh adds where it made the cluster: built, and no more.
+NODE_PORT=deploy/overlays/local-node-port
+
 build_all() {
   local overlay name
-  for overlay in $OVERLAYS; do
+  for overlay in $OVERLAYS $NODE_PORT; do
     name=$(basename "$overlay")
     "$KUSTOMIZE" build "$TOP/$overlay" >"$OUT/$name.yaml" || die "kustomize cannot build $overlay"
     # Users have the one in their kubectl.

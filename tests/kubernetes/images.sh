@@ -26,7 +26,7 @@ image() {
 # As scripts in an image expect them.
 SHELL_PROGRAMS=(--program sh:/bin/sh --program env:/usr/bin/env --program cat --program basename --program sleep --program mkdir --program chmod)
 
-part_mesh() { image glassmesh/mesh --add "$MESH:/mesh" --user 65532:65532 --entrypoint /mesh --arg=--help; }
+part_mesh() { image registry.invalid/glassmesh/mesh --add "$MESH:/mesh" --user 65532:65532 --entrypoint /mesh --arg=--help; }
 
 # A runtime of its own: Debian's JDK has links that lead out of it.
 part_kafka() {

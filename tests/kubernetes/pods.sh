@@ -71,7 +71,7 @@ bring_up() {
 # A pod that the namespace should not take.
 refuses_root() {
   local said
-  if said=$(kc run root --image=glassmesh/mesh:0.1.0 --restart=Never 2>&1); then die "the namespace takes a pod that may run as root"; fi
+  if said=$(kc run root --image=registry.invalid/glassmesh/mesh:0.1.0 --restart=Never 2>&1); then die "the namespace takes a pod that may run as root"; fi
   case $said in *violates\ PodSecurity*) echo "a pod without security settings is refused" ;; *) die "$said" ;; esac
 }
 
@@ -91,7 +91,7 @@ spec:
   securityContext: {runAsNonRoot: true, runAsUser: 65532, seccompProfile: {type: RuntimeDefault}}
   containers:
     - name: mesh
-      image: glassmesh/mesh:0.1.0
+      image: registry.invalid/glassmesh/mesh:0.1.0
       args: [${list%,}]
       securityContext: {allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: {drop: [ALL]}}
 POD

@@ -61,6 +61,18 @@ fn every_image_has_a_version() {
 
 #[test]
 #[ignore = "check.sh runs it"]
+fn nothing_is_open_on_the_nodes_of_a_cluster() {
+    hold(&OVERLAYS, hygiene::exposed);
+}
+
+#[test]
+#[ignore = "check.sh runs it"]
+fn production_has_no_link_to_localhost_and_no_anonymous_login() {
+    hold(&["prod", "operators"], hygiene::leftovers);
+}
+
+#[test]
+#[ignore = "check.sh runs it"]
 fn no_pod_may_more_than_it_needs() {
     hold(&OVERLAYS, hygiene::restricted);
 }

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fs, io, path::Path};
 pub(crate) struct Tree(BTreeMap<String, String>);
 
 /// What is read; the rest (images, descriptors, snapshots) only counts by its name.
-const TEXT: [&str; 7] = ["java", "md", "proto", "rs", "sh", "sql", "toml"];
+const TEXT: [&str; 8] = ["java", "md", "proto", "rs", "sh", "sql", "toml", "yaml"];
 
 impl Tree {
     /// Everything below `root` that is source: neither hidden nor built.

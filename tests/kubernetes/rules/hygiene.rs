@@ -10,7 +10,10 @@ const COMPONENT: &str = "/metadata/labels/app.kubernetes.io~1component";
 /// `operator` is for the pods that people start, and for what lets them in.
 const COMPONENTS: [&str; 4] = ["service", "backing", "observability", "operator"];
 
-/// Every object, every pod and every claim has its three labels.
+const INSTANCE: &str = "/metadata/labels/app.kubernetes.io~1instance";
+const MANAGED_BY: &str = "/metadata/labels/app.kubernetes.io~1managed-by";
+
+/// Every object, every pod and every claim has the labels that Kubernetes recommends.
 pub(crate) fn labels(objects: &Objects) -> Vec<String> {
     let mut complaints = Vec::new();
     for object in objects.all() {
@@ -29,8 +32,12 @@ pub(crate) fn labels(objects: &Objects) -> Vec<String> {
 fn unlabelled(object: &Value, what: &str) -> Option<String> {
     let good = !text(object, NAME).is_empty()
         && text(object, PART_OF) == "glassmesh"
-        && COMPONENTS.contains(&text(object, COMPONENT));
-    (!good).then(|| format!("{what}: expected the labels name, part-of and component"))
+        && COMPONENTS.contains(&text(object, COMPONENT))
+        && text(object, INSTANCE) == "glassmesh"
+        && text(object, MANAGED_BY) == "kustomize";
+    (!good).then(|| {
+        format!("{what}: expected the labels name, part-of, component, instance and managed-by")
+    })
 }
 
 /// A tag that never moves: some number, and not `latest`.
@@ -47,6 +54,48 @@ pub(crate) fn images(objects: &Objects) -> Vec<String> {
         .filter(|image| !pinned(image))
         .map(|image| format!("{image}: expected a whole version"))
         .collect()
+}
+
+/// Services that are reachable from outside of the cluster, on each of its nodes or by an address of their own.
+pub(crate) fn exposed(objects: &Objects) -> Vec<String> {
+    let services = objects.of("Service").filter(|service| {
+        ["NodePort", "LoadBalancer"].contains(&text(service, "/spec/type"))
+            || items(service, "/spec/externalIPs").len() > 0
+    });
+    services
+        .map(|service| {
+            format!("the Service {} is open to the outside", text(service, "/metadata/name"))
+        })
+        .collect()
+}
+
+/// What is right on one's own machine only: links to `localhost`, and Grafana without a login.
+pub(crate) fn leftovers(objects: &Objects) -> Vec<String> {
+    let mut complaints = Vec::new();
+    let settings = objects
+        .of("ConfigMap")
+        .filter(|map| text(map, "/metadata/name").starts_with("mesh-settings"));
+    for (key, value) in settings.flat_map(|map| map["data"].as_object().into_iter().flatten()) {
+        if value.as_str().is_some_and(|value| value.contains("localhost")) {
+            complaints.push(format!("{key} is {value}"));
+        }
+    }
+    for workload in objects.workloads() {
+        for container in workload.containers() {
+            let words =
+                items(container, "/args").chain(items(container, "/env").map(|one| &one["value"]));
+            for word in words.filter_map(Value::as_str).filter(|word| word.contains("localhost")) {
+                complaints.push(format!("{}: {word}", workload.name));
+            }
+            let anonymous = items(container, "/env").any(|one| {
+                text(one, "/name") == "GF_AUTH_ANONYMOUS_ENABLED" && text(one, "/value") != "false"
+            });
+            if anonymous {
+                complaints.push(format!("{}: no login is asked for", workload.name));
+            }
+        }
+    }
+    complaints
 }
 
 /// More than `restricted` asks for: nothing is written into an image, and nobody has a token of the API by default.
@@ -123,8 +172,8 @@ mod tests {
         assert_eq!(
             labels(&deployment("")),
             [
-                "Deployment orders: expected the labels name, part-of and component",
-                "the pods of Deployment orders: expected the labels name, part-of and component"
+                "Deployment orders: expected the labels name, part-of, component, instance and managed-by",
+                "the pods of Deployment orders: expected the labels name, part-of, component, instance and managed-by"
             ]
         );
     }
@@ -137,6 +186,27 @@ mod tests {
         for good in ["a/b:1.2.3", "postgres:17.6-alpine", "registry:5000/orders:v1.0"] {
             assert_eq!(images(&deployment(good)).len(), 0, "{good}");
         }
+    }
+
+    #[test]
+    fn a_service_that_is_open_on_every_node_is_found() {
+        let service = |kind: &str| {
+            let list = json!({"items": [{"kind": "Service", "metadata": {"name": "gateway"}, "spec": {"type": kind}}]});
+            exposed(&Objects::parse(&list.to_string())).len()
+        };
+        assert_eq!([service("NodePort"), service("LoadBalancer"), service("ClusterIP")], [1, 1, 0]);
+    }
+
+    #[test]
+    fn a_link_to_localhost_and_an_anonymous_login_are_found() {
+        let list = json!({"items": [
+            {"kind": "ConfigMap", "metadata": {"name": "mesh-settings-1"}, "data": {"URL": "http://localhost/"}},
+            {"kind": "Deployment", "metadata": {"name": "grafana"}, "spec": {"template": {"spec": {"containers": [{
+                "args": ["--url=http://localhost:8080/"],
+                "env": [{"name": "GF_AUTH_ANONYMOUS_ENABLED", "value": "true"}],
+            }]}}}},
+        ]});
+        assert_eq!(leftovers(&Objects::parse(&list.to_string())).len(), 3);
     }
 
     #[test]

@@ -44,8 +44,11 @@ const EVERYWHERE: &Table = &[
         &["gateway:8081", "catalog:8081", "inventory:8081", "orders:8081", "payments:8081"],
     ),
     (&["prometheus"], &["shipping:8081", "notifications:8081", "lens:8081"]),
-    // The API server has no address that is known beforehand.
-    (&["prometheus"], &["anywhere:443", "anywhere:6443"]),
+    // The API server's address is not known beforehand, and its port differs between distributions.
+    (
+        &["prometheus"],
+        &["anywhere:443", "anywhere:6443", "anywhere:7443", "anywhere:8443", "anywhere:16443"],
+    ),
     // `mesh audit` and the like, in pods with the label of an operator.
     (
         &["operator"],
@@ -85,7 +88,10 @@ pub(crate) const PRODUCTION: [&Table; 2] = [
     ],
 ];
 
-/// The policies come to exactly this table; beyond it, everybody may look up names.
+/// Where names are looked up: the cluster's DNS, the cache on the node, and OpenShift's.
+const NAMES: [&str; 3] = ["kube-system:53", "169.254.0.0/16:53", "openshift-dns:5353"];
+
+/// The policies come to exactly this table; beyond it, every pod may look up names.
 pub(crate) fn edges(objects: &Objects, tables: &[&Table]) -> Vec<String> {
     let network = Network::of(objects);
     let mut wanted: BTreeSet<_> = tables
@@ -96,7 +102,7 @@ pub(crate) fn edges(objects: &Objects, tables: &[&Table]) -> Vec<String> {
         })
         .collect();
     for pod in network.pods() {
-        wanted.insert(format!("{} > kube-system:53", pod.name));
+        wanted.extend(NAMES.map(|place| format!("{} > {place}", pod.name)));
     }
     // Only where KEDA scales: it is asked for by what it is told.
     if objects.of("ScaledObject").next().is_some() {
@@ -121,9 +127,7 @@ pub(crate) fn subjects(objects: &Objects) -> Vec<String> {
         }
         for (rules, peers) in [("/spec/ingress", "/from"), ("/spec/egress", "/to")] {
             for rule in items(policy, rules) {
-                for peer in
-                    items(rule, peers).filter(|peer| peer.get("namespaceSelector").is_none())
-                {
+                for peer in items(rule, peers).filter(|peer| is_ours(peer)) {
                     let pods = network.selected(&peer["podSelector"]);
                     if pods.is_empty() {
                         complaints.push(format!("{name} names a pod that is not there: {peer}"));
@@ -259,13 +263,16 @@ impl<'a> Network<'a> {
 
 fn matches(rule: &Value, peers: &str, labels: &Value, listener: &Pod<'_>, port: u64) -> bool {
     let mut all = items(rule, peers);
-    let peer = all.len() == 0
-        || all.any(|peer| {
-            peer.get("namespaceSelector").is_none() && selects(&peer["podSelector"], labels)
-        });
+    let peer =
+        all.len() == 0 || all.any(|peer| is_ours(peer) && selects(&peer["podSelector"], labels));
     let mut ports = items(rule, "/ports");
     peer && (ports.len() == 0
         || ports.any(|wanted| listener.workload.port(&wanted["port"]) == Some(port)))
+}
+
+/// Whether a peer is about pods of our namespace, and not about another one or about addresses.
+fn is_ours(peer: &Value) -> bool {
+    peer.get("namespaceSelector").is_none() && peer.get("ipBlock").is_none()
 }
 
 fn places<'a>(rule: &'a Value, peers: &str) -> Vec<&'a str> {
@@ -274,7 +281,8 @@ fn places<'a>(rule: &'a Value, peers: &str) -> Vec<&'a str> {
         return vec!["anywhere"];
     }
     let namespace = "/namespaceSelector/matchLabels/kubernetes.io~1metadata.name";
-    peers.map(|peer| text(peer, namespace)).filter(|name| !name.is_empty()).collect()
+    let places = peers.flat_map(|peer| [text(peer, namespace), text(peer, "/ipBlock/cidr")]);
+    places.filter(|name| !name.is_empty()).collect()
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::objects::{Objects, Workload, items, selects, text};
 
 /// Made by the cluster itself.
 const GIVEN: [&str; 1] = ["kube-root-ca.crt"];
-/// Where there are no secrets at all: what users bring, as overlays/prod/secrets.example.yaml and components/ingress tell them.
+/// Where there are no secrets at all: what users bring, as overlays/prod/secrets.example.yaml shows them.
 const BROUGHT: [&str; 7] = [
     "mesh-brokers",
     "catalog-database",
@@ -16,7 +16,7 @@ const BROUGHT: [&str; 7] = [
     "orders-database",
     "payments-database",
     "shipping-database",
-    "gateway-tls",
+    "grafana-admin",
 ];
 
 /// ConfigMaps, secrets and accounts of pods; pods and ports of Services; targets of scalers and budgets.
@@ -35,6 +35,17 @@ pub(crate) fn resolve(objects: &Objects) -> Vec<String> {
             if pods.port(&port["targetPort"]).is_none() {
                 complaints
                     .push(format!("the Service {name} leads to a port that is not there: {port}"));
+            }
+        }
+    }
+    for route in objects.of("HTTPRoute") {
+        for backend in items(route, "/spec/rules").flat_map(|rule| items(rule, "/backendRefs")) {
+            let name = text(backend, "/name");
+            let service =
+                objects.of("Service").find(|service| text(service, "/metadata/name") == name);
+            let mut ports = service.into_iter().flat_map(|service| items(service, "/spec/ports"));
+            if !ports.any(|port| port["port"] == backend["port"]) {
+                complaints.push(format!("an HTTPRoute leads to {backend}, which is not there"));
             }
         }
     }

@@ -1,5 +1,6 @@
 # Alertmanager, with amtool.
 
+# renovate: datasource=go depName=github.com/prometheus/alertmanager
 ALERTMANAGER=0.34.2
 ALERTMANAGER_HOME=$TOOLS/alertmanager-$ALERTMANAGER
 

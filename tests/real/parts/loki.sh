@@ -1,5 +1,6 @@
 # Loki, all of it in one process. It takes twenty minutes to build: no lane of .ci/run asks for it.
 
+# renovate: datasource=go depName=github.com/grafana/loki/v3
 LOKI=3.7.8
 LOKI_HOME=$TOOLS/loki-$LOKI
 

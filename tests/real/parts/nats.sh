@@ -1,6 +1,7 @@
 # nats-server: the core, without what it can keep.
 
-NATS=2.15.2
+# renovate: datasource=go depName=github.com/nats-io/nats-server/v2
+NATS=2.15.3
 NATS_HOME=$TOOLS/nats-server-$NATS
 
 install_nats() {

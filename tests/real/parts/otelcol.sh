@@ -1,9 +1,11 @@
 # The OpenTelemetry Collector, with the components that deploy/components/observability/otel/collector.yaml names. Of the
 # two hundred of the contrib distribution, which the image has, these alone: another one fails `validate` here.
 
-OTELCOL=0.155.0
+# renovate: datasource=go depName=go.opentelemetry.io/collector/otelcol
+OTELCOL=0.165.0
 # The core's libraries are numbered on their own.
-OTELCOL_CORE=1.61.0
+# renovate: datasource=go depName=go.opentelemetry.io/collector/confmap
+OTELCOL_CORE=1.71.0
 OTELCOL_HOME=$TOOLS/otelcol-$OTELCOL
 
 install_otelcol() {
@@ -40,7 +42,7 @@ otelcol_components() {
   printf 'dist: {name: otelcol, output_path: %s, version: %s}\n' "$1" "$OTELCOL"
   components receivers $core/receiver/otlpreceiver
   components processors $core/processor/{batch,memorylimiter}processor \
-    $contrib/processor/{tailsampling,transform,resource,filter,k8sattributes}processor
+    $contrib/processor/{tailsampling,transform,resource,filter}processor
   components connectors $contrib/connector/spanmetricsconnector
   components exporters $core/exporter/{otlp,otlphttp,debug}exporter $contrib/exporter/{file,prometheus}exporter
   components extensions $contrib/extension/healthcheckextension

@@ -1,8 +1,9 @@
 # Prometheus, with promtool.
 
-PROMETHEUS=3.15.0
-# Its Go module counts otherwise: v0.315.0 is 3.15.0.
-PROMETHEUS_MODULE=v0.315.0
+# renovate: datasource=docker depName=prom/prometheus
+PROMETHEUS=3.15.1
+# Its Go module counts otherwise: 3.15.1 is v0.315.1.
+PROMETHEUS_MODULE=v0.${PROMETHEUS/./}
 PROMETHEUS_HOME=$TOOLS/prometheus-$PROMETHEUS
 
 install_prometheus() {
