@@ -35,14 +35,8 @@ fn consumers() -> Vec<Alert> {
             severity: PAGE,
             hold: LASTING,
             expr: "sum by (service, topic) (mesh_consumer_lag) > 0\n\
-                   unless on (service, topic)\n  \
-                     label_replace(\n    \
-                       sum by (service, messaging_destination_name) (\n      \
-                         rate(messaging_process_duration_seconds_count{outcome!=\"abandoned\"}[1m])\n    \
-                       ) > 0,\n    \
-                       \"topic\", \"$1\", \"messaging_destination_name\", \"(.+)\"\n  \
-                     )"
-            .into(),
+                   unless sum by (service, topic) (rate(mesh_events_total{outcome!=\"abandoned\"}[1m])) > 0"
+                .into(),
             summary: "{{ $labels.service }} handles nothing of {{ $labels.topic }}",
             description: "{{ $value | humanize }} records of {{ $labels.topic }} wait for {{ $labels.service }}, which has \
                           handled none for two minutes. The orders they belong to stand still.",

@@ -20,6 +20,7 @@ pub mod headers;
 mod inbox;
 mod link;
 mod metrics;
+mod owned;
 mod partition;
 mod poll;
 mod producer;
@@ -29,6 +30,7 @@ mod settings;
 mod single;
 mod tracker;
 mod turns;
+mod unreadable;
 
 use std::time::SystemTime;
 

@@ -5,15 +5,16 @@
 
 mod batch;
 mod format;
+mod kept;
 mod layers;
 mod processors;
+mod w3c;
 
 use std::{sync::OnceLock, time::Duration};
 
 use opentelemetry::{
     KeyValue, global,
     global::BoxedTracer,
-    propagation::TextMapCompositePropagator,
     trace::{FutureExt, TraceContextExt, TraceId, Tracer},
 };
 use opentelemetry_http::{HeaderExtractor, HeaderInjector};
@@ -21,7 +22,6 @@ use opentelemetry_otlp::{LogExporter, SpanExporter, WithExportConfig, WithTonicC
 use opentelemetry_sdk::{
     Resource,
     logs::SdkLoggerProvider,
-    propagation::{BaggagePropagator, TraceContextPropagator},
     trace::{Sampler, SdkTracerProvider},
 };
 use serde::{Deserialize, Serialize};
@@ -32,6 +32,7 @@ use crate::{
 };
 
 pub use batch::Accounts;
+pub use kept::Kept;
 pub use layers::LogLevel;
 pub use opentelemetry::Context;
 pub use opentelemetry::trace::FutureExt as InContext;
@@ -91,10 +92,7 @@ impl Telemetry {
         registry: &Registry,
     ) -> anyhow::Result<Self> {
         SERVICE.get_or_init(|| identity.name);
-        global::set_text_map_propagator(TextMapCompositePropagator::new(vec![
-            Box::new(TraceContextPropagator::new()),
-            Box::new(BaggagePropagator::new()),
-        ]));
+        propagate();
         let accounts = Accounts::register(registry)?;
         if settings.disabled {
             let level = layers::install(log, registry, None, None)?;
@@ -176,6 +174,11 @@ fn log_exporter(settings: &Settings) -> anyhow::Result<Option<LogExporter>> {
     }
     let builder = LogExporter::builder().with_tonic().with_endpoint(&settings.endpoint);
     Ok(Some(builder.with_timeout(settings.timeout).with_metadata(metadata(settings)?).build()?))
+}
+
+/// Lets contexts travel in the headers of W3C, over whichever bus; for tests of what is between them.
+pub fn propagate() {
+    global::set_text_map_propagator(w3c::W3c::default());
 }
 
 static SERVICE: OnceLock<&str> = OnceLock::new();

@@ -29,38 +29,35 @@ pub(super) struct Batched<H> {
 }
 
 impl<H: BatchHandler> Batched<H> {
-    /// Applies those that are new; how many are.
+    /// Applies those that are new; which are.
     async fn apply(
         &self,
         records: &[&Record],
         own: Option<&Context>,
         cancel: &CancellationToken,
-    ) -> Result<usize, Failure> {
+    ) -> Result<Vec<i64>, Failure> {
         let Self { handler, database, scope } = self;
         let _place = place(database, cancel).await?;
         let mut tx = database.begin(scope.topic).await.map_err(Failure::ours)?;
-        let mut events = Vec::with_capacity(records.len());
+        let (mut events, mut new) = (Vec::with_capacity(records.len()), Vec::new());
         for record in records {
             if !inbox::enter(&mut tx, &record.id(), scope.group).await.map_err(Failure::ours)? {
                 continue;
             }
             let body = record.decode::<H::Message>().map_err(Failure::undecodable)?;
+            new.push(record.offset);
             events.push(record.event(body, own.cloned().unwrap_or_else(|| record.context())));
         }
         if events.is_empty() {
-            return Ok(0);
+            return Ok(new);
         }
         handler.handle(&events, &mut tx).await.map_err(Failure::of)?;
         tx.commit().await.map_err(Failure::ours)?;
-        Ok(events.len())
+        Ok(new)
     }
 
-    /// Handles a batch; how it ended, and how often each of its events may be tried alone if it failed.
-    async fn together(
-        &self,
-        records: &[&Record],
-        cancel: &CancellationToken,
-    ) -> Result<Outcome, u32> {
+    /// Handles a batch; how often each of its events may be tried alone if it failed.
+    async fn together(&self, records: &[&Record], cancel: &CancellationToken) -> Result<(), u32> {
         let (scope, started) = (&self.scope, Instant::now());
         let context = scope.batch_span(records);
         let metrics = &scope.metrics;
@@ -74,21 +71,27 @@ impl<H: BatchHandler> Batched<H> {
         let attempt = || self.apply(records, None, cancel).with_context(context.clone());
         let result = match trier.run(scope.settings.attempts, attempt).await {
             Ending::Done(new) => {
-                let known = records.len() - new;
-                scope.metrics.duplicates.inc_by(known as u64);
+                let known = records.len() - new.len();
+                metrics.duplicates.inc_by(known as u64);
+                metrics.count(Outcome::Duplicate, known);
                 context.span().set_attribute(KeyValue::new("mesh.duplicates", known as i64));
-                records.iter().for_each(|record| scope.arrived(&context, record));
-                Ok(if new > 0 { Outcome::Handled } else { Outcome::Duplicate })
+                let handled = records.iter().filter(|record| new.contains(&record.offset));
+                handled.for_each(|record| scope.arrived(&context, record));
+                Ok(new.len())
             }
             Ending::Failed(failure, _) => {
                 context.span().set_status(Status::error(failure.text.clone()));
                 // What failed again and again as a whole need not do so for each.
                 Err(if failure.is_permanent() { scope.settings.attempts } else { 1 })
             }
-            Ending::Abandoned => Ok(Outcome::Abandoned),
+            Ending::Abandoned => {
+                metrics.count(Outcome::Abandoned, records.len());
+                Err(0)
+            }
         };
-        scope.end(&context, result.unwrap_or(Outcome::Abandoned), started);
-        result
+        // Those of a batch that failed are measured alone.
+        scope.end(&context, Outcome::Handled, result.unwrap_or(0), started);
+        result.map(drop)
     }
 
     async fn all(&self, records: &[Record], cancel: &CancellationToken) -> Vec<i64> {
@@ -114,10 +117,9 @@ impl<H: BatchHandler> Batched<H> {
             _ => {}
         }
         match self.together(&good, cancel).await {
-            Ok(outcome) if outcome.is_final() => {
-                done.extend(good.iter().map(|record| record.offset))
-            }
-            Ok(_) => {}
+            Ok(()) => done.extend(good.iter().map(|record| record.offset)),
+            // Left to whoever reads them next.
+            Err(0) => {}
             Err(most) => {
                 for record in good {
                     if !one(self, record, cancel, most).await {
@@ -150,7 +152,7 @@ impl<H: BatchHandler> Attempt for Batched<H> {
         cancel: &CancellationToken,
     ) -> Result<Effect, Failure> {
         let new = self.apply(&[record], Some(&context), cancel).await?;
-        Ok(if new > 0 { Effect::Applied } else { Effect::Known })
+        Ok(if new.is_empty() { Effect::Known } else { Effect::Applied })
     }
 }
 

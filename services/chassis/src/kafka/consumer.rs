@@ -27,6 +27,7 @@ use super::{
     ends::Ends,
     link::Link,
     metrics::Metrics,
+    owned::Owned,
     poll::{self, Ears, Joined},
     route::{Route, Scope},
     single::{Applied, Observed, Singly},
@@ -149,7 +150,7 @@ impl Consumer {
             joined: Mutex::new(Some(joined)),
             hand_over: self.settings.hand_over(),
             ends: Ends::default(),
-            lag: self.metrics.mesh_consumer_lag.clone(),
+            owned: Owned::new(self.service, self.metrics.mesh_consumer_lag.clone()),
             assigned: self.metrics.mesh_consumer_assigned_partitions.clone(),
             rebalances: self
                 .metrics

@@ -2,17 +2,24 @@
 //!
 //! A dead letter has the event's key, payload and headers, and the headers below. Replayed, it keeps [`GROUP`]: only the
 //! group that could not handle it looks at it again.
+//!
+//! What does not fit into the dead-letter topic becomes a stub: no payload, but its size and digest, and where the record is.
 
-use std::time::{Duration, SystemTime};
+mod form;
 
 use opentelemetry::{Context, KeyValue};
 use proto::topics::DEAD_LETTER_SUFFIX;
-use rdkafka::message::{Header, Headers, OwnedHeaders};
+use rdkafka::{
+    error::KafkaError,
+    message::{Headers, OwnedHeaders},
+    types::RDKafkaErrorCode,
+};
 use tokio::time::sleep;
 
-use super::{Outgoing, Producer, record::Record};
+pub(super) use self::form::{Form, cut, sha256};
+use super::{Outgoing, Producer, Settings, record::Record};
 
-/// Why: `undecodable`, `rejected`, `retries_exhausted`, `panicked`.
+/// Why: `undecodable`, `rejected`, `retries_exhausted`, `panicked`, `unreadable`.
 pub const REASON: &str = "dlq_reason";
 /// What went wrong the last time, with its causes.
 pub const ERROR: &str = "dlq_error";
@@ -29,10 +36,29 @@ pub const GROUP: &str = "dlq_group";
 /// When it was set aside, RFC 3339.
 pub const TIME: &str = "dlq_time";
 
-const ALL: [&str; 8] = [REASON, ERROR, ATTEMPTS, TOPIC, PARTITION, OFFSET, GROUP, TIME];
+/// Of a stub: what was left out of it, `payload`, `key` and `headers` with commas between. A stub cannot be replayed.
+pub const TRUNCATED: &str = "dlq_truncated";
+/// Of a stub: how many bytes the payload has.
+pub const PAYLOAD_SIZE: &str = "dlq_payload_size";
+/// Of a stub: the payload's SHA-256, in hexadecimal digits.
+pub const PAYLOAD_SHA256: &str = "dlq_payload_sha256";
+/// Of records that were set aside together: the last one's offset.
+pub const LAST_OFFSET: &str = "dlq_last_offset";
 
-/// A header of Kafka has no limit of its own, but counts into the record's.
-const LONGEST_ERROR: usize = 4096;
+const ALL: [&str; 12] = [
+    REASON,
+    ERROR,
+    ATTEMPTS,
+    TOPIC,
+    PARTITION,
+    OFFSET,
+    GROUP,
+    TIME,
+    TRUNCATED,
+    PAYLOAD_SIZE,
+    PAYLOAD_SHA256,
+    LAST_OFFSET,
+];
 
 /// Why an event became a dead letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,11 +67,18 @@ pub(super) enum Reason {
     Rejected,
     RetriesExhausted,
     Panicked,
+    /// The client cannot read it from the log: damaged, or in a codec or format that it does not know.
+    Unreadable,
 }
 
 impl Reason {
-    pub(super) const ALL: [Self; 4] =
-        [Self::Undecodable, Self::Rejected, Self::RetriesExhausted, Self::Panicked];
+    pub(super) const ALL: [Self; 5] = [
+        Self::Undecodable,
+        Self::Rejected,
+        Self::RetriesExhausted,
+        Self::Panicked,
+        Self::Unreadable,
+    ];
 
     pub(super) fn label(self) -> &'static str {
         match self {
@@ -53,6 +86,7 @@ impl Reason {
             Self::Rejected => "rejected",
             Self::RetriesExhausted => "retries_exhausted",
             Self::Panicked => "panicked",
+            Self::Unreadable => "unreadable",
         }
     }
 }
@@ -68,66 +102,133 @@ pub fn replayed(headers: &impl Headers) -> OwnedHeaders {
     kept.fold(OwnedHeaders::new(), |headers, header| headers.insert(header))
 }
 
-/// What is told about a dead letter.
+/// What is known about a dead letter.
 pub(super) struct Verdict<'a> {
     pub(super) reason: Reason,
     pub(super) error: &'a str,
     pub(super) attempts: u32,
     pub(super) group: &'a str,
+    /// The last offset, if several records were set aside as one.
+    pub(super) last: Option<i64>,
 }
 
-/// Sets an event aside, as often as it takes until the broker has it.
+/// How much more often than an event is tried a letter is offered to brokers that refuse it: it is the last way out, and a
+/// topic that is missing may be on its way.
+const MORE_OFFERS: u32 = 4;
+
+/// Sets an event aside: whole, or as a stub if the dead-letter topic does not take it whole. Waits as long as it takes for
+/// brokers that are away.
+///
+/// # Errors
+/// The brokers refuse the stub, too. Nothing is gained by trying on: the record stays where it is, at the position that the
+/// caller logs.
 pub(super) async fn send(
     producer: &Producer,
+    settings: &Settings,
     record: &Record,
     verdict: &Verdict<'_>,
     parent: &Context,
-) {
+) -> Result<Form, KafkaError> {
     let topic = topic(&record.topic);
-    let mut told = false;
+    let (mut form, mut refusals) = (Form::Whole, 0);
     loop {
-        let outgoing = Outgoing {
-            topic: &topic,
-            key: record.key.as_deref(),
-            payload: record.payload.as_deref(),
-            headers: written(record, verdict),
-            parent,
-            attributes: vec![KeyValue::new("messaging.message.id", record.id())],
+        let error = match offer(producer, &topic, form, record, verdict, parent).await {
+            Ok(()) => return Ok(form),
+            Err(error) => error,
         };
-        let result = match producer.send(outgoing).await {
-            Ok(sending) => sending.acknowledged().await,
-            Err(error) => Err(error),
-        };
-        let Err(error) = result else { return };
-        if !told {
+        let refusal = Refusal::from(&error);
+        if refusal == Refusal::Record && form == Form::Whole {
+            tracing::warn!(topic = %topic, error = %error, "a dead letter is refused whole, sending a stub");
+            form = Form::Stub;
+            continue;
+        }
+        if refusal == Refusal::Outage {
+            sleep(settings.backoff_cap).await;
+            continue;
+        }
+        refusals += 1;
+        if refusals >= settings.attempts + MORE_OFFERS {
+            return Err(error);
+        }
+        if refusals == 1 {
             tracing::error!(topic = %topic, error = %error, "a dead letter could not be sent, trying again");
         }
-        told = true;
-        sleep(Duration::from_secs(1)).await;
+        let doubled = 2u32.saturating_pow(refusals - 1);
+        sleep(settings.backoff.saturating_mul(doubled).min(settings.backoff_cap)).await;
     }
 }
 
-/// The event's own headers, but for an earlier death and for the trace, which the sender adds.
-fn written(record: &Record, verdict: &Verdict<'_>) -> OwnedHeaders {
-    const TRACE: [&str; 3] = ["traceparent", "tracestate", "baggage"];
-    let own = record.headers.iter().flatten();
-    let kept =
-        own.filter(|(key, _)| !ALL.contains(&key.as_str()) && !TRACE.contains(&key.as_str()));
-    let all = kept.fold(OwnedHeaders::new(), |all, (key, value)| {
-        all.insert(Header { key, value: value.as_ref() })
-    });
-    let end = verdict.error.floor_char_boundary(LONGEST_ERROR);
-    let told = [
-        (REASON, verdict.reason.label().to_owned()),
-        (ERROR, verdict.error[..end].to_owned()),
-        (ATTEMPTS, verdict.attempts.to_string()),
-        (TOPIC, record.topic.clone()),
-        (PARTITION, record.partition.to_string()),
-        (OFFSET, record.offset.to_string()),
-        (GROUP, verdict.group.to_owned()),
-        (TIME, humantime::format_rfc3339_millis(SystemTime::now()).to_string()),
-    ];
-    told.iter().fold(all, |all, (key, value)| all.insert(Header { key, value: Some(value) }))
+async fn offer(
+    producer: &Producer,
+    topic: &str,
+    form: Form,
+    record: &Record,
+    verdict: &Verdict<'_>,
+    parent: &Context,
+) -> Result<(), KafkaError> {
+    let outgoing = Outgoing {
+        topic,
+        key: record.key.as_deref().map(|key| form.key(key)),
+        payload: record.payload.as_deref().filter(|_| form == Form::Whole),
+        headers: form.headers(record, verdict),
+        parent,
+        attributes: vec![KeyValue::new("messaging.message.id", cut(&record.id()).to_owned())],
+    };
+    producer.send(outgoing).await?.acknowledged().await
+}
+
+/// Why a letter was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refusal {
+    /// The brokers are away, or this producer had to be replaced.
+    Outage,
+    /// This record is not taken: mostly, it is too large.
+    Record,
+    /// No record is taken.
+    Topic,
+}
+
+impl From<&KafkaError> for Refusal {
+    fn from(error: &KafkaError) -> Self {
+        use RDKafkaErrorCode as Code;
+        match error.rdkafka_error_code() {
+            Some(
+                Code::MessageSizeTooLarge
+                | Code::MessageBatchTooLarge
+                | Code::InvalidMessage
+                | Code::InvalidMessageSize
+                | Code::InvalidRecord
+                | Code::InvalidTimestamp
+                | Code::InvalidArgument
+                | Code::PolicyViolation
+                | Code::UnsupportedForMessageFormat,
+            ) => Self::Record,
+            Some(
+                Code::AllBrokersDown
+                | Code::BrokerTransportFailure
+                | Code::MessageTimedOut
+                | Code::OperationTimedOut
+                | Code::RequestTimedOut
+                | Code::QueueFull
+                | Code::Fatal
+                | Code::Fenced
+                | Code::OutOfOrderSequenceNumber
+                | Code::UnknownProducerId
+                | Code::PurgeQueue
+                | Code::PurgeInflight
+                | Code::LeaderNotAvailable
+                | Code::NotLeaderForPartition
+                | Code::BrokerNotAvailable
+                | Code::NetworkException
+                | Code::NotEnoughReplicas
+                | Code::NotEnoughReplicasAfterAppend
+                | Code::KafkaStorageError,
+            ) => Self::Outage,
+            // Cancelled by a client that was replaced.
+            None if *error == KafkaError::Canceled => Self::Outage,
+            _ => Self::Topic,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -143,5 +244,20 @@ mod tests {
         let headers = replayed(&letter);
         let names: Vec<_> = headers.iter().map(|header| header.key.to_owned()).collect();
         assert_eq!(names, ["ce_id", GROUP, "traceparent"]);
+    }
+
+    #[test]
+    fn an_outage_is_waited_for_and_other_refusals_are_not() {
+        let refusal = |code| Refusal::from(&KafkaError::MessageProduction(code));
+        assert_eq!(refusal(RDKafkaErrorCode::MessageSizeTooLarge), Refusal::Record);
+        assert_eq!(refusal(RDKafkaErrorCode::AllBrokersDown), Refusal::Outage);
+        assert_eq!(Refusal::from(&KafkaError::Canceled), Refusal::Outage);
+        for code in [
+            RDKafkaErrorCode::UnknownTopic,
+            RDKafkaErrorCode::UnknownTopicOrPartition,
+            RDKafkaErrorCode::TopicAuthorizationFailed,
+        ] {
+            assert_eq!(refusal(code), Refusal::Topic, "{code:?}");
+        }
     }
 }

@@ -1,5 +1,8 @@
 //! Decides what is handled when: events of one key one after the other, keys at once, and commits what is done with.
 
+mod leave;
+mod poison;
+
 use std::{
     collections::HashMap,
     sync::{Arc, mpsc as sync},
@@ -17,6 +20,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use self::poison::Refused;
 use super::{
     Settings,
     ends::Surveyor,
@@ -24,6 +28,7 @@ use super::{
     poll::{Ears, Input, Position, list},
     record::Record,
     route::Route,
+    unreadable::Examiner,
 };
 
 /// Offsets that moved are committed this often. What a crash lets be delivered again is what was done in between.
@@ -48,6 +53,8 @@ pub(super) struct Dispatcher {
     commit_at: Option<Instant>,
     tell_at: Instant,
     surveyor: Surveyor,
+    examiner: Examiner,
+    refused: Option<Refused>,
 }
 
 /// A partition, and which assignment of it: what is left of an earlier one must not count for a later one.
@@ -77,6 +84,7 @@ impl Dispatcher {
         settings: Settings,
         draining: CancellationToken,
     ) -> Self {
+        let examiner = Examiner::new(settings.consumer(consumer.context().group));
         Self {
             consumer,
             routes,
@@ -89,6 +97,8 @@ impl Dispatcher {
             commit_at: None,
             tell_at: Instant::now(),
             surveyor: Surveyor::default(),
+            examiner,
+            refused: None,
         }
     }
 
@@ -135,6 +145,7 @@ impl Dispatcher {
         let ids: Vec<_> = self.partitions.keys().copied().collect();
         let positions = self.positions(&ids);
         self.surveyor.end().await;
+        self.examiner.end().await;
         positions
     }
 
@@ -167,6 +178,7 @@ impl Dispatcher {
                 self.share();
             }
             Input::Revoked { partitions, lost, answer } => self.revoke(&partitions, lost, answer),
+            Input::Refused(error) => self.refused(error),
             Input::Committed(positions) => {
                 for (topic, partition, offset) in positions {
                     self.confirm(&topic, partition, offset);
@@ -177,6 +189,7 @@ impl Dispatcher {
 
     fn record(&mut self, record: Record) {
         let Some(id) = self.id(&record.topic, record.partition) else { return };
+        self.passed_over(id, record.offset);
         let Some(owned) = self.partitions.get_mut(&id) else { return };
         // Moving away, or stopping.
         if owned.partition.cancel.is_cancelled() {
@@ -279,6 +292,7 @@ impl Dispatcher {
         }
         if self.tell_at <= now {
             self.tell_age();
+            self.examine();
             let paused = self.partitions.iter().filter(|(_, owned)| owned.partition.paused);
             let paused = paused.map(|((topic, partition), _)| ((*topic).to_owned(), *partition));
             self.surveyor.ask(&self.consumer, paused.collect());
@@ -323,59 +337,6 @@ impl Dispatcher {
             }
         }
         positions
-    }
-
-    fn revoke(
-        &mut self,
-        partitions: &[(String, i32)],
-        lost: bool,
-        answer: sync::Sender<Vec<Position>>,
-    ) {
-        let ids: Vec<_> =
-            partitions.iter().filter_map(|(topic, partition)| self.id(topic, *partition)).collect();
-        for id in &ids {
-            let Some(Owned { partition, .. }) = self.partitions.get_mut(id) else { continue };
-            partition.wind_up();
-            if lost {
-                partition.abort();
-            }
-        }
-        let until = Instant::now() + if lost { Duration::ZERO } else { self.settings.hand_over() };
-        self.leaving.push(HandOver { ids, until, answer });
-        self.hand_over();
-    }
-
-    /// Lets go of partitions with nothing in flight any more, and of those that nobody waits for any longer.
-    fn hand_over(&mut self) {
-        let now = Instant::now();
-        for HandOver { ids, until, answer } in std::mem::take(&mut self.leaving) {
-            let idle =
-                |id: &Id| self.partitions.get(id).is_none_or(|owned| owned.partition.is_idle());
-            if until > now && !ids.iter().all(idle) {
-                self.leaving.push(HandOver { ids, until, answer });
-                continue;
-            }
-            let positions = self.positions(&ids);
-            for id in &ids {
-                if let Some(mut owned) = self.partitions.remove(id) {
-                    owned.partition.abort();
-                }
-            }
-            // Nobody listens if it took too long.
-            answer.send(positions).ok();
-            self.share();
-        }
-    }
-
-    fn wind_up(&mut self) {
-        let mut all = TopicPartitionList::new();
-        for (id, owned) in &mut self.partitions {
-            owned.partition.wind_up();
-            all.add_partition(id.0, id.1);
-        }
-        if let Err(error) = self.consumer.pause(&all) {
-            tracing::debug!(error = %error, "pause failed");
-        }
     }
 
     fn tell_age(&self) {

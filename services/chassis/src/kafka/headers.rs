@@ -14,6 +14,8 @@ pub const SOURCE: &str = "ce_source";
 pub const TIME: &str = "ce_time";
 /// The version of CloudEvents.
 pub const SPECVERSION: &str = "ce_specversion";
+/// There if the event was sent to an earlier log of the broker, too.
+pub const RESENT: &str = "mesh_resent";
 /// The payload's type.
 pub const CONTENT_TYPE: &str = "content-type";
 

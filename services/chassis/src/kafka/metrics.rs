@@ -1,6 +1,6 @@
 //! The numbers of a consumer.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::dead_letter::Reason;
 use crate::metrics::{Gauge, Histogram, IntCounter, IntCounterVec};
@@ -8,7 +8,9 @@ use crate::metrics::{Gauge, Histogram, IntCounter, IntCounterVec};
 crate::metrics! {
     /// What happens to events.
     pub(super) struct Metrics in "" {
-        /// Seconds that handling an event (or a batch of them) took, with all its attempts.
+        /// Seconds that handling an event took, with all its attempts, until it had its effect (handled) or was set aside
+        /// (dead_lettered). One observation an event: each event of a batch takes as long as its batch. Events that are
+        /// skipped, known already or left to another process are no observation; mesh_events_total counts them.
         messaging_process_duration_seconds:
             HistogramVec["messaging_destination_name", "messaging_consumer_group_name", "outcome"],
         /// Records that are on the broker and not yet done with.
@@ -21,12 +23,18 @@ crate::metrics! {
         mesh_consumer_rebalances_total: IntCounterVec["group"],
         /// Whether a Kafka broker answers this process.
         mesh_kafka_connected: IntGauge,
-        /// Seconds from publishing an event to having handled it.
+        /// Events by what became of them: handled, duplicate, skipped, dead_lettered, or abandoned to whoever reads them next.
+        mesh_events_total: IntCounterVec["topic", "group", "outcome"],
+        /// Seconds from publishing an event to having handled it. One observation an event that had its effect and was sent
+        /// once: the age of one that is sent again, to a broker that forgot it or out of a dead-letter queue, says nothing about
+        /// how fast events flow.
         mesh_event_delay_seconds: HistogramVec["topic", "group"],
         /// Records that the broker had dropped before they were fetched.
         mesh_consumer_gap_records_total: IntCounterVec["topic"],
         /// Events that could not be handled and were set aside.
         mesh_dead_letters_total: IntCounterVec["topic", "reason"],
+        /// Dead letters that the brokers refused for good; the log has their positions.
+        mesh_dead_letters_lost_total: IntCounterVec["topic"],
         /// Events that had been handled before.
         mesh_duplicates_dropped_total: IntCounterVec["topic"],
         /// Attempts after the first.
@@ -63,6 +71,11 @@ impl Outcome {
         }
     }
 
+    /// Whether what became of it took the time of a handler.
+    fn is_measured(self) -> bool {
+        matches!(self, Self::Handled | Self::DeadLettered)
+    }
+
     /// Whether the event is done with.
     pub(super) fn is_final(self) -> bool {
         self != Self::Abandoned
@@ -71,19 +84,29 @@ impl Outcome {
 
 /// The numbers of one topic, looked up once.
 pub(super) struct Topic {
-    durations: [Histogram; Outcome::ALL.len()],
+    durations: [Option<Histogram>; Outcome::ALL.len()],
+    outcomes: [IntCounter; Outcome::ALL.len()],
     pub(super) delay: Histogram,
     pub(super) duplicates: IntCounter,
     pub(super) retries: IntCounter,
     pub(super) gaps: IntCounter,
     pub(super) oldest_age: Gauge,
     pub(super) dead_letters: IntCounterVec,
+    pub(super) letters_lost: IntCounter,
     pub(super) panics: IntCounter,
 }
 
 impl Topic {
-    pub(super) fn duration(&self, outcome: Outcome) -> &Histogram {
-        &self.durations[outcome as usize]
+    /// Events of one outcome, which took so long.
+    pub(super) fn ended(&self, outcome: Outcome, events: usize, took: Duration) {
+        self.count(outcome, events);
+        let Some(durations) = &self.durations[outcome as usize] else { return };
+        (0..events).for_each(|_| durations.observe(took.as_secs_f64()));
+    }
+
+    /// Events of one outcome that took no time worth measuring.
+    pub(super) fn count(&self, outcome: Outcome, events: usize) {
+        self.outcomes[outcome as usize].inc_by(events as u64);
     }
 }
 
@@ -96,13 +119,19 @@ impl Metrics {
             self.mesh_dead_letters_total.with_label_values(&[topic, reason.label()]);
         }
         Arc::new(Topic {
-            durations: Outcome::ALL.map(|outcome| durations.with(&[topic, group, outcome.label()])),
+            durations: Outcome::ALL.map(|outcome| {
+                let of = || durations.with(&[topic, group, outcome.label()]);
+                outcome.is_measured().then(of)
+            }),
+            outcomes: Outcome::ALL
+                .map(|one| self.mesh_events_total.with_label_values(&[topic, group, one.label()])),
             delay: self.mesh_event_delay_seconds.with(&[topic, group]),
             duplicates: counter(&self.mesh_duplicates_dropped_total),
             retries: counter(&self.mesh_retries_total),
             gaps: counter(&self.mesh_consumer_gap_records_total),
             oldest_age: self.mesh_consumer_oldest_age_seconds.with_label_values(&[topic, group]),
             dead_letters: self.mesh_dead_letters_total.clone(),
+            letters_lost: counter(&self.mesh_dead_letters_lost_total),
             panics: panics.clone(),
         })
     }

@@ -31,6 +31,8 @@ pub(super) struct Partition {
     confirmed: Option<i64>,
     /// The offset that must come next.
     expected: Option<i64>,
+    /// When the last record came, or it was found out why none did.
+    heard: Instant,
     lanes: Lanes,
     running: HashMap<u64, AbortHandle>,
     /// How many records may be in flight, and how many may be fetched and not done with.
@@ -72,6 +74,7 @@ impl Partition {
             asked: start,
             confirmed: start,
             expected: start,
+            heard: Instant::now(),
             lanes,
             running,
             concurrency: 1,
@@ -90,6 +93,7 @@ impl Partition {
             self.tracker = Tracker::default();
         }
         self.expected = Some(record.offset + 1);
+        self.heard = Instant::now();
         self.tracker.begin(record.offset, record.at_ms);
         let scope = self.route.scope();
         if !scope.wants(&record) {
@@ -105,6 +109,28 @@ impl Partition {
             }
         }
         gap
+    }
+
+    /// The offset that should come next, if it is known.
+    pub(super) fn next_offset(&self) -> Option<i64> {
+        self.expected
+    }
+
+    /// The first of the offsets that are missing if this one comes next.
+    pub(super) fn missing(&self, offset: i64) -> Option<i64> {
+        self.expected.filter(|expected| *expected < offset)
+    }
+
+    /// For how long no record has come.
+    pub(super) fn quiet_for(&self) -> Duration {
+        self.heard.elapsed()
+    }
+
+    /// Goes on at another offset; what is passed over is done with as one, under its first offset.
+    pub(super) fn skip(&mut self, from: i64, to: i64) {
+        self.expected = Some(to);
+        self.heard = Instant::now();
+        self.tracker.begin_range(from, to);
     }
 
     /// A lane's work ended.

@@ -21,7 +21,7 @@ use rdkafka::{
 use serde::Deserialize;
 use tokio::sync::mpsc;
 
-use super::{ends::Ends, link::Link, record::Record};
+use super::{ends::Ends, link::Link, owned::Owned, record::Record, unreadable::is_about_a_record};
 use crate::metrics::{IntCounter, IntGaugeVec};
 
 /// How long to wait for a record before looking whether to stop.
@@ -35,6 +35,8 @@ pub(super) type Position = (String, i32, i64);
 /// What the dispatcher is told, in the order in which it happened.
 pub(super) enum Input {
     Record(Record),
+    /// A record of one of our partitions cannot be read; the client does not say which.
+    Refused(KafkaError),
     /// Partitions that are ours from now on, and where they begin if that is known.
     Assigned(Vec<(String, i32, Option<i64>)>),
     /// Partitions that are to be handed over, or were lost already; the answer is what to commit.
@@ -58,7 +60,7 @@ pub(super) struct Ears {
     pub(super) joined: Mutex<Option<Joined>>,
     pub(super) hand_over: Duration,
     pub(super) ends: Ends,
-    pub(super) lag: IntGaugeVec,
+    pub(super) owned: Owned,
     pub(super) assigned: IntGaugeVec,
     pub(super) rebalances: IntCounter,
 }
@@ -82,7 +84,14 @@ pub(super) fn run(
                 }
             }
             Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(error),
-            Some(Err(error)) => ears.link.failed(&error),
+            Some(Err(error)) => {
+                ears.link.failed(&error);
+                if is_about_a_record(&error)
+                    && ears.inputs.blocking_send(Input::Refused(error)).is_err()
+                {
+                    break;
+                }
+            }
         }
     }
     commit(&consumer, &last.lock());
@@ -144,6 +153,7 @@ impl Ears {
         for (topic, _, _) in &partitions {
             self.assigned.with_label_values(&[topic, self.group]).inc();
         }
+        self.owned.add(&partitions);
         self.inputs.blocking_send(Input::Assigned(partitions)).ok();
         consumer.incremental_assign(list)?;
         self.joined();
@@ -164,8 +174,7 @@ impl Ears {
         );
         for (topic, partition) in &partitions {
             self.assigned.with_label_values(&[topic, self.group]).dec();
-            // It is not there if no statistics came in between.
-            self.lag.remove_label_values(&[topic, &partition.to_string(), self.group]).ok();
+            self.owned.remove(topic, *partition);
         }
         let (answer, positions) = sync::channel();
         if self.inputs.blocking_send(Input::Revoked { partitions, lost, answer }).is_ok() {
@@ -180,6 +189,11 @@ impl Ears {
             }
         }
         consumer.incremental_unassign(list)
+    }
+
+    /// Whether a partition has records from an offset on.
+    pub(super) fn waits(&self, topic: &str, partition: i32, from: Option<i64>) -> bool {
+        self.owned.end(topic, partition).is_some_and(|end| from.unwrap_or(0) < end)
     }
 
     fn joined(&self) {
@@ -209,9 +223,7 @@ impl ClientContext for Ears {
                 };
                 let asked = self.ends.lag(topic, number, partition.committed_offset);
                 let fetched = Some(partition.consumer_lag).filter(|lag| *lag >= 0);
-                if let Some(lag) = asked.max(fetched) {
-                    self.lag.with_label_values(&[topic, name, self.group]).set(lag);
-                }
+                self.owned.tell(topic, number, asked.max(fetched), partition.hi_offset);
                 committed.push((topic.clone(), number, partition.committed_offset));
             }
         }
@@ -263,6 +275,8 @@ struct TopicStatistics {
 struct PartitionStatistics {
     consumer_lag: i64,
     committed_offset: i64,
+    /// Where the log ended at the last fetch.
+    hi_offset: i64,
 }
 
 #[derive(Deserialize)]

@@ -55,6 +55,12 @@ fn read(message: &BorrowedMessage<'_>) -> Option<Vec<(String, Option<Vec<u8>>)>>
 }
 
 impl Record {
+    /// A record of which only the position is known.
+    pub(super) fn lost(topic: &str, partition: i32, offset: i64) -> Self {
+        let (key, payload, headers) = (None, None, Some(Vec::new()));
+        Self { topic: topic.to_owned(), partition, offset, at_ms: 0, key, payload, headers }
+    }
+
     /// One header's text. The last of a name counts: whoever sends a record on may add another.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         let (_, value) = self.headers.as_ref()?.iter().rev().find(|(key, _)| key == name)?;
@@ -76,6 +82,11 @@ impl Record {
     /// Whether it was sent again for one group only, and not for this.
     pub(super) fn is_for_another(&self, group: &str) -> bool {
         self.header(dead_letter::GROUP).is_some_and(|for_group| for_group != group)
+    }
+
+    /// Whether it, or what it repeats, was on the way before: to a broker that forgot it, or to a handler that failed.
+    pub(super) fn is_sent_again(&self) -> bool {
+        [headers::RESENT, dead_letter::GROUP].iter().any(|name| self.header(name).is_some())
     }
 
     /// Events of one lane are handled in order. One without a key has a lane of its own.
@@ -124,6 +135,13 @@ impl Record {
 impl Extractor for Record {
     fn get(&self, key: &str) -> Option<&str> {
         self.header(key)
+    }
+
+    fn get_all(&self, key: &str) -> Option<Vec<&str>> {
+        let lines = self.headers.iter().flatten().filter(|(name, _)| name == key);
+        let lines = lines.map(|(_, value)| std::str::from_utf8(value.as_deref()?).ok());
+        // What is no text is a line all the same, and no part of a list.
+        Some(lines.map(Option::unwrap_or_default).collect())
     }
 
     fn keys(&self) -> Vec<&str> {

@@ -1,6 +1,6 @@
 //! The way from a topic to its handler.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use futures::future::BoxFuture;
 use opentelemetry::{
@@ -13,9 +13,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Producer, Settings,
-    dead_letter::{self, Reason, Verdict},
+    dead_letter::{self, Form, Reason, Verdict},
     metrics::{Outcome, Topic},
     record::Record,
+    unreadable::LOOKS,
 };
 use crate::telemetry;
 
@@ -109,19 +110,22 @@ impl Scope {
     }
 
     pub(super) fn skipped(&self) {
-        self.metrics.duration(Outcome::Skipped).observe(0.0);
+        self.metrics.count(Outcome::Skipped, 1);
     }
 
-    /// Ends a span and measures what it spanned.
-    pub(super) fn end(&self, context: &Context, outcome: Outcome, started: Instant) {
+    /// Ends the span of so many events with one outcome, and measures what it spanned.
+    pub(super) fn end(&self, context: &Context, outcome: Outcome, events: usize, started: Instant) {
         let attached = context.clone().attach();
-        self.metrics.duration(outcome).observe(started.elapsed().as_secs_f64());
+        self.metrics.ended(outcome, events, started.elapsed());
         drop(attached);
         context.span().end();
     }
 
-    /// Measures how long the event was on its way.
+    /// Measures how long an event that had its effect was on its way.
     pub(super) fn arrived(&self, context: &Context, record: &Record) {
+        if record.is_sent_again() {
+            return;
+        }
         let attached = context.clone().attach();
         self.metrics
             .delay
@@ -138,28 +142,81 @@ impl Scope {
         cause: (Reason, &str, u32),
     ) -> Outcome {
         let (reason, error, attempts) = cause;
-        let verdict = Verdict { reason, error, attempts, group: self.group };
+        let verdict = Verdict { reason, error, attempts, group: self.group, last: None };
+        self.set_aside(record, &verdict, context, cancel).await
+    }
+
+    /// Sets records aside that the client cannot read, as one letter without anything in it; whether they are done with.
+    pub(super) async fn unreadable(
+        &self,
+        partition: i32,
+        offsets: Range<i64>,
+        error: &str,
+        cancel: &CancellationToken,
+    ) -> bool {
+        let started = Instant::now();
+        let record = Record::lost(self.topic, partition, offsets.start);
+        let verdict = Verdict {
+            reason: Reason::Unreadable,
+            error,
+            attempts: LOOKS,
+            group: self.group,
+            last: Some(offsets.end - 1),
+        };
+        let context = self.span(&record);
+        let outcome = self.set_aside(&record, &verdict, &context, cancel).await;
+        self.end(&context, outcome, 1, started);
+        outcome.is_final()
+    }
+
+    /// As [`Scope::bury`], whatever there is of the record.
+    pub(super) async fn set_aside(
+        &self,
+        record: &Record,
+        verdict: &Verdict<'_>,
+        context: &Context,
+        cancel: &CancellationToken,
+    ) -> Outcome {
+        let Verdict { reason, error, attempts, last, .. } = *verdict;
         let span = context.span();
         span.set_status(Status::error(error.to_owned()));
         span.set_attribute(KeyValue::new("error.type", reason.label()));
-        let sent = dead_letter::send(&self.producer, record, &verdict, context);
-        if cancel.run_until_cancelled(sent).await.is_none() {
+        let sent = dead_letter::send(&self.producer, &self.settings, record, verdict, context);
+        let Some(sent) = cancel.run_until_cancelled(sent).await else {
             return Outcome::Abandoned;
-        }
+        };
         self.metrics.dead_letters.with_label_values(&[self.topic, reason.label()]).inc();
-        let attached = context.clone().attach();
-        tracing::error!(
-            topic = self.topic,
-            partition = record.partition,
-            offset = record.offset,
-            event.id = %record.id(),
-            event.kind = record.event_type(),
-            reason = reason.label(),
-            attempts,
-            error,
-            "an event became a dead letter"
-        );
-        drop(attached);
+        let _attached = context.clone().attach();
+        match sent {
+            Ok(form) => tracing::error!(
+                topic = self.topic,
+                partition = record.partition,
+                offset = record.offset,
+                last_offset = last,
+                event.id = dead_letter::cut(&record.id()),
+                event.kind = record.event_type().map(dead_letter::cut),
+                reason = reason.label(),
+                attempts,
+                error = dead_letter::cut(error),
+                stub = form == Form::Stub,
+                "an event became a dead letter"
+            ),
+            Err(refusal) => {
+                self.metrics.letters_lost.inc();
+                tracing::error!(
+                    topic = self.topic,
+                    partition = record.partition,
+                    offset = record.offset,
+                    last_offset = last,
+                    event.id = dead_letter::cut(&record.id()),
+                    payload.sha256 = record.payload.as_deref().map(dead_letter::sha256),
+                    reason = reason.label(),
+                    error = dead_letter::cut(error),
+                    refusal = %refusal,
+                    "a dead letter is refused for good and given up; the record is still at its offset"
+                );
+            }
+        }
         Outcome::DeadLettered
     }
 }

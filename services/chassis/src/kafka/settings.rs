@@ -102,6 +102,8 @@ const HAND_OVER: Duration = Duration::from_secs(5);
 /// What is fetched ahead is bounded: the process' memory is. Whether it has become too little is looked at often: by default a
 /// partition with enough of it rests for a second, which would be all that it takes of a backlog in that time.
 ///
+/// Checksums are checked, in hardware: a damaged record must not look like another one.
+///
 /// A record ends the wait of a fetch at once; a partition that is new to a consumer waits for the end of the fetch under way.
 const CONSUMER: Pairs = &[
     ("enable.auto.commit", "false"),
@@ -111,6 +113,7 @@ const CONSUMER: Pairs = &[
     ("allow.auto.create.topics", "false"),
     ("fetch.wait.max.ms", "100"),
     ("fetch.error.backoff.ms", "50"),
+    ("check.crcs", "true"),
     ("max.partition.fetch.bytes", "65536"),
     ("fetch.max.bytes", "1000000"),
     ("fetch.queue.backoff.ms", "10"),

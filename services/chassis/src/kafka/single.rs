@@ -175,7 +175,7 @@ pub(super) async fn one<A: Attempt>(
         Ok(_) => tried(way, record, &context, cancel, most).await,
         Err(error) => scope.bury(record, &context, cancel, (Reason::Undecodable, &error, 0)).await,
     };
-    scope.end(&context, outcome, started);
+    scope.end(&context, outcome, 1, started);
     outcome.is_final()
 }
 

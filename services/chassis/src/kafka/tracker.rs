@@ -26,6 +26,12 @@ impl Tracker {
         self.next = Some(offset + 1);
     }
 
+    /// Records were passed over, from one offset to before another: they are one entry, and of no age.
+    pub(super) fn begin_range(&mut self, from: i64, to: i64) {
+        self.begin(from, i64::MAX);
+        self.next = Some(to);
+    }
+
     /// A record is done with.
     pub(super) fn finish(&mut self, offset: i64) {
         let Ok(index) = self.window.binary_search_by_key(&offset, |entry| entry.offset) else {
@@ -94,6 +100,16 @@ mod tests {
         tracker.finish(3);
         tracker.finish(20);
         assert_eq!(tracker.low_water(), Some(21));
+    }
+
+    #[test]
+    fn what_was_passed_over_is_one_entry() {
+        let mut tracker = fetched([3]);
+        tracker.begin_range(4, 9);
+        tracker.finish(3);
+        assert_eq!((tracker.low_water(), tracker.open()), (Some(4), 1));
+        tracker.finish(4);
+        assert_eq!((tracker.low_water(), tracker.open()), (Some(9), 0));
     }
 
     #[test]

@@ -83,6 +83,12 @@ impl Extractor for Carrier<&HeaderMap> {
         values.first().map(HeaderValue::as_str)
     }
 
+    fn get_all(&self, key: &str) -> Option<Vec<&str>> {
+        let same = |name: &HeaderName| AsRef::<str>::as_ref(name).eq_ignore_ascii_case(key);
+        let lines = self.0.iter().filter(|(name, _)| same(name)).flat_map(|(_, values)| values);
+        Some(lines.map(HeaderValue::as_str).collect())
+    }
+
     fn keys(&self) -> Vec<&str> {
         self.0.iter().map(|(name, _)| name.as_ref()).collect()
     }

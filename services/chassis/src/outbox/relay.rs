@@ -302,6 +302,7 @@ impl Relay {
     async fn hand_over(&self, row: &Row) -> Result<Sending, KafkaError> {
         let at = humantime::format_rfc3339_micros(database::time(row.created_at)).to_string();
         let source = format!("/mesh/{}", self.service);
+        let resent = row.resent.then_some((headers::RESENT, "true"));
         let all = [
             (headers::SPECVERSION, "1.0"),
             (headers::ID, &row.event_id),
@@ -314,9 +315,12 @@ impl Relay {
             topic: &row.topic,
             key: Some(row.key.as_bytes()),
             payload: Some(&row.payload),
-            headers: all.iter().fold(OwnedHeaders::new_with_capacity(9), |all, (key, value)| {
-                headers::set(all, key, value)
-            }),
+            headers: all
+                .into_iter()
+                .chain(resent)
+                .fold(OwnedHeaders::new_with_capacity(10), |all, (key, value)| {
+                    headers::set(all, key, value)
+                }),
             parent: &row.context(),
             attributes: vec![
                 KeyValue::new("messaging.message.id", row.event_id.clone()),

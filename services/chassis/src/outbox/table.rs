@@ -21,6 +21,8 @@ pub(super) struct Row {
     pub(super) tracestate: Option<String>,
     pub(super) baggage: Option<String>,
     pub(super) created_at: i64,
+    /// Whether an earlier log has it.
+    pub(super) resent: bool,
 }
 
 impl FromRow for Row {
@@ -36,6 +38,7 @@ impl FromRow for Row {
             tracestate: Column::read(row, 7)?,
             baggage: Column::read(row, 8)?,
             created_at: Column::read(row, 9)?,
+            resent: false,
         })
     }
 }
@@ -81,14 +84,10 @@ pub(super) async fn elsewhere(
 ) -> Result<Vec<Row>, Error> {
     const SQL: &str = "select seq, event_id, topic, key, type, payload, traceparent, tracestate, baggage, created_at
                        from outbox where seq > $1 and seq <= $2 and sent_log <> $3 order by seq limit $4";
-    database
-        .query("outbox: sent elsewhere", SQL)
-        .bind(after)
-        .bind(until)
-        .bind(log)
-        .bind(most)
-        .all()
-        .await
+    let query = database.query("outbox: sent elsewhere", SQL).bind(after).bind(until);
+    let mut rows: Vec<Row> = query.bind(log).bind(most).all().await?;
+    rows.iter_mut().for_each(|row| row.resent = true);
+    Ok(rows)
 }
 
 /// The keys of rows that were sent to another log, after this one.

@@ -4,7 +4,7 @@ use chassis::kafka::dead_letter;
 
 use crate::{
     broker::{Broker, header},
-    service::{Ledgers, Plan, Service, event, until},
+    service::{Ledgers, Plan, Service, event, paid, until},
 };
 
 async fn published(folder: &std::path::Path, broker: &Broker, customers: &[&str]) -> Service {
@@ -89,4 +89,42 @@ async fn a_batch_that_fails_for_a_while_is_tried_again_as_a_whole() {
     assert_eq!(broker.records("orders.events.dlq").len(), 0);
     shipping.drain().await;
     orders.drain().await;
+}
+
+/// What took no handler's time is no observation, and the age of what is sent again is none.
+#[tokio::test]
+async fn a_batch_is_as_many_observations_as_events_had_their_effect() {
+    let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(1));
+    let shipping = shipping(folder.path(), &broker).await;
+    let send = |order: &str, more: &[(&str, &str)]| {
+        let placed = prost::Message::encode_to_vec(&event(order, "ada", 1));
+        let headers = [("ce_type", "mesh.orders.v1.OrderPlaced"), ("ce_id", order)];
+        broker.send("orders.events", order, &placed, &[&headers, more].concat());
+    };
+    send("o-1", &[]);
+    shipping.until_applied(1).await;
+    shipping.drain().await;
+    send("o-1", &[("mesh_resent", "true")]);
+    send("o-2", &[]);
+    send("o-3", &[("mesh_resent", "true"), ("ce_time", "2020-01-01T00:00:00Z")]);
+    send("o-4", &[("dlq_group", "shipping"), ("ce_time", "2020-01-01T00:00:00Z")]);
+    let paid = prost::Message::encode_to_vec(&paid("o-2"));
+    broker.send("orders.events", "o-2", &paid, &[("ce_type", "mesh.orders.v1.OrderPaid")]);
+    broker.send("orders.events", "o-2", &paid, &[]);
+    broker.send("orders.events", "o-2", b"\xff", &[]);
+
+    let shipping = self::shipping(folder.path(), &broker).await;
+    until(async || broker.committed("shipping", "orders.events") == 8).await;
+    let process = |outcome: &str| {
+        let outcome = format!("outcome=\"{outcome}\"");
+        shipping.metric("messaging_process_duration_seconds_count", &outcome)
+    };
+    let events =
+        |outcome: &str| shipping.metric("mesh_events_total", &format!("outcome=\"{outcome}\""));
+    assert_eq!((process("handled"), process("dead_lettered")), (3.0, 1.0));
+    assert_eq!((process("skipped"), process("duplicate")), (0.0, 0.0));
+    assert_eq!((events("handled"), events("dead_lettered")), (3.0, 1.0));
+    assert_eq!((events("skipped"), events("duplicate"), events("abandoned")), (2.0, 1.0, 0.0));
+    assert_eq!(shipping.metric("mesh_event_delay_seconds_count", ""), 1.0, "of o-2 alone");
+    shipping.drain().await;
 }

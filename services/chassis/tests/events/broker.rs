@@ -1,6 +1,10 @@
 //! A broker for one test, and a stranger's view of it.
 
-use std::time::Duration;
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    time::Duration,
+};
 
 use proto::topics;
 use rdkafka::{
@@ -9,6 +13,7 @@ use rdkafka::{
     message::{Header, Headers, OwnedHeaders, OwnedMessage},
     mocking::MockCluster,
     producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer},
+    types::RDKafkaRespErr,
 };
 
 const LONG: Duration = Duration::from_secs(10);
@@ -69,15 +74,57 @@ impl Broker {
         config
     }
 
+    /// Refuses everything that is asked about a topic, for good.
+    pub(crate) fn forbid(&self, topic: &str) {
+        self.cluster()
+            .topic_error(topic, RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
+            .unwrap();
+    }
+
     /// Sends what no relay would.
     pub(crate) fn send(&self, topic: &str, key: &str, payload: &[u8], headers: &[(&str, &str)]) {
-        let producer: BaseProducer =
-            self.client().remove("group.id").set("acks", "all").create().unwrap();
+        self.send_in("none", topic, key, payload, headers);
+    }
+
+    /// Sends it compressed.
+    pub(crate) fn send_in(
+        &self,
+        codec: &str,
+        topic: &str,
+        key: &str,
+        payload: &[u8],
+        headers: &[(&str, &str)],
+    ) {
+        let mut config = self.client();
+        config.remove("group.id").set("acks", "all").set("message.max.bytes", "5000000");
+        let producer: BaseProducer = config.set("compression.type", codec).create().unwrap();
         let headers = headers.iter().fold(OwnedHeaders::new(), |all, (key, value)| {
             all.insert(Header { key, value: Some(*value) })
         });
         producer.send(BaseRecord::to(topic).key(key).payload(payload).headers(headers)).unwrap();
         producer.flush(LONG).unwrap();
+    }
+
+    /// Appends a batch as it is to partition 0, as a producer with an own mind would: a Produce request of version 7.
+    /// <https://kafka.apache.org/protocol.html#The_Messages_Produce>
+    pub(crate) fn append(&self, topic: &str, batch: &[u8]) {
+        let mut request = Vec::new();
+        request.extend([0, 0, 0, 7, 0, 0, 0, 1, 0, 1, b's']); // api, version, correlation id, client id
+        request.extend([0xff, 0xff, 0xff, 0xff, 0, 0, 39, 16, 0, 0, 0, 1]); // no transaction, acks=all, 10 s, one topic
+        request.extend(u16::try_from(topic.len()).unwrap().to_be_bytes());
+        request.extend(topic.as_bytes());
+        request.extend([0, 0, 0, 1, 0, 0, 0, 0]); // one partition: 0
+        request.extend(u32::try_from(batch.len()).unwrap().to_be_bytes());
+        request.extend(batch);
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.write_all(&u32::try_from(request.len()).unwrap().to_be_bytes()).unwrap();
+        stream.write_all(&request).unwrap();
+        let mut length = [0; 4];
+        stream.read_exact(&mut length).unwrap();
+        let mut answer = vec![0; u32::from_be_bytes(length) as usize];
+        stream.read_exact(&mut answer).unwrap();
+        let error = 4 + 4 + 2 + topic.len() + 4 + 4;
+        assert_eq!(answer[error..error + 2], [0, 0], "the broker refused the batch");
     }
 
     /// Everything on a topic now.

@@ -141,10 +141,7 @@ async fn a_replayed_letter_is_handled_by_its_group_alone() {
     let mended = prost::Message::encode_to_vec(&crate::service::event("o-1", "ada", 1));
     broker.send("orders.events", "o-1", &mended, &headers);
     payments.until_applied(1).await;
-    until(async || {
-        inventory.metric("messaging_process_duration_seconds_count", "outcome=\"skipped\"") == 1.0
-    })
-    .await;
+    until(async || inventory.metric("mesh_events_total", "outcome=\"skipped\"") == 1.0).await;
     assert_eq!(inventory.ledger().await, []);
     // Replayed twice, it is applied once.
     broker.send("orders.events", "o-1", &mended, &headers);
@@ -152,4 +149,73 @@ async fn a_replayed_letter_is_handled_by_its_group_alone() {
     for service in [payments, inventory, orders] {
         service.drain().await;
     }
+}
+
+const KNOWN: (&str, &str) = ("ce_type", "mesh.orders.v1.OrderPlaced");
+
+/// Bytes that no codec makes smaller.
+fn noise(size: usize) -> Vec<u8> {
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()[0]
+    };
+    std::iter::repeat_with(next).take(size).collect()
+}
+
+/// Whatever makes the letter too large: it becomes a stub, and the partition goes on.
+#[tokio::test]
+async fn a_letter_that_does_not_fit_becomes_a_stub_that_names_its_origin_and_digest() {
+    let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(1));
+    let (orders, payments) = pair(folder.path(), &broker).await;
+    let long = "h".repeat(1_200_000);
+    broker.send("orders.events", "o-1", &noise(999_900), &[KNOWN]);
+    broker.send_in("gzip", "orders.events", "o-1", &vec![0xff; 2_000_000], &[KNOWN]);
+    broker.send("orders.events", &"k".repeat(1_200_000), b"\xff", &[KNOWN]);
+    broker.send("orders.events", "o-1", b"\xff", &[KNOWN, ("ce_id", "1"), ("long", &long)]);
+    orders.publish("o-1", "ada", 2).await;
+    assert_eq!(payments.until_applied(1).await, [("o-1".into(), 2)], "the order goes on");
+    until(async || broker.records("orders.events.dlq").len() == 4).await;
+    until(async || broker.committed("payments", "orders.events") == 5).await;
+
+    let letters = broker.records("orders.events.dlq");
+    let at = |offset| {
+        let is = |one: &&OwnedMessage| header(one, dead_letter::OFFSET) == Some(offset);
+        letters.iter().find(is).unwrap()
+    };
+    for (offset, size, truncated) in [
+        ("0", "999900", "payload"),
+        ("1", "2000000", "payload"),
+        ("2", "1", "payload,key"),
+        ("3", "1", "payload,headers"),
+    ] {
+        let letter = at(offset);
+        assert_eq!(header(letter, dead_letter::REASON), Some("undecodable"), "{offset}");
+        assert_eq!(header(letter, dead_letter::TOPIC), Some("orders.events"), "{offset}");
+        assert_eq!(header(letter, dead_letter::TRUNCATED), Some(truncated), "{offset}");
+        assert_eq!(header(letter, dead_letter::PAYLOAD_SIZE), Some(size), "{offset}");
+        assert_eq!(letter.payload(), None, "{offset}");
+    }
+    let one_byte = "a8100ae6aa1940d0b663bb31cd466142ebbdbd5187131b92d93818987832eb89";
+    assert_eq!(header(at("3"), dead_letter::PAYLOAD_SHA256), Some(one_byte));
+    assert_eq!((header(at("3"), "ce_id"), header(at("3"), "long")), (Some("1"), None));
+    payments.drain().await;
+    orders.drain().await;
+}
+
+/// A dead-letter topic that may not be written to keeps nobody waiting for ever.
+#[tokio::test]
+async fn a_letter_that_is_refused_for_good_is_given_up_and_counted() {
+    let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(1));
+    broker.forbid("orders.events.dlq");
+    let (orders, payments) = pair(folder.path(), &broker).await;
+    orders.publish("o-1", "reject", 1).await;
+    orders.publish("o-1", "ada", 2).await;
+    assert_eq!(payments.until_applied(1).await, [("o-1".into(), 2)], "the order goes on");
+    assert_eq!(payments.metric("mesh_dead_letters_lost_total", "orders.events"), 1.0);
+    until(async || broker.committed("payments", "orders.events") == 2).await;
+    payments.drain().await;
+    orders.drain().await;
 }

@@ -12,6 +12,7 @@ mod dead_letters;
 mod hand_over;
 mod order;
 mod outages;
+mod poison;
 mod relay;
 mod service;
 mod speed;

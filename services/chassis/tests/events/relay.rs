@@ -128,6 +128,8 @@ async fn a_log_that_is_new_is_told_what_earlier_ones_were() {
         (1..=7).collect::<Vec<_>>()
     );
     assert_eq!(payments.metric("mesh_duplicates_dropped_total", "orders.events"), 3.0);
+    let delays = payments.metric("mesh_event_delay_seconds_count", "orders.events");
+    assert_eq!(delays, 1.0, "the age of what is sent again says nothing");
     orders.drain().await;
 
     // The same log, started again: nothing is sent again.

@@ -1,20 +1,21 @@
 //! What the trace tells.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
+use chassis::kafka::{Event, Handler, Observer};
 use opentelemetry::{
-    Context, KeyValue, global,
-    propagation::TextMapCompositePropagator,
+    Context, KeyValue,
+    baggage::BaggageExt,
+    global,
     trace::{FutureExt, SpanId, SpanKind, TraceContextExt, TraceId, Tracer},
 };
-use opentelemetry_sdk::{
-    propagation::{BaggagePropagator, TraceContextPropagator},
-    trace::{InMemorySpanExporter, SdkTracerProvider, SpanData},
-};
+use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider, SpanData};
+use parking_lot::Mutex;
+use proto::orders::v1::OrderEvent;
 
 use crate::{
     broker::Broker,
-    service::{Ledger, Ledgers, Plan, until},
+    service::{Ledger, Ledgers, Plan, event, until},
 };
 
 static SPANS: OnceLock<InMemorySpanExporter> = OnceLock::new();
@@ -28,10 +29,7 @@ pub(crate) fn record() -> &'static InMemorySpanExporter {
         global::set_tracer_provider(
             SdkTracerProvider::builder().with_simple_exporter(exporter.clone()).build(),
         );
-        global::set_text_map_propagator(TextMapCompositePropagator::new(vec![
-            Box::new(TraceContextPropagator::new()),
-            Box::new(BaggagePropagator::new()),
-        ]));
+        chassis::telemetry::propagate();
         exporter
     })
 }
@@ -149,4 +147,52 @@ async fn a_batch_is_linked_to_each_of_its_events() {
     assert!(batch.attributes.contains(&KeyValue::new("messaging.batch.message_count", 3)));
     shipping.drain().await;
     orders.drain().await;
+}
+
+/// Several header lines are one list, and two parents are none.
+#[tokio::test]
+async fn header_lines_are_combined_and_two_parents_begin_a_trace_anew() {
+    record();
+    let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(1));
+    let passes_on = PassesOn::default();
+    let payments = Plan::new("payments", folder.path(), &broker)
+        .start(|consumer, _| consumer.observe(passes_on.clone()).unwrap())
+        .await;
+    let placed = prost::Message::encode_to_vec(&event("o-1", "ada", 1));
+    let parent =
+        |span: &str| format!("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902{span}-01");
+    let (first, second) = (parent("b7"), parent("b8"));
+    let lists =
+        [("tracestate", "a=1"), ("tracestate", "b=2"), ("baggage", "x=1"), ("baggage", "y=2")];
+    let one = [("traceparent", &*first)].into_iter().chain(lists).collect::<Vec<_>>();
+    let two = one.iter().copied().chain([("traceparent", &*second)]).collect::<Vec<_>>();
+    for headers in [one, two] {
+        broker.send("orders.events", "o-1", &placed, &headers);
+    }
+    until(async || passes_on.0.lock().len() == 2).await;
+    let seen = passes_on.0.lock().clone();
+    let (state, trace, baggage) = &seen[0];
+    assert_eq!((state.as_str(), baggage), ("a=1,b=2", &2));
+    assert_eq!(*trace, TraceId::from_hex("4bf92f3577b34da6a3ce929d0e0e4736").unwrap());
+    let (state, other, baggage) = &seen[1];
+    assert_eq!((state.as_str(), baggage), ("", &2), "the baggage is no part of the trace");
+    assert_ne!(other, trace);
+    payments.drain().await;
+}
+
+/// What a handler would pass on: the state and the id of its trace, and how much baggage.
+#[derive(Clone, Default)]
+struct PassesOn(Arc<Mutex<Vec<(String, TraceId, usize)>>>);
+
+impl Observer for PassesOn {
+    type Message = OrderEvent;
+    type Error = chassis::Error;
+    const TYPES: &'static [&'static str] = <Ledger as Handler>::TYPES;
+
+    async fn observe(&self, event: Event<OrderEvent>) -> Result<(), chassis::Error> {
+        let span = event.context.span().span_context().clone();
+        let baggage = event.context.baggage().len();
+        self.0.lock().push((span.trace_state().header(), span.trace_id(), baggage));
+        Ok(())
+    }
 }

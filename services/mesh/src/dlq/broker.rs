@@ -69,6 +69,7 @@ impl Broker {
     /// Sends it to where it came from, for the group that could not handle it; then notes that. Between the two it may be sent
     /// again, which is no harm: whoever has handled it knows its id.
     pub(super) async fn replay(&self, letter: &Letter) -> anyhow::Result<()> {
+        letter.ensure_whole()?;
         let headers = dead_letter::replayed(letter.headers.as_borrowed());
         self.send(&letter.origin()?, letter.key.as_deref(), letter.payload.as_deref(), headers)
             .await?;

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, fmt, str::FromStr};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use chassis::kafka::{dead_letter, headers};
 use proto::topics::DEAD_LETTER_SUFFIX;
 use rdkafka::message::{Headers, OwnedHeaders};
@@ -128,6 +128,20 @@ impl Letter {
         })
     }
 
+    /// A stub has nothing that could be sent again.
+    pub(super) fn ensure_whole(&self) -> anyhow::Result<()> {
+        let truncated = self.header(dead_letter::TRUNCATED);
+        ensure!(
+            truncated.is_empty(),
+            "{} is a stub without its {truncated} and cannot be replayed; the record was at {}/{}/{}",
+            self.place,
+            self.header(dead_letter::TOPIC),
+            self.header(dead_letter::PARTITION),
+            self.header(dead_letter::OFFSET)
+        );
+        Ok(())
+    }
+
     pub(super) fn key(&self) -> String {
         String::from_utf8_lossy(self.key.as_deref().unwrap_or_default()).into_owned()
     }
@@ -247,6 +261,19 @@ mod tests {
         let all: Vec<_> =
             queue.letters().map(|letter| (letter.place.offset, queue.handled(letter))).collect();
         assert_eq!(all, [(1, None), (0, Some(Handled::Replayed))]);
+    }
+
+    #[test]
+    fn a_stub_cannot_be_replayed_and_says_where_the_record_is() {
+        let at = [
+            (dead_letter::TOPIC, "orders.events"),
+            (dead_letter::PARTITION, "2"),
+            (dead_letter::OFFSET, "7"),
+        ];
+        assert!(record(0, &at).ensure_whole().is_ok());
+        let stub = record(0, &[at[0], at[1], at[2], (dead_letter::TRUNCATED, "payload")]);
+        let refused = stub.ensure_whole().unwrap_err().to_string();
+        assert!(refused.contains("orders.events/2/7"), "{refused}");
     }
 
     #[test]

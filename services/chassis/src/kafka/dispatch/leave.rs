@@ -1,0 +1,64 @@
+//! Letting go of partitions: those that move to another replica, and all at the end.
+
+use std::{sync::mpsc as sync, time::Duration};
+
+use rdkafka::{TopicPartitionList, consumer::Consumer as _};
+use tokio::time::Instant;
+
+use super::{Dispatcher, HandOver, Id, Owned};
+use crate::kafka::poll::Position;
+
+impl Dispatcher {
+    pub(super) fn revoke(
+        &mut self,
+        partitions: &[(String, i32)],
+        lost: bool,
+        answer: sync::Sender<Vec<Position>>,
+    ) {
+        let ids: Vec<_> =
+            partitions.iter().filter_map(|(topic, partition)| self.id(topic, *partition)).collect();
+        for id in &ids {
+            let Some(Owned { partition, .. }) = self.partitions.get_mut(id) else { continue };
+            partition.wind_up();
+            if lost {
+                partition.abort();
+            }
+        }
+        let until = Instant::now() + if lost { Duration::ZERO } else { self.settings.hand_over() };
+        self.leaving.push(HandOver { ids, until, answer });
+        self.hand_over();
+    }
+
+    /// Lets go of partitions with nothing in flight any more, and of those that nobody waits for any longer.
+    pub(super) fn hand_over(&mut self) {
+        let now = Instant::now();
+        for HandOver { ids, until, answer } in std::mem::take(&mut self.leaving) {
+            let idle =
+                |id: &Id| self.partitions.get(id).is_none_or(|owned| owned.partition.is_idle());
+            if until > now && !ids.iter().all(idle) {
+                self.leaving.push(HandOver { ids, until, answer });
+                continue;
+            }
+            let positions = self.positions(&ids);
+            for id in &ids {
+                if let Some(mut owned) = self.partitions.remove(id) {
+                    owned.partition.abort();
+                }
+            }
+            // Nobody listens if it took too long.
+            answer.send(positions).ok();
+            self.share();
+        }
+    }
+
+    pub(super) fn wind_up(&mut self) {
+        let mut all = TopicPartitionList::new();
+        for (id, owned) in &mut self.partitions {
+            owned.partition.wind_up();
+            all.add_partition(id.0, id.1);
+        }
+        if let Err(error) = self.consumer.pause(&all) {
+            tracing::debug!(error = %error, "pause failed");
+        }
+    }
+}
