@@ -35,8 +35,9 @@ use crate::{metrics::Metrics, reservations::Reservations, store::Store};
 /// The port is taken, or the database cannot be used.
 pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
     // Outbound: what this service talks to.
-    let store =
-        Store::open(app.database(&config.database, chassis::migrations!["0001_stock"]).await?);
+    let store = Store::open(
+        app.database(&config.database, chassis::migrations!["0001_stock", "0002_trace"]).await?,
+    );
     seed::fill(&store).await?;
 
     // Core: what it decides.

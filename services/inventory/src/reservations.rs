@@ -6,7 +6,7 @@ use std::{collections::HashMap, time::Duration};
 
 use chassis::{
     database::{self, Tx},
-    telemetry,
+    telemetry::{self, Kept},
 };
 use tracing::{debug, info, instrument};
 use uuid::Uuid;
@@ -61,9 +61,9 @@ impl Reservations {
         let Request { order, customer, lines } = request;
         let ttl = i64::try_from(self.ttl.as_micros()).unwrap_or(i64::MAX);
         let expires_at = database::now().saturating_add(ttl);
-        let traceparent = telemetry::traceparent();
+        let story = Kept::current();
         let mut tx = self.store.begin("write reservation").await?;
-        let hold = Hold { order: *order, customer: customer.clone(), expires_at, traceparent };
+        let hold = Hold { order: *order, customer: customer.clone(), expires_at, story };
         if !store::add(&mut tx, &hold, lines).await? {
             let known = store::find(&mut tx, *order).await?.ok_or(Error::Changed(*order))?;
             return Ok((repeated(&known, lines)?, false));
@@ -117,8 +117,7 @@ impl Reservations {
     pub(crate) async fn expire(&self) -> Result<bool, Error> {
         let due = self.store.due(database::now(), BATCH).await?;
         for hold in &due {
-            let story = telemetry::context_of(hold.traceparent.as_deref().unwrap_or_default());
-            telemetry::in_context(&story, self.expire_one(hold)).await?;
+            telemetry::in_context(&hold.story.context(), self.expire_one(hold)).await?;
         }
         self.metrics.held.set(self.store.held().await?);
         Ok(i64::try_from(due.len()) == Ok(BATCH))

@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use chassis::database::{Database, Error, Tx};
+use chassis::{
+    database::{Database, Error, Tx},
+    telemetry::Kept,
+};
 use uuid::Uuid;
 
 use crate::domain::{Change, Delta, Line, Lines, Reservation, State};
@@ -12,17 +15,20 @@ pub(crate) struct Store {
     database: Database,
 }
 
-/// A hold with a time limit, and the trace that it belongs to.
+/// A hold with a time limit, and the context that it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Hold {
     pub(crate) order: Uuid,
     pub(crate) customer: String,
     pub(crate) expires_at: i64,
-    pub(crate) traceparent: Option<String>,
+    pub(crate) story: Kept,
 }
 
 /// One line of a reservation, with what all its lines share.
 type Row = (String, String, String, i64, String, i64);
+
+/// One hold that ran out.
+type HoldRow = (String, String, i64, Option<String>, Option<String>, Option<String>);
 
 impl Store {
     pub(crate) fn open(database: Database) -> Self {
@@ -49,15 +55,11 @@ impl Store {
 
     /// Holds that ran out and of which nobody told yet, earliest first.
     pub(crate) async fn due(&self, now: i64, limit: i64) -> Result<Vec<Hold>, Error> {
-        let sql = "select order_id, customer, expires_at, traceparent from reservations \
+        let sql = "select order_id, customer, expires_at, traceparent, tracestate, baggage from reservations \
                    where state = 'held' and expired_at is null and expires_at <= $1 \
                    order by expires_at limit $2";
         let query = self.database.query("find expired reservations", sql).bind(now).bind(limit);
-        let rows: Vec<(String, String, i64, Option<String>)> = query.all().await?;
-        let hold = |(order, customer, expires_at, traceparent): (String, _, _, _)| {
-            Ok(Hold { order: id(&order)?, customer, expires_at, traceparent })
-        };
-        rows.into_iter().map(hold).collect()
+        query.all::<HoldRow>().await?.into_iter().map(hold).collect()
     }
 
     /// How many reservations hold stock.
@@ -102,14 +104,17 @@ impl Store {
 /// Adds a reservation that holds these lines; `false` if the order has one.
 pub(crate) async fn add(tx: &mut Tx, hold: &Hold, lines: &Lines) -> Result<bool, Error> {
     let order = hold.order.to_string();
-    let sql = "insert into reservations (order_id, customer, state, expires_at, traceparent) \
-               values ($1, $2, 'held', $3, $4) on conflict (order_id) do nothing";
+    let sql = "insert into reservations \
+               (order_id, customer, state, expires_at, traceparent, tracestate, baggage) \
+               values ($1, $2, 'held', $3, $4, $5, $6) on conflict (order_id) do nothing";
     let insert = tx
         .query(sql)
         .bind(order.as_str())
         .bind(hold.customer.as_str())
         .bind(hold.expires_at)
-        .bind(hold.traceparent.as_deref());
+        .bind(hold.story.traceparent.as_deref())
+        .bind(hold.story.tracestate.as_deref())
+        .bind(hold.story.baggage.as_deref());
     if insert.execute().await? == 0 {
         return Ok(false);
     }
@@ -173,6 +178,13 @@ pub(crate) async fn expire(tx: &mut Tx, order: Uuid, at: i64) -> Result<bool, Er
     let sql = "update reservations set expired_at = $1 \
                where order_id = $2 and state = 'held' and expired_at is null";
     Ok(tx.query(sql).bind(at).bind(order.to_string()).execute().await? == 1)
+}
+
+fn hold(
+    (order, customer, expires_at, traceparent, tracestate, baggage): HoldRow,
+) -> Result<Hold, Error> {
+    let story = Kept { traceparent, tracestate, baggage };
+    Ok(Hold { order: id(&order)?, customer, expires_at, story })
 }
 
 /// Rows of the same order stand together.

@@ -34,7 +34,8 @@ pub use config::Config;
 pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
     // Outbound: what this service talks to.
     let store = store::Store::new(
-        app.database(&config.database, chassis::migrations!["0001_shipments"]).await?,
+        app.database(&config.database, chassis::migrations!["0001_shipments", "0002_trace"])
+            .await?,
     );
 
     // Core: what it decides.

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use chassis::{
     Kind,
     database::{self, Tx, now},
-    telemetry,
+    telemetry::{self, Kept},
 };
 use tokio::sync::Notify;
 use tracing::instrument;
@@ -97,7 +97,7 @@ impl Shipments {
         let mut tx = self.store.begin("fire timers").await?;
         let due = self.store.due(&mut tx, BATCH).await?;
         for (shipment, scheduled_at) in &due {
-            let context = telemetry::context_of(&shipment.traceparent);
+            let context = shipment.story.context();
             let fired = async {
                 match shipment.state.after_timer() {
                     Some(State::Dispatched) => {
@@ -148,7 +148,7 @@ impl Shipments {
             customer: customer.to_owned(),
             state,
             due_at: self.pace.due(state, now()),
-            traceparent: telemetry::traceparent().unwrap_or_default(),
+            story: Kept::current(),
         };
         if !self.store.write(tx, before, &shipment).await? {
             return Ok(false);

@@ -1,6 +1,9 @@
 //! The shipments' table: ledger and timers in one.
 
-use chassis::database::{Database, Error, Tx, now};
+use chassis::{
+    database::{Database, Error, Tx, now},
+    telemetry::Kept,
+};
 
 use crate::domain::State;
 
@@ -15,8 +18,8 @@ pub(crate) struct Shipment {
     pub(crate) state: State,
     /// When its timer fires, microseconds since the Unix epoch.
     pub(crate) due_at: Option<i64>,
-    /// The trace that its timer goes on with; empty outside of any.
-    pub(crate) traceparent: String,
+    /// What its timer goes on with.
+    pub(crate) story: Kept,
 }
 
 /// The shipments.
@@ -25,12 +28,12 @@ pub(crate) struct Store {
     database: Database,
 }
 
-type Row = (String, String, String, Option<i64>, String, i64);
+type Row = (String, String, String, Option<i64>, String, Option<String>, Option<String>, i64);
 
 macro_rules! due {
     () => {
-        "select order_id, customer, state, due_at, traceparent, created_at from shipments
-         where due_at <= $1 order by due_at limit $2"
+        "select order_id, customer, state, due_at, traceparent, tracestate, baggage, created_at
+         from shipments where due_at <= $1 order by due_at limit $2"
     };
 }
 
@@ -59,20 +62,25 @@ impl Store {
         before: Option<State>,
         shipment: &Shipment,
     ) -> Result<bool, Error> {
-        let Shipment { order, customer, state, due_at, traceparent } = shipment;
+        let Shipment { order, customer, state, due_at, story } = shipment;
+        let trace = story.traceparent.as_deref().unwrap_or_default();
+        let (more, baggage) = (story.tracestate.as_deref(), story.baggage.as_deref());
         let written = match before {
             None => {
-                let sql = "insert into shipments
-                    (order_id, customer, state, due_at, traceparent, created_at, updated_at)
-                    values ($1, $2, $3, $4, $5, $6, $6) on conflict (order_id) do nothing";
+                let sql = "insert into shipments (order_id, customer, state, due_at, traceparent,
+                    tracestate, baggage, created_at, updated_at)
+                    values ($1, $2, $3, $4, $5, $6, $7, $8, $8) on conflict (order_id) do nothing";
                 let query = tx.query(sql).bind(&**order).bind(&**customer).bind(state.word());
-                query.bind(*due_at).bind(&**traceparent).bind(now()).execute().await?
+                let query = query.bind(*due_at).bind(trace).bind(more).bind(baggage);
+                query.bind(now()).execute().await?
             }
             Some(before) => {
-                let sql = "update shipments set state = $1, due_at = $2, traceparent = $3, updated_at = $4
-                    where order_id = $5 and state = $6";
-                let query = tx.query(sql).bind(state.word()).bind(*due_at).bind(&**traceparent);
-                query.bind(now()).bind(&**order).bind(before.word()).execute().await?
+                let sql = "update shipments set state = $1, due_at = $2, traceparent = $3,
+                    tracestate = $4, baggage = $5, updated_at = $6
+                    where order_id = $7 and state = $8";
+                let query = tx.query(sql).bind(state.word()).bind(*due_at).bind(trace);
+                let query = query.bind(more).bind(baggage).bind(now());
+                query.bind(&**order).bind(before.word()).execute().await?
             }
         };
         Ok(written > 0)
@@ -115,9 +123,11 @@ impl Store {
 }
 
 fn shipment(
-    (order, customer, word, due_at, traceparent, scheduled_at): Row,
+    (order, customer, word, due_at, traceparent, tracestate, baggage, scheduled_at): Row,
 ) -> Result<(Shipment, i64), Error> {
-    Ok((Shipment { order, customer, state: state(&word)?, due_at, traceparent }, scheduled_at))
+    let traceparent = Some(traceparent).filter(|parent| !parent.is_empty());
+    let story = Kept { traceparent, tracestate, baggage };
+    Ok((Shipment { order, customer, state: state(&word)?, due_at, story }, scheduled_at))
 }
 
 fn state(word: &str) -> Result<State, Error> {

@@ -47,10 +47,13 @@ impl Replica {
         let registry = Registry::new();
         let url = format!("sqlite://{}/shipping.db", folder.display());
         let config = database::Config { url, ..database::Config::local("shipping") };
-        let database =
-            Database::connect(&config, chassis::migrations!["0001_shipments"], &registry)
-                .await
-                .unwrap();
+        let database = Database::connect(
+            &config,
+            chassis::migrations!["0001_shipments", "0002_trace"],
+            &registry,
+        )
+        .await
+        .unwrap();
         let metrics = Metrics::register(&registry).unwrap();
         let shipments = Arc::new(Shipments::new(Store::new(database.clone()), pace, metrics));
         Self { shipments, database, registry, tasks: JoinSet::new() }
@@ -218,4 +221,24 @@ async fn an_order_keeps_its_trace() {
     );
     let spans: BTreeSet<_> = rows.iter().map(|(_, parent)| parent).collect();
     assert_eq!(spans.len(), rows.len(), "each step is a span of its own");
+}
+
+/// The timer's events pass on what the event that set it did.
+#[tokio::test]
+async fn an_order_keeps_its_tracestate_and_baggage_over_a_timer() {
+    telemetry::propagate();
+    let folder = TempDir::new().unwrap();
+    let replica = Replica::new(folder.path(), AT_ONCE).await;
+    let story = telemetry::Kept {
+        traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-b7ad6b7169203331-01".into()),
+        tracestate: Some("vendor=1,other=2".into()),
+        baggage: Some("plan=gold".into()),
+    };
+    let paid = Event { context: story.context(), ..event("o-1", PAID, "") };
+    replica.deliver(&[paid]).await;
+    while replica.shipments.fire().await.unwrap() > 0 {}
+    let sql = "select tracestate, baggage from outbox order by seq";
+    let rows = replica.database.query("outbox", sql).all::<(String, String)>().await.unwrap();
+    let passed_on = ("vendor=1,other=2".to_owned(), "plan=gold".to_owned());
+    assert_eq!(rows, [passed_on.clone(), passed_on]);
 }

@@ -7,7 +7,7 @@ pub(crate) async fn store<const N: usize>(stock: [(&str, i64); N]) -> (tempfile:
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("inventory.db").display());
     let config = Config { url, ..Config::local("inventory") };
-    let migrations = chassis::migrations!["0001_stock"];
+    let migrations = chassis::migrations!["0001_stock", "0002_trace"];
     let database = Database::connect(&config, migrations, &Registry::new()).await.unwrap();
     let store = Store::open(database);
     assert_eq!(store.supply(&lines(stock)).await.unwrap(), N as u64);
@@ -27,8 +27,12 @@ fn lines<const N: usize>(lines: [(&str, i64); N]) -> Vec<Line> {
 }
 
 fn hold(order: u128, expires_at: i64) -> Hold {
-    let traceparent = Some("00-1-2-01".into());
-    Hold { order: Uuid::from_u128(order), customer: "ada".into(), expires_at, traceparent }
+    let story = Kept {
+        traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".into()),
+        tracestate: Some("vendor=1".into()),
+        baggage: Some("plan=gold".into()),
+    };
+    Hold { order: Uuid::from_u128(order), customer: "ada".into(), expires_at, story }
 }
 
 /// Whether it was added.

@@ -1,0 +1,3 @@
+-- What the order's trace passes on beside its ids: <https://www.w3.org/TR/trace-context/>, <https://www.w3.org/TR/baggage/>.
+alter table shipments add column tracestate text;
+alter table shipments add column baggage text;
