@@ -14,10 +14,11 @@ use serde_json::json;
 
 use crate::{
     config::Effective,
-    http::Problem,
+    http::{Guard, Problem},
     metrics::{OPENMETRICS, Registry, TEXT},
     readiness::Readiness,
     telemetry::LogLevel,
+    text::printable,
 };
 
 /// What operators may see.
@@ -30,20 +31,23 @@ pub(crate) struct Admin {
 }
 
 impl Admin {
-    pub(crate) fn router(self) -> Router {
-        Router::new()
+    pub(crate) fn router(self, guard: Guard) -> Router {
+        let router = Router::new()
             .route("/livez", get(|| async { "ok\n" }))
             .route("/readyz", get(ready))
             .route("/metrics", get(metrics))
             .route("/metrics/families", get(families))
             .route("/config", get(config))
             .route("/log-level", get(level).put(set_level))
-            .route("/debug/pprof/profile", get(profile))
+            .route(PROFILE, get(profile))
             .route("/debug/pprof/heap", get(heap))
             .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "not-found", PATHS) })
-            .with_state(Arc::new(self))
+            .with_state(Arc::new(self));
+        guard.costly(&[PROFILE]).around(router)
     }
 }
+
+const PROFILE: &str = "/debug/pprof/profile";
 
 const PATHS: &str = "no such path; there are /livez /readyz /metrics /metrics/families /config /log-level /debug/pprof/profile";
 
@@ -84,12 +88,11 @@ async fn level(State(admin): State<Arc<Admin>>) -> String {
 }
 
 async fn set_level(State(admin): State<Arc<Admin>>, directives: String) -> Result<String, Problem> {
-    let refused = |error| {
-        Problem::new(StatusCode::BAD_REQUEST, "invalid-argument", error)
+    let now = admin.level.set(directives.trim()).map_err(|error| {
+        Problem::new(StatusCode::BAD_REQUEST, "invalid-argument", printable(&error, 200))
             .field("body", "expected directives as info,chassis=debug")
-    };
-    let now = admin.level.set(directives.trim()).map_err(refused)?;
-    tracing::info!(directives = directives.trim(), "log level changed");
+    })?;
+    tracing::info!(directives = now, "log level changed");
     Ok(now + "\n")
 }
 

@@ -121,6 +121,11 @@ impl App {
         &self.readiness
     }
 
+    /// Which names the service's HTTP ports answer to, and which web pages may use them.
+    pub fn guard(&self) -> http::Guard {
+        http::Guard::new(self.name, &self.settings.http)
+    }
+
     /// Fires when the drain begins: streams that would never end do then.
     pub fn draining(&self) -> CancellationToken {
         self.draining.clone()

@@ -3,6 +3,7 @@
 mod client;
 mod edge;
 mod farewell;
+mod guard;
 mod json;
 mod problem;
 mod proxy;
@@ -16,6 +17,7 @@ pub use client::{Answer, Client};
 pub use edge::Edge;
 pub(crate) use edge::Metrics as ServerMetrics;
 pub(crate) use farewell::farewell;
+pub use guard::{Guard, GuardSettings};
 pub use json::{Json, Path, Query};
 pub use problem::{CONTENT_TYPE as PROBLEM, FieldProblem, Problem};
 pub use proxy::Proxy;
@@ -38,10 +40,18 @@ pub struct Options {
     pub limit: Duration,
     /// Largest request body in bytes.
     pub body_limit: usize,
+    /// Which names the port answers to, and which pages may use it; [`App::guard`](crate::App::guard) makes the service's own.
+    pub guard: Option<Guard>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { machinery: Vec::new(), in_flight: IN_FLIGHT, limit: LIMIT, body_limit: 64 * 1024 }
+        Self {
+            machinery: Vec::new(),
+            in_flight: IN_FLIGHT,
+            limit: LIMIT,
+            body_limit: 64 * 1024,
+            guard: None,
+        }
     }
 }

@@ -56,6 +56,7 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
     let options = http::Options {
         machinery: vec!["/v1/".into()],
         body_limit: inbound::otlp_http::BODY_LIMIT,
+        guard: Some(app.guard()),
         ..http::Options::default()
     };
     app.serve_http(config.listen, router, options).await?;

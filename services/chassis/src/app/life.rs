@@ -122,7 +122,7 @@ async fn live<C: Config>(
         )
     })?;
     let address = listener.local_addr()?;
-    let router = admin.router();
+    let router = admin.router(http::Guard::new(identity.name, &settings.http));
     side.spawn(async move { drop(axum::serve(listener, router).await) });
     let mut app = App::new(identity, settings, registry, readiness, draining.clone())?;
     app.addresses.push(("admin", address));

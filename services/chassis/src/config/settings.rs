@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{cache, kafka, nats, outbox, telemetry};
+use crate::{cache, http, kafka, nats, outbox, telemetry};
 
 /// The settings of the chassis: the same for every service.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -13,6 +13,8 @@ pub struct Settings {
     pub admin: Admin,
     /// How a service stops.
     pub drain: Drain,
+    /// Who may ask the HTTP ports.
+    pub http: http::GuardSettings,
     /// Durable events.
     pub kafka: kafka::Settings,
     /// Log lines on standard output.

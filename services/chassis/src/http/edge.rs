@@ -63,14 +63,20 @@ impl Edge {
     /// The router behind the edge, with problem documents for unknown paths and methods.
     pub fn around(self, router: Router) -> Router {
         let limit = DefaultBodyLimit::max(self.options.body_limit);
-        router
+        let guard = self.options.guard.clone();
+        let router = router
             .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "not-found", "no such path") })
             .method_not_allowed_fallback(|method: Method| async move {
                 let detail = format!("{method} is not a method of this path; see the header allow");
                 Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail)
             })
-            .layer(limit)
-            .layer(middleware::from_fn_with_state(Arc::new(self), serve))
+            .layer(limit);
+        // Inside: what is refused is measured and traced as well.
+        let router = match guard {
+            Some(guard) => guard.around(router),
+            None => router,
+        };
+        router.layer(middleware::from_fn_with_state(Arc::new(self), serve))
     }
 }
 
