@@ -17,6 +17,7 @@ mod dispatch;
 mod ends;
 mod handler;
 pub mod headers;
+mod health;
 mod inbox;
 mod link;
 mod metrics;

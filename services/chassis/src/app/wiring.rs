@@ -196,6 +196,7 @@ impl App {
                 &self.settings.kafka,
                 &self.producer,
                 &self.registry,
+                &self.readiness,
                 &self.panics,
             )?;
             self.consumer = Some(made);

@@ -25,6 +25,7 @@ use super::{
     batch::Batched,
     dispatch::{Dispatcher, Routes},
     ends::Ends,
+    health::Health,
     link::Link,
     metrics::Metrics,
     owned::Owned,
@@ -35,6 +36,7 @@ use super::{
 use crate::{
     database::Database,
     metrics::{IntCounter, Registry},
+    readiness::Readiness,
 };
 
 /// Records on their way from the poll thread to the dispatcher, which takes them out as fast as it can.
@@ -49,6 +51,7 @@ pub struct Consumer {
     producer: Producer,
     metrics: Metrics,
     panics: IntCounter,
+    health: Health,
     routes: Routes,
 }
 
@@ -63,6 +66,7 @@ impl Consumer {
         settings: &Settings,
         producer: &Producer,
         registry: &Registry,
+        readiness: &Readiness,
         panics: &IntCounter,
     ) -> anyhow::Result<Self> {
         Ok(Self {
@@ -71,6 +75,7 @@ impl Consumer {
             producer: producer.clone(),
             metrics: Metrics::register(registry)?,
             panics: panics.clone(),
+            health: Health::new(readiness),
             routes: HashMap::new(),
         })
     }
@@ -145,7 +150,11 @@ impl Consumer {
         let joined: Joined = Box::new(joined);
         let ears = Ears {
             group: self.service,
-            link: Link::shown("consumer", self.metrics.mesh_kafka_connected.clone()),
+            link: Link::shown(
+                "consumer",
+                self.metrics.mesh_kafka_connected.clone(),
+                self.health.brokers.clone(),
+            ),
             inputs: sender,
             joined: Mutex::new(Some(joined)),
             hand_over: self.settings.hand_over(),
@@ -168,7 +177,8 @@ impl Consumer {
 
         let (stop, last) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
         let mut ended = thread(Arc::clone(&consumer), Arc::clone(&stop), Arc::clone(&last))?;
-        let dispatcher = Dispatcher::new(consumer, self.routes, self.settings, draining);
+        let dispatcher =
+            Dispatcher::new(consumer, self.routes, self.settings, self.health, draining);
         tokio::select! {
             positions = dispatcher.run(inputs, grace) => *last.lock() = positions,
             early = &mut ended => return told(early),

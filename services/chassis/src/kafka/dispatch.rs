@@ -24,6 +24,7 @@ use self::poison::Refused;
 use super::{
     Settings,
     ends::Surveyor,
+    health::Health,
     partition::{Partition, Work},
     poll::{Ears, Input, Position, list},
     record::Record,
@@ -45,6 +46,7 @@ pub(super) struct Dispatcher {
     consumer: Arc<BaseConsumer<Ears>>,
     routes: Routes,
     settings: Settings,
+    health: Health,
     draining: CancellationToken,
     partitions: HashMap<Id, Owned>,
     epoch: u64,
@@ -82,6 +84,7 @@ impl Dispatcher {
         consumer: Arc<BaseConsumer<Ears>>,
         routes: Routes,
         settings: Settings,
+        health: Health,
         draining: CancellationToken,
     ) -> Self {
         let examiner = Examiner::new(settings.consumer(consumer.context().group));
@@ -89,6 +92,7 @@ impl Dispatcher {
             consumer,
             routes,
             settings,
+            health,
             draining,
             partitions: HashMap::new(),
             epoch: 0,
@@ -293,6 +297,7 @@ impl Dispatcher {
         if self.tell_at <= now {
             self.tell_age();
             self.examine();
+            self.watch_progress();
             let paused = self.partitions.iter().filter(|(_, owned)| owned.partition.paused);
             let paused = paused.map(|((topic, partition), _)| ((*topic).to_owned(), *partition));
             self.surveyor.ask(&self.consumer, paused.collect());

@@ -11,7 +11,8 @@ use rdkafka::{config::RDKafkaLogLevel, error::KafkaError, types::RDKafkaErrorCod
 
 use tokio::time::Instant;
 
-use crate::metrics::IntGauge;
+use super::unreadable::is_about_a_record;
+use crate::{metrics::IntGauge, readiness::Condition};
 
 /// Connections are made again by the library, and commits by the dispatcher.
 const MENDED: [&str; 2] = ["FAIL", "COMMITFAIL"];
@@ -41,13 +42,21 @@ impl Repeated {
     }
 }
 
+/// A refusal that does not come back within this time is over.
+const REFUSED: Duration = Duration::from_secs(15);
+/// A broker answers each fetch and each heartbeat; one that has been silent for so long is away, whatever its connections do.
+pub(super) const SILENT: Duration = Duration::from_secs(10);
+
 /// The state of one client's connections.
 pub(super) struct Link {
     client: &'static str,
     repeated: Repeated,
     down: AtomicBool,
+    /// Whether the condition is raised, and when brokers refused something last.
+    raised: AtomicBool,
+    refused: Mutex<Option<Instant>>,
     /// Where it is shown.
-    connected: Option<IntGauge>,
+    shown: Option<(IntGauge, Condition)>,
 }
 
 impl Link {
@@ -56,17 +65,26 @@ impl Link {
             client,
             repeated: Repeated::default(),
             down: AtomicBool::new(false),
-            connected: None,
+            raised: AtomicBool::new(false),
+            refused: Mutex::new(None),
+            shown: None,
         }
     }
 
-    pub(super) fn shown(client: &'static str, connected: IntGauge) -> Self {
-        Self { connected: Some(connected), ..Self::new(client) }
+    pub(super) fn shown(client: &'static str, connected: IntGauge, condition: Condition) -> Self {
+        Self { shown: Some((connected, condition)), ..Self::new(client) }
     }
 
     fn show(&self, connected: bool) {
-        if let Some(gauge) = &self.connected {
+        if let Some((gauge, _)) = &self.shown {
             gauge.set(connected.into());
+        }
+    }
+
+    fn raise(&self, reason: String) {
+        if let Some((_, condition)) = &self.shown {
+            condition.raise(reason);
+            self.raised.store(true, Ordering::Relaxed);
         }
     }
 
@@ -76,6 +94,21 @@ impl Link {
         if self.down.load(Ordering::Relaxed) && self.down.swap(false, Ordering::Relaxed) {
             tracing::info!(kafka.client = self.client, "a Kafka broker answers again");
         }
+        if self.raised.load(Ordering::Relaxed) {
+            let refused = self.refused.lock().is_some_and(|at| at.elapsed() < REFUSED);
+            if !refused && self.raised.swap(false, Ordering::Relaxed) {
+                self.shown.iter().for_each(|(_, condition)| condition.clear());
+            }
+        }
+    }
+
+    /// Nothing has come from any broker for so long, over connections that stand.
+    pub(super) fn silent(&self, since: Duration) {
+        self.show(false);
+        if !self.down.swap(true, Ordering::Relaxed) {
+            tracing::error!(kafka.client = self.client, "no Kafka broker answers any more");
+        }
+        self.raise(format!("no answer from Kafka for {} s", since.as_secs()));
     }
 
     pub(super) fn failed(&self, error: &KafkaError) {
@@ -91,6 +124,7 @@ impl Link {
                         "no Kafka broker answers, waiting for one"
                     );
                 }
+                self.raise("no Kafka broker can be reached".into());
             }
             // One connection of several; if it was the last, the line above follows.
             Some(BrokerTransportFailure | OperationTimedOut | Resolve) => {
@@ -98,6 +132,10 @@ impl Link {
             }
             _ => {
                 let text = error.to_string();
+                if !is_about_a_record(error) {
+                    *self.refused.lock() = Some(Instant::now());
+                    self.raise(format!("Kafka refuses: {text}"));
+                }
                 if let Some(repeated) = self.repeated.due(&text) {
                     tracing::warn!(
                         kafka.client = self.client,
@@ -139,6 +177,7 @@ impl Link {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{kafka::health::Health, metrics::Registry, readiness::Readiness};
 
     #[tokio::test(start_paused = true)]
     async fn what_is_said_again_and_again_is_logged_now_and_then() {
@@ -148,5 +187,32 @@ mod tests {
         tokio::time::advance(REPEAT).await;
         assert_eq!((repeated.due("a"), repeated.due("b")), (Some(450), Some(0)));
         assert_eq!(repeated.due("a"), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_and_refusals_show_until_they_are_over() {
+        let registry = Registry::new();
+        let readiness = Readiness::new(&registry).unwrap();
+        let gauge: IntGauge = registry.register("mesh_kafka_connected", "Up.", &[]).unwrap();
+        let health = Health::new(&readiness);
+        let link = Link::shown("consumer", gauge.clone(), health.brokers);
+        let reason = || readiness.degraded().first().map(|one| one.reason.clone());
+        link.up();
+        assert_eq!((reason(), gauge.get()), (None, 1));
+        link.silent(Duration::from_secs(12));
+        assert_eq!((reason().as_deref(), gauge.get()), (Some("no answer from Kafka for 12 s"), 0));
+        link.up();
+        assert_eq!((reason(), gauge.get()), (None, 1));
+
+        let refusal = KafkaError::MessageConsumption(RDKafkaErrorCode::GroupAuthorizationFailed);
+        link.failed(&refusal);
+        link.up();
+        assert!(reason().is_some_and(|reason| reason.starts_with("Kafka refuses: ")));
+        tokio::time::advance(REFUSED).await;
+        link.up();
+        assert_eq!(reason(), None);
+        link.failed(&KafkaError::MessageConsumption(RDKafkaErrorCode::BadCompression));
+        assert_eq!(reason(), None, "that is the record's fault");
+        assert!(readiness.missing().is_empty());
     }
 }

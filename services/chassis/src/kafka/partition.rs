@@ -33,6 +33,8 @@ pub(super) struct Partition {
     expected: Option<i64>,
     /// When the last record came, or it was found out why none did.
     heard: Instant,
+    /// When the last record was done with, or the first came after a time without any.
+    finished: Instant,
     lanes: Lanes,
     running: HashMap<u64, AbortHandle>,
     /// How many records may be in flight, and how many may be fetched and not done with.
@@ -75,6 +77,7 @@ impl Partition {
             confirmed: start,
             expected: start,
             heard: Instant::now(),
+            finished: Instant::now(),
             lanes,
             running,
             concurrency: 1,
@@ -94,6 +97,9 @@ impl Partition {
         }
         self.expected = Some(record.offset + 1);
         self.heard = Instant::now();
+        if self.tracker.open() == 0 {
+            self.finished = self.heard;
+        }
         self.tracker.begin(record.offset, record.at_ms);
         let scope = self.route.scope();
         if !scope.wants(&record) {
@@ -126,6 +132,19 @@ impl Partition {
         self.heard.elapsed()
     }
 
+    /// For how long nothing was done with although there is something; `None` if there is nothing.
+    pub(super) fn idle_for(&self, waits: impl FnOnce() -> bool) -> Option<Duration> {
+        match self.open() {
+            0 => waits().then(|| self.quiet_for().min(self.finished.elapsed())),
+            _ => Some(self.finished.elapsed()),
+        }
+    }
+
+    /// How many records are not done with.
+    pub(super) fn open(&self) -> usize {
+        self.tracker.open()
+    }
+
     /// Goes on at another offset; what is passed over is done with as one, under its first offset.
     pub(super) fn skip(&mut self, from: i64, to: i64) {
         self.expected = Some(to);
@@ -136,6 +155,9 @@ impl Partition {
     /// A lane's work ended.
     pub(super) fn finish(&mut self, lane: u64, done: &[i64]) {
         self.running.remove(&lane);
+        if !done.is_empty() {
+            self.finished = Instant::now();
+        }
         for offset in done {
             self.tracker.finish(*offset);
         }

@@ -21,7 +21,13 @@ use rdkafka::{
 use serde::Deserialize;
 use tokio::sync::mpsc;
 
-use super::{ends::Ends, link::Link, owned::Owned, record::Record, unreadable::is_about_a_record};
+use super::{
+    ends::Ends,
+    link::{Link, SILENT},
+    owned::Owned,
+    record::Record,
+    unreadable::is_about_a_record,
+};
 use crate::metrics::{IntCounter, IntGaugeVec};
 
 /// How long to wait for a record before looking whether to stop.
@@ -233,8 +239,12 @@ impl ClientContext for Ears {
         if statistics.cgrp.is_some_and(|group| group.join_state == "steady") {
             self.joined();
         }
-        if statistics.brokers.values().any(|broker| broker.state == "UP") {
-            self.link.up();
+        let up = statistics.brokers.values().filter(|broker| broker.state == "UP");
+        let heard = up.filter_map(|broker| u64::try_from(broker.rxidle).ok()).min();
+        match heard.map(Duration::from_micros) {
+            Some(idle) if idle >= SILENT => self.link.silent(idle),
+            Some(_) => self.link.up(),
+            None => {}
         }
     }
 }
@@ -282,6 +292,8 @@ struct PartitionStatistics {
 #[derive(Deserialize)]
 struct BrokerStatistics {
     state: String,
+    /// Microseconds since something was received.
+    rxidle: i64,
 }
 
 #[derive(Deserialize)]

@@ -193,7 +193,7 @@ mod tests {
             format!("00-{ids}-+1"),
             format!("00-{ids}-0"),
             format!("00-{}-01", ids.to_uppercase()),
-            format!("00-+bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+            "00-+bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".into(),
             "00-00000000000000000000000000000000-00f067aa0ba902b7-01".into(),
             "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01".into(),
             format!("00_{ids}-01"),

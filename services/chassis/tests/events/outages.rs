@@ -21,6 +21,8 @@ async fn events_wait_for_a_broker_that_is_away() {
     // The first one, too, if it was acknowledged to nobody any more.
     until(async || orders.metric("mesh_outbox_pending", "") >= 49.0).await;
     until(async || payments.metric("mesh_kafka_connected", "") == 0.0).await;
+    assert_eq!(payments.degraded("kafka"), "no Kafka broker can be reached");
+    assert!(payments.readiness.missing().is_empty(), "all replicas would leave at once");
     assert_eq!(payments.ledger().await.len(), 1);
     broker.up();
     let applied = payments.until_applied(50).await;
@@ -28,6 +30,7 @@ async fn events_wait_for_a_broker_that_is_away() {
         applied.into_iter().map(|(_, revision)| revision).collect::<Vec<_>>(),
         (1..=50).collect::<Vec<_>>()
     );
+    until(async || payments.degraded("kafka").is_empty()).await;
     payments.drain().await;
     orders.drain().await;
 }

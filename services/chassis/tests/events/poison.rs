@@ -109,6 +109,7 @@ async fn damaged_records_are_set_aside_whether_others_follow_or_not() {
     good(&broker, "o-1");
     let payments = payments(folder.path(), &broker).await;
     payments.until_applied(1).await;
+    assert!(payments.degraded("kafka_records").contains("cannot be read"));
     broker.append("orders.events", &damaged());
     until(async || broker.records("orders.events.dlq").len() == 2).await;
     good(&broker, "o-2");

@@ -16,6 +16,7 @@ use chassis::{
     messaging,
     metrics::{IntCounter, Registry},
     outbox::{self, Relay},
+    readiness::Readiness,
 };
 use parking_lot::Mutex;
 use proto::{
@@ -37,6 +38,7 @@ const TABLES: Migrations = Migrations(&[Step {
 pub(crate) struct Service {
     pub(crate) database: Database,
     pub(crate) registry: Registry,
+    pub(crate) readiness: Readiness,
     tasks: JoinSet<anyhow::Result<()>>,
     draining: CancellationToken,
     relay_draining: CancellationToken,
@@ -79,8 +81,10 @@ impl<'a> Plan<'a> {
         let metrics = messaging::Metrics::register(&registry).unwrap();
         let producer = Producer::new(self.name, &self.kafka, metrics);
         let panics: IntCounter = registry.register("mesh_panics_total", "Panics.", &[]).unwrap();
+        let readiness = Readiness::new(&registry).unwrap();
         let mut consumer =
-            Consumer::new(self.name, &self.kafka, &producer, &registry, &panics).unwrap();
+            Consumer::new(self.name, &self.kafka, &producer, &registry, &readiness, &panics)
+                .unwrap();
         wire(&mut consumer, &database);
         let (draining, relay_draining) = (CancellationToken::new(), CancellationToken::new());
         let mut tasks = JoinSet::new();
@@ -99,7 +103,7 @@ impl<'a> Plan<'a> {
             ));
             joined.cancelled().await;
         }
-        Service { database, registry, tasks, draining, relay_draining }
+        Service { database, registry, readiness, tasks, draining, relay_draining }
     }
 }
 
@@ -123,6 +127,12 @@ impl Service {
     pub(crate) async fn until_applied(&self, count: usize) -> Vec<(String, i64)> {
         until(async || self.ledger().await.len() >= count).await;
         self.ledger().await
+    }
+
+    /// Why a condition is raised; empty if it is not.
+    pub(crate) fn degraded(&self, name: &str) -> String {
+        let raised = self.readiness.degraded();
+        raised.into_iter().find(|one| one.name == name).map(|one| one.reason).unwrap_or_default()
     }
 
     /// The sum of all samples of a metric whose labels contain this text.

@@ -12,6 +12,8 @@ use crate::kafka::unreadable::{Finding, Suspect};
 const TOGETHER: Duration = Duration::from_secs(10);
 /// How long a partition may give nothing although it has records, before that is looked into.
 const QUIET: Duration = Duration::from_secs(5);
+/// How long no event of a partition may be finished while some wait. One attempt may take as long.
+const STUCK: Duration = Duration::from_secs(30);
 /// The lane of setting aside: next to all others.
 const LANE: u64 = u64::MAX;
 
@@ -23,6 +25,7 @@ pub(super) struct Refused {
 
 impl Dispatcher {
     pub(super) fn refused(&mut self, error: KafkaError) {
+        self.health.records.raise(format!("a record cannot be read: {error}"));
         self.refused = Some(Refused { at: Instant::now(), error });
     }
 
@@ -41,6 +44,9 @@ impl Dispatcher {
             self.found(finding);
         }
         let recent = self.refused.as_ref().is_some_and(|refused| refused.at.elapsed() < TOGETHER);
+        if !recent && self.refused.take().is_some() {
+            self.health.records.clear();
+        }
         let suspects = self.partitions.iter().filter(|(_, Owned { partition, .. })| {
             let quiet = partition.quiet_for();
             !partition.paused
@@ -58,6 +64,28 @@ impl Dispatcher {
         });
         let suspects = suspects.collect();
         self.examiner.look(suspects);
+    }
+
+    /// Says so if events wait, and none of their partition has been finished for long.
+    pub(super) fn watch_progress(&self) {
+        let stuck = self.partitions.iter().find_map(|(id, owned)| {
+            let partition = &owned.partition;
+            let waits = || self.consumer.context().waits(id.0, id.1, partition.next_offset());
+            let idle = partition.idle_for(waits)?;
+            (idle >= STUCK).then(|| {
+                let open = partition.open();
+                format!(
+                    "nothing of {}/{} was finished for {} s, {open} in hand",
+                    id.0,
+                    id.1,
+                    idle.as_secs()
+                )
+            })
+        });
+        match stuck {
+            Some(reason) => self.health.progress.raise(reason),
+            None => self.health.progress.clear(),
+        }
     }
 
     fn found(&mut self, finding: Finding) {
