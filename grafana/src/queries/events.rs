@@ -53,7 +53,7 @@ pub fn handled() -> String {
 
 /// What became of them.
 pub fn outcomes() -> String {
-    rate(&format!("{PROCESS}_count{PROCESSED}"), "outcome")
+    rate("mesh_events_total{topic=~\"$topic\", group=~\"$group\"}", "outcome")
 }
 
 /// How long handling takes.
