@@ -40,7 +40,11 @@ told! {
     }
     breaker { a_third_party_that_is_down_is_left_alone }
     letters { a_poison_message_is_parked_and_others_flow_on, a_replay_heals }
-    crashes { any_service_may_die_while_orders_flow, the_supervisor_may_die_too }
+    crashes {
+        any_service_may_die_while_orders_flow,
+        what_is_refused_while_services_die_succeeds_when_it_is_repeated,
+        the_supervisor_may_die_too,
+    }
     life {
         a_stop_fails_no_request_and_loses_no_span,
         a_stop_finishes_a_charge_that_was_begun,

@@ -51,7 +51,11 @@ told! {
     }
     requests { the_same_key_is_the_same_order, a_flaky_third_party_is_asked_again, slow_payments_delay_nobody_else }
     letters { a_poison_message_is_parked_and_others_flow_on, a_replay_heals }
-    crashes { any_service_may_die_while_orders_flow, the_supervisor_may_die_too }
+    crashes {
+        any_service_may_die_while_orders_flow,
+        what_is_refused_while_services_die_succeeds_when_it_is_repeated,
+        the_supervisor_may_die_too,
+    }
     life { a_stop_fails_no_request_and_loses_no_span, what_was_under_way_goes_on_after_a_stop }
     live { changes_arrive_in_their_order, a_late_listener_hears_the_whole_story }
 }

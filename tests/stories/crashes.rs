@@ -1,11 +1,14 @@
 //! Nothing is lost and nothing happens twice, whoever dies.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
-use harness::{Gateway, Options, Order};
+use harness::{Gateway, Options, Order, until};
 use tokio::task::JoinSet;
 
 const SERVICES: [&str; 7] =
@@ -72,6 +75,57 @@ pub(crate) async fn any_service_may_die_while_orders_flow(options: Options) {
     let accepted = customers.leave().await;
     mesh.audit().await;
     all_final(&mesh.gateway(), &accepted).await;
+}
+
+/// What a client is promised while one service after another dies: each request is accepted or refused with 503 and `Retry-After`, or meets
+/// the gateway itself while it starts again; repeated with its key, it becomes one order.
+pub(crate) async fn what_is_refused_while_services_die_succeeds_when_it_is_repeated(
+    options: Options,
+) {
+    let mesh = options.start().await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut customers = JoinSet::new();
+    for name in ["ada", "bob", "eve"] {
+        customers.spawn(patient(mesh.gateway(), name, Arc::clone(&stop)));
+    }
+    for service in SERVICES {
+        mesh.kill(service).await;
+    }
+    stop.store(true, Ordering::Relaxed);
+    let accepted = customers.join_all().await.concat();
+    let distinct: HashSet<_> = accepted.iter().map(|order| order.id.as_str()).collect();
+    assert_eq!(distinct.len(), accepted.len(), "a key is one order");
+    mesh.audit().await;
+    all_final(&mesh.gateway(), &accepted).await;
+}
+
+/// Orders one thing after the other, each with a key of its own, and repeats each until it is accepted.
+async fn patient(gateway: Gateway, name: &'static str, stop: Arc<AtomicBool>) -> Vec<Order> {
+    let body = r#"{"items":[{"sku":"teapot","quantity":1}],"payment_token":"tok_ok"}"#;
+    let mut accepted = Vec::new();
+    while !stop.load(Ordering::Relaxed) {
+        let key = format!("{name}-{}", accepted.len());
+        let what = format!("{key} to be accepted");
+        let answer = until(&what, || async {
+            let headers = [("idempotency-key", key.as_str())];
+            let answer = gateway
+                .try_send(reqwest::Method::POST, "/api/orders", &headers, Some(body))
+                .await?;
+            if answer.status != 202 {
+                assert_eq!(answer.status, 503, "{answer:?}");
+                assert!(!answer.header("retry-after").is_empty(), "{answer:?}");
+                assert_eq!(answer.header("content-type"), "application/problem+json");
+                return None;
+            }
+            Some(answer)
+        });
+        let answer = answer.await;
+        accepted.push(Order {
+            id: answer.text("/id").to_owned(),
+            trace_id: answer.text("/trace_id").to_owned(),
+        });
+    }
+    accepted
 }
 
 /// `kill -9` of the supervisor, with the embedded brokers in it: nothing outlives it, and the next start finishes everything,

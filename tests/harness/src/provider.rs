@@ -12,10 +12,19 @@ use axum::{Json, Router, extract::State, http::StatusCode, routing::post};
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
+/// Which charges have to wait.
+#[derive(Clone, Copy, Default)]
+enum Held {
+    #[default]
+    None,
+    All,
+    Of(&'static str),
+}
+
 #[derive(Default)]
 struct Mood {
     refuses: AtomicBool,
-    held: watch::Sender<bool>,
+    held: watch::Sender<Held>,
     charges: AtomicUsize,
     refunds: AtomicUsize,
 }
@@ -56,7 +65,12 @@ impl Provider {
 
     /// From now on it thinks about each charge until it is let go.
     pub fn hold(&self, held: bool) {
-        self.mood.held.send_replace(held);
+        self.mood.held.send_replace(if held { Held::All } else { Held::None });
+    }
+
+    /// From now on it thinks about each charge of this token until it is let go; others are answered at once.
+    pub fn hold_token(&self, token: &'static str) {
+        self.mood.held.send_replace(Held::Of(token));
     }
 
     /// How often it was asked for a charge.
@@ -76,10 +90,18 @@ impl Drop for Provider {
     }
 }
 
-async fn charge(State(mood): State<Arc<Mood>>) -> (StatusCode, Json<Value>) {
+async fn charge(
+    State(mood): State<Arc<Mood>>,
+    Json(asked): Json<Value>,
+) -> (StatusCode, Json<Value>) {
     mood.charges.fetch_add(1, Ordering::Relaxed);
-    // It fails if nobody can let go any more.
-    mood.held.subscribe().wait_for(|held| !held).await.ok();
+    let may_go = |held: &Held| match held {
+        Held::None => true,
+        Held::All => false,
+        Held::Of(token) => asked["token"] != *token,
+    };
+    // It fails if the test that could let go has ended.
+    mood.held.subscribe().wait_for(may_go).await.ok();
     if mood.refuses.load(Ordering::Relaxed) {
         return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({})));
     }
