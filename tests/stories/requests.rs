@@ -90,7 +90,10 @@ pub(crate) async fn slow_payments_delay_nobody_else(options: Options) {
     let provider = Provider::start().await;
     let options = options
         .set("MESH_PAYMENTS__PROVIDER", &provider.url())
-        .set("MESH_PAYMENTS__PROVIDER_TIMEOUT", "60s");
+        // Longer than ten orders take, on any machine.
+        .set("MESH_PAYMENTS__PROVIDER_TIMEOUT", "60s")
+        .set("MESH_PAYMENTS__PROVIDER_ATTEMPTS", "1")
+        .set("MESH_PAYMENTS__KAFKA__ATTEMPT_TIMEOUT", "90s");
     let mesh = options.start().await;
     let gateway = mesh.gateway();
     provider.hold_token("tok_slow");
