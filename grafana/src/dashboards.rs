@@ -8,7 +8,7 @@ mod runtime;
 mod service;
 mod telemetry;
 
-pub use runbooks::url_of as runbook;
+pub use runbooks::{panel_of as runbook_panel, url_of as runbook};
 
 use crate::{
     dashboard::{Dashboard, Variable},

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::alerts;
 
-pub use services::SERVICES;
+pub use services::{SERVICES, WORKED};
 
 /// Rules that are evaluated one after the other, again and again.
 #[derive(Clone, Debug, Serialize)]
@@ -55,6 +55,9 @@ pub struct Alerting {
     /// How long it must have been so.
     #[serde(rename = "for")]
     pub hold: &'static str,
+    /// How long it goes on after it was last so: one that comes and goes is one incident.
+    #[serde(rename = "keep_firing_for", skip_serializing_if = "Option::is_none")]
+    pub keep: Option<&'static str>,
     /// Who is told, and what it is about.
     pub labels: BTreeMap<&'static str, String>,
     /// What is told.
@@ -84,7 +87,7 @@ struct Metadata {
 
 /// All recorded series.
 pub fn recording() -> Vec<Group> {
-    [objectives::groups(), services::groups()].concat()
+    [objectives::groups(), services::groups(), vec![alerts::index()]].concat()
 }
 
 /// The files below `grafana/`, with their text.

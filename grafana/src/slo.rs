@@ -5,7 +5,7 @@
 
 /// What the budget of errors is for.
 pub const PERIOD: &str = "30d";
-/// [`PERIOD`], to tell how long a budget lasts.
+/// [`PERIOD`], to compute how long a budget lasts.
 const PERIOD_HOURS: f64 = 30.0 * 24.0;
 
 /// The windows of [`BURNS`], the shortest first.
@@ -125,9 +125,9 @@ const ORDERS_SOON: &str = r#"http_server_request_duration_seconds_bucket{job="ga
 const FLOWS_COMPLETED: &str = r#"mesh_flow_duration_seconds_count{outcome="completed"}"#;
 const FLOWS_SOON: &str =
     r#"mesh_flow_duration_seconds_bucket{outcome="completed",le="FLOW_WITHIN"}"#;
-/// The two reasons that are ours: nobody answered for the payment, or the stock was not held long enough. A declined payment
-/// and a customer's change of mind are left out: the mesh did what was asked.
-const FLOWS_GIVEN_UP: &str =
+/// The reasons for a cancellation that are ours: the third party did not answer for the payment, or the stock was not held long
+/// enough. A declined payment and a customer's change of mind are left out: the mesh did what was asked.
+pub const FLOWS_GIVEN_UP: &str =
     r#"mesh_orders_cancelled_total{reason=~"payment_unavailable|reservation_expired"}"#;
 const EVENTS: &str = "mesh_event_delay_seconds_count";
 const EVENTS_SOON: &str = r#"mesh_event_delay_seconds_bucket{le="EVENT_WITHIN"}"#;
@@ -138,7 +138,12 @@ impl Slo {
         1.0 - self.objective
     }
 
-    /// How many events were bad in a window. Rounding must not make fewer than none.
+    /// How many events there were in a window.
+    pub fn number(&self, window: &str) -> String {
+        sum(self.counts.events, "increase", window)
+    }
+
+    /// How many of them were bad. Rounding must not make fewer than none.
     pub fn bad_number(&self, window: &str) -> String {
         let sum = |series| sum(series, "increase", window);
         let (events, good) = (sum(self.counts.events), sum(self.counts.good));

@@ -55,6 +55,7 @@ told! {
         a_taken_port_is_named,
         what_was_under_way_goes_on_after_a_stop,
     }
+    rules { every_series_that_an_objective_or_alert_reads_exists_from_the_start }
     signals {
         every_service_has_every_signal,
         a_dead_collector_costs_no_request,

@@ -8,5 +8,6 @@ pub(crate) mod letters;
 pub(crate) mod life;
 pub(crate) mod live;
 pub(crate) mod requests;
+pub(crate) mod rules;
 pub(crate) mod signals;
 pub(crate) mod trace;

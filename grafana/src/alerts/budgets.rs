@@ -27,6 +27,7 @@ fn rule(slo: &Slo, severity: &str) -> Rule {
         alert: slo.alert,
         expr: conditions.join("\nor on (slo) "),
         hold: SEEN,
+        keep: None,
         labels: [("severity", severity.to_owned())].into(),
         annotations: annotations(slo.alert, summary, description, slo.dashboard),
     })

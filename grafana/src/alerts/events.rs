@@ -8,6 +8,9 @@ const LAG: u32 = 1000;
 /// Longer than the slowest event may take that is no fault of ours: a third party that never answers is given up after 3
 /// attempts of 4 s and the pauses between.
 const TOO_OLD_S: u32 = 30;
+/// An order takes seconds, with the simulated waits of the warehouse and the carrier. This is longer than a third party that never
+/// answers is waited for, and than any part needs to start again.
+const OPEN_S: u32 = 120;
 /// The relay sends within milliseconds. This is longer than a broker needs to come back, with `RESTARTED` on top.
 const UNSENT_S: u32 = 10;
 
@@ -22,6 +25,7 @@ fn consumers() -> Vec<Alert> {
             severity: PAGE,
             // A flow takes as long as the warehouse and the carrier are simulated to take: seconds.
             hold: LASTING,
+            keep: None,
             expr: "sum(rate(mesh_orders_placed_total[1m])) > 0\n\
                    unless sum(rate(mesh_flow_duration_seconds_count[1m])) > 0"
                 .into(),
@@ -31,9 +35,21 @@ fn consumers() -> Vec<Alert> {
             dashboard: "mesh-flows",
         },
         Alert {
+            name: "MeshOrderStuck",
+            severity: PAGE,
+            hold: LASTING,
+            keep: None,
+            expr: format!("max(mesh_orders_oldest_open_age_seconds) > {OPEN_S}"),
+            summary: "An order is open for {{ $value | humanizeDuration }}",
+            description: "The oldest order that is neither completed nor cancelled was placed {{ $value | humanizeDuration }} \
+                          ago. Its customer waits; others may, too.",
+            dashboard: "mesh-flows",
+        },
+        Alert {
             name: "MeshConsumerStuck",
             severity: PAGE,
             hold: LASTING,
+            keep: None,
             expr: "sum by (service, topic) (mesh_consumer_lag) > 0\n\
                    unless sum by (service, topic) (rate(mesh_events_total{outcome!=\"abandoned\"}[1m])) > 0"
                 .into(),
@@ -51,6 +67,7 @@ fn delays() -> Vec<Alert> {
             name: "MeshConsumerLagGrowing",
             severity: TICKET,
             hold: LASTING,
+            keep: None,
             expr: format!(
                 "sum by (service, topic) (mesh_consumer_lag) > {LAG}\n\
                  and sum by (service, topic) (deriv(mesh_consumer_lag[2m])) > 0"
@@ -62,10 +79,13 @@ fn delays() -> Vec<Alert> {
         },
         Alert {
             name: "MeshEventTooOld",
-            severity: PAGE,
-            hold: SEEN,
+            severity: TICKET,
+            hold: LASTING,
+            keep: None,
+            // It grows older: while a backlog or a replay is worked off, old events are in hand too, each for a moment.
             expr: format!(
-                "max by (service, topic) (mesh_consumer_oldest_age_seconds) > {TOO_OLD_S}"
+                "max by (service, topic) (mesh_consumer_oldest_age_seconds) > {TOO_OLD_S}\n\
+                 and max by (service, topic) (deriv(mesh_consumer_oldest_age_seconds[1m])) > 0.5"
             ),
             summary: "{{ $labels.service }} has had an event of {{ $labels.topic }} for {{ $value | humanizeDuration }}",
             description: "The oldest event of {{ $labels.topic }} that {{ $labels.service }} took and has not done with is \
@@ -80,7 +100,8 @@ fn letters() -> Vec<Alert> {
         Alert {
             name: "MeshOutboxStuck",
             severity: PAGE,
-            hold: SEEN,
+            hold: LASTING,
+            keep: None,
             expr: format!("max by (service) (mesh_outbox_oldest_age_seconds) > {UNSENT_S}"),
             summary: "{{ $labels.service }} cannot send its events",
             description: "The oldest event in the outbox of {{ $labels.service }} waits for {{ $value | humanizeDuration }}. \
@@ -91,6 +112,7 @@ fn letters() -> Vec<Alert> {
             name: "MeshDeadLetters",
             severity: TICKET,
             hold: SEEN,
+            keep: None,
             expr: counted("service, topic, reason", "mesh_dead_letters_total", "15m"),
             summary: "{{ $labels.service }} set events of {{ $labels.topic }} aside: {{ $labels.reason }}",
             description: "{{ $value | humanize }} events of {{ $labels.topic }} became dead letters of {{ $labels.service }} \
@@ -102,6 +124,7 @@ fn letters() -> Vec<Alert> {
             name: "MeshEventsLost",
             severity: PAGE,
             hold: SEEN,
+            keep: None,
             expr: counted("service, topic", "mesh_consumer_gap_records_total", "15m"),
             summary: "{{ $labels.topic }} has lost records that {{ $labels.service }} had not read",
             description: "The broker dropped {{ $value | humanize }} records of {{ $labels.topic }} before \

@@ -1,7 +1,6 @@
 //! A service is not there, or cannot work.
 
-use super::{Alert, LASTING, PAGE, RESTARTED, SEEN, TICKET, counted};
-use crate::rules::SERVICES;
+use super::{Alert, KEPT, LASTING, PAGE, RESTARTED, SEEN, TICKET, counted};
 
 /// The share of a limit at which there is still time.
 const NEARLY: f64 = 0.8;
@@ -10,42 +9,60 @@ pub(super) fn alerts() -> Vec<Alert> {
     [presence(), needs(), saturation()].concat()
 }
 
-/// Each by its name: what is not there has no series to find it by.
-fn absent() -> String {
-    let one = |service: &&str| {
-        format!(
-            "label_replace(absent(up{{service=\"{service}\"}} == 1), \"service\", \"{service}\", \"\", \"\")"
-        )
-    };
-    SERVICES.iter().map(one).collect::<Vec<_>>().join("\nor ")
+/// Those whose absence no customer feels: a backend of ours that only watches.
+const WATCHING: &str = "lens";
+
+/// More than half of the last minute it was away, be it at once or in pieces, and Prometheus was there before: at a start everything
+/// comes up at once.
+fn away(services: &str) -> String {
+    format!(
+        "1 - avg_over_time(service:up:max{{{services}}}[1m]) > 0.5\nand service:up:max offset 1m"
+    )
+}
+
+fn absent(severity: &'static str, expr: String) -> Alert {
+    Alert {
+        name: "MeshServiceAbsent",
+        severity,
+        hold: SEEN,
+        keep: KEPT,
+        expr,
+        summary: "{{ $labels.service }} is not there",
+        description: "No process of {{ $labels.service }} answered Prometheus for {{ $value | humanizePercentage }} of the last \
+                      minute: none runs, none stays, or none can be reached.",
+        dashboard: "mesh-service?var-service={{ $labels.service }}",
+    }
+}
+
+fn restarting(severity: &'static str, window: &str, times: u32) -> Alert {
+    Alert {
+        name: "MeshServiceRestarting",
+        severity,
+        hold: SEEN,
+        keep: KEPT,
+        expr: format!(
+            "label_replace(\n  changes(process_start_time_seconds{{service!=\"\"}}[{window}]) >= {times},\n  \
+             \"window\", \"{window}\", \"\", \"\"\n)"
+        ),
+        summary: "{{ $labels.service }} starts again and again",
+        description: "{{ $labels.instance }} of {{ $labels.service }} began anew {{ $value }} times within \
+                      {{ $labels.window }}. A release begins it once.",
+        dashboard: "mesh-service?var-service={{ $labels.service }}",
+    }
 }
 
 fn presence() -> Vec<Alert> {
     vec![
-        Alert {
-            name: "MeshServiceAbsent",
-            severity: PAGE,
-            hold: RESTARTED,
-            expr: absent(),
-            summary: "{{ $labels.service }} is not there",
-            description: "No process of {{ $labels.service }} answered Prometheus for half a minute: none runs, or none can \
-                          be reached.",
-            dashboard: "mesh-service?var-service={{ $labels.service }}",
-        },
-        Alert {
-            name: "MeshServiceRestarting",
-            severity: TICKET,
-            hold: SEEN,
-            expr: "changes(process_start_time_seconds{service!=\"\"}[10m]) >= 2".into(),
-            summary: "{{ $labels.service }} starts again and again",
-            description: "{{ $labels.instance }} of {{ $labels.service }} began anew {{ $value }} times within 10 minutes. \
-                          A release begins it once.",
-            dashboard: "mesh-service?var-service={{ $labels.service }}",
-        },
+        absent(PAGE, away(&format!("service!=\"{WATCHING}\""))),
+        absent(TICKET, away(&format!("service=\"{WATCHING}\""))),
+        // A crash loop: three times in two minutes is no release and no accident.
+        restarting(PAGE, "2m", 3),
+        restarting(TICKET, "10m", 2),
         Alert {
             name: "MeshPanics",
             severity: TICKET,
             hold: SEEN,
+            keep: None,
             expr: counted("service", "mesh_panics_total", "15m"),
             summary: "{{ $labels.service }} panicked",
             description: "{{ $labels.service }} caught {{ $value | humanize }} panics within 15 minutes. Each is a mistake in \
@@ -59,8 +76,9 @@ fn needs() -> Vec<Alert> {
     vec![
         Alert {
             name: "MeshDatabaseDown",
-            severity: PAGE,
-            hold: SEEN,
+            severity: TICKET,
+            hold: RESTARTED,
+            keep: None,
             expr: "min by (service) (mesh_database_up) == 0".into(),
             summary: "{{ $labels.service }} cannot reach its database",
             description: "The database of {{ $labels.service }} does not answer. It refuses calls; its events wait and are \
@@ -69,8 +87,9 @@ fn needs() -> Vec<Alert> {
         },
         Alert {
             name: "MeshKafkaDisconnected",
-            severity: PAGE,
+            severity: TICKET,
             hold: RESTARTED,
+            keep: None,
             expr: "min by (service) (mesh_kafka_connected) == 0".into(),
             summary: "{{ $labels.service }} has no connection to Kafka",
             description: "No broker answers {{ $labels.service }}. It takes no events, and its own wait in the outbox: orders \
@@ -81,6 +100,7 @@ fn needs() -> Vec<Alert> {
             name: "MeshNatsDisconnected",
             severity: TICKET,
             hold: RESTARTED,
+            keep: None,
             expr: "min by (service) (mesh_nats_connected) == 0".into(),
             summary: "{{ $labels.service }} has no connection to NATS",
             description: "{{ $labels.service }} cannot send or receive live messages: what customers watch stands still. \
@@ -89,8 +109,9 @@ fn needs() -> Vec<Alert> {
         },
         Alert {
             name: "MeshBreakerOpen",
-            severity: PAGE,
+            severity: TICKET,
             hold: SEEN,
+            keep: KEPT,
             expr: "max by (service, destination) (mesh_breaker_state) > 0".into(),
             summary: "{{ $labels.service }} leaves {{ $labels.destination }} alone: it fails",
             description: "Most calls from {{ $labels.service }} to {{ $labels.destination }} failed. Now none is made but one \
@@ -106,6 +127,7 @@ fn saturation() -> Vec<Alert> {
             name: "MeshEventLoopBusy",
             severity: TICKET,
             hold: LASTING,
+            keep: None,
             expr: format!("rate(tokio_busy_seconds[1m]) / tokio_workers > {NEARLY}"),
             summary: "{{ $labels.service }} is {{ $value | humanizePercentage }} busy",
             description: "The event loop of {{ $labels.instance }} of {{ $labels.service }} is busy \
@@ -116,6 +138,7 @@ fn saturation() -> Vec<Alert> {
             name: "MeshFilesNearLimit",
             severity: TICKET,
             hold: LASTING,
+            keep: None,
             expr: format!("process_open_fds{{service!=\"\"}} / process_max_fds > {NEARLY}"),
             summary: "{{ $labels.service }} has {{ $value | humanizePercentage }} of the files open that it may",
             description: "{{ $labels.instance }} of {{ $labels.service }} has {{ $value | humanizePercentage }} of the files \

@@ -1,6 +1,6 @@
 //! What happens may not be seen: spans and log lines, scrapes, rules, the parts that keep them.
 
-use super::{Alert, PAGE, RESTARTED, SEEN, TICKET, counted};
+use super::{Alert, LASTING, NONE, PAGE, RESTARTED, SEEN, TICKET, counted, counted_from_nothing};
 
 /// Parts whose absence leaves a hole in what is seen. Without Prometheus there is no alert, and without Alertmanager nobody
 /// hears of it: `MeshAlertsUndelivered` is seen in Grafana.
@@ -25,6 +25,7 @@ fn signals() -> Vec<Alert> {
         name: "MeshTelemetryLost",
         severity: TICKET,
         hold: SEEN,
+        keep: None,
         expr: both(|word| {
             counted("service", &format!("mesh_{word}_total{{state=\"dropped\"}}"), "5m")
         }),
@@ -41,8 +42,9 @@ fn collector() -> Vec<Alert> {
             name: "MeshCollectorRefusing",
             severity: TICKET,
             hold: SEEN,
+            keep: None,
             expr: both(|word| {
-                counted("job", &format!("otelcol_receiver_refused_{word}_total"), "5m")
+                counted_from_nothing("job", &format!("otelcol_receiver_refused_{word}_total"), "5m")
             }),
             summary: "{{ $labels.job }} refuses {{ $labels.signal }}",
             description: "{{ $labels.job }} refused {{ $value | humanize }} {{ $labels.signal }} within 5 minutes: it has no \
@@ -53,13 +55,14 @@ fn collector() -> Vec<Alert> {
             name: "MeshCollectorLosing",
             severity: TICKET,
             hold: SEEN,
+            keep: None,
             expr: both(|word| {
-                let failed = counted(
+                let failed = counted_from_nothing(
                     "job, exporter",
                     &format!("otelcol_exporter_send_failed_{word}_total"),
                     "5m",
                 );
-                let refused = counted(
+                let refused = counted_from_nothing(
                     "job, exporter",
                     &format!("otelcol_exporter_enqueue_failed_{word}_total"),
                     "5m",
@@ -75,6 +78,7 @@ fn collector() -> Vec<Alert> {
             name: "MeshCollectorQueueFull",
             severity: TICKET,
             hold: SEEN,
+            keep: None,
             expr: format!("otelcol_exporter_queue_size / otelcol_exporter_queue_capacity > {FULL}"),
             summary: "What {{ $labels.job }} keeps for {{ $labels.exporter }} is {{ $value | humanizePercentage }} of what it may",
             description: "{{ $labels.exporter }} takes less than {{ $labels.job }} is sent: its queue is \
@@ -95,6 +99,7 @@ fn watching() -> Vec<Alert> {
             name: "MeshPartAbsent",
             severity: TICKET,
             hold: RESTARTED,
+            keep: None,
             expr: PARTS.map(absent).join("\nor "),
             summary: "{{ $labels.part }} is not there",
             description: "{{ $labels.part }} did not answer Prometheus for half a minute. Orders go on; what it keeps or \
@@ -105,6 +110,7 @@ fn watching() -> Vec<Alert> {
             name: "MeshScrapeFailing",
             severity: TICKET,
             hold: RESTARTED,
+            keep: None,
             expr: "up == 0".into(),
             summary: "{{ $labels.job }} cannot be scraped at {{ $labels.instance }}",
             description: "Prometheus got no metrics from {{ $labels.instance }} of {{ $labels.job }} for half a minute. It \
@@ -115,6 +121,7 @@ fn watching() -> Vec<Alert> {
             name: "MeshRulesFailing",
             severity: TICKET,
             hold: SEEN,
+            keep: None,
             expr: counted("rule_group", "prometheus_rule_evaluation_failures_total", "5m"),
             summary: "Prometheus cannot evaluate its rules",
             description: "{{ $value | humanize }} evaluations of {{ $labels.rule_group }} failed within 5 minutes: alerts \
@@ -124,11 +131,23 @@ fn watching() -> Vec<Alert> {
         Alert {
             name: "MeshAlertsUndelivered",
             severity: PAGE,
-            hold: SEEN,
-            expr: counted("alertmanager", "prometheus_notifications_errors_total", "5m"),
+            hold: LASTING,
+            keep: None,
+            expr: counted("alertmanager", "prometheus_notifications_errors_total", "1m"),
             summary: "Alertmanager does not take alerts",
-            description: "{{ $value | humanize }} alerts could not be handed to {{ $labels.alertmanager }} within 5 minutes: \
+            description: "{{ $value | humanize }} alerts could not be handed to {{ $labels.alertmanager }} within a minute: \
                           nobody is told of them.",
+            dashboard: "mesh-telemetry",
+        },
+        Alert {
+            name: "Watchdog",
+            severity: NONE,
+            hold: "0s",
+            keep: None,
+            expr: "vector(1)".into(),
+            summary: "Alerts arrive",
+            description: "It fires always ({{ $value }}), and goes the way of all alerts. Give it to a service that reports its absence: \
+                          then Prometheus, Alertmanager or what is between them is away.",
             dashboard: "mesh-telemetry",
         },
     ]

@@ -11,7 +11,12 @@ fn chapters() -> impl Iterator<Item = (&'static str, &'static str)> {
 
 /// Where the chapter of an alert is, behind the front door.
 pub fn url_of(alert: &str) -> String {
-    format!("/grafana/d/{UID}?viewPanel=panel-{}", id_of(alert))
+    format!("/grafana/d/{UID}?viewPanel={}", panel_of(alert))
+}
+
+/// The chapter alone, as Grafana's `viewPanel` names it.
+pub fn panel_of(alert: &str) -> String {
+    format!("panel-{}", id_of(alert))
 }
 
 /// A number for a name that stays as it is when others come: FNV-1a, above those that are counted.

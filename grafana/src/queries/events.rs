@@ -5,8 +5,7 @@ use super::{quantile, rate};
 const THIS: &str = "{topic=~\"$topic\", group=~\"$group\"}";
 const PROCESS: &str = "messaging_process_duration_seconds";
 const SEND: &str = "messaging_client_operation_duration_seconds";
-const PROCESSED: &str =
-    "{messaging_destination_name=~\"$topic\", messaging_consumer_group_name=~\"$group\"}";
+const WORKED: &str = "{messaging_destination_name=~\"$topic\", messaging_consumer_group_name=~\"$group\", outcome=~\"handled|dead_lettered\"}";
 
 /// Records that wait, by topic and group.
 pub fn lag() -> String {
@@ -46,7 +45,7 @@ pub fn published() -> String {
 /// Events that were handled each second, by group.
 pub fn handled() -> String {
     rate(
-        &format!("{PROCESS}_count{PROCESSED}"),
+        &format!("{PROCESS}_count{WORKED}"),
         "messaging_destination_name, messaging_consumer_group_name",
     )
 }
@@ -60,7 +59,7 @@ pub fn outcomes() -> String {
 pub fn handling(share: f64) -> String {
     quantile(
         share,
-        &format!("{PROCESS}{PROCESSED}"),
+        &format!("{PROCESS}{WORKED}"),
         "messaging_destination_name, messaging_consumer_group_name",
     )
 }

@@ -1,6 +1,7 @@
 //! The business: orders, and what becomes of them.
 
 use super::{buckets, quantile, rate};
+use crate::slo::FLOWS_GIVEN_UP;
 
 /// Orders placed each second.
 pub fn placed() -> String {
@@ -25,12 +26,27 @@ pub fn cancelled() -> String {
     rate("mesh_orders_cancelled_total", "reason")
 }
 
-/// The share of ended orders that were completed.
+/// The share of ended orders that were completed. Declined cards and customers who cancel do not count, as in the promise.
 pub fn completed_share() -> String {
-    let ended = |status: &str| {
-        format!("sum(increase(mesh_orders_status_total{{status=~\"{status}\"}}[$__range]))")
-    };
-    format!("{} / ({} > 0)", ended("completed"), ended("completed|cancelled"))
+    let completed = "sum(increase(mesh_orders_status_total{status=\"completed\"}[$__range]))";
+    let given_up = format!("sum(increase({FLOWS_GIVEN_UP}[$__range]))");
+    format!("{completed} / ({completed} + {given_up} > 0)")
+}
+
+/// Orders that ended each second, by how: each is counted once.
+pub fn ended() -> String {
+    let ended = "mesh_orders_status_total{status=~\"completed|cancelled\"}";
+    rate(ended, "status")
+}
+
+/// Orders that are neither completed nor cancelled, by how far they came.
+pub fn open() -> String {
+    "max by (status) (mesh_orders_open)".into()
+}
+
+/// How long ago the oldest of them was placed.
+pub fn oldest_open() -> String {
+    "max(mesh_orders_oldest_open_age_seconds)".into()
 }
 
 /// From placed to the end.

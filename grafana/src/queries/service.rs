@@ -6,6 +6,8 @@ const HTTP: &str = "http_server_request_duration_seconds";
 const RPC: &str = "rpc_server_call_duration_seconds";
 const EVENT: &str = "messaging_process_duration_seconds";
 const THIS: &str = "{service=~\"$service\"}";
+/// The events that it had work with.
+const EVENTS: &str = "{service=~\"$service\", outcome=~\"handled|dead_lettered\"}";
 /// gRPC codes that are the server's fault.
 const FAULTS: &str = "UNKNOWN|DEADLINE_EXCEEDED|UNIMPLEMENTED|INTERNAL|UNAVAILABLE|DATA_LOSS";
 
@@ -20,7 +22,7 @@ pub fn handled() -> String {
         ),
         renamed(&rate(&format!("{RPC}_count{THIS}"), "rpc_method"), "operation", "", "rpc_method"),
         renamed(
-            &rate(&format!("{EVENT}_count{THIS}"), "messaging_destination_name"),
+            &rate(&format!("{EVENT}_count{EVENTS}"), "messaging_destination_name"),
             "operation",
             "process ",
             "messaging_destination_name",
@@ -69,7 +71,7 @@ pub fn latency(share: f64) -> String {
             "rpc_method",
         ),
         renamed(
-            &quantile(share, &format!("{EVENT}{THIS}"), "messaging_destination_name"),
+            &quantile(share, &format!("{EVENT}{EVENTS}"), "messaging_destination_name"),
             "operation",
             "process ",
             "messaging_destination_name",
@@ -92,7 +94,7 @@ pub fn answers() -> String {
             "",
             "rpc_response_status_code",
         ),
-        renamed(&rate(&format!("{EVENT}_count{THIS}"), "outcome"), "status", "event ", "outcome"),
+        renamed(&rate(&format!("mesh_events_total{THIS}"), "outcome"), "status", "event ", "outcome"),
     ])
 }
 

@@ -1,56 +1,109 @@
 //! What has become of the promises: how much was bad over each window, and how much of the budget is left.
+//!
+//! Short windows are computed from the counters. Long ones are sums of what was recorded every [`STEP`]: three days of a histogram
+//! are millions of samples, three days of these sums are a thousand.
 
 use super::{Group, Recording, Rule};
 use crate::slo::{self, Slo};
 
-/// Windows that are short enough to be computed at every evaluation. The others read days of samples, and move slowly.
-const FAST: usize = 4;
+/// Windows that are computed from the counters at every evaluation: the first of [`slo::WINDOWS`].
+const FAST: usize = 3;
 /// For the others: a budget does not change faster than anybody looks.
 const SLOWLY: &str = "30s";
+/// What long windows are made of.
+const STEP: &str = "5m";
+/// [`STEP`] in seconds.
+const STEP_S: u32 = 300;
 
 pub(super) fn groups() -> Vec<Group> {
     let (fast, slow) = slo::WINDOWS.split_at(FAST);
     let mut first: Vec<_> = slo::ALL.iter().map(objective).collect();
-    first.extend(every(fast));
-    let mut second: Vec<_> = every(slow);
-    second.extend(slo::ALL.iter().map(|slo| ratio(slo, slo::PERIOD)));
-    second.push(budget());
+    first.extend(slo::ALL.iter().map(|slo| number(slo, STEP)));
+    first.extend(slo::ALL.iter().map(|slo| bad_number(slo, STEP)));
+    for window in fast {
+        first.extend(slo::ALL.iter().map(|slo| ratio(slo, window)));
+    }
+    let counted = fast.iter().filter(|window| **window != STEP && is_long(window));
+    first.extend(counted.flat_map(|window| slo::ALL.iter().map(|slo| bad_number(slo, window))));
+    let mut second: Vec<_> =
+        slow.iter().chain([&slo::PERIOD]).map(|window| long_ratio(window)).collect();
+    let counted = slow.iter().filter(|window| is_long(window)).chain([&slo::PERIOD]);
+    second.extend(counted.map(|window| long_bad_number(window)));
+    second.extend([known(), budget(), spent()]);
     vec![
         Group { name: "slo".into(), interval: None, rules: first },
         Group { name: "slo-slow".into(), interval: Some(SLOWLY), rules: second },
     ]
 }
 
-fn every(windows: &[&str]) -> Vec<Rule> {
-    let mut rules = Vec::new();
-    for window in windows {
-        rules.extend(slo::ALL.iter().map(|slo| ratio(slo, window)));
-        if slo::BURNS.iter().any(|burn| burn.long == *window) {
-            rules.extend(slo::ALL.iter().map(|slo| number(slo, window)));
-        }
-    }
-    rules
+/// Whether an alert asks how many events were bad in it.
+fn is_long(window: &str) -> bool {
+    slo::BURNS.iter().any(|burn| burn.long == window)
 }
 
-fn recorded(slo: &Slo, record: String, expr: String) -> Rule {
+fn of_one(slo: &Slo, record: String, expr: String) -> Rule {
     Rule::Recording(Recording { record, expr, labels: [("slo", slo.name.to_owned())].into() })
 }
 
+/// Of all promises at once: the expression has the label `slo`.
+fn of_all(record: &str, expr: String) -> Rule {
+    Rule::Recording(Recording { record: record.to_owned(), expr, labels: [].into() })
+}
+
 fn objective(slo: &Slo) -> Rule {
-    recorded(slo, "slo:objective:ratio".into(), format!("vector({})", slo.objective))
+    of_one(slo, "slo:objective:ratio".into(), format!("vector({})", slo.objective))
 }
 
 fn ratio(slo: &Slo, window: &str) -> Rule {
-    recorded(slo, format!("slo:bad:ratio_rate{window}"), slo.bad_ratio(window))
+    of_one(slo, format!("slo:bad:ratio_rate{window}"), slo.bad_ratio(window))
 }
 
 fn number(slo: &Slo, window: &str) -> Rule {
-    recorded(slo, format!("slo:bad:increase{window}"), slo.bad_number(window))
+    of_one(slo, format!("slo:events:increase{window}"), slo.number(window))
 }
 
-/// 1 while nothing was bad, 0 when it is used up, negative when more was used than there was.
+fn bad_number(slo: &Slo, window: &str) -> Rule {
+    of_one(slo, format!("slo:bad:increase{window}"), slo.bad_number(window))
+}
+
+fn summed(what: &str, window: &str) -> String {
+    format!("sum_over_time(slo:{what}:increase{STEP}[{window}:{STEP}])")
+}
+
+/// 0 where nothing happened.
+fn long_ratio(window: &str) -> Rule {
+    let (bad, all) = (summed("bad", window), summed("events", window));
+    let expr = format!("{bad}\n  / ({all} > 0)\nor 0 * slo:objective:ratio");
+    of_all(&format!("slo:bad:ratio_rate{window}"), expr)
+}
+
+fn long_bad_number(window: &str) -> Rule {
+    of_all(
+        &format!("slo:bad:increase{window}"),
+        format!("{}\nor 0 * slo:objective:ratio", summed("bad", window)),
+    )
+}
+
+/// How many seconds of [`slo::PERIOD`] the numbers cover: Prometheus may run for less, or keep less.
+fn known() -> Rule {
+    let steps = format!("count_over_time(slo:objective:ratio[{}:{STEP}])", slo::PERIOD);
+    of_all("slo:window:seconds", format!("{STEP_S} * {steps}\nor 0 * slo:objective:ratio"))
+}
+
+/// 1 while nothing was bad, 0 when it is used up, negative when more was used than there was. So few bad events that no alert
+/// counts them use up nothing.
 fn budget() -> Rule {
-    let expr = format!("1 - slo:bad:ratio_rate{} / (1 - slo:objective:ratio)", slo::PERIOD);
-    let record = "slo:budget_remaining:ratio".into();
-    Rule::Recording(Recording { record, expr, labels: [].into() })
+    let (period, least) = (slo::PERIOD, slo::LEAST_BAD);
+    let expr = format!(
+        "1 - slo:bad:ratio_rate{period} / (1 - slo:objective:ratio)\n  and slo:bad:increase{period} >= {least}\n\
+         or 1 + 0 * slo:objective:ratio"
+    );
+    of_all("slo:budget_remaining:ratio", expr)
+}
+
+/// When a budget that is used up was so first, as a Unix time: what was recorded last, or now. Nothing while some of it is left.
+fn spent() -> Rule {
+    let gone = "slo:budget_remaining:ratio <= 0";
+    let expr = format!("slo:budget_spent:timestamp_seconds and {gone}\nor time() + 0 * ({gone})");
+    of_all("slo:budget_spent:timestamp_seconds", expr)
 }

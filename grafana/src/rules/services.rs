@@ -9,6 +9,10 @@ pub const SERVICES: [&str; 8] =
 /// Short, so that what a demonstration breaks is seen at once; still two scrapes where they are 30 s apart.
 const WINDOW: &str = "1m";
 
+/// The events that a service had work with. One that it does not want or has handled before is passed over in no time, and one
+/// that was abandoned is handled elsewhere.
+pub const WORKED: &str = r#"outcome=~"handled|dead_lettered""#;
+
 /// A histogram of requests; what of its series counts, and what is an error.
 struct Requests {
     histogram: &'static str,
@@ -30,15 +34,15 @@ const REQUESTS: [Requests; 3] = [
         failed: r#"rpc_response_status_code=~"UNKNOWN|DEADLINE_EXCEEDED|UNIMPLEMENTED|INTERNAL|UNAVAILABLE|DATA_LOSS""#,
     },
     Requests {
-        // An event that nobody here wants is passed over in no time, and one that was abandoned is handled elsewhere.
         histogram: "messaging_process_duration_seconds",
-        counted: r#"outcome!~"skipped|abandoned""#,
+        counted: WORKED,
         failed: r#"outcome="dead_lettered""#,
     },
 ];
 
 pub(super) fn groups() -> Vec<Group> {
     let rules = vec![
+        recorded("service:up:max", up()),
         recorded(
             "service:requests:rate1m",
             sum(|of| format!("{}_count{{{}}}", of.histogram, of.counted)),
@@ -63,6 +67,15 @@ fn recorded(name: &str, expr: String) -> Rule {
 
 fn rates(series: impl Fn(&Requests) -> String) -> String {
     REQUESTS.map(|of| format!("rate({}[{WINDOW}])", series(&of))).join("\n  or ")
+}
+
+/// 1 while any process of a service answers, 0 while none does: for each by its name, since a service that is gone has no series.
+fn up() -> String {
+    let name = |service: &&str| {
+        format!("label_replace(vector(0), \"service\", \"{service}\", \"\", \"\")")
+    };
+    let names = SERVICES.iter().map(name).collect::<Vec<_>>().join("\nor ");
+    format!("max by (service) (up{{service=~\"{}\"}})\nor {names}", SERVICES.join("|"))
 }
 
 /// By service; 0 for one that is asked nothing, or that is not there.

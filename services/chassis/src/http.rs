@@ -12,6 +12,8 @@ mod tests;
 
 use std::time::Duration;
 
+use ::http::StatusCode;
+
 pub(crate) use client::Metrics as ClientMetrics;
 pub use client::{Answer, Client};
 pub use edge::Edge;
@@ -42,6 +44,19 @@ pub struct Options {
     pub body_limit: usize,
     /// Which names the port answers to, and which pages may use it; [`App::guard`](crate::App::guard) makes the service's own.
     pub guard: Option<Guard>,
+    /// Answers that are known beforehand: their series exist from the start, so that the first burst of errors is an increase.
+    pub answers: Vec<Known>,
+}
+
+/// An answer that is known beforehand.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// The method, in upper case.
+    pub method: &'static str,
+    /// The route as the router has it.
+    pub route: String,
+    /// The status.
+    pub status: StatusCode,
 }
 
 impl Default for Options {
@@ -52,6 +67,7 @@ impl Default for Options {
             limit: LIMIT,
             body_limit: 64 * 1024,
             guard: None,
+            answers: Vec::new(),
         }
     }
 }

@@ -62,7 +62,8 @@ async fn serve(
     let Config { listen, customer, trace_url, front_door, deadline, .. } = config;
     let machinery = machinery(&front_door);
     let shop = Shop { products, orders, live, customer, trace_url, front_door, metrics };
-    let options = http::Options { limit: deadline, machinery, ..http::Options::default() };
+    let answers = rest::answers();
+    let options = http::Options { limit: deadline, machinery, answers, ..http::Options::default() };
     app.serve_http(listen, rest::router(shop)?, options).await?;
     Ok(())
 }

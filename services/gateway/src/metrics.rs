@@ -1,8 +1,10 @@
 //! The numbers of the edge that HTTP's own do not tell.
 
 /// Why an order is refused here.
-const REFUSALS: [&str; 6] = [
+pub(crate) const REFUSALS: [&str; 8] = [
+    "conflict",
     "deadline_exceeded",
+    "exhausted",
     "idempotency_key_reused",
     "internal",
     "invalid",

@@ -34,7 +34,7 @@ pub(crate) const EXAMPLES: &str = "\
 Examples:
   mesh load                                       200 orders/s for a minute, against the mesh of this folder
   mesh load --rate 50 --duration 10m
-  mesh load --mix tok_ok=90,tok_declined=8,tok_slow=2
+  mesh load --mix tok_ok=92,tok_declined=8        a declined card breaks no promise; tok_slow and tok_down do
   mesh load --gateway http://shop.local --json    elsewhere; ends are polled, unless --nats is given too
 
 The exit status is 1 if an order that was accepted did not end in time, or ended twice.";

@@ -1,4 +1,5 @@
 //! The ways in.
 
+pub(crate) mod clock;
 pub(crate) mod facts;
 pub(crate) mod grpc;

@@ -7,6 +7,7 @@
 //!  Kafka shipments.events  ─┼▶ Orders::settle ──▶ outbox ─▶ Kafka orders.events: OrderPaid … OrderCompleted, OrderCancelled
 //!  Kafka inventory.events  ─┘
 //!  gRPC  orders.v1/Cancel  ──▶ Orders::cancel ──▶ outbox ─▶ Kafka orders.events: OrderCancelled
+//!  clock                   ──▶ Orders::measure_open ──▶ Store
 //!  gRPC  orders.v1/Get, List, ListAll ──▶ Store
 //! ```
 
@@ -21,7 +22,7 @@ mod store;
 
 use std::sync::Arc;
 
-use chassis::App;
+use chassis::{App, OnError};
 use tonic::service::Routes;
 
 pub use config::Config;
@@ -36,8 +37,9 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
     // Outbound: what this service talks to.
     let catalog = outbound::Catalog::new(app.channel(&config.catalog)?);
     let inventory = outbound::Inventory::new(app.channel(&config.inventory)?);
-    let store =
-        Store::open(app.database(&config.database, chassis::migrations!["0001_orders"]).await?);
+    let store = Store::open(
+        app.database(&config.database, chassis::migrations!["0001_orders", "0002_open"]).await?,
+    );
 
     // Core: what it decides.
     let orders = Orders::new(store, catalog, inventory, Metrics::register(app.registry())?);
@@ -46,5 +48,7 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
     app.serve_grpc(config.listen, Routes::new(inbound::grpc::service(&orders))).await?;
     app.consume(inbound::facts::OnPayment(Arc::clone(&orders)))?;
     app.consume(inbound::facts::OnShipment(Arc::clone(&orders)))?;
-    app.consume(inbound::facts::OnReservation(orders))
+    app.consume(inbound::facts::OnReservation(Arc::clone(&orders)))?;
+    app.spawn("measure open orders", OnError::Shutdown, inbound::clock::measure_open(orders));
+    Ok(())
 }

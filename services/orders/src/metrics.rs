@@ -16,6 +16,10 @@ chassis::metrics! {
         orders_status_total: IntCounterVec["status"] = Status::ALL.map(|status| [status.word()]),
         /// Orders that were cancelled, by reason.
         orders_cancelled_total: IntCounterVec["reason"] = Reason::ALL.map(|reason| [reason.word()]),
+        /// Orders that are neither completed nor cancelled, by status. Each replica tells that of all of them.
+        orders_open: IntGaugeVec["status"],
+        /// Age of the oldest of them; 0 if there is none.
+        orders_oldest_open_age_seconds: Gauge,
         /// Seconds from placing an order to its end.
         flow_duration_seconds: HistogramVec["outcome"] = [Status::Completed, Status::Cancelled].map(|status| [status.word()]),
     }

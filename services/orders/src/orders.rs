@@ -64,6 +64,20 @@ impl Orders {
         Ok(self.store.all_after(id, limit).await?)
     }
 
+    /// Counts the orders that are under way, and says how old the oldest is: a flow that never ends has no duration.
+    pub(crate) async fn measure_open(&self) -> Result<(), Error> {
+        let open = self.store.open_orders().await?;
+        for status in Status::ALL.into_iter().filter(|status| !status.is_final()) {
+            let of_it = open.iter().find(|group| group.status == status);
+            let number = of_it.map_or(0, |group| group.number);
+            self.metrics.orders_open.with_label_values(&[status.word()]).set(number);
+        }
+        let oldest = open.iter().map(|group| group.oldest_at).min();
+        let age = oldest.map_or(0, |at| database::now().saturating_sub(at).max(0));
+        self.metrics.orders_oldest_open_age_seconds.set(age as f64 / 1e6);
+        Ok(())
+    }
+
     /// Cancels for the customer. What follows from it belongs to the order's own trace, not to the request's.
     #[instrument(name = "cancel order", skip_all, fields(order.id = id))]
     pub(crate) async fn cancel(&self, customer: &str, id: &str) -> Result<Order, Error> {

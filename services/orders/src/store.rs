@@ -12,6 +12,15 @@ pub(crate) enum Found {
     Abandoned,
 }
 
+/// Orders that are under way and have this status.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Open {
+    pub(crate) status: Status,
+    pub(crate) number: i64,
+    /// When the oldest of them was placed, in microseconds since the Unix epoch.
+    pub(crate) oldest_at: i64,
+}
+
 /// Where a page of orders begins: after this one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct After {
@@ -60,6 +69,19 @@ impl Store {
 
     pub(crate) async fn begin(&self, operation: &'static str) -> Result<Tx, Error> {
         self.database.begin(operation).await
+    }
+
+    /// How many orders are under way, by status; statuses without any are left out. The condition is that of its index.
+    pub(crate) async fn open_orders(&self) -> Result<Vec<Open>, Error> {
+        let sql = "select status, count(*), min(placed_at) from orders \
+                   where status in ('placed', 'paid', 'dispatched') group by status";
+        let rows =
+            self.database.query("count open orders", sql).all::<(String, i64, i64)>().await?;
+        let open = rows.into_iter().filter_map(|(word, number, oldest_at)| {
+            let status = Status::ALL.into_iter().find(|status| status.word() == word)?;
+            Some(Open { status, number, oldest_at })
+        });
+        Ok(open.collect())
     }
 
     pub(crate) async fn find(&self, id: &str) -> Result<Option<Found>, Error> {

@@ -24,8 +24,8 @@ impl Contract {
         let mut contract = Self::from(&(read("metrics.txt") + &read("parts.txt")));
         for rule in recording().iter().flat_map(|group| &group.rules) {
             if let Rule::Recording(rule) = rule {
-                let labels = if rule.record.starts_with("slo:") { ["slo"] } else { ["service"] };
-                contract.add(&rule.record, labels);
+                let level = rule.record.split(':').next().filter(|level| *level != "alert");
+                contract.add(&rule.record, rule.labels.keys().copied().chain(level));
             }
         }
         contract

@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use promql_parser::{
     label::{MatchOp, Matchers},
     parser::{
-        AggregateExpr, BinaryExpr, Call, Expr, LabelModifier, VectorSelector, parse, token::T_LOR,
+        AggregateExpr, BinaryExpr, Call, Expr, LabelModifier, VectorMatchCardinality,
+        VectorSelector, parse, token::T_LOR,
     },
 };
 
@@ -108,7 +109,15 @@ impl Reader<'_> {
         if binary.op.id() == T_LOR {
             return Some(left.union(right).cloned().collect());
         }
-        Some(left.clone())
+        let many = binary.modifier.as_ref().map(|modifier| &modifier.card);
+        let given: &[String] = match many {
+            Some(VectorMatchCardinality::ManyToOne(given)) => &given.labels,
+            _ => &[],
+        };
+        for label in given.iter().filter(|label| !right.contains(*label)) {
+            self.complaints.push(format!("the right side of {binary} has no {label} to give"));
+        }
+        Some(left.iter().chain(given).cloned().collect())
     }
 
     fn call(&mut self, call: &Call) -> Labels {

@@ -16,7 +16,7 @@ use opentelemetry::{
 };
 use tokio::{sync::Semaphore, time::Instant};
 
-use super::{Options, Problem};
+use super::{Known, Options, Problem};
 use crate::{
     Error, Kind, deadline,
     metrics::{IntCounter, Registry},
@@ -47,6 +47,10 @@ pub struct Edge {
 
 impl Edge {
     pub(crate) fn new(metrics: Metrics, panics: IntCounter, options: Options) -> Self {
+        let durations = &metrics.http_server_request_duration_seconds;
+        for Known { method, route, status } in &options.answers {
+            durations.with(&[method, route, status.as_str()]);
+        }
         let room = Arc::new(Semaphore::new(options.in_flight));
         Self { metrics, panics, options, room }
     }

@@ -12,6 +12,7 @@ mod refusals;
 use std::{convert::Infallible, sync::Arc};
 
 use axum::{Router, extract::FromRequestParts, http::request::Parts};
+use chassis::http::Known;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
@@ -40,6 +41,27 @@ pub(crate) fn router(shop: Shop) -> anyhow::Result<Router> {
     let document = openapi::json(document)?;
     let (pages, others) = (pages::router(&shop.front_door), front_door::router(&shop.front_door)?);
     Ok(router.with_state(Arc::new(shop)).layer(document).merge(pages).merge(others))
+}
+
+/// Every answer that the OpenAPI document describes.
+pub(crate) fn answers() -> Vec<Known> {
+    let document = api().into_openapi();
+    let mut answers = Vec::new();
+    for (route, item) in &document.paths.paths {
+        let operations = [
+            ("GET", &item.get),
+            ("POST", &item.post),
+            ("PUT", &item.put),
+            ("DELETE", &item.delete),
+        ];
+        for (method, operation) in operations {
+            let statuses = operation.iter().flat_map(|one| one.responses.responses.keys());
+            answers.extend(statuses.filter_map(|status| {
+                Some(Known { method, route: route.clone(), status: status.parse().ok()? })
+            }));
+        }
+    }
+    answers
 }
 
 /// The routes that the OpenAPI document describes.

@@ -7,7 +7,7 @@ async fn store() -> (tempfile::TempDir, Store) {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("orders.db").display());
     let config = Config { url, ..Config::local("orders") };
-    let migrations = chassis::migrations!["0001_orders"];
+    let migrations = chassis::migrations!["0001_orders", "0002_open"];
     (folder, Store::open(Database::connect(&config, migrations, &Registry::new()).await.unwrap()))
 }
 
@@ -45,6 +45,22 @@ async fn get(store: &Store, id: &str) -> Order {
         Some(Found::Order(order)) => *order,
         other => panic!("{other:?}"),
     }
+}
+
+#[tokio::test]
+async fn open_orders_are_counted_by_status_with_their_oldest() {
+    let (_folder, store) = store().await;
+    assert_eq!(store.open_orders().await.unwrap(), []);
+    for (id, at) in [("1", 9), ("2", 5), ("3", 7), ("4", 3)] {
+        assert!(place(&store, &teapots(id, at)).await);
+    }
+    let (paid, cancelled) = (get(&store, "3").await, get(&store, "4").await);
+    assert!(learn(&store, &paid, Fact::PaymentAuthorized).await);
+    assert!(learn(&store, &cancelled, Fact::CustomerCancelled).await);
+    let mut open = store.open_orders().await.unwrap();
+    open.sort_by_key(|group| group.status);
+    let placed = Open { status: Status::Placed, number: 2, oldest_at: 5 };
+    assert_eq!(open, [placed, Open { status: Status::Paid, number: 1, oldest_at: 7 }]);
 }
 
 #[tokio::test]

@@ -140,6 +140,9 @@ fn reason(problem: &Problem) -> &'static str {
     match (problem.status, problem.kind.as_str()) {
         (_, "/problems/out-of-stock") => "out_of_stock",
         (_, "/problems/idempotency-key-reused") => "idempotency_key_reused",
+        // Not the customer's mistake: somebody else was faster, or the hold ran out.
+        (409, _) => "conflict",
+        (429, _) => "exhausted",
         (503, _) => "unavailable",
         (504, _) => "deadline_exceeded",
         (500.., _) => "internal",
@@ -217,5 +220,32 @@ impl<S: Send + Sync> FromRequestParts<S> for OrderId {
         let unknown =
             || Problem::new(StatusCode::NOT_FOUND, "unknown-order", format!("no order {text:?}"));
         hyphenated.map(|id| Self(id.to_string())).ok_or_else(unknown)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::REFUSALS;
+
+    #[test]
+    fn only_what_the_customer_sent_wrongly_is_counted_as_invalid() {
+        for (status, kind, word) in [
+            (400, "malformed-json", "invalid"),
+            (409, "out-of-stock", "out_of_stock"),
+            (409, "changed", "conflict"),
+            (409, "order-abandoned", "conflict"),
+            (413, "payload-too-large", "invalid"),
+            (422, "invalid-argument", "invalid"),
+            (422, "idempotency-key-reused", "idempotency_key_reused"),
+            (429, "resource-exhausted", "exhausted"),
+            (500, "internal", "internal"),
+            (503, "unavailable", "unavailable"),
+            (504, "deadline-exceeded", "deadline_exceeded"),
+        ] {
+            let status = StatusCode::from_u16(status).unwrap();
+            assert_eq!(reason(&Problem::new(status, kind, "why")), word, "{status} {kind}");
+            assert!(REFUSALS.contains(&word), "{word} is not there from the start");
+        }
     }
 }
