@@ -11,6 +11,7 @@
 
 mod attempt;
 mod batch;
+mod committed;
 mod consumer;
 pub mod dead_letter;
 mod dispatch;
@@ -26,6 +27,7 @@ mod partition;
 mod poll;
 mod producer;
 mod record;
+pub(crate) mod refusal;
 mod route;
 mod settings;
 mod single;
@@ -37,10 +39,12 @@ use std::time::SystemTime;
 
 use opentelemetry::Context;
 
+pub use committed::Committed;
 pub use consumer::Consumer;
 pub use handler::{BatchHandler, Caller, Handler, Observer};
+pub(crate) use producer::Outgoing;
 pub use producer::Producer;
-pub(crate) use producer::{Outgoing, Sending};
+pub(crate) use settings::MESSAGE_MAX;
 pub use settings::{Profile, Settings};
 
 /// An event as its handler sees it.

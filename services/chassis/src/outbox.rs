@@ -4,24 +4,37 @@
 //!  Tx::publish ─▶ outbox row ─ commit ─▶ wake ─▶ relay: oldest first ─▶ Kafka, acks=all ─▶ marked as sent ─▶ purged after a while
 //! ```
 //!
+//! A row that no broker ever takes is set aside, for the operator to see (`mesh outbox`), and what comes after it follows, as it does
+//! after a dead letter. What may still be taken holds up what comes after it: the rows of its key, or those of its topic if that
+//! does not exist. All others go on.
+//!
 //! Sent rows are kept for a while and know which log they were sent to. A broker that forgets (the embedded one, started again)
 //! is another log: it is told again, oldest first, and the inboxes of the consumers drop what they know.
 
+mod aside;
 mod backlog;
+mod held;
+mod inbox;
 mod leader;
 mod marks;
 mod relay;
+mod round;
+mod send;
 mod table;
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, fmt, time::Duration};
 
 use opentelemetry::{Context, global};
 use proto::topics::Envelope;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::database::{Error, Tx, now};
+use crate::{
+    database::{Error, Tx, now},
+    kafka::MESSAGE_MAX,
+};
 
+pub use aside::{SetAside, list, purge, retry};
 pub use relay::Relay;
 
 /// The table between a service's database and Kafka.
@@ -56,30 +69,64 @@ impl Default for Settings {
     }
 }
 
+/// Largest event with its key: what a broker takes, but for the headers, which are the trace context (at most [`CONTEXT_MAX`] a
+/// header) and less than 2 kB of ours.
+pub const EVENT_MAX: usize = MESSAGE_MAX - 20_000;
+/// Longest `tracestate` or `baggage` that an event continues: the limit of W3C Baggage. Callers send them as they like.
+const CONTEXT_MAX: usize = 8192;
+
+/// An event that could never be sent.
+#[derive(Debug)]
+pub(crate) struct Unpublishable(String);
+
+impl fmt::Display for Unpublishable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Unpublishable {}
+
+fn unpublishable(why: String) -> Error {
+    Error::Encode(Box::new(Unpublishable(why)))
+}
+
 /// Writes an event's row, with the trace it belongs to.
 pub(crate) async fn insert<M: Envelope>(
     tx: &mut Tx,
     context: &Context,
     message: &M,
 ) -> Result<(), Error> {
-    let topic = M::TOPIC.name;
+    let (topic, key) = (M::TOPIC.name, message.key());
     let kind = message
         .event_type()
         .ok_or_else(|| Error::InvalidArgument(format!("a message for {topic} without an event")))?;
+    if key.is_empty() {
+        return Err(unpublishable(format!("an event for {topic} has no key")));
+    }
+    let size = key.len() + message.encoded_len();
+    if size > EVENT_MAX {
+        let why = format!("an event for {topic} has {size} bytes, the most are {EVENT_MAX}");
+        return Err(unpublishable(why));
+    }
     let mut trace = HashMap::new();
     global::get_text_map_propagator(|propagator| propagator.inject_context(context, &mut trace));
+    let mut carried = |name| {
+        let text: Option<String> = trace.remove(name);
+        text.filter(|text| !text.is_empty() && text.len() <= CONTEXT_MAX)
+    };
     tx.query(
         "insert into outbox (event_id, topic, key, type, payload, traceparent, tracestate, baggage, created_at)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     )
     .bind(Uuid::now_v7().to_string())
     .bind(topic)
-    .bind(message.key())
+    .bind(key)
     .bind(kind)
     .bind(message.encode_to_vec())
-    .bind(trace.remove("traceparent"))
-    .bind(trace.remove("tracestate").filter(|state| !state.is_empty()))
-    .bind(trace.remove("baggage"))
+    .bind(carried("traceparent"))
+    .bind(carried("tracestate"))
+    .bind(carried("baggage"))
     .bind(now())
     .execute()
     .await?;

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::{
-    audit, completions, config, dlq, health, load, output, service::Service, status, topics, trace,
-    up,
+    audit, completions, config, dlq, health, load, outbox, output, service::Service, status,
+    topics, trace, up,
 };
 
 /// A small, real system of microservices in which everything that happens can be seen.
@@ -42,6 +42,8 @@ enum Command {
     Audit(audit::Options),
     #[command(after_help = dlq::EXAMPLES)]
     Dlq(dlq::Options),
+    #[command(after_help = outbox::EXAMPLES)]
+    Outbox(outbox::Options),
     #[command(after_help = config::EXAMPLES)]
     Config(config::Options),
     #[command(after_help = topics::EXAMPLES)]
@@ -62,6 +64,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Trace(options) => trace::run(&options),
         Command::Audit(options) => audit::run(&options),
         Command::Dlq(options) => dlq::run(options),
+        Command::Outbox(options) => outbox::run(options),
         Command::Config(options) => config::run(&options),
         Command::Topics(options) => topics::run(&options),
         Command::Health(options) => health::run(&options),

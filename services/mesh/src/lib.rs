@@ -14,6 +14,7 @@ mod dlq;
 pub mod embedded;
 mod health;
 mod load;
+mod outbox;
 mod output;
 mod running;
 mod service;

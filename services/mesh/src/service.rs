@@ -9,6 +9,7 @@ use anyhow::Context;
 use chassis::{
     Identity,
     config::{Effective, Mistakes, Settings, Sources},
+    database,
 };
 use clap::{Args, Subcommand, builder::PossibleValuesParser};
 use serde::{Deserialize, Serialize};
@@ -19,10 +20,24 @@ pub(crate) struct Entry {
     run: fn(Vec<(String, String)>) -> ExitCode,
     /// Its configuration as these sources have it.
     pub(crate) effective: fn(&Sources) -> Result<Vec<Effective>, Mistakes>,
+    /// Where its database is, if it publishes events.
+    pub(crate) database: Option<Outbox>,
 }
 
+/// Reads where a service's outbox is.
+pub(crate) type Outbox = fn(&Sources) -> Result<database::Config, Mistakes>;
+
 macro_rules! services {
-    ($($(#[doc = $doc:literal])+ $Command:ident = $name:ident: $example:literal),+ $(,)?) => {
+    (@database $name:ident outbox) => {
+        Some(|sources| {
+            let loaded = chassis::config::load::<$name::Config>(identity(stringify!($name)), sources)?;
+            Ok(loaded.service.database)
+        })
+    };
+    (@database $name:ident) => {
+        None
+    };
+    ($($(#[doc = $doc:literal])+ $Command:ident = $name:ident $(with $outbox:ident)?: $example:literal),+ $(,)?) => {
         const NAMES: &[&str] = &[$(stringify!($name)),+];
 
         /// Every service, in the order of their ports.
@@ -34,6 +49,7 @@ macro_rules! services {
                     let loaded = chassis::config::load::<$name::Config>(identity(stringify!($name)), sources)?;
                     Ok(loaded.effective)
                 },
+                database: services!(@database $name $($outbox)?),
             }
         ),+];
 
@@ -70,13 +86,13 @@ services! {
     /// Run the catalog: what the shop sells.
     Catalog = catalog: "mesh catalog --set database.url=postgres://catalog@db/catalog",
     /// Run the inventory: how much there is, and for whom it is held.
-    Inventory = inventory: "mesh inventory --set log.filter=debug",
+    Inventory = inventory with outbox: "mesh inventory --set log.filter=debug",
     /// Run the orders: the saga from placed to completed or cancelled.
-    Orders = orders: "mesh orders --set kafka.brokers=kafka:9092",
+    Orders = orders with outbox: "mesh orders --set kafka.brokers=kafka:9092",
     /// Run the payments: charges and refunds at a slow third party.
-    Payments = payments: "mesh payments --set provider=http://psp:8114",
+    Payments = payments with outbox: "mesh payments --set provider=http://psp:8114",
     /// Run the shipping: parcels and their timers.
-    Shipping = shipping: "mesh shipping --set kafka.brokers=kafka:9092",
+    Shipping = shipping with outbox: "mesh shipping --set kafka.brokers=kafka:9092",
     /// Run the notifications: from durable events to live messages.
     Notifications = notifications: "mesh notifications --set nats.url=nats://nats:4222",
     /// Run lens: traces, logs and the topology, in memory.

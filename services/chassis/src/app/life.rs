@@ -19,7 +19,7 @@ use crate::{
     http, kafka, messaging,
     metrics::{Registry, observe_runtime},
     outbox,
-    readiness::Readiness,
+    readiness::{Impact, Readiness},
     shutdown,
     telemetry::{LogLevel, Telemetry},
 };
@@ -201,7 +201,9 @@ impl Life {
             relay: JoinSet::new(),
             relay_draining: CancellationToken::new(),
         };
+        let mut committed = kafka::Committed::default();
         if let Some(consumer) = app.consumer.take() {
+            committed = consumer.committed();
             if app.database.is_some() {
                 // What is done because of an event is most often told by another one.
                 app.producer.connect();
@@ -217,7 +219,9 @@ impl Life {
                 app.name,
                 &app.settings.outbox,
                 &app.registry,
-            )?;
+            )?
+            .forgetting(committed)
+            .reporting_to(app.readiness.condition("outbox", Impact::Degraded));
             life.relay.spawn(relay.run(life.relay_draining.clone()));
         }
         for Spawned { name, on_error, task } in app.tasks.drain(..) {

@@ -1,8 +1,10 @@
 //! How a database is reached.
 
-use std::{fmt, time::Duration};
+use std::{fmt, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
+
+use super::sqlite;
 
 /// A service's own database.
 #[derive(Clone, Serialize, Deserialize)]
@@ -26,6 +28,11 @@ impl Config {
     /// A SQLite file named after the service, below the current folder.
     pub fn local(service: &str) -> Self {
         Self { url: format!("sqlite://.mesh/{service}.db"), ..Self::default() }
+    }
+
+    /// The path of a SQLite file; `None` if the database is a server.
+    pub fn file(&self) -> Option<PathBuf> {
+        self.url.starts_with("sqlite:").then(|| sqlite::path(&self.url).into())
     }
 }
 

@@ -41,7 +41,8 @@ macro_rules! migrations {
 }
 
 /// The tables of the chassis: outbox, inbox.
-pub(super) const CHASSIS: Migrations = crate::migrations!["0001_events"];
+pub(super) const CHASSIS: Migrations =
+    crate::migrations!["0001_events", "0002_set_aside", "0003_inbox_places"];
 
 impl Migrations {
     /// What to run on a PostgreSQL, remembered in this table.

@@ -54,7 +54,7 @@ impl Tx {
     /// state leave their events in the order of their commits.
     ///
     /// # Errors
-    /// The message has no event, or the database refused it.
+    /// The message has no event or no key, or is larger than [`outbox::EVENT_MAX`]; or the database refused it.
     pub async fn publish<M: Envelope>(&mut self, message: &M) -> Result<(), Error> {
         self.publish_in(&Context::current(), message).await
     }

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     BatchHandler,
     attempt::{Ending, Failure, Trier},
-    inbox,
+    inbox::{self, Entry},
     metrics::Outcome,
     record::Record,
     route::{Route, Scope},
@@ -40,8 +40,11 @@ impl<H: BatchHandler> Batched<H> {
         let _place = place(database, cancel).await?;
         let mut tx = database.begin(scope.topic).await.map_err(Failure::ours)?;
         let (mut events, mut new) = (Vec::with_capacity(records.len()), Vec::new());
+        let mut moved = false;
         for record in records {
-            if !inbox::enter(&mut tx, &record.id(), scope.group).await.map_err(Failure::ours)? {
+            let entry = inbox::enter(&mut tx, record, scope.group).await.map_err(Failure::ours)?;
+            moved |= entry == Entry::Moved;
+            if entry != Entry::New {
                 continue;
             }
             let body = record.decode::<H::Message>().map_err(Failure::undecodable)?;
@@ -49,6 +52,9 @@ impl<H: BatchHandler> Batched<H> {
             events.push(record.event(body, own.cloned().unwrap_or_else(|| record.context())));
         }
         if events.is_empty() {
+            if moved {
+                tx.commit().await.map_err(Failure::ours)?;
+            }
             return Ok(new);
         }
         handler.handle(&events, &mut tx).await.map_err(Failure::of)?;

@@ -21,7 +21,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    BatchHandler, Caller, Observer, Producer, Settings,
+    BatchHandler, Caller, Committed, Observer, Producer, Settings,
     batch::Batched,
     dispatch::{Dispatcher, Routes},
     ends::Ends,
@@ -53,6 +53,7 @@ pub struct Consumer {
     panics: IntCounter,
     health: Health,
     routes: Routes,
+    committed: Committed,
 }
 
 impl Consumer {
@@ -77,7 +78,13 @@ impl Consumer {
             panics: panics.clone(),
             health: Health::new(readiness),
             routes: HashMap::new(),
+            committed: Committed::default(),
         })
+    }
+
+    /// What the group has committed, while this runs.
+    pub fn committed(&self) -> Committed {
+        self.committed.clone()
     }
 
     /// Whether there is anything to consume.
@@ -177,8 +184,14 @@ impl Consumer {
 
         let (stop, last) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
         let mut ended = thread(Arc::clone(&consumer), Arc::clone(&stop), Arc::clone(&last))?;
-        let dispatcher =
-            Dispatcher::new(consumer, self.routes, self.settings, self.health, draining);
+        let dispatcher = Dispatcher::new(
+            consumer,
+            self.routes,
+            self.settings,
+            self.health,
+            draining,
+            self.committed,
+        );
         tokio::select! {
             positions = dispatcher.run(inputs, grace) => *last.lock() = positions,
             early = &mut ended => return told(early),

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::poison::Refused;
 use super::{
-    Settings,
+    Committed, Settings,
     ends::Surveyor,
     health::Health,
     partition::{Partition, Work},
@@ -57,6 +57,7 @@ pub(super) struct Dispatcher {
     surveyor: Surveyor,
     examiner: Examiner,
     refused: Option<Refused>,
+    committed: Committed,
 }
 
 /// A partition, and which assignment of it: what is left of an earlier one must not count for a later one.
@@ -86,6 +87,7 @@ impl Dispatcher {
         settings: Settings,
         health: Health,
         draining: CancellationToken,
+        committed: Committed,
     ) -> Self {
         let examiner = Examiner::new(settings.consumer(consumer.context().group));
         Self {
@@ -103,6 +105,7 @@ impl Dispatcher {
             surveyor: Surveyor::default(),
             examiner,
             refused: None,
+            committed,
         }
     }
 
@@ -175,6 +178,7 @@ impl Dispatcher {
                     let Some(route) = self.routes.get(topic.as_str()) else { continue };
                     self.epoch += 1;
                     let id = (route.scope().topic, partition);
+                    self.committed.set(&topic, partition, start.unwrap_or(-1));
                     let (route, cancel) = (Arc::clone(route), self.draining.child_token());
                     let partition = Partition::new(route, cancel, start);
                     self.partitions.insert(id, Owned { partition, epoch: self.epoch });
@@ -240,6 +244,7 @@ impl Dispatcher {
         else {
             return;
         };
+        self.committed.set(topic, partition, offset);
         if !owned.partition.confirm(offset) {
             self.commit_soon();
         }

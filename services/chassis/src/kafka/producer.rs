@@ -107,6 +107,19 @@ impl Producer {
         }
     }
 
+    /// Whether a topic exists and may be written to, as far as a broker says; asking also lets the client know of a new one.
+    pub(crate) async fn takes(&self, topic: &str) -> bool {
+        let (Ok(client), topic) = (self.client(), topic.to_owned()) else { return false };
+        let ask = move || client.client().fetch_metadata(Some(&topic), ASK);
+        match tokio::task::spawn_blocking(ask).await {
+            Ok(Ok(metadata)) => metadata
+                .topics()
+                .iter()
+                .all(|topic| topic.error().is_none() && !topic.partitions().is_empty()),
+            _ => false,
+        }
+    }
+
     /// Hands a record to the client; records of one key arrive in the order of these calls.
     pub(crate) async fn send(&self, outgoing: Outgoing<'_>) -> Result<Sending, KafkaError> {
         let Outgoing { topic, key, payload, headers, parent, attributes } = outgoing;

@@ -122,10 +122,15 @@ const CONSUMER: Pairs = &[
     ("statistics.interval.ms", "1000"),
 ];
 
+/// Largest record, with its key and headers, that is handed to a broker. Kafka's own limit for a batch is 1,048,588 by default.
+pub(crate) const MESSAGE_MAX: usize = 1_000_000;
+
 /// Nothing is given up: the outbox waits through an outage, and giving up one record would let later ones of its key overtake it.
+/// A topic that is not there is said to be so after two seconds instead of thirty: the outbox waits for its acknowledgements.
 const PRODUCER: Pairs = &[
     ("acks", "all"),
     ("enable.idempotence", "true"),
+    ("topic.metadata.propagation.max.ms", "2000"),
     ("message.timeout.ms", "0"),
     ("linger.ms", "0"),
     ("queue.buffering.max.kbytes", "16384"),
@@ -166,7 +171,9 @@ impl Settings {
     }
 
     pub(super) fn producer(&self, service: &str) -> ClientConfig {
-        self.client(service, &[self.profile.pairs(), PRODUCER])
+        let mut config = self.client(service, &[self.profile.pairs(), PRODUCER]);
+        config.set("message.max.bytes", MESSAGE_MAX.to_string());
+        config
     }
 }
 

@@ -15,7 +15,7 @@ use super::{
     Caller, Observer,
     attempt::{Ending, Failure, Trier},
     dead_letter::Reason,
-    inbox,
+    inbox::{self, Entry},
     metrics::Outcome,
     record::Record,
     route::{Route, Scope},
@@ -69,8 +69,7 @@ impl<H: Caller> Attempt for Applied<H> {
         let Self { handler, database, scope } = self;
         let event =
             record.event(record.decode::<H::Message>().map_err(Failure::undecodable)?, context);
-        let id = event.id.clone();
-        if H::CALLS && inbox::knows(database, &id, scope.group).await.map_err(Failure::ours)? {
+        if H::CALLS && inbox::knows(database, record, scope.group).await.map_err(Failure::ours)? {
             return Ok(Effect::Known);
         }
         let answer = handler.call(&event).await.map_err(Failure::of)?;
@@ -80,8 +79,13 @@ impl<H: Caller> Attempt for Applied<H> {
             false => place(database, cancel).await?,
         };
         let mut tx = database.begin(scope.topic).await.map_err(Failure::ours)?;
-        if !inbox::enter(&mut tx, &id, scope.group).await.map_err(Failure::ours)? {
-            return Ok(Effect::Known);
+        match inbox::enter(&mut tx, record, scope.group).await.map_err(Failure::ours)? {
+            Entry::New => {}
+            Entry::Known => return Ok(Effect::Known),
+            Entry::Moved => {
+                tx.commit().await.map_err(Failure::ours)?;
+                return Ok(Effect::Known);
+            }
         }
         handler.handle(event, answer, &mut tx).await.map_err(Failure::of)?;
         tx.commit().await.map_err(Failure::ours)?;

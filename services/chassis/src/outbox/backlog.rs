@@ -5,7 +5,7 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
 };
 
-use super::table::{self, Row};
+use super::table::{self, Found, Key};
 use crate::database::{Database, Error};
 
 /// Rows to be sent again. New events pass them by, but for those of the same keys.
@@ -25,10 +25,10 @@ impl Backlog {
             Self { log: log.to_owned(), keys: HashMap::new(), after: 0, until: 0, rows: 0 };
         loop {
             let page = table::keys_elsewhere(database, log, backlog.until).await?;
-            let Some((last, _)) = page.last() else { return Ok(backlog) };
+            let Some(Key(last, _)) = page.last() else { return Ok(backlog) };
             backlog.until = *last;
             backlog.rows += page.len();
-            for (_, key) in &page {
+            for key in page.iter().filter_map(|Key(_, key)| key.as_ref()) {
                 *backlog.keys.entry(hash(key)).or_default() += 1;
             }
         }
@@ -38,17 +38,26 @@ impl Backlog {
         self.rows
     }
 
-    /// The next rows to be sent again.
-    pub(super) async fn next(&self, database: &Database, most: i64) -> Result<Vec<Row>, Error> {
-        table::elsewhere(database, &self.log, self.after, self.until, most).await
+    /// The next rows to be sent again, but for those of topics that take nothing.
+    pub(super) async fn next(
+        &self,
+        database: &Database,
+        most: i64,
+        but: &[&str],
+    ) -> Result<Vec<Found>, Error> {
+        table::elsewhere(database, &self.log, self.after, self.until, most, but).await
     }
 
-    /// These rows were sent again.
-    pub(super) fn sent(&mut self, rows: &[Row]) {
-        for row in rows {
-            self.after = self.after.max(row.seq);
+    /// Nothing up to this row is left to be sent again.
+    pub(super) fn reached(&mut self, seq: i64) {
+        self.after = seq;
+    }
+
+    /// Rows with these keys are done with: sent again, or set aside. The key of one that cannot be read is not known.
+    pub(super) fn done<'a>(&mut self, keys: impl Iterator<Item = Option<&'a str>>) {
+        for key in keys {
             self.rows = self.rows.saturating_sub(1);
-            let key = hash(&row.key);
+            let Some(key) = key.map(hash) else { continue };
             if let Some(count) = self.keys.get_mut(&key) {
                 *count -= 1;
                 if *count == 0 {

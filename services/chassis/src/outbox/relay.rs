@@ -2,52 +2,56 @@
 
 use std::{convert::Infallible, time::Duration};
 
-use futures::future::join_all;
-use opentelemetry::KeyValue;
-use rdkafka::{error::KafkaError, message::OwnedHeaders};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Settings,
+    aside::{self, reason},
     backlog::Backlog,
+    held::Held,
+    inbox,
     leader::{Lead, News},
     marks::Marks,
-    table::{self, ROUND, Row},
+    send::Sender,
+    table,
 };
 use crate::{
-    database::{self, Database, Error, now},
-    kafka::{Outgoing, Producer, Sending, headers},
-    metrics::{Gauge, IntGauge, Registry},
+    database::{Database, Error, before, now},
+    kafka::{Committed, Producer},
+    metrics::Registry,
+    readiness::Condition,
 };
 
 /// How long to wait after a round that failed.
 const AGAIN: Duration = Duration::from_millis(500);
-/// How many rows are sent again at once.
-const RESEND: i64 = 100;
 /// How often the gauges are set.
 const TELL: Duration = Duration::from_secs(1);
-/// How often sent rows and old ids are purged.
+/// How often sent rows are purged.
 const PURGE: Duration = Duration::from_secs(10);
 
 crate::metrics! {
     /// What waits to be told.
-    struct Metrics in "mesh_outbox" {
+    pub(super) struct Metrics in "mesh_outbox" {
         /// Events that wait to be sent, those to be sent again included.
         pending: IntGauge,
         /// Age of the oldest event that was never sent.
         oldest_age_seconds: Gauge,
+        /// Events that no broker takes and that were set aside, by reason.
+        set_aside_total: IntCounterVec["reason"] = reason::ALL.map(|reason| [reason]),
+        /// Events that were set aside and wait for the operator, who sends them again or gives them up.
+        unsendable: IntGauge,
     }
 }
 
 /// Sends one service's events in order; any number of replicas may run one, and one of them leads.
 pub struct Relay {
-    database: Database,
-    producer: Producer,
-    service: &'static str,
-    settings: Settings,
-    pending: IntGauge,
-    oldest_age: Gauge,
+    pub(super) database: Database,
+    pub(super) sender: Sender,
+    pub(super) settings: Settings,
+    pub(super) metrics: Metrics,
+    condition: Option<Condition>,
+    committed: Option<Committed>,
 }
 
 /// How a relay that led stopped to.
@@ -64,14 +68,15 @@ struct State {
     purged: Option<Instant>,
     told: Option<Instant>,
     failing: bool,
+    held: bool,
 }
 
 /// The log that is sent to.
-struct Log {
-    id: String,
-    since: i64,
-    backlog: Option<Backlog>,
-    marks: Marks,
+pub(super) struct Log {
+    pub(super) id: String,
+    pub(super) backlog: Option<Backlog>,
+    pub(super) marks: Marks,
+    pub(super) held: Held,
 }
 
 impl Relay {
@@ -89,12 +94,24 @@ impl Relay {
         let metrics = Metrics::register(registry)?;
         Ok(Self {
             database: database.clone(),
-            producer: producer.clone(),
-            service,
+            sender: Sender { producer: producer.clone(), service },
             settings: settings.clone(),
-            pending: metrics.pending,
-            oldest_age: metrics.oldest_age_seconds,
+            metrics,
+            condition: None,
+            committed: None,
         })
+    }
+
+    /// Forgets the ids of handled events that are old, if the consumer has committed what is above them.
+    #[must_use]
+    pub fn forgetting(self, committed: Committed) -> Self {
+        Self { committed: Some(committed), ..self }
+    }
+
+    /// Raises this condition while events wait for the operator, or for something that the broker does not have.
+    #[must_use]
+    pub fn reporting_to(self, condition: Condition) -> Self {
+        Self { condition: Some(condition), ..self }
     }
 
     /// Relays until the drain, which it ends with a last round. Drain it after what publishes has ended.
@@ -102,22 +119,42 @@ impl Relay {
     /// # Errors
     /// Never: it waits for whatever does not answer.
     pub async fn run(self, draining: CancellationToken) -> anyhow::Result<()> {
+        // Each process forgets what it consumed, whether its relay leads or not.
+        let forget = async {
+            match &self.committed {
+                Some(committed) => {
+                    inbox::forget(&self.database, committed, self.settings.inbox_keep).await
+                }
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.relay(&draining) => Ok(()),
+            never = forget => match never {},
+        }
+    }
+
+    async fn relay(&self, draining: &CancellationToken) {
         let mut told = false;
         loop {
             let lead = tokio::select! {
                 // One that is told to stop before it began still has its last round, if it need not wait for it.
                 biased;
-                lead = Lead::take(&self.database, self.service) => lead,
-                () = draining.cancelled() => return Ok(()),
+                lead = Lead::take(&self.database, self.sender.service) => lead,
+                () = draining.cancelled() => return,
             };
             match lead {
                 Ok(lead) => {
                     told = false;
-                    let end = self.lead(lead, &draining).await;
-                    self.pending.set(0);
-                    self.oldest_age.set(0.0);
+                    let end = self.lead(lead, draining).await;
+                    self.metrics.pending.set(0);
+                    self.metrics.oldest_age_seconds.set(0.0);
+                    self.metrics.unsendable.set(0);
+                    if let Some(condition) = &self.condition {
+                        condition.clear();
+                    }
                     if end == End::Draining {
-                        return Ok(());
+                        return;
                     }
                     tracing::warn!("another relay may lead, starting over");
                 }
@@ -128,7 +165,7 @@ impl Relay {
                 Err(_) => {}
             }
             if draining.run_until_cancelled(sleep(AGAIN)).await.is_none() {
-                return Ok(());
+                return;
             }
         }
     }
@@ -184,7 +221,7 @@ impl Relay {
 
     /// One round; whether another one should follow at once.
     async fn round(&self, state: &mut State) -> anyhow::Result<bool> {
-        let State { log, purged, told, .. } = state;
+        let State { log, purged, told, held, .. } = state;
         let log = match log {
             Some(log) => log,
             // A service that never publishes needs no client.
@@ -200,17 +237,39 @@ impl Relay {
             self.tell(log).await?;
             *told = Some(Instant::now());
         }
-        let more = self.fresh(log).await?;
-        let again = self.again(log).await?;
+        self.look_for_topics(&mut log.held).await;
+        let worked = self.send_some(log).await;
+        // Also after a failure: rows that were sent must not fill the next round.
         if log.marks.due().is_some_and(|due| due <= Instant::now()) {
             self.mark(log).await?;
         }
-        Ok(more || again)
+        let holding = log.held.describe();
+        if let Some(reason) = holding.as_deref().filter(|_| !*held) {
+            tracing::warn!(reason, "some events wait, all others are sent");
+        }
+        *held = holding.is_some();
+        worked
+    }
+
+    async fn send_some(&self, log: &mut Log) -> anyhow::Result<bool> {
+        let more = self.fresh(log).await?;
+        Ok(self.again(log).await? || more)
+    }
+
+    async fn look_for_topics(&self, held: &mut Held) {
+        for topic in held.due() {
+            if self.sender.producer.takes(&topic).await {
+                tracing::info!(topic, "the topic takes events again");
+                held.release_topic(&topic);
+            } else {
+                held.postpone_topic(&topic);
+            }
+        }
     }
 
     async fn log(&self) -> anyhow::Result<Log> {
-        let id = self.producer.log_id().await?;
-        let (since, caught_up) = table::enter_log(&self.database, &id).await?;
+        let id = self.sender.producer.log_id().await?;
+        let caught_up = table::enter_log(&self.database, &id).await?;
         let backlog =
             if caught_up { None } else { Some(Backlog::find(&self.database, &id).await?) };
         if let Some(backlog) = backlog.as_ref().filter(|backlog| backlog.len() > 0) {
@@ -220,120 +279,25 @@ impl Relay {
                 "the broker's log is a new one, sending what earlier ones were told"
             );
         }
-        Ok(Log { id, since, backlog, marks: Marks::default() })
-    }
-
-    /// Sends what was never sent; whether there is more.
-    async fn fresh(&self, log: &mut Log) -> anyhow::Result<bool> {
-        // SQLite numbers rows in the order of their commits: what is below a row that was sent need not be looked at again.
-        let in_order = !self.database.is_postgres() && log.backlog.is_none();
-        let mut after = if in_order { log.marks.reached() } else { 0 };
-        loop {
-            let mut rows = table::pending(&self.database, after).await?;
-            let Some(last) = rows.last() else { return Ok(false) };
-            let full = rows.len() as i64 == ROUND;
-            after = last.seq;
-            rows.retain(|row| {
-                let waits = log.backlog.as_ref().is_some_and(|backlog| backlog.holds(&row.key));
-                !waits && !log.marks.holds(row.seq)
-            });
-            if !rows.is_empty() {
-                let (sent, result) = self.send(&rows).await;
-                log.marks.add(sent, if result.is_ok() && in_order { after } else { 0 });
-                result?;
-                return Ok(full);
-            }
-            if !full {
-                return Ok(false);
-            }
-        }
-    }
-
-    /// Marks what was sent since the last time.
-    async fn mark(&self, log: &mut Log) -> anyhow::Result<()> {
-        table::mark(&self.database, &log.id, &log.marks.seqs()).await?;
-        log.marks.clear();
-        Ok(())
-    }
-
-    /// Sends some of what another log was told, at the pace that is allowed; whether there is more.
-    async fn again(&self, log: &mut Log) -> anyhow::Result<bool> {
-        let Some(backlog) = &log.backlog else { return Ok(false) };
-        let started = Instant::now();
-        let rows = backlog.next(&self.database, RESEND).await?;
-        if rows.is_empty() {
-            table::caught_up(&self.database, &log.id).await?;
-            log.backlog = None;
-            return Ok(true);
-        }
-        let (sent, result) = self.send(&rows).await;
-        table::mark(&self.database, &log.id, &sent).await?;
-        result?;
-        if let Some(backlog) = &mut log.backlog {
-            backlog.sent(&rows);
-        }
-        let pace = f64::from(self.settings.resend_rate.max(1));
-        sleep_until(started + Duration::from_secs_f64(rows.len() as f64 / pace)).await;
-        Ok(true)
-    }
-
-    /// Sends rows in their order and waits for all; which of them arrived, and why not all did.
-    async fn send(&self, rows: &[Row]) -> (Vec<i64>, Result<(), KafkaError>) {
-        let mut sending = Vec::with_capacity(rows.len());
-        let mut result = Ok(());
-        for row in rows {
-            match self.hand_over(row).await {
-                Ok(one) => sending.push((row.seq, one)),
-                Err(error) => result = Err(error),
-            }
-        }
-        let mut sent = Vec::with_capacity(sending.len());
-        let (seqs, acknowledged): (Vec<_>, Vec<_>) =
-            sending.into_iter().map(|(seq, one)| (seq, one.acknowledged())).unzip();
-        for (seq, answer) in seqs.into_iter().zip(join_all(acknowledged).await) {
-            match answer {
-                Ok(()) => sent.push(seq),
-                Err(error) => result = Err(error),
-            }
-        }
-        (sent, result)
-    }
-
-    async fn hand_over(&self, row: &Row) -> Result<Sending, KafkaError> {
-        let at = humantime::format_rfc3339_micros(database::time(row.created_at)).to_string();
-        let source = format!("/mesh/{}", self.service);
-        let resent = row.resent.then_some((headers::RESENT, "true"));
-        let all = [
-            (headers::SPECVERSION, "1.0"),
-            (headers::ID, &row.event_id),
-            (headers::TYPE, &row.r#type),
-            (headers::SOURCE, &source),
-            (headers::TIME, &at),
-            (headers::CONTENT_TYPE, "application/protobuf"),
-        ];
-        let outgoing = Outgoing {
-            topic: &row.topic,
-            key: Some(row.key.as_bytes()),
-            payload: Some(&row.payload),
-            headers: all
-                .into_iter()
-                .chain(resent)
-                .fold(OwnedHeaders::new_with_capacity(10), |all, (key, value)| {
-                    headers::set(all, key, value)
-                }),
-            parent: &row.context(),
-            attributes: vec![
-                KeyValue::new("messaging.message.id", row.event_id.clone()),
-                KeyValue::new("cloudevents.event_id", row.event_id.clone()),
-                KeyValue::new("cloudevents.event_type", row.r#type.clone()),
-            ],
-        };
-        self.producer.send(outgoing).await
+        Ok(Log { id, backlog, marks: Marks::default(), held: Held::default() })
     }
 
     async fn tell(&self, log: &Log) -> Result<(), Error> {
         let again = log.backlog.as_ref().map_or(0, Backlog::len);
-        self.gauge(log.marks.len() as i64, again as i64).await
+        self.gauge(log.marks.len() as i64, again as i64).await?;
+        let Some(condition) = &self.condition else { return Ok(()) };
+        let aside = match self.metrics.unsendable.get() {
+            0 => None,
+            1 => Some("1 event can never be sent, see `mesh outbox list`".to_owned()),
+            events => Some(format!("{events} events can never be sent, see `mesh outbox list`")),
+        };
+        let reasons: Vec<_> = aside.into_iter().chain(log.held.describe()).collect();
+        if reasons.is_empty() {
+            condition.clear();
+        } else {
+            condition.raise(reasons.join("; "));
+        }
+        Ok(())
     }
 
     /// Tells as long as a round takes longer than it should, which is when the broker does not answer. Never returns.
@@ -347,22 +311,20 @@ impl Relay {
 
     /// Sets the gauges: `sent` rows of the table wait only for their mark, `again` others are sent again.
     async fn gauge(&self, sent: i64, again: i64) -> Result<(), Error> {
+        self.metrics.unsendable.set(aside::count(&self.database).await?);
         let (unmarked, oldest) = table::count(&self.database).await?;
         let pending = (unmarked - sent).max(0);
         let oldest = oldest.filter(|_| pending > 0);
-        self.pending.set(pending + again);
-        self.oldest_age.set(oldest.map_or(0.0, |oldest| (now() - oldest).max(0) as f64 / 1e6));
+        self.metrics.pending.set(pending + again);
+        self.metrics
+            .oldest_age_seconds
+            .set(oldest.map_or(0.0, |oldest| (now() - oldest).max(0) as f64 / 1e6));
         Ok(())
     }
 
     async fn purge(&self, log: &Log) -> Result<(), Error> {
-        let before = |keep: Duration| now() - i64::try_from(keep.as_micros()).unwrap_or(i64::MAX);
-        while table::purge(&self.database, &log.id, before(self.settings.keep)).await? > 0 {}
-        // A log that is new may still be told what earlier ones were, however long ago that is.
-        let inbox = before(self.settings.inbox_keep);
-        if log.since < inbox && log.backlog.is_none() {
-            while table::purge_inbox(&self.database, inbox).await? > 0 {}
-        }
+        let before = before(self.settings.keep);
+        while table::purge(&self.database, &log.id, before).await? > 0 {}
         Ok(())
     }
 

@@ -3,13 +3,16 @@
 use opentelemetry::{Context, global, propagation::Extractor};
 use sqlx::AssertSqlSafe;
 
-use crate::database::{self, Column, Database, Error, FromRow, now};
+use crate::{
+    database::{self, Column, Database, Error, FromRow, now},
+    text::printable,
+};
 
 /// Most rows of one round: an acknowledgement for all of them is waited for at once.
 pub(super) const ROUND: i64 = 500;
 
 /// One event on its way.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Row {
     pub(super) seq: i64,
     pub(super) event_id: String,
@@ -43,7 +46,58 @@ impl FromRow for Row {
     }
 }
 
+/// A row as it was found.
+pub(super) enum Found {
+    Row(Box<Row>),
+    /// It cannot be read, or no client could send it.
+    Unreadable {
+        seq: i64,
+        key: Option<String>,
+        why: String,
+    },
+}
+
+impl FromRow for Found {
+    /// One row that cannot be read must not hide the others.
+    fn from_row(row: &database::Row<'_>) -> Result<Self, Error> {
+        let seq = Column::read(row, 0)?;
+        let read = Row::from_row(row).map_err(|error| error.to_string());
+        Ok(match read.and_then(Row::checked) {
+            Ok(row) => Self::Row(Box::new(row)),
+            Err(why) => Self::Unreadable { seq, key: Column::read(row, 3).ok(), why },
+        })
+    }
+}
+
+impl Found {
+    pub(super) fn seq(&self) -> i64 {
+        match self {
+            Self::Row(row) => row.seq,
+            Self::Unreadable { seq, .. } => *seq,
+        }
+    }
+}
+
+/// The last second of the year 9999, which is the last that a header can tell, in microseconds.
+const LAST: i64 = 253_402_300_799_000_000;
+/// Longest name that Kafka lets a topic have.
+const TOPIC_MAX: usize = 249;
+
 impl Row {
+    /// What a client would stumble over, rather than refuse.
+    fn checked(self) -> Result<Self, String> {
+        let legal = |one: char| one.is_ascii_alphanumeric() || "._-".contains(one);
+        let topic = &self.topic;
+        let dots = [".", ".."].contains(&topic.as_str());
+        if topic.is_empty() || dots || topic.len() > TOPIC_MAX || !topic.chars().all(legal) {
+            return Err(format!("{:?} is no topic's name", printable(topic, 100)));
+        }
+        if !(0..=LAST).contains(&self.created_at) {
+            return Err(format!("created_at {} is no time", self.created_at));
+        }
+        Ok(self)
+    }
+
     /// The trace it belongs to; empty if none.
     pub(super) fn context(&self) -> Context {
         global::get_text_map_propagator(|propagator| {
@@ -67,11 +121,31 @@ impl Extractor for Row {
     }
 }
 
-/// Rows that were never sent, oldest first, after this one.
-pub(super) async fn pending(database: &Database, after: i64) -> Result<Vec<Row>, Error> {
-    const SQL: &str = "select seq, event_id, topic, key, type, payload, traceparent, tracestate, baggage, created_at
-                       from outbox where sent_at is null and seq > $1 order by seq limit $2";
-    database.query("outbox: pending", SQL).bind(after).bind(ROUND).all().await
+const COLUMNS: &str =
+    "seq, event_id, topic, key, type, payload, traceparent, tracestate, baggage, created_at";
+
+/// Rows that were never sent, oldest first, after this one; but for those of topics that take nothing.
+pub(super) async fn pending(
+    database: &Database,
+    after: i64,
+    but: &[&str],
+) -> Result<Vec<Found>, Error> {
+    let sql = format!(
+        "select {COLUMNS} from outbox where sent_at is null and seq > $1{} order by seq limit $2",
+        none_of(but, 3)
+    );
+    let query = database.query("outbox: pending", AssertSqlSafe(sql)).bind(after).bind(ROUND);
+    but.iter().fold(query, |query, topic| query.bind(*topic)).all().await
+}
+
+/// Leaves out these topics; their placeholders begin with this number.
+fn none_of(topics: &[&str], first: usize) -> String {
+    if topics.is_empty() {
+        return String::new();
+    }
+    let numbers: Vec<_> =
+        (first..first + topics.len()).map(|number| format!("${number}")).collect();
+    format!(" and topic not in ({})", numbers.join(", "))
 }
 
 /// Rows that were sent to another log, oldest first, after this one and up to that.
@@ -81,13 +155,35 @@ pub(super) async fn elsewhere(
     after: i64,
     until: i64,
     most: i64,
-) -> Result<Vec<Row>, Error> {
-    const SQL: &str = "select seq, event_id, topic, key, type, payload, traceparent, tracestate, baggage, created_at
-                       from outbox where seq > $1 and seq <= $2 and sent_log <> $3 order by seq limit $4";
-    let query = database.query("outbox: sent elsewhere", SQL).bind(after).bind(until);
-    let mut rows: Vec<Row> = query.bind(log).bind(most).all().await?;
-    rows.iter_mut().for_each(|row| row.resent = true);
-    Ok(rows)
+    but: &[&str],
+) -> Result<Vec<Found>, Error> {
+    let sql = format!(
+        "select {COLUMNS} from outbox
+         where seq > $1 and seq <= $2 and sent_log <> $3{} order by seq limit $4",
+        none_of(but, 5)
+    );
+    let query = database
+        .query("outbox: sent elsewhere", AssertSqlSafe(sql))
+        .bind(after)
+        .bind(until)
+        .bind(log)
+        .bind(most);
+    let mut found = but.iter().fold(query, |query, topic| query.bind(*topic)).all().await?;
+    for one in &mut found {
+        if let Found::Row(row) = one {
+            row.resent = true;
+        }
+    }
+    Ok(found)
+}
+
+/// A row's number, and its key if it can be read.
+pub(super) struct Key(pub(super) i64, pub(super) Option<String>);
+
+impl FromRow for Key {
+    fn from_row(row: &database::Row<'_>) -> Result<Self, Error> {
+        Ok(Self(Column::read(row, 0)?, Column::read(row, 1).ok()))
+    }
 }
 
 /// The keys of rows that were sent to another log, after this one.
@@ -95,7 +191,7 @@ pub(super) async fn keys_elsewhere(
     database: &Database,
     log: &str,
     after: i64,
-) -> Result<Vec<(i64, String)>, Error> {
+) -> Result<Vec<Key>, Error> {
     const SQL: &str =
         "select seq, key from outbox where seq > $1 and sent_log <> $2 order by seq limit 5000";
     database.query("outbox: keys sent elsewhere", SQL).bind(after).bind(log).all().await
@@ -103,7 +199,8 @@ pub(super) async fn keys_elsewhere(
 
 /// How many rows were never sent, and when the oldest was written.
 pub(super) async fn count(database: &Database) -> Result<(i64, Option<i64>), Error> {
-    const SQL: &str = "select count(*), min(created_at) from outbox where sent_at is null";
+    const SQL: &str =
+        "select count(*), min(cast(created_at as bigint)) from outbox where sent_at is null";
     database.query("outbox: count", SQL).one().await
 }
 
@@ -131,25 +228,24 @@ pub(super) async fn mark(database: &Database, log: &str, seqs: &[i64]) -> Result
     tx.commit().await
 }
 
-/// The log that is sent to from now on: since when it is, and whether it has been told what earlier logs were.
-pub(super) async fn enter_log(database: &Database, log: &str) -> Result<(i64, bool), Error> {
+/// The log that is sent to from now on; whether it has been told what earlier logs were.
+pub(super) async fn enter_log(database: &Database, log: &str) -> Result<bool, Error> {
     let mut tx = database.begin("outbox: log").await?;
-    let row: Option<(String, i64, i64)> =
-        tx.query("select log, since, caught_up from outbox_log where id = 1").optional().await?;
-    if let Some((_, since, caught_up)) = row.filter(|(known, ..)| known == log) {
-        return Ok((since, caught_up != 0));
+    let row: Option<(String, i64)> =
+        tx.query("select log, caught_up from outbox_log where id = 1").optional().await?;
+    if let Some((_, caught_up)) = row.filter(|(known, _)| known == log) {
+        return Ok(caught_up != 0);
     }
-    let since = now();
     tx.query(
         "insert into outbox_log (id, log, since, caught_up) values (1, $1, $2, 0)
          on conflict (id) do update set log = $1, since = $2, caught_up = 0",
     )
     .bind(log)
-    .bind(since)
+    .bind(now())
     .execute()
     .await?;
     tx.commit().await?;
-    Ok((since, false))
+    Ok(false)
 }
 
 /// The log has been told everything.
@@ -172,18 +268,6 @@ pub(super) async fn purge(database: &Database, log: &str, before: i64) -> Result
         )
         .bind(before)
         .bind(log)
-        .execute()
-        .await?;
-    tx.commit().await?;
-    Ok(rows)
-}
-
-/// Forgets ids that were entered before then; how many.
-pub(super) async fn purge_inbox(database: &Database, before: i64) -> Result<u64, Error> {
-    let mut tx = database.begin("inbox: purge").await?;
-    let rows = tx
-        .query("delete from inbox where event_id in (select event_id from inbox where at < $1 order by at limit 1000)")
-        .bind(before)
         .execute()
         .await?;
     tx.commit().await?;

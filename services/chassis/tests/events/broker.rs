@@ -13,7 +13,7 @@ use rdkafka::{
     message::{Header, Headers, OwnedHeaders, OwnedMessage},
     mocking::MockCluster,
     producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer},
-    types::RDKafkaRespErr,
+    types::{RDKafkaApiKey, RDKafkaRespErr},
 };
 
 const LONG: Duration = Duration::from_secs(10);
@@ -62,6 +62,20 @@ impl Broker {
 
     pub(crate) fn up(&self) {
         self.cluster().broker_up(1).unwrap();
+    }
+
+    /// Answers the next records that are sent so.
+    pub(crate) fn refuse(&self, errors: &[RDKafkaRespErr]) {
+        self.cluster().request_errors(RDKafkaApiKey::Produce, errors);
+    }
+
+    /// Makes a topic that does not exist, or lets it exist.
+    pub(crate) fn lose(&self, topic: &str, lost: bool) {
+        let error = match lost {
+            true => RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART,
+            false => RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR,
+        };
+        self.cluster().topic_error(topic, error).unwrap();
     }
 
     fn client(&self) -> ClientConfig {

@@ -91,6 +91,7 @@ impl<'a> Plan<'a> {
         if self.relays {
             let relay =
                 Relay::new(&database, &producer, self.name, &self.outbox, &registry).unwrap();
+            let relay = relay.forgetting(consumer.committed());
             tasks.spawn(relay.run(relay_draining.clone()));
         }
         if consumer.has_handlers() {

@@ -41,6 +41,7 @@ impl Dispatcher {
             }
             let positions = self.positions(&ids);
             for id in &ids {
+                self.committed.remove(id.0, id.1);
                 if let Some(mut owned) = self.partitions.remove(id) {
                     owned.partition.abort();
                 }

@@ -1,0 +1,32 @@
+//! What a consumer group has committed, as far as this process knows: nothing below is delivered again.
+
+use std::{collections::HashMap, sync::Arc};
+
+use parking_lot::Mutex;
+
+use super::poll::Position;
+
+/// The committed offsets of the partitions that this process owns; cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Committed(Arc<Mutex<HashMap<(String, i32), i64>>>);
+
+impl Committed {
+    /// The broker has this offset; a negative one is none.
+    pub(super) fn set(&self, topic: &str, partition: i32, offset: i64) {
+        if offset >= 0 {
+            self.0.lock().insert((topic.to_owned(), partition), offset);
+        }
+    }
+
+    /// The partition is another process' from now on.
+    pub(super) fn remove(&self, topic: &str, partition: i32) {
+        self.0.lock().remove(&(topic.to_owned(), partition));
+    }
+
+    pub(crate) fn all(&self) -> Vec<Position> {
+        let all = self.0.lock();
+        all.iter()
+            .map(|((topic, partition), offset)| (topic.clone(), *partition, *offset))
+            .collect()
+    }
+}

@@ -1,0 +1,123 @@
+//! What a relay does in one round: sends what was never sent, and some of what another log was told.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+use super::{
+    Relay,
+    aside::{self, Unsendable, reason},
+    relay::Log,
+    table::{self, Found, ROUND, Row},
+};
+use crate::database::Error;
+
+/// How many rows are sent again at once.
+const RESEND: i64 = 100;
+
+impl Relay {
+    /// Sends what was never sent; whether there is more.
+    pub(super) async fn fresh(&self, log: &mut Log) -> anyhow::Result<bool> {
+        // SQLite numbers rows in the order of their commits: what is below a row that was sent need not be looked at again.
+        let in_order = !self.database.is_postgres() && log.backlog.is_none();
+        let mut after = if in_order { log.marks.reached() } else { 0 };
+        loop {
+            let but: Vec<_> = log.held.topics().collect();
+            let found = table::pending(&self.database, after, &but).await?;
+            let Some(last) = found.last() else { return Ok(false) };
+            let full = found.len() as i64 == ROUND;
+            after = last.seq();
+            let (mut rows, mut unsendable) = split(found);
+            rows.retain(|row| {
+                let waits = log.backlog.as_ref().is_some_and(|backlog| backlog.holds(&row.key));
+                !waits && !log.marks.holds(row.seq) && !log.held.holds(row)
+            });
+            if !rows.is_empty() || !unsendable.is_empty() {
+                let mut outcome = self.sender.send(&rows, &mut log.held).await;
+                let all = outcome.taken.len() == rows.len() && log.held.is_empty();
+                log.marks.add(outcome.taken, if all && in_order { after } else { 0 });
+                unsendable.append(&mut outcome.unsendable);
+                self.set_aside(&unsendable).await?;
+                outcome.outage.map_or(Ok(()), Err)?;
+                return Ok(full || !unsendable.is_empty());
+            }
+            if !full {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Moves rows out of the way that can never be sent.
+    async fn set_aside(&self, rows: &[Unsendable]) -> Result<(), Error> {
+        let Some(first) = rows.first() else { return Ok(()) };
+        aside::set_aside(&self.database, rows).await?;
+        for row in rows {
+            self.metrics.set_aside_total.with_label_values(&[row.reason]).inc();
+        }
+        tracing::error!(
+            events = rows.len(),
+            seq = first.seq,
+            reason = first.reason,
+            error = first.detail,
+            "events that no broker takes were set aside: `mesh outbox list` shows them"
+        );
+        Ok(())
+    }
+
+    /// Marks what was sent since the last time.
+    pub(super) async fn mark(&self, log: &mut Log) -> anyhow::Result<()> {
+        table::mark(&self.database, &log.id, &log.marks.seqs()).await?;
+        log.marks.clear();
+        Ok(())
+    }
+
+    /// Sends some of what another log was told, at the pace that is allowed; whether there is more.
+    pub(super) async fn again(&self, log: &mut Log) -> anyhow::Result<bool> {
+        let Some(backlog) = &mut log.backlog else { return Ok(false) };
+        let started = Instant::now();
+        let but: Vec<_> = log.held.topics().collect();
+        let found = backlog.next(&self.database, RESEND, &but).await?;
+        let Some(last) = found.last().map(Found::seq) else {
+            if log.held.is_empty() {
+                table::caught_up(&self.database, &log.id).await?;
+                log.backlog = None;
+            }
+            return Ok(log.held.is_empty());
+        };
+        let (mut rows, mut unsendable) = split(found);
+        rows.retain(|row| !log.held.holds(row));
+        let mut outcome = self.sender.send(&rows, &mut log.held).await;
+        table::mark(&self.database, &log.id, &outcome.taken).await?;
+        unsendable.append(&mut outcome.unsendable);
+        self.set_aside(&unsendable).await?;
+        let taken = rows.iter().filter(|row| outcome.taken.contains(&row.seq));
+        let taken = taken.map(|row| Some(row.key.as_str()));
+        backlog.done(taken.chain(unsendable.iter().map(|row| row.key.as_deref())));
+        outcome.outage.map_or(Ok(()), Err)?;
+        let done = outcome.taken.len() + unsendable.len();
+        if log.held.is_empty() {
+            backlog.reached(last);
+        }
+        let pace = f64::from(self.settings.resend_rate.max(1));
+        sleep_until(started + Duration::from_secs_f64(done as f64 / pace)).await;
+        Ok(done > 0)
+    }
+}
+
+/// What can be read, and what cannot.
+fn split(found: Vec<Found>) -> (Vec<Row>, Vec<Unsendable>) {
+    let (mut rows, mut unsendable) = (Vec::with_capacity(found.len()), Vec::new());
+    for one in found {
+        match one {
+            Found::Row(row) => rows.push(*row),
+            Found::Unreadable { seq, key, why } => unsendable.push(Unsendable {
+                seq,
+                key,
+                reason: reason::UNREADABLE,
+                detail: why,
+                attempts: 0,
+            }),
+        }
+    }
+    (rows, unsendable)
+}

@@ -1,0 +1,144 @@
+//! Hands rows to the broker: keys at once, the rows of a key one after the other, so that none overtakes one that failed.
+
+use std::collections::HashMap;
+
+use futures::future::join_all;
+use opentelemetry::KeyValue;
+use rdkafka::{error::KafkaError, message::OwnedHeaders};
+
+use super::{
+    aside::{Unsendable, reason},
+    held::Held,
+    table::Row,
+};
+use crate::{
+    database,
+    kafka::{Outgoing, Producer, headers, refusal::Refusal},
+};
+
+/// What became of some rows. Those that are in none of its lists wait.
+#[derive(Default)]
+pub(super) struct Outcome {
+    /// A broker has them.
+    pub(super) taken: Vec<i64>,
+    /// They can never be sent.
+    pub(super) unsendable: Vec<Unsendable>,
+    /// Why no broker takes anything, if that is so.
+    pub(super) outage: Option<KafkaError>,
+}
+
+/// Sends a service's rows.
+pub(super) struct Sender {
+    pub(super) producer: Producer,
+    pub(super) service: &'static str,
+}
+
+impl Sender {
+    /// Sends rows and waits for the brokers' answers.
+    pub(super) async fn send(&self, rows: &[Row], held: &mut Held) -> Outcome {
+        let mut outcome = Outcome::default();
+        let mut stopped = Vec::new();
+        let chains = chains(rows);
+        for (taken, stop) in join_all(chains.iter().map(|chain| self.chain(chain))).await {
+            for row in taken {
+                held.taken(row);
+                outcome.taken.push(row.seq);
+            }
+            stopped.extend(stop);
+        }
+        for (row, error) in stopped {
+            // A broker refuses a whole batch for one of its records: each shows alone whether it was the one.
+            let error = match Refusal::from(&error) {
+                Refusal::Record(_) => match self.one(row).await {
+                    Ok(()) => {
+                        held.taken(row);
+                        outcome.taken.push(row.seq);
+                        continue;
+                    }
+                    Err(error) => error,
+                },
+                _ => error,
+            };
+            outcome.judge(row, error, held);
+        }
+        outcome
+    }
+
+    /// Sends rows of one key until one is not taken.
+    async fn chain<'a>(&self, rows: &[&'a Row]) -> (Vec<&'a Row>, Option<(&'a Row, KafkaError)>) {
+        let mut taken = Vec::with_capacity(rows.len());
+        for row in rows {
+            match self.one(row).await {
+                Ok(()) => taken.push(*row),
+                Err(error) => return (taken, Some((row, error))),
+            }
+        }
+        (taken, None)
+    }
+
+    async fn one(&self, row: &Row) -> Result<(), KafkaError> {
+        let at = humantime::format_rfc3339_micros(database::time(row.created_at)).to_string();
+        let source = format!("/mesh/{}", self.service);
+        let resent = row.resent.then_some((headers::RESENT, "true"));
+        let all = [
+            (headers::SPECVERSION, "1.0"),
+            (headers::ID, &row.event_id),
+            (headers::TYPE, &row.r#type),
+            (headers::SOURCE, &source),
+            (headers::TIME, &at),
+            (headers::CONTENT_TYPE, "application/protobuf"),
+        ];
+        let outgoing = Outgoing {
+            topic: &row.topic,
+            key: Some(row.key.as_bytes()),
+            payload: Some(&row.payload),
+            headers: all
+                .into_iter()
+                .chain(resent)
+                .fold(OwnedHeaders::new_with_capacity(10), |all, (key, value)| {
+                    headers::set(all, key, value)
+                }),
+            parent: &row.context(),
+            attributes: vec![
+                KeyValue::new("messaging.message.id", row.event_id.clone()),
+                KeyValue::new("cloudevents.event_id", row.event_id.clone()),
+                KeyValue::new("cloudevents.event_type", row.r#type.clone()),
+            ],
+        };
+        self.producer.send(outgoing).await?.acknowledged().await
+    }
+}
+
+impl Outcome {
+    fn judge(&mut self, row: &Row, error: KafkaError, held: &mut Held) {
+        let (reason, attempts) = match Refusal::from(&error) {
+            Refusal::Record(reason) => (reason, 2),
+            Refusal::Topic => return held.hold_topic(&row.topic, error.to_string()),
+            Refusal::Unknown => match held.refused(row) {
+                Some(attempts) => (reason::REFUSED, attempts),
+                None => return,
+            },
+            Refusal::Outage => {
+                self.outage = Some(error);
+                return;
+            }
+        };
+        held.set_aside(row);
+        let (key, detail) = (Some(row.key.clone()), error.to_string());
+        self.unsendable.push(Unsendable { seq: row.seq, key, reason, detail, attempts });
+    }
+}
+
+/// Rows in their order, by topic and key.
+fn chains(rows: &[Row]) -> Vec<Vec<&Row>> {
+    let mut places = HashMap::new();
+    let mut chains: Vec<Vec<&Row>> = Vec::with_capacity(rows.len());
+    for row in rows {
+        let place = *places.entry((&row.topic, &row.key)).or_insert(chains.len());
+        match chains.get_mut(place) {
+            Some(chain) => chain.push(row),
+            None => chains.push(vec![row]),
+        }
+    }
+    chains
+}
