@@ -7,18 +7,21 @@
 mod config;
 mod connect;
 mod error;
+mod keep;
 mod migrations;
 mod operation;
 mod postgres;
 mod sqlite;
 mod statement;
+#[cfg(test)]
+mod tests;
 mod transaction;
 mod value;
 
 use std::{
     fmt,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -30,7 +33,10 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::metrics::{HistogramVec, IntGauge, IntGaugeVec, Registry};
+use crate::{
+    metrics::{HistogramVec, IntGauge, IntGaugeVec, Registry},
+    readiness::{Condition, Impact, Readiness},
+};
 
 pub use config::{Config, Synchronous};
 pub use error::is_unique_violation;
@@ -56,6 +62,10 @@ crate::metrics! {
         db_client_connection_max: IntGauge,
         /// Whether the service's own database answers.
         mesh_database_up: IntGauge,
+        /// SQLite: bytes of the database (data) and of its write-ahead log (log).
+        mesh_database_file_bytes: IntGaugeVec["file"],
+        /// SQLite: bytes that are free on a disk: that of the database.
+        mesh_database_disk_free_bytes: IntGaugeVec["disk"],
     }
 }
 
@@ -74,6 +84,17 @@ struct Inner {
     up: AtomicBool,
     up_gauge: IntGauge,
     published: Notify,
+    conditions: OnceLock<Conditions>,
+    /// Raised for good: a file that is damaged, however much of it can still be read.
+    malformed: AtomicBool,
+}
+
+/// What is told about the database beside errors and metrics.
+struct Conditions {
+    /// It does not answer, or its file is broken.
+    database: Condition,
+    /// Its disk is nearly full: there is no reserve.
+    disk: Option<Condition>,
 }
 
 enum Backend {
@@ -155,9 +176,16 @@ impl Database {
             up: AtomicBool::new(false),
             up_gauge: metrics.mesh_database_up,
             published: Notify::new(),
+            conditions: OnceLock::new(),
+            malformed: AtomicBool::new(false),
         };
         let database = Self { inner: Arc::new(inner) };
         database.show_connections(registry, metrics.db_client_connection_count);
+        database.show_files(
+            registry,
+            metrics.mesh_database_file_bytes,
+            metrics.mesh_database_disk_free_bytes,
+        );
         Ok(database)
     }
 
@@ -252,9 +280,41 @@ impl Database {
         &self.inner.published
     }
 
+    /// Raises a condition whenever the database does not work: a file is this process' own, a server is everybody's.
+    pub fn report_to(&self, readiness: &Readiness) {
+        let conditions = match &self.inner.backend {
+            Backend::Sqlite(_) => Conditions {
+                database: readiness.condition("database", Impact::NotReady),
+                disk: Some(readiness.condition("disk", Impact::Degraded)),
+            },
+            Backend::Postgres(_) => Conditions {
+                database: readiness.condition("database", Impact::Degraded),
+                disk: None,
+            },
+        };
+        // Those that are there already are the same.
+        self.inner.conditions.set(conditions).ok();
+    }
+
     fn seen_up(&self, up: bool) {
         if self.inner.up.swap(up, Ordering::Relaxed) != up || up {
             self.inner.up_gauge.set(up.into());
+        }
+        if let (true, Some(conditions)) = (up, self.inner.conditions.get())
+            && !self.inner.malformed.load(Ordering::Relaxed)
+        {
+            conditions.database.clear();
+        }
+    }
+
+    fn seen_down(&self, error: &Error) {
+        self.seen_up(false);
+        self.inner.malformed.fetch_or(error::is_malformed(error), Ordering::Relaxed);
+        let waiting = matches!(error, Error::PoolTimedOut) && !self.is_postgres();
+        // Many who wait for the one that writes are no fault of the file.
+        if let Some(conditions) = self.inner.conditions.get().filter(|_| !waiting) {
+            let full = if error::is_full(error) { "the disk is full: " } else { "" };
+            conditions.database.raise(format!("{full}{error}"));
         }
     }
 
@@ -263,7 +323,7 @@ impl Database {
         if let Err(error) = &result
             && error::is_outage(error)
         {
-            self.seen_up(false);
+            self.seen_down(error);
         }
         result
     }
@@ -280,6 +340,10 @@ impl Database {
         self.judged(result)
     }
 
+    fn sqlite_options(&self, once: bool) -> sqlite::Options {
+        sqlite::Options { limit: self.inner.statement_timeout, once }
+    }
+
     fn operation(&self, name: &'static str) -> Operation {
         Operation::start(name, self.inner.backend.system(), self.inner.durations.with(&[name]))
     }
@@ -294,6 +358,11 @@ pub fn micros(time: SystemTime) -> i64 {
 /// The time that a column holds.
 pub fn time(micros: i64) -> SystemTime {
     UNIX_EPOCH + Duration::from_micros(micros.max(0).unsigned_abs())
+}
+
+/// So long ago, as a column holds it.
+pub(crate) fn before(age: Duration) -> i64 {
+    now().saturating_sub(i64::try_from(age.as_micros()).unwrap_or(i64::MAX))
 }
 
 /// Now, as a column holds it.

@@ -86,6 +86,8 @@ impl App {
     ) -> anyhow::Result<Database> {
         let latch = self.latch("database");
         let database = Database::connect(config, migrations, &self.registry).await?;
+        database.report_to(&self.readiness);
+        self.spawn("keep the database in order", OnError::Shutdown, database.clone().keep());
         self.database = Some(database.clone());
         latch.release();
         Ok(database)

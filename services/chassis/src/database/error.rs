@@ -4,7 +4,7 @@ use std::io;
 
 use sqlx::{Error, error::DatabaseError};
 
-use crate::error::Kind;
+use crate::{error::Kind, outbox::Unpublishable};
 
 /// Whether a row with the same unique key is there already.
 pub fn is_unique_violation(error: &Error) -> bool {
@@ -24,10 +24,26 @@ pub(super) fn is_outage(error: &Error) -> bool {
     }
 }
 
+/// Whether a file is damaged: what can still be read or written of it says nothing about the rest.
+pub(super) fn is_malformed(error: &Error) -> bool {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    // SQLite's numbers are shorter than PostgreSQL's five characters.
+    code.filter(|code| code.len() < 5)
+        .and_then(|code| code.parse::<u32>().ok())
+        .is_some_and(|code| matches!(code & 0xff, 11 | 26))
+}
+
+/// Whether a disk is full.
+pub(super) fn is_full(error: &Error) -> bool {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    code.is_some_and(|code| code == "13" || code == "53100")
+}
+
 fn kind(error: &Error) -> Kind {
     match error {
         Error::Io(cause) if cause.kind() == io::ErrorKind::TimedOut => Kind::DeadlineExceeded,
         Error::RowNotFound => Kind::NotFound,
+        _ if unpublishable(error).is_some() => Kind::Invalid,
         Error::Database(cause) if cause.is_unique_violation() => Kind::AlreadyExists,
         Error::Database(cause) => match cause.code().map(|code| Code::of(&code)) {
             Some(Code::Outage) => Kind::Unavailable,
@@ -37,6 +53,14 @@ fn kind(error: &Error) -> Kind {
         },
         _ if is_outage(error) => Kind::Unavailable,
         _ => Kind::Internal,
+    }
+}
+
+/// What was to be published, rather than the database, is at fault.
+fn unpublishable(error: &Error) -> Option<&Unpublishable> {
+    match error {
+        Error::Encode(cause) => cause.downcast_ref(),
+        _ => None,
     }
 }
 
@@ -55,7 +79,8 @@ impl Code {
         if code.len() == 5 {
             return match code {
                 "40001" | "40P01" | "55P03" => Self::Conflict,
-                "57014" => Self::Timeout,
+                // Cancelled, or idle in a transaction for too long.
+                "57014" | "25P03" => Self::Timeout,
                 // Connection, resources, operator intervention, system.
                 _ if ["08", "53", "57", "58"].contains(&&code[..2]) => Self::Outage,
                 // Being recovered, or read-only after a fail-over.
@@ -66,8 +91,10 @@ impl Code {
         match code.parse::<u32>().map(|number| number & 0xff) {
             // Busy, locked.
             Ok(5 | 6) => Self::Conflict,
-            // Read-only, I/O, full, cannot open.
-            Ok(8 | 10 | 13 | 14) => Self::Outage,
+            // Interrupted: it took too long.
+            Ok(9) => Self::Timeout,
+            // Read-only, I/O, malformed, full, cannot open, no database.
+            Ok(8 | 10 | 11 | 13 | 14 | 26) => Self::Outage,
             _ => Self::Other,
         }
     }
@@ -76,6 +103,9 @@ impl Code {
 impl From<Error> for crate::Error {
     fn from(error: Error) -> Self {
         let kind = kind(&error);
+        if let Some(why) = unpublishable(&error) {
+            return Self::new(kind, why.to_string());
+        }
         let message = match kind {
             Kind::Unavailable => "the database does not answer",
             Kind::DeadlineExceeded => "the database took too long",
@@ -103,7 +133,13 @@ mod tests {
             ("08006", Code::Outage),
             ("53300", Code::Outage),
             ("13", Code::Outage),
+            ("11", Code::Outage),
+            ("779", Code::Outage),
+            ("26", Code::Outage),
+            ("9", Code::Timeout),
+            ("53100", Code::Outage),
             ("57014", Code::Timeout),
+            ("25P03", Code::Timeout),
             ("23505", Code::Other),
             ("2067", Code::Other),
         ] {

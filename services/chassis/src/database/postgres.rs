@@ -17,11 +17,19 @@ use super::{
 /// An idle connection older than this is tried before it is used: the server may have been restarted since.
 const STALE: Duration = Duration::from_secs(1);
 
+/// A transaction that says nothing for so long is that of a process that is frozen; its locks keep others waiting. Longer than an
+/// attempt at an event may take.
+const FROZEN: Duration = Duration::from_secs(60);
+
 pub(super) fn open(config: &Config) -> anyhow::Result<PgPool> {
     let options = PgConnectOptions::from_str(&config.url)
         .context("database.url")?
         .disable_statement_logging();
-    let limit = format!("set statement_timeout = {}", config.statement_timeout.as_millis());
+    let limit = format!(
+        "set statement_timeout = {}; set idle_in_transaction_session_timeout = {}",
+        config.statement_timeout.as_millis(),
+        FROZEN.as_millis()
+    );
     Ok(PgPoolOptions::new()
         .max_connections(config.max_connections)
         .acquire_timeout(config.acquire_timeout)

@@ -2,26 +2,24 @@
 //! thread and to be woken by its answer; so it runs where it is asked for. What may take long runs elsewhere: the checkpoint,
 //! which waits for the disk.
 
+mod disk;
+mod log;
+mod refusal;
+
 use std::{
-    borrow::Cow,
-    fmt, io,
     path::{Path, PathBuf},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU32, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
 use anyhow::{Context, ensure};
-use rusqlite::{Connection, OpenFlags, ffi};
-use sqlx::{
-    Error,
-    error::{DatabaseError, ErrorKind},
-};
+use rusqlite::{Connection, OpenFlags};
+use sqlx::Error;
 use tokio::{
     sync::{Mutex, OwnedMutexGuard},
-    task::spawn_blocking,
     time::{Instant, sleep, timeout},
 };
 
@@ -29,6 +27,11 @@ use super::{
     Config, Migrations,
     value::{Bound, FromRow, Row},
 };
+pub(super) use refusal::error;
+
+use disk::Disk;
+use log::Keeper;
+use refusal::is_busy;
 
 /// Statements that are kept prepared, a connection: more than a service has.
 const PREPARED: usize = 64;
@@ -36,10 +39,8 @@ const PREPARED: usize = 64;
 const BUSY_MS: u32 = 20;
 /// How long to let others run before the lock to write is tried again.
 const AGAIN: Duration = Duration::from_millis(5);
-/// Commits between two checkpoints: the log that they leave is a few MiB.
-const COMMITS: u32 = 500;
-/// Pages of the log beyond which writers wait for a checkpoint, so that it can begin anew: 16 MiB.
-const LONG_LOG: i64 = 4096;
+/// Steps of a statement between two looks at the time: some 100 µs.
+const STEPS: i32 = 10_000;
 
 /// The connections that statements run on; the third only tidies up.
 pub(super) const CONNECTIONS: usize = 2;
@@ -49,9 +50,8 @@ pub(super) struct File {
     path: PathBuf,
     writer: Arc<Mutex<Connection>>,
     reader: Arc<Mutex<Connection>>,
-    cleaner: Arc<parking_lot::Mutex<Connection>>,
-    commits: AtomicU32,
-    cleaning: Arc<AtomicBool>,
+    keeper: Keeper,
+    disk: Arc<Disk>,
     closed: AtomicBool,
     acquire_timeout: Duration,
     statement_timeout: Duration,
@@ -86,13 +86,15 @@ impl File {
             Ok::<_, rusqlite::Error>(connection)
         };
         let open = |more| open(more).with_context(|| format!("open {}", path.display()));
+        let [writer, reader] = [open("")?, open("pragma query_only = on;")?];
+        let (writer, reader) = (Arc::new(Mutex::new(writer)), Arc::new(Mutex::new(reader)));
+        let disk = Arc::new(Disk::of(&path).with_context(|| format!("open {}", path.display()))?);
         Ok(Self {
-            writer: Arc::new(Mutex::new(open("")?)),
-            reader: Arc::new(Mutex::new(open("pragma query_only = on;")?)),
-            cleaner: Arc::new(parking_lot::Mutex::new(open("")?)),
+            keeper: Keeper::new(&writer, &reader, open("")?, &disk),
+            writer,
+            reader,
+            disk,
             path,
-            commits: AtomicU32::new(0),
-            cleaning: Arc::default(),
             closed: AtomicBool::new(false),
             acquire_timeout: config.acquire_timeout,
             statement_timeout: config.statement_timeout,
@@ -102,12 +104,14 @@ impl File {
     /// The connection that writes; those who wait for it get it in their order.
     pub(super) async fn begin(&self) -> Result<Writing, Error> {
         let connection = self.held(&self.writer).await?;
-        let until = Instant::now() + self.statement_timeout;
+        self.disk.check()?;
+        let limit = self.statement_timeout;
+        let until = Instant::now() + limit;
         loop {
             // Takes the lock to write at once: a transaction that reads first and then finds the lock taken cannot wait.
-            match run(&connection, "begin immediate") {
+            match run(&connection, "begin immediate", limit) {
                 Err(error) if is_busy(&error) && Instant::now() < until => sleep(AGAIN).await,
-                begun => return begun.map(|()| Writing(connection)),
+                begun => return begun.map(|()| Writing { connection, limit }),
             }
         }
     }
@@ -139,25 +143,22 @@ impl File {
         self.closed.store(true, Ordering::Relaxed);
     }
 
-    /// Moves the log into the file, now and then, while others go on.
+    /// After each commit.
     pub(super) fn committed(&self) {
-        if self.commits.fetch_add(1, Ordering::Relaxed) < COMMITS
-            || self.cleaning.swap(true, Ordering::Acquire)
-        {
-            return;
-        }
-        self.commits.store(0, Ordering::Relaxed);
-        let (cleaner, cleaning) = (Arc::clone(&self.cleaner), Arc::clone(&self.cleaning));
-        // Nobody waits for it: what it cannot move now, the next one does.
-        drop(spawn_blocking(move || {
-            if let Err(error) = checkpoint(&cleaner.lock()) {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "the write-ahead log was not moved into the database"
-                );
-            }
-            cleaning.store(false, Ordering::Release);
-        }));
+        self.keeper.committed();
+    }
+
+    pub(super) fn keeper(&self) -> &Keeper {
+        &self.keeper
+    }
+
+    pub(super) fn disk(&self) -> &Disk {
+        &self.disk
+    }
+
+    #[cfg(test)]
+    pub(super) fn writer(&self) -> &Mutex<Connection> {
+        &self.writer
     }
 
     /// Runs the steps that were not run yet, each with its note in one transaction.
@@ -173,7 +174,7 @@ impl File {
         for step in migrations.0 {
             let select = format!("select sql from {table} where name = $1");
             let known: Option<(String,)> =
-                rows(&connection, &select, &[step.name.into()], true, 1)?.pop();
+                rows(&connection, &select, &[step.name.into()], NO_LIMIT, 1)?.pop();
             match known {
                 Some((sql,)) => ensure!(
                     sql == step.sqlite,
@@ -193,36 +194,37 @@ fn apply(connection: &Connection, step: &super::Step, table: &str) -> Result<(),
     let begun = connection.unchecked_transaction().map_err(error)?;
     begun.execute_batch(step.sqlite).map_err(error)?;
     let note = format!("insert into {table} (name, sql) values ($1, $2)");
-    execute(&begun, &note, &[step.name.into(), step.sqlite.into()], true)?;
+    execute(&begun, &note, &[step.name.into(), step.sqlite.into()], NO_LIMIT)?;
     begun.commit().map_err(error)
 }
 
-fn checkpoint(connection: &Connection) -> rusqlite::Result<()> {
-    let pages =
-        connection.query_row("pragma wal_checkpoint(passive)", [], |row| row.get::<_, i64>(1))?;
-    if pages > LONG_LOG {
-        connection.query_row("pragma wal_checkpoint(restart)", [], |_| Ok(()))?;
-    }
-    Ok(())
+/// The connection that writes, in a transaction; rolled back if it is dropped in it.
+pub(super) struct Writing {
+    connection: OwnedMutexGuard<Connection>,
+    limit: Duration,
 }
 
-/// The connection that writes, in a transaction; rolled back if it is dropped in it.
-pub(super) struct Writing(OwnedMutexGuard<Connection>);
-
 impl Writing {
-    pub(super) fn connection(&self) -> &Connection {
-        &self.0
+    /// The connection, as long as the transaction is what was begun: after some errors (a full disk, a statement that took too
+    /// long) SQLite has rolled it back by itself, and each further statement would be a transaction of its own.
+    pub(super) fn connection(&self) -> Result<&Connection, Error> {
+        if self.connection.is_autocommit() {
+            return Err(Error::Protocol(
+                "the transaction was rolled back by an earlier error".into(),
+            ));
+        }
+        Ok(&self.connection)
     }
 
     pub(super) fn commit(self) -> Result<(), Error> {
-        run(&self.0, "commit")
+        run(self.connection()?, "commit", self.limit)
     }
 }
 
 impl Drop for Writing {
     fn drop(&mut self) {
-        if !self.0.is_autocommit()
-            && let Err(error) = run(&self.0, "rollback")
+        if !self.connection.is_autocommit()
+            && let Err(error) = run(&self.connection, "rollback", self.limit)
         {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
@@ -232,18 +234,30 @@ impl Drop for Writing {
     }
 }
 
-fn run(connection: &Connection, sql: &str) -> Result<(), Error> {
-    execute(connection, sql, &[], false).map(drop)
+fn run(connection: &Connection, sql: &str, limit: Duration) -> Result<(), Error> {
+    execute(connection, sql, &[], Options { limit, once: false }).map(drop)
 }
+
+/// How a statement is run.
+#[derive(Clone, Copy)]
+pub(super) struct Options {
+    /// How long it may take.
+    pub(super) limit: Duration,
+    /// Whether not to keep it prepared.
+    pub(super) once: bool,
+}
+
+/// For migrations.
+const NO_LIMIT: Options = Options { limit: Duration::MAX, once: true };
 
 /// Runs a statement; how many rows it changed.
 pub(super) fn execute(
     connection: &Connection,
     sql: &str,
     bound: &[Bound],
-    once: bool,
+    options: Options,
 ) -> Result<u64, Error> {
-    with(connection, sql, bound, once, |statement| {
+    with(connection, sql, bound, options, |statement| {
         let mut rows = statement.raw_query();
         // A statement that returns something is run to its end.
         while rows.next()?.is_some() {}
@@ -257,12 +271,12 @@ pub(super) fn rows<R: FromRow>(
     connection: &Connection,
     sql: &str,
     bound: &[Bound],
-    once: bool,
+    options: Options,
     most: usize,
 ) -> Result<Vec<R>, Error> {
     let mut found = Vec::new();
     let mut failed = None;
-    with(connection, sql, bound, once, |statement| {
+    with(connection, sql, bound, options, |statement| {
         let mut rows = statement.raw_query();
         while found.len() < most && failed.is_none() {
             let Some(row) = rows.next()? else { break };
@@ -280,10 +294,11 @@ fn with(
     connection: &Connection,
     sql: &str,
     bound: &[Bound],
-    once: bool,
+    options: Options,
     run: impl FnOnce(&mut rusqlite::Statement<'_>) -> rusqlite::Result<()>,
 ) -> Result<(), Error> {
-    if once {
+    let _limited = Limited::new(connection, options.limit).map_err(error)?;
+    if options.once {
         let mut statement = connection.prepare(sql).map_err(error)?;
         bind(&mut statement, bound)?;
         return run(&mut statement).map_err(error);
@@ -291,6 +306,25 @@ fn with(
     let mut statement = connection.prepare_cached(sql).map_err(error)?;
     bind(&mut statement, bound)?;
     run(&mut statement).map_err(error)
+}
+
+/// Ends a statement that takes too long: it keeps the whole service waiting, since it runs in its thread.
+struct Limited<'c>(&'c Connection);
+
+impl<'c> Limited<'c> {
+    fn new(connection: &'c Connection, limit: Duration) -> rusqlite::Result<Self> {
+        let until = Instant::now().checked_add(limit);
+        let late = move || until.is_some_and(|until| Instant::now() >= until);
+        connection.progress_handler(STEPS, Some(late))?;
+        Ok(Self(connection))
+    }
+}
+
+impl Drop for Limited<'_> {
+    fn drop(&mut self) {
+        // It cannot fail for a connection that is ours.
+        self.0.progress_handler(0, None::<fn() -> bool>).ok();
+    }
 }
 
 /// `$2` is a name to SQLite, not a number: what comes first in the text has the first index.
@@ -313,74 +347,4 @@ fn bind(statement: &mut rusqlite::Statement<'_>, bound: &[Bound]) -> Result<(), 
         result.map_err(error)?;
     }
     Ok(())
-}
-
-/// Another process has the lock, or the checkpoint.
-fn is_busy(error: &Error) -> bool {
-    let code = error.as_database_error().and_then(DatabaseError::code);
-    code.and_then(|code| code.parse::<i32>().ok())
-        .is_some_and(|code| code & 0xff == ffi::SQLITE_BUSY)
-}
-
-/// SQLite's own error, as sqlx has those of servers.
-#[derive(Debug)]
-struct Refusal {
-    code: i32,
-    message: String,
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "(code: {}) {}", self.code, self.message)
-    }
-}
-
-impl std::error::Error for Refusal {}
-
-impl DatabaseError for Refusal {
-    fn message(&self) -> &str {
-        &self.message
-    }
-
-    fn code(&self) -> Option<Cow<'_, str>> {
-        Some(self.code.to_string().into())
-    }
-
-    fn as_error(&self) -> &(dyn std::error::Error + Send + Sync + 'static) {
-        self
-    }
-
-    fn as_error_mut(&mut self) -> &mut (dyn std::error::Error + Send + Sync + 'static) {
-        self
-    }
-
-    fn into_error(self: Box<Self>) -> Box<dyn std::error::Error + Send + Sync + 'static> {
-        self
-    }
-
-    fn kind(&self) -> ErrorKind {
-        match self.code {
-            ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY => {
-                ErrorKind::UniqueViolation
-            }
-            ffi::SQLITE_CONSTRAINT_FOREIGNKEY => ErrorKind::ForeignKeyViolation,
-            ffi::SQLITE_CONSTRAINT_NOTNULL => ErrorKind::NotNullViolation,
-            ffi::SQLITE_CONSTRAINT_CHECK => ErrorKind::CheckViolation,
-            _ => ErrorKind::Other,
-        }
-    }
-}
-
-pub(super) fn error(error: rusqlite::Error) -> Error {
-    match error {
-        rusqlite::Error::SqliteFailure(cause, message) => {
-            let message = message.unwrap_or_else(|| cause.to_string());
-            Error::Database(Box::new(Refusal { code: cause.extended_code, message }))
-        }
-        rusqlite::Error::FromSqlConversionFailure(..)
-        | rusqlite::Error::InvalidColumnType(..)
-        | rusqlite::Error::InvalidColumnIndex(_)
-        | rusqlite::Error::IntegralValueOutOfRange(..) => Error::Decode(error.into()),
-        other => Error::Io(io::Error::other(other)),
-    }
 }

@@ -53,12 +53,12 @@ impl<'a> Statement<'a> {
             Target::Tx(tx) => {
                 let (database, begun) = tx.parts();
                 match begun {
-                    Begun::Sqlite(writing) => database.judged(sqlite::execute(
-                        writing.connection(),
-                        sql.as_str(),
-                        &bound,
-                        once,
-                    )),
+                    Begun::Sqlite(writing) => {
+                        let options = database.sqlite_options(once);
+                        database.judged(writing.connection().and_then(|connection| {
+                            sqlite::execute(connection, sql.as_str(), &bound, options)
+                        }))
+                    }
                     Begun::Postgres(connection) => {
                         database
                             .limited(Box::pin(postgres::execute(connection, sql, bound, once)))
@@ -103,13 +103,12 @@ impl<'a> Statement<'a> {
             Target::Tx(tx) => {
                 let (database, begun) = tx.parts();
                 match begun {
-                    Begun::Sqlite(writing) => database.judged(sqlite::rows(
-                        writing.connection(),
-                        sql.as_str(),
-                        &bound,
-                        once,
-                        most,
-                    )),
+                    Begun::Sqlite(writing) => {
+                        let options = database.sqlite_options(once);
+                        database.judged(writing.connection().and_then(|connection| {
+                            sqlite::rows(connection, sql.as_str(), &bound, options, most)
+                        }))
+                    }
                     Begun::Postgres(connection) => {
                         database
                             .limited(Box::pin(postgres::rows(connection, sql, bound, once, most)))
@@ -138,7 +137,8 @@ async fn read<R: FromRow + Send>(
     match &database.inner.backend {
         Backend::Sqlite(file) => {
             let reader = database.judged(file.reader().await)?;
-            database.judged(sqlite::rows(&reader, sql.as_str(), &bound, once, most))
+            let options = database.sqlite_options(once);
+            database.judged(sqlite::rows(&reader, sql.as_str(), &bound, options, most))
         }
         Backend::Postgres(pool) => {
             // Boxed, here and elsewhere: these futures are large, and everything that awaits a statement contains them.

@@ -56,8 +56,8 @@ impl Folder {
         for entry in fs::read_dir(&self.path)? {
             let path = entry?.path();
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            // SQLite keeps two files beside a database that is in use.
-            if [".db", ".db-wal", ".db-shm"].iter().any(|end| name.ends_with(end)) {
+            // SQLite keeps two files beside a database that is in use, and the service one for when the disk is full.
+            if [".db", ".db-wal", ".db-shm", ".db-reserve"].iter().any(|end| name.ends_with(end)) {
                 fs::remove_file(&path)
                     .with_context(|| format!("cannot remove {}", path.display()))?;
             }
