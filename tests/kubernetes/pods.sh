@@ -115,7 +115,7 @@ audit() {
   outcome audit 120 || die "the ledgers differ"
 }
 
-told() { jq -r '"\(.sent) sent, \(.accepted) accepted, \(.lost) lost, \(.duplicates) duplicates, refused \(.refused), placed p50 \(.accepted_ms.p50) ms p99 \(.accepted_ms.p99) ms"' <<<"$1"; }
+told() { jq -r '"\(.sent) sent, \(.accepted) accepted, \(.unfinished) unfinished, \(.lost) lost, \(.duplicates) duplicates, refused \(.refused), placed p50 \(.accepted_ms.p50) ms p99 \(.accepted_ms.p99) ms"' <<<"$1"; }
 
 # load_while <seconds> <what> <command>...: orders from a pod inside while the command runs; every request has to be accepted,
 # and every order has to end.

@@ -94,7 +94,12 @@ pub fn answers() -> String {
             "",
             "rpc_response_status_code",
         ),
-        renamed(&rate(&format!("mesh_events_total{THIS}"), "outcome"), "status", "event ", "outcome"),
+        renamed(
+            &rate(&format!("mesh_events_total{THIS}"), "outcome"),
+            "status",
+            "event ",
+            "outcome",
+        ),
     ])
 }
 

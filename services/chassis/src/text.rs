@@ -35,7 +35,8 @@ pub fn printable(input: &str, max_chars: usize) -> String {
     shown
 }
 
-fn is_visible(character: char) -> bool {
+/// Whether a terminal shows `character` as itself, and does nothing else.
+pub fn is_visible(character: char) -> bool {
     match character {
         ' '..='~' => true,
         // Spaces of other scripts; the standard library escapes them.
@@ -53,6 +54,39 @@ fn is_visible(character: char) -> bool {
             text.escape_debug().nth(1) == Some(other)
         }
     }
+}
+
+/// Returns JSON that means the same as `json`, which was written without invisible characters outside its texts but for line ends,
+/// with what would act on a terminal escaped: the JSON in a log is shown there, too.
+pub fn printable_json(json: String) -> String {
+    let stays = |character: char| character == '\n' || is_visible(character);
+    if json.chars().all(stays) {
+        return json;
+    }
+    let mut all = String::with_capacity(json.len() + 16);
+    for character in json.chars() {
+        if stays(character) {
+            all.push(character);
+        } else {
+            // As UTF-16: https://www.rfc-editor.org/rfc/rfc8259#section-7
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                all.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    all
+}
+
+/// Whether colours are wanted, and understood by the terminal that the environment describes: <https://no-color.org>, `TERM=dumb`.
+pub fn allows_colours(environment: &[(String, String)]) -> bool {
+    let unwanted = environment.iter().any(|(name, value)| name == "NO_COLOR" && !value.is_empty());
+    !unwanted && !is_dumb(environment)
+}
+
+/// Whether the terminal knows no escape sequences, or the environment does not say which one it is.
+pub fn is_dumb(environment: &[(String, String)]) -> bool {
+    let term = environment.iter().find(|(name, _)| name == "TERM");
+    term.is_none_or(|(_, term)| term.is_empty() || term == "dumb")
 }
 
 #[cfg(test)]
@@ -94,6 +128,24 @@ mod tests {
             assert!(text.bytes().all(|byte| byte.is_ascii_graphic()), "{character:?}: {text}");
         }
         assert_eq!(printable("\x1b[2J\r\n\u{202e}x", 100), "\\u{1b}[2J\\r\\n\\u{202e}x");
+    }
+
+    #[test]
+    fn json_means_the_same_and_is_harmless() {
+        let value = serde_json::json!({ "key": "\x1b[2J\u{9b}\u{7f}\u{202e}\u{e0041} é\n" });
+        let text = printable_json(serde_json::to_string_pretty(&value).unwrap());
+        assert!(text.chars().all(|character| character == '\n' || is_visible(character)), "{text}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
+    }
+
+    #[test]
+    fn colours_are_left_out_where_they_are_not_wanted_or_not_understood() {
+        let with = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
+        let xterm = with("TERM", "xterm-256color");
+        assert!(allows_colours(&xterm));
+        assert!(!allows_colours(&[xterm.clone(), with("NO_COLOR", "1")].concat()));
+        assert!(allows_colours(&[xterm, with("NO_COLOR", "")].concat()));
+        assert!(!allows_colours(&with("TERM", "dumb")) && !allows_colours(&[]));
     }
 
     #[test]

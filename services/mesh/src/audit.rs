@@ -5,6 +5,7 @@ mod reconcile;
 
 use std::{process::ExitCode, time::Duration};
 
+use chassis::text::printable;
 use clap::Args;
 use tokio::time::{Instant, sleep};
 
@@ -12,7 +13,7 @@ use self::{
     ledgers::Addresses,
     reconcile::{Verdict, reconcile},
 };
-use crate::{output, running::Running};
+use crate::{address, output, running::Running};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -34,22 +35,24 @@ pub(crate) struct Options {
     #[arg(long, default_value = "0s", value_parser = humantime::parse_duration)]
     wait: Duration,
     /// Where orders are. Without it, and for the others alike: the mesh of this folder.
-    #[arg(long, value_name = "URL", value_delimiter = ',')]
+    #[arg(long, value_name = "URL", value_delimiter = ',', value_parser = address::http)]
     orders: Vec<String>,
     /// Where payments are.
-    #[arg(long, value_name = "URL", value_delimiter = ',')]
+    #[arg(long, value_name = "URL", value_delimiter = ',', value_parser = address::http)]
     payments: Vec<String>,
     /// Where the inventory is.
-    #[arg(long, value_name = "URL", value_delimiter = ',')]
+    #[arg(long, value_name = "URL", value_delimiter = ',', value_parser = address::http)]
     inventory: Vec<String>,
     /// Where shipping is.
-    #[arg(long, value_name = "URL", value_delimiter = ',')]
+    #[arg(long, value_name = "URL", value_delimiter = ',', value_parser = address::http)]
     shipping: Vec<String>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
 }
 
+/// Ids of orders are UUIDs; a ledger that holds others is shown all the same.
+const LONGEST_ID: usize = 64;
 /// Between two looks at orders that have not ended.
 const AGAIN: Duration = Duration::from_millis(250);
 
@@ -103,7 +106,8 @@ async fn settle(addresses: &Addresses, wait: Duration) -> anyhow::Result<Verdict
 
 fn print(verdict: &Verdict) {
     for difference in &verdict.differences {
-        output::line(format_args!("order {} {}", difference.order_id, difference.what));
+        let order = printable(&difference.order_id, LONGEST_ID);
+        output::line(format_args!("order {order} {}", difference.what));
     }
     output::line(summary(verdict));
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::{
-    audit, completions, config, dlq, health, load, outbox, output, service::Service, status,
+    audit, completions, config, dlq, health, load, logs, outbox, output, service::Service, status,
     topics, trace, up,
 };
 
@@ -22,6 +22,7 @@ Examples:
   mesh up                     start everything here, nothing to install
   mesh load --rate 50         place orders, in another terminal
   mesh trace ORDER            who did what for an order
+  mesh logs orders -f         what a service logs
   mesh status                 what runs, and what it costs
   mesh audit                  prove that nothing was lost and nothing happened twice
   mesh topics                 make the topics on your own Kafka
@@ -38,6 +39,8 @@ enum Command {
     Load(load::Options),
     #[command(after_help = trace::EXAMPLES)]
     Trace(trace::Options),
+    #[command(after_help = logs::EXAMPLES)]
+    Logs(logs::Options),
     #[command(after_help = audit::EXAMPLES)]
     Audit(audit::Options),
     #[command(after_help = dlq::EXAMPLES)]
@@ -57,11 +60,27 @@ enum Command {
 }
 
 pub(crate) fn run() -> ExitCode {
-    let done = match Cli::parse().command {
+    output::finish(parse_and_run())
+}
+
+fn parse_and_run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Also `--help` and `--version`, which are answers: they go to standard output.
+        Err(answer) => {
+            let printed = answer.print();
+            if !answer.use_stderr() {
+                output::note(printed);
+            }
+            return ExitCode::from(u8::try_from(answer.exit_code()).unwrap_or(1));
+        }
+    };
+    let done = match cli.command {
         Command::Up(options) => up::run(options),
         Command::Status(options) => status::run(&options),
         Command::Load(options) => load::run(options),
         Command::Trace(options) => trace::run(&options),
+        Command::Logs(options) => logs::run(&options),
         Command::Audit(options) => audit::run(&options),
         Command::Dlq(options) => dlq::run(options),
         Command::Outbox(options) => outbox::run(options),

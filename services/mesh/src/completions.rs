@@ -23,6 +23,6 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let mut script = Vec::new();
     clap_complete::generate(options.shell, &mut cli::command(), "mesh", &mut script);
-    output::line(String::from_utf8(script)?.trim_end());
+    output::raw(String::from_utf8(script)?.trim_end());
     Ok(ExitCode::SUCCESS)
 }

@@ -45,14 +45,14 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
         output::json(&effective)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut table = output::table(&["setting", "value", "source"]);
+    let mut table = output::Table::new(&["setting", "value", "source"]);
     for Effective { key, value, source } in effective {
         let value = match value {
             serde_json::Value::String(text) => text,
             other => other.to_string(),
         };
-        table.add_row([key, value, source]);
+        table.row([key, value, source]);
     }
-    output::line(output::text(&table));
+    output::line(table.text());
     Ok(ExitCode::SUCCESS)
 }

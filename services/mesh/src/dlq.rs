@@ -10,14 +10,15 @@ mod show;
 use std::{process::ExitCode, str::FromStr};
 
 use anyhow::{bail, ensure};
+use chassis::text::printable;
 use clap::{Args, Subcommand};
 
 use self::{
     broker::Broker,
-    letter::{Letter, Place, Queue},
+    letter::{Handled, Letter, Place, Queue},
 };
 use crate::{
-    output,
+    address, output,
     running::{Kafka, Running},
 };
 
@@ -26,9 +27,11 @@ Examples:
   mesh dlq list
   mesh dlq show orders.events.dlq/0/3
   mesh dlq replay orders.events.dlq/0/3     send one to where it came from
-  mesh dlq replay all
+  mesh dlq replay all                       one that cannot be sent stops no other
   mesh dlq purge all                        give them up
-  mesh dlq list --kafka kafka:9092 --json";
+  mesh dlq list --kafka kafka:9092 --json
+
+The exit status is 1 if a letter could not be replayed or given up, or a partition could not be read.";
 
 /// Look at dead letters; replay them or give them up.
 #[derive(Args)]
@@ -36,7 +39,7 @@ pub(crate) struct Options {
     #[command(subcommand)]
     action: Action,
     /// Where Kafka is: host:port, with commas between. Without it: the mesh of this folder.
-    #[arg(long, global = true, value_name = "BROKERS")]
+    #[arg(long, global = true, value_name = "BROKERS", value_parser = address::brokers)]
     kafka: Option<String>,
 }
 
@@ -102,12 +105,14 @@ pub(crate) fn run(options: Options) -> anyhow::Result<ExitCode> {
         None => Running::here()?.kafka,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(act(options.action, &Broker::new(kafka)))?;
-    Ok(ExitCode::SUCCESS)
+    let failures = runtime.block_on(act(options.action, &Broker::new(kafka)))?;
+    failures.iter().for_each(output::complaint);
+    Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn act(action: Action, broker: &Broker) -> anyhow::Result<()> {
-    let queue = broker.read()?;
+/// Does as much as it can, and returns what it could not do.
+async fn act(action: Action, broker: &Broker) -> anyhow::Result<Vec<String>> {
+    let (queue, mut failures) = broker.read()?;
     match action {
         Action::List { all, json } => list(&queue, all, json)?,
         Action::Show { place } => match queue.find(&place) {
@@ -117,19 +122,50 @@ async fn act(action: Action, broker: &Broker) -> anyhow::Result<()> {
             None => bail!("there is no dead letter {place}"),
         },
         Action::Replay { which } => {
-            for letter in chosen(&queue, &which)? {
-                broker.replay(letter).await?;
-                output::line(format_args!("replayed {} to {}", letter.place, letter.origin()?));
-            }
+            let letters = chosen(&queue, &which, &mut failures)?;
+            failures.extend(each(broker, &letters, Handled::Replayed).await?);
         }
         Action::Purge { which } => {
-            for letter in chosen(&queue, &which)? {
-                broker.give_up(letter).await?;
-                output::line(format_args!("gave up {}", letter.place));
+            let letters = chosen(&queue, &which, &mut failures)?;
+            failures.extend(each(broker, &letters, Handled::GivenUp).await?);
+        }
+    }
+    Ok(failures)
+}
+
+/// Replays or gives up one letter after the other; returns what went wrong with which. One that fails stops no other, only a
+/// broker that no longer answers does.
+async fn each(broker: &Broker, letters: &[&Letter], how: Handled) -> anyhow::Result<Vec<String>> {
+    let mut failures = Vec::new();
+    if letters.is_empty() {
+        return Ok(failures);
+    }
+    let sender = broker.sender()?;
+    let mut done = 0;
+    for (index, letter) in letters.iter().enumerate() {
+        let result = match how {
+            Handled::Replayed => sender.replay(letter).await,
+            Handled::GivenUp => sender.give_up(letter).await,
+        };
+        match result {
+            Ok(()) => {
+                done += 1;
+                output::line(format_args!("{how} {}", letter.place));
+            }
+            Err(error) => {
+                failures.push(format!("{} was not {how}: {error:#}", letter.place));
+                if let Err(gone) = sender.ask() {
+                    let left = letters.len() - index - 1;
+                    failures.push(format!("{left} further letters were not tried: {gone:#}"));
+                    break;
+                }
             }
         }
     }
-    Ok(())
+    if !failures.is_empty() && letters.len() > 1 {
+        failures.push(format!("{done} of {} dead letters were {how}", letters.len()));
+    }
+    Ok(failures)
 }
 
 fn list(queue: &Queue, all: bool, json: bool) -> anyhow::Result<()> {
@@ -144,7 +180,7 @@ fn list(queue: &Queue, all: bool, json: bool) -> anyhow::Result<()> {
         output::line("no dead letters");
         return Ok(());
     }
-    let mut table = output::table(&[
+    let mut table = output::Table::new(&[
         "dead letter",
         "reason",
         "group",
@@ -156,14 +192,20 @@ fn list(queue: &Queue, all: bool, json: bool) -> anyhow::Result<()> {
         "error",
     ]);
     for letter in letters {
-        table.add_row(show::row(letter, queue.handled(letter)));
+        table.row(show::row(letter, queue.handled(letter)));
     }
-    output::line(output::text(&table));
+    let width = output::width();
+    table.lines().iter().for_each(|line| output::line(printable(line, width)));
     Ok(())
 }
 
 /// The letters that are meant, without those that were handled: nothing is sent twice by accident.
-fn chosen<'a>(queue: &'a Queue, which: &[Which]) -> anyhow::Result<Vec<&'a Letter>> {
+/// One that is not there is a failure of its own.
+fn chosen<'a>(
+    queue: &'a Queue,
+    which: &[Which],
+    failures: &mut Vec<String>,
+) -> anyhow::Result<Vec<&'a Letter>> {
     if which.contains(&Which::All) {
         ensure!(which.len() == 1, "either all, or some");
         let waiting: Vec<_> =
@@ -173,13 +215,14 @@ fn chosen<'a>(queue: &'a Queue, which: &[Which]) -> anyhow::Result<Vec<&'a Lette
         }
         return Ok(waiting);
     }
-    let mut letters = Vec::new();
+    let mut letters = Vec::<&Letter>::new();
     for one in which {
         let Which::One(place) = one else { continue };
-        let Some(letter) = queue.find(place) else { bail!("there is no dead letter {place}") };
-        match queue.handled(letter) {
-            Some(how) => output::line(format_args!("{place} was {how} before")),
-            None => letters.push(letter),
+        match queue.find(place).map(|letter| (letter, queue.handled(letter))) {
+            None => failures.push(format!("there is no dead letter {place}")),
+            Some((_, Some(how))) => output::line(format_args!("{place} was {how} before")),
+            Some((letter, None)) if letters.iter().any(|one| one.place == letter.place) => {}
+            Some((letter, None)) => letters.push(letter),
         }
     }
     Ok(letters)
@@ -188,11 +231,35 @@ fn chosen<'a>(queue: &'a Queue, which: &[Which]) -> anyhow::Result<Vec<&'a Lette
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::embedded;
 
     #[test]
     fn letters_are_all_or_named() {
         assert_eq!("all".parse(), Ok(Which::All));
         assert!(matches!("orders.events.dlq/0/3".parse(), Ok(Which::One(_))));
         assert!("some".parse::<Which>().is_err());
+    }
+
+    // Reading blocks a thread, and the broker needs one too.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_letter_that_cannot_be_replayed_stops_no_other() {
+        let embedded = embedded::kafka::Broker::start(([127, 0, 0, 1], 0).into()).await.unwrap();
+        let brokers = embedded.bootstrap_servers().to_owned();
+        let broker = Broker::new(Kafka { brokers, embedded: true });
+        let sender = broker.sender().unwrap();
+        for origin in ["", "no.such.topic", "orders.events"] {
+            sender.send_dead(origin).await.unwrap();
+        }
+        let replay = |which: &str| Action::Replay { which: vec![which.parse().unwrap()] };
+        let failures = act(replay("all"), &broker).await.unwrap();
+        assert_eq!(failures.len(), 3, "{failures:?}");
+        assert!(failures[0].contains("does not say where it came from"), "{failures:?}");
+        assert!(failures[1].contains("there is no topic \"no.such.topic\""), "{failures:?}");
+        assert_eq!(failures[2], "1 of 3 dead letters were replayed");
+        let (queue, _) = broker.read().unwrap();
+        let handled: Vec<_> = queue.letters().map(|letter| queue.handled(letter)).collect();
+        assert_eq!(handled, [None, None, Some(Handled::Replayed)]);
+        let failures = act(replay("orders.events/0/99"), &broker).await.unwrap();
+        assert_eq!(failures, ["there is no dead letter orders.events.dlq/0/99"]);
     }
 }

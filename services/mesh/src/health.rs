@@ -2,6 +2,7 @@
 
 use std::{error::Error, process::ExitCode, time::Duration};
 
+use chassis::text::printable;
 use clap::Args;
 
 use crate::output;
@@ -53,7 +54,7 @@ async fn ask(url: &str) -> Result<(), String> {
     }
     let body = answer.text().await.unwrap_or_default();
     let line: Vec<_> = body.split_whitespace().collect();
-    let line: String = line.join(" ").chars().take(SHOWN).collect();
+    let line = printable(&line.join(" "), SHOWN);
     Err(format!("answers {status}: {line}").trim_end_matches(": ").to_owned())
 }
 

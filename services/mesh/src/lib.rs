@@ -2,10 +2,11 @@
 //!
 //! ```text
 //!  mesh up ──▶ embedded NATS and Kafka (this process)
-//!     │  └───▶ .mesh/mesh.json: where everything is ◀── mesh status, load, audit, dlq
+//!     │  └───▶ .mesh/mesh.json: where everything is ◀── mesh status, load, logs, audit, dlq
 //!     └──────▶ mesh gateway, mesh orders, … (a child process each) ──▶ chassis::run
 //! ```
 
+mod address;
 mod audit;
 mod cli;
 mod completions;
@@ -14,6 +15,7 @@ mod dlq;
 pub mod embedded;
 mod health;
 mod load;
+mod logs;
 mod outbox;
 mod output;
 mod running;

@@ -22,10 +22,10 @@ use tokio::{sync::watch, time::Instant};
 
 pub(crate) use generator::{Generator, Plan};
 pub(crate) use mix::Mix;
-pub(crate) use report::Report;
+pub(crate) use report::{Percentiles, Report, milliseconds};
 
 use crate::{
-    output,
+    address, output,
     running::Running,
     signals::{self, Interrupts},
 };
@@ -37,7 +37,9 @@ Examples:
   mesh load --mix tok_ok=92,tok_declined=8        a declined card breaks no promise; tok_slow and tok_down do
   mesh load --gateway http://shop.local --json    elsewhere; ends are polled, unless --nats is given too
 
-The exit status is 1 if an order that was accepted did not end in time, or ended twice.";
+It waits up to 30 s for a mesh that is starting. At the end it says how many orders that were accepted did not end in time
+(unfinished), and how many of them the mesh does not know (lost). The exit status is 1 if there are such, if one ended twice, or
+if none was accepted.";
 
 /// Place orders at a fixed rate and follow each to its end.
 #[derive(Args)]
@@ -49,13 +51,13 @@ pub(crate) struct Options {
     #[arg(long, default_value = "60s", value_parser = humantime::parse_duration)]
     duration: Duration,
     /// Where the gateway is; several with commas. Without it: the mesh of this folder.
-    #[arg(long, value_name = "URL", value_delimiter = ',')]
+    #[arg(long, value_name = "URL", value_delimiter = ',', value_parser = address::http)]
     gateway: Vec<String>,
     /// Where NATS is, to see orders end as they do. Without it: the mesh of this folder, unless --gateway is given.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = address::nats)]
     nats: Option<String>,
     /// How every order is paid: tok_ok, tok_declined, tok_slow, tok_flaky, tok_down.
-    #[arg(long, default_value = "tok_ok", conflicts_with = "mix")]
+    #[arg(long, default_value = "tok_ok", conflicts_with = "mix", value_parser = mix::token)]
     token: String,
     /// How orders are paid, in proportion: tok_ok=95,tok_declined=5.
     #[arg(long, value_name = "TOKEN=WEIGHT,…")]
@@ -110,7 +112,10 @@ pub(crate) fn run(options: Options) -> anyhow::Result<ExitCode> {
 /// The first Ctrl-C ends the sending, the second one the waiting: `None`.
 async fn drive(plan: Plan, duration: Duration) -> anyhow::Result<Option<Report>> {
     let mut interrupts = Interrupts::listen()?;
-    let generator = Generator::prepare(plan).await?;
+    let generator = tokio::select! {
+        generator = Generator::prepare(plan, output::complaint) => generator?,
+        _ = interrupts.next() => return Ok(None),
+    };
     let bar = bar(duration, generator.is_live());
     let (enough, mut told) = watch::channel(false);
     let stop = async move {
@@ -118,10 +123,13 @@ async fn drive(plan: Plan, duration: Duration) -> anyhow::Result<Option<Report>>
     };
     let report = generator.run(stop, MOVES, |report| {
         bar.set_position(report.duration as u64);
-        let (p50, p99) = (report.accepted_ms.p50, report.accepted_ms.p99);
-        let (accepted, open) = (report.accepted, report.lost);
+        let ms = |of: fn(&Percentiles) -> f64| milliseconds(report.accepted_ms.as_ref().map(of));
         bar.set_message(format!(
-            "{accepted} accepted, p50 {p50:.1} ms, p99 {p99:.1} ms; {open} on their way"
+            "{} accepted, p50 {}, p99 {}; {} on their way",
+            report.accepted,
+            ms(|ms| ms.p50),
+            ms(|ms| ms.p99),
+            report.unfinished
         ));
     });
     let report = tokio::select! {

@@ -158,10 +158,10 @@ fn list(events: &[SetAside], json: bool) -> anyhow::Result<()> {
     }
     let header =
         ["number", "reason", "topic", "event", "key", "bytes", "attempts", "time", "error"];
-    let mut table = output::table(&header);
+    let mut table = output::Table::new(&header);
     for event in events {
         let kind = event.event_type.rsplit('.').next().unwrap_or_default();
-        table.add_row([
+        table.row([
             event.seq.to_string(),
             printable(&event.reason, WIDTH),
             printable(&event.topic, WIDTH),
@@ -173,7 +173,7 @@ fn list(events: &[SetAside], json: bool) -> anyhow::Result<()> {
             printable(&event.detail, WIDTH),
         ]);
     }
-    output::line(output::text(&table));
+    output::line(table.text());
     Ok(())
 }
 

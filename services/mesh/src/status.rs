@@ -76,12 +76,20 @@ pub(crate) async fn ask(running: &Running) -> anyhow::Result<Report> {
     answer.json().await.with_context(|| format!("{url} is no supervisor of ours"))
 }
 
+/// Where the lens of this folder's mesh is.
+pub(crate) async fn lens() -> anyhow::Result<String> {
+    let report = ask(&Running::here()?).await?;
+    let lens = report.services.into_iter().find(|process| process.service == "lens");
+    lens.and_then(|lens| lens.http).context("no lens runs here")
+}
+
 fn print(report: &Report) {
-    let mut table =
-        output::table(&["service", "pid", "ready", "restarts", "http", "grpc", "admin", "memory"]);
+    let mut table = output::Table::new(&[
+        "service", "pid", "ready", "restarts", "http", "grpc", "admin", "memory",
+    ]);
     let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
     for process in &report.services {
-        table.add_row([
+        table.row([
             process.service.clone(),
             process.pid.map_or_else(|| "-".into(), |pid| pid.to_string()),
             if process.ready { "yes" } else { "no" }.into(),
@@ -92,7 +100,7 @@ fn print(report: &Report) {
             output::megabytes(process.memory_bytes),
         ]);
     }
-    output::line(output::text(&table));
+    output::line(table.text());
     let sum = report.services.iter().map(|process| process.memory_bytes).sum();
     output::line(format_args!("\n{} processes, {}", report.services.len(), output::megabytes(sum)));
 }

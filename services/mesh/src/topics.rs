@@ -55,13 +55,13 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let brokers = &settings.kafka.brokers;
-    let mut table = output::table(&["topic", "partitions", ""]);
+    let mut table = output::Table::new(&["topic", "partitions", ""]);
     for Topic { name, partitions, there } in runtime.block_on(make_within(brokers, options.wait))? {
         let (now, done) = match there {
             None => (partitions, "made"),
             Some(now) => (now, "was there"),
         };
-        table.add_row([name.as_str(), &now.to_string(), done]);
+        table.row([name.as_str(), &now.to_string(), done]);
         if now < partitions {
             output::complaint(format_args!(
                 "{name} has fewer partitions than the {partitions} that so many replicas could share; \
@@ -69,7 +69,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
             ));
         }
     }
-    output::line(output::text(&table));
+    output::line(table.text());
     Ok(ExitCode::SUCCESS)
 }
 

@@ -10,7 +10,7 @@ use reqwest::StatusCode;
 use serde::{Deserialize, de::DeserializeOwned};
 
 use self::story::Trace;
-use crate::{output, running::Running, status};
+use crate::{address, output, running::Running, status};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -28,10 +28,10 @@ pub(crate) struct Options {
     #[arg(long)]
     all: bool,
     /// Where traces are: lens or Jaeger. Without it: the lens of this folder's mesh.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = address::http)]
     jaeger: Option<String>,
     /// Where the gateway is, to find an order's trace. Without it: the one of this folder's mesh.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = address::http)]
     gateway: Option<String>,
 }
 
@@ -50,7 +50,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let trace = runtime.block_on(find(options))?;
-    for line in trace.tell(options.all) {
+    for line in trace.tell(options.all, output::width()) {
         output::line(line);
     }
     Ok(ExitCode::SUCCESS)
@@ -61,7 +61,7 @@ async fn find(options: &Options) -> anyhow::Result<Trace> {
     let id = trace_id(&client, options).await?;
     let jaeger = match &options.jaeger {
         Some(url) => url.clone(),
-        None => lens().await?,
+        None => status::lens().await.context("--jaeger says where traces are")?,
     };
     let url = format!("{}/api/traces/{id}", jaeger.trim_end_matches('/'));
     let found: Option<Traces> = get(&client, &url).await?;
@@ -76,8 +76,7 @@ async fn find(options: &Options) -> anyhow::Result<Trace> {
 /// The id itself, or the one of the order's trace.
 async fn trace_id(client: &reqwest::Client, options: &Options) -> anyhow::Result<String> {
     let id = options.id.trim();
-    let is_trace = id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if is_trace {
+    if is_trace(id) {
         return Ok(id.to_ascii_lowercase());
     }
     ensure!(
@@ -90,13 +89,13 @@ async fn trace_id(client: &reqwest::Client, options: &Options) -> anyhow::Result
     };
     let url = format!("{}/api/orders/{id}", gateway.trim_end_matches('/'));
     let order: Option<Order> = get(client, &url).await?;
-    Ok(order.with_context(|| format!("{gateway} knows no order {id}"))?.trace_id)
+    let trace = order.with_context(|| format!("{gateway} knows no order {id}"))?.trace_id;
+    ensure!(is_trace(&trace), "{gateway} says that {trace:?} is the trace of order {id}");
+    Ok(trace)
 }
 
-async fn lens() -> anyhow::Result<String> {
-    let report = status::ask(&Running::here()?).await?;
-    let lens = report.services.into_iter().find(|process| process.service == "lens");
-    lens.and_then(|lens| lens.http).context("no lens runs here; --jaeger says where traces are")
+fn is_trace(id: &str) -> bool {
+    id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// `None` if it is not there.

@@ -11,11 +11,12 @@ mod control;
 mod environment;
 mod folder;
 mod layout;
-mod line;
+pub(crate) mod line;
 mod log;
 mod memory;
 mod mesh;
 mod open;
+mod owner;
 mod ports;
 mod preflight;
 mod process;
@@ -39,6 +40,7 @@ use self::{
     mesh::Mesh,
 };
 use crate::{
+    address,
     config::EX_CONFIG,
     load, output,
     running::FOLDER,
@@ -71,10 +73,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "RATE", value_parser = load::rate)]
     load: Option<f64>,
     /// Use these Kafka brokers instead of the embedded one: host:port, with commas between.
-    #[arg(long, value_name = "BROKERS")]
+    #[arg(long, value_name = "BROKERS", value_parser = address::brokers)]
     kafka: Option<String>,
     /// Use this NATS server instead of the embedded one.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = address::nats)]
     nats: Option<String>,
     /// Use PostgreSQL instead of SQLite; `{service}` in it becomes each service's name.
     #[arg(long, value_name = "URL", value_parser = postgres)]

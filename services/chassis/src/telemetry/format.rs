@@ -16,6 +16,8 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
+use crate::text::{printable, printable_json};
+
 /// Writes lines.
 pub(super) struct Lines {
     /// One JSON object a line, or one line for people.
@@ -117,7 +119,7 @@ fn json(mut writer: Writer<'_>, event: &Event<'_>, fields: Fields) -> fmt::Resul
     }
     line.insert("target".into(), event.metadata().target().into());
     line.extend(fields.rest);
-    writeln!(writer, "{}", Value::Object(line))
+    writeln!(writer, "{}", printable_json(Value::Object(line).to_string()))
 }
 
 fn pretty(mut writer: Writer<'_>, event: &Event<'_>, fields: &Fields) -> fmt::Result {
@@ -131,20 +133,24 @@ fn pretty(mut writer: Writer<'_>, event: &Event<'_>, fields: &Fields) -> fmt::Re
     let time = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
     // The time of day is enough on a terminal.
     let time = time.get(11..23).unwrap_or_default();
-    write!(
-        writer,
-        "\x1b[2m{time}\x1b[0m \x1b[{colour}m{word:<5}\x1b[0m {:<13} {}",
-        super::service(),
-        fields.message
-    )?;
+    let colours = writer.has_ansi_escapes();
+    let paint = |colour: u8, text: &str| {
+        if colours { format!("\x1b[{colour}m{text}\x1b[0m") } else { text.to_owned() }
+    };
+    let (time, word) = (paint(DIM, time), paint(colour, &format!("{word:<5}")));
+    let message = printable(&fields.message, LONGEST);
+    write!(writer, "{time} {word} {:<13} {message}", super::service())?;
     for (name, value) in &fields.rest {
-        match value {
-            Value::String(text) => write!(writer, " \x1b[2m{name}=\x1b[0m{text}")?,
-            other => write!(writer, " \x1b[2m{name}=\x1b[0m{other}")?,
-        }
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        write!(writer, " {}{}", paint(DIM, &format!("{name}=")), printable(&text, LONGEST))?;
     }
     if let Some((trace_id, _)) = ids() {
-        write!(writer, " \x1b[2mtrace_id={trace_id}\x1b[0m")?;
+        write!(writer, " {}", paint(DIM, &format!("trace_id={trace_id}")))?;
     }
     writeln!(writer)
 }
+
+/// What is less telling.
+const DIM: u8 = 2;
+/// Texts of others that are longer say no more to who reads a terminal.
+const LONGEST: usize = 2_000;

@@ -19,8 +19,9 @@ use tracing_subscriber::{
 
 use super::{SCOPE, format};
 use crate::{
-    config::{Log, LogFormat},
+    config::{Log, LogFormat, Sources},
     metrics::{IntCounter, Registry},
+    text::allows_colours,
 };
 
 crate::metrics! {
@@ -77,8 +78,10 @@ pub(super) fn install(
         LogFormat::Pretty => false,
         LogFormat::Auto => !std::io::stdout().is_terminal(),
     };
+    let environment = Sources::of_process(Vec::new()).environment;
+    let colours = !json && std::io::stdout().is_terminal() && allows_colours(&environment);
     let lines =
-        tracing_subscriber::fmt::layer().event_format(format::Lines { json }).with_ansi(!json);
+        tracing_subscriber::fmt::layer().event_format(format::Lines { json }).with_ansi(colours);
     let bridge = loggers.map(OpenTelemetryTracingBridge::new);
     let counted = Counter::register(registry)?;
     // One filter for all that handles lines, so that they agree on what was said.

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use anyhow::Context;
+use chassis::text::printable;
 use proto::{
     inventory::v1::{ListReservationsRequest, Reservation, inventory_client::InventoryClient},
     orders::v1::{ListAllRequest, Order, orders_client::OrdersClient},
@@ -74,6 +75,9 @@ async fn connect(service: &str, addresses: &[String]) -> anyhow::Result<Channel>
     Err(last)
 }
 
+/// As much of another's message as fits on a few lines.
+const LONGEST_MESSAGE: usize = 300;
+
 async fn all<T>(
     service: &str,
     answer: Result<Response<Streaming<T>>, Status>,
@@ -81,7 +85,7 @@ async fn all<T>(
     let failed = |status: Status| {
         anyhow::anyhow!(
             "cannot read the ledger of {service}: {} ({:?})",
-            status.message(),
+            printable(status.message(), LONGEST_MESSAGE),
             status.code()
         )
     };

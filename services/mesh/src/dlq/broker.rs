@@ -1,8 +1,8 @@
 //! The dead-letter topics on the broker.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use chassis::kafka::dead_letter;
 use proto::topics;
 use rdkafka::{
@@ -10,7 +10,7 @@ use rdkafka::{
     consumer::{BaseConsumer, Consumer},
     error::KafkaError,
     message::{BorrowedMessage, Header, OwnedHeaders},
-    producer::{FutureProducer, FutureRecord},
+    producer::{FutureProducer, FutureRecord, Producer},
 };
 use tokio::time::Instant;
 
@@ -40,8 +40,9 @@ impl Broker {
         config
     }
 
-    /// Reads all dead-letter topics from their first record to what is their last one now.
-    pub(super) fn read(&self) -> anyhow::Result<Queue> {
+    /// Reads all dead-letter topics from their first record to what is their last one now; and says which partitions it could not
+    /// read.
+    pub(super) fn read(&self) -> anyhow::Result<(Queue, Vec<String>)> {
         let mut config = self.config();
         // A group must be named, but is not joined: nothing is committed. An empty fetch tells that the end is reached.
         config.set("group.id", "mesh-dlq").set("enable.auto.commit", "false");
@@ -50,20 +51,55 @@ impl Broker {
         let unreachable = || format!("no answer from Kafka at {}", self.kafka.brokers);
         let metadata = consumer.fetch_metadata(None, PATIENCE).with_context(unreachable)?;
         let wanted = topics::ALL.map(dead_letter::topic);
-        let mut records = Vec::new();
+        let (mut records, mut unread) = (Vec::new(), Vec::new());
         for topic in
             metadata.topics().iter().filter(|topic| wanted.iter().any(|name| name == topic.name()))
         {
             for partition in topic.partitions() {
-                let read = partition_of(&consumer, topic.name(), partition.id());
-                records.extend(
-                    read.with_context(|| {
-                        format!("cannot read {}/{}", topic.name(), partition.id())
-                    })?,
-                );
+                match partition_of(&consumer, topic.name(), partition.id()) {
+                    Ok(read) => records.extend(read),
+                    Err(error) => unread.push(format!(
+                        "cannot read {}/{}: {error:#}",
+                        topic.name(),
+                        partition.id()
+                    )),
+                }
             }
         }
-        Ok(Queue::new(records))
+        Ok((Queue::new(records), unread))
+    }
+
+    /// A producer for all that is to be sent.
+    pub(super) fn sender(&self) -> anyhow::Result<Sender> {
+        let mut config = self.config();
+        config.set("acks", "all").set("enable.idempotence", "true").set("linger.ms", "0");
+        let producer: FutureProducer =
+            config.set("message.timeout.ms", PATIENCE.as_millis().to_string()).create()?;
+        let mut sender =
+            Sender { producer, brokers: self.kafka.brokers.clone(), topics: HashSet::new() };
+        sender.topics = sender.ask()?;
+        Ok(sender)
+    }
+}
+
+/// Sends letters, and notes about them.
+pub(super) struct Sender {
+    producer: FutureProducer,
+    brokers: String,
+    /// Those that are there: for any other the client would wait until its time is over.
+    topics: HashSet<String>,
+}
+
+impl Sender {
+    /// The broker's topics.
+    ///
+    /// # Errors
+    /// It does not answer, and so there is no use in sending it anything.
+    pub(super) fn ask(&self) -> anyhow::Result<HashSet<String>> {
+        let metadata = self.producer.client().fetch_metadata(None, PATIENCE);
+        let metadata =
+            metadata.with_context(|| format!("no answer from Kafka at {}", self.brokers))?;
+        Ok(metadata.topics().iter().map(|topic| topic.name().to_owned()).collect())
     }
 
     /// Sends it to where it came from, for the group that could not handle it; then notes that. Between the two it may be sent
@@ -71,9 +107,11 @@ impl Broker {
     pub(super) async fn replay(&self, letter: &Letter) -> anyhow::Result<()> {
         letter.ensure_whole()?;
         let headers = dead_letter::replayed(letter.headers.as_borrowed());
-        self.send(&letter.origin()?, letter.key.as_deref(), letter.payload.as_deref(), headers)
-            .await?;
-        self.note(letter, Handled::Replayed).await
+        let origin = letter.origin()?;
+        ensure!(self.topics.contains(&origin), "there is no topic {origin:?}");
+        self.send(&origin, letter.key.as_deref(), letter.payload.as_deref(), headers).await?;
+        let noted = self.note(letter, Handled::Replayed).await;
+        noted.context("was sent, but that could not be noted: it stays in the list")
     }
 
     /// Notes that nobody will replay it.
@@ -97,14 +135,10 @@ impl Broker {
         payload: Option<&[u8]>,
         headers: OwnedHeaders,
     ) -> anyhow::Result<()> {
-        let mut config = self.config();
-        config.set("acks", "all").set("enable.idempotence", "true").set("linger.ms", "0");
-        let producer: FutureProducer =
-            config.set("message.timeout.ms", PATIENCE.as_millis().to_string()).create()?;
         let mut record = FutureRecord::<[u8], [u8]>::to(topic).headers(headers);
         record.key = key;
         record.payload = payload;
-        match producer.send(record, PATIENCE).await {
+        match self.producer.send(record, PATIENCE).await {
             Ok(_) => Ok(()),
             Err((error, _)) => Err(error).with_context(|| format!("cannot send to {topic}")),
         }
@@ -156,7 +190,16 @@ mod tests {
     use super::*;
     use crate::embedded;
 
-    fn dead(broker: &Broker, id: &str) -> impl Future<Output = anyhow::Result<()>> {
+    impl Sender {
+        /// A letter that says it was on `origin`.
+        pub(in crate::dlq) async fn send_dead(&self, origin: &str) -> anyhow::Result<()> {
+            let header = Header { key: dead_letter::TOPIC, value: Some(origin) };
+            let headers = OwnedHeaders::new().insert(header);
+            self.send("orders.events.dlq", Some(b"o-1"), Some(b"payload"), headers).await
+        }
+    }
+
+    fn dead(sender: &Sender, id: &str) -> impl Future<Output = anyhow::Result<()>> {
         let insert = |all: OwnedHeaders, (key, value): (&str, &str)| {
             all.insert(Header { key, value: Some(value) })
         };
@@ -166,7 +209,7 @@ mod tests {
             (dead_letter::GROUP, "payments"),
         ];
         let headers = headers.into_iter().fold(OwnedHeaders::new(), insert);
-        broker.send("orders.events.dlq", Some(b"o-1"), Some(b"payload"), headers)
+        sender.send("orders.events.dlq", Some(b"o-1"), Some(b"payload"), headers)
     }
 
     // Reading blocks a thread, and the broker needs one too.
@@ -175,14 +218,16 @@ mod tests {
         let embedded = embedded::kafka::Broker::start(([127, 0, 0, 1], 0).into()).await.unwrap();
         let broker =
             Broker::new(Kafka { brokers: embedded.bootstrap_servers().to_owned(), embedded: true });
-        dead(&broker, "1").await.unwrap();
-        dead(&broker, "2").await.unwrap();
-        let queue = broker.read().unwrap();
+        let sender = broker.sender().unwrap();
+        dead(&sender, "1").await.unwrap();
+        dead(&sender, "2").await.unwrap();
+        let (queue, unread) = broker.read().unwrap();
+        assert_eq!(unread, Vec::<String>::new());
         let letters: Vec<_> = queue.letters().collect();
         assert_eq!(letters.len(), 2);
-        broker.replay(letters[0]).await.unwrap();
-        broker.give_up(letters[1]).await.unwrap();
-        let after = broker.read().unwrap();
+        sender.replay(letters[0]).await.unwrap();
+        sender.give_up(letters[1]).await.unwrap();
+        let (after, _) = broker.read().unwrap();
         let handled: Vec<_> = after.letters().map(|letter| after.handled(letter)).collect();
         assert_eq!(handled, [Some(Handled::Replayed), Some(Handled::GivenUp)]);
         let replayed = replayed(&broker);

@@ -2,7 +2,10 @@
 
 use std::fmt::Debug;
 
-use chassis::kafka::{dead_letter, headers};
+use chassis::{
+    kafka::{dead_letter, headers},
+    text::printable,
+};
 use proto::{
     Message, inventory::v1::InventoryEvent, orders::v1::OrderEvent, payments::v1::PaymentEvent,
     shipping::v1::ShipmentEvent, topics,
@@ -17,26 +20,35 @@ pub(super) fn row(letter: &Letter, handled: Option<Handled>) -> [String; 9] {
     let event = letter.header(headers::TYPE);
     [
         letter.place.to_string(),
-        handled.map_or(reason.clone(), |how| format!("{reason} ({how})")),
-        letter.header(dead_letter::GROUP),
-        letter.header(dead_letter::ATTEMPTS),
-        event.rsplit('.').next().unwrap_or_default().to_owned(),
-        letter.key(),
-        letter.header(dead_letter::TIME),
-        letter.trace_id(),
-        letter.header(dead_letter::ERROR).lines().next().unwrap_or_default().to_owned(),
+        handled.map_or(cell(&reason), |how| format!("{} ({how})", cell(&reason))),
+        cell(&letter.header(dead_letter::GROUP)),
+        cell(&letter.header(dead_letter::ATTEMPTS)),
+        cell(event.rsplit('.').next().unwrap_or_default()),
+        cell(&letter.key()),
+        cell(&letter.header(dead_letter::TIME)),
+        cell(&letter.trace_id()),
+        printable(letter.header(dead_letter::ERROR).lines().next().unwrap_or_default(), ERROR),
     ]
+}
+
+/// As wide as the id of an order: what is ours is shorter, and what is foreign may have any length.
+const CELL: usize = 36;
+/// Beside the others, an error has some room.
+const ERROR: usize = 200;
+
+fn cell(text: &str) -> String {
+    printable(text, CELL)
 }
 
 /// Everything about one.
 pub(super) fn whole(letter: &Letter, handled: Option<Handled>) -> Vec<String> {
     let mut lines = vec![format!("dead letter {}", letter.place)];
     lines.extend(handled.map(|how| format!("it was {how}")));
-    lines.push(format!("key: {}", letter.key()));
+    lines.push(format!("key: {}", printable(&letter.key(), LONGEST)));
     lines.push("headers:".into());
     for header in letter.headers.iter() {
         let value = header.value.map_or_else(|| "(none)".into(), text);
-        lines.push(format!("  {}: {value}", header.key));
+        lines.push(format!("  {}: {value}", printable(header.key, LONGEST)));
     }
     lines.push("payload:".into());
     let payload = letter.payload.as_deref().unwrap_or_default();
@@ -44,9 +56,12 @@ pub(super) fn whole(letter: &Letter, handled: Option<Handled>) -> Vec<String> {
     let shown = read.unwrap_or_else(|error| {
         format!("{} bytes that cannot be read ({error}): {}", payload.len(), hexadecimal(payload))
     });
-    lines.extend(shown.lines().map(|line| format!("  {line}")));
+    lines.extend(shown.lines().map(|line| format!("  {}", printable(line, LONGEST))));
     lines
 }
+
+/// A key, a header or a line of a payload that is longer says nothing more to people: `kcat` prints all of it.
+const LONGEST: usize = 4_000;
 
 /// The event, by the topic that it was on.
 fn decoded(topic: &str, payload: &[u8]) -> Result<String, String> {
@@ -62,11 +77,10 @@ fn decoded(topic: &str, payload: &[u8]) -> Result<String, String> {
     }
 }
 
-/// Text as it is, but for what would move the cursor; bytes as hexadecimal.
+/// Text as it is, but for what would act on the terminal; bytes as hexadecimal.
 fn text(value: &[u8]) -> String {
     match std::str::from_utf8(value) {
-        Ok(text) if !text.contains(char::is_control) => text.to_owned(),
-        Ok(text) => text.escape_debug().to_string(),
+        Ok(text) => printable(text, LONGEST),
         Err(_) => hexadecimal(value),
     }
 }
@@ -81,6 +95,8 @@ fn hexadecimal(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use rdkafka::message::{Header, OwnedHeaders};
+
     use super::*;
 
     #[test]
@@ -95,5 +111,35 @@ mod tests {
         assert!(decoded("orders.events", b"\xff\xff\xff").is_err());
         assert!(decoded("other", b"").is_err());
         assert_eq!((text(b"a\x1b[2J"), text(b"\xff\x00")), ("a\\u{1b}[2J".into(), "ff00".into()));
+    }
+
+    #[test]
+    fn nothing_of_a_letter_acts_on_the_terminal_or_fills_it() {
+        let hostile = format!("\x1b[2J\u{9b}31m\u{202e}\r{}", "x".repeat(100_000));
+        let header = |all: OwnedHeaders, key: &str| {
+            all.insert(Header { key, value: Some(hostile.as_bytes()) })
+        };
+        let names = [
+            dead_letter::REASON,
+            dead_letter::GROUP,
+            dead_letter::ATTEMPTS,
+            dead_letter::TIME,
+            dead_letter::ERROR,
+            headers::TYPE,
+            "traceparent",
+            "a\x1bheader",
+        ];
+        let letter = Letter {
+            place: "orders.events.dlq/0/3".parse().unwrap(),
+            key: Some(hostile.clone().into_bytes()),
+            payload: Some(hostile.clone().into_bytes()),
+            headers: names.into_iter().fold(OwnedHeaders::new(), header),
+        };
+        let row = row(&letter, Some(Handled::Replayed));
+        assert!(row.concat().chars().count() < 9 * CELL + ERROR, "{row:?}");
+        for text in row.iter().chain(&whole(&letter, None)) {
+            assert!(text.chars().all(chassis::text::is_visible), "{text:?}");
+            assert!(text.chars().count() < 2 * LONGEST, "{}", text.len());
+        }
     }
 }

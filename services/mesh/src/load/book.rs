@@ -23,6 +23,7 @@ pub(super) struct Book {
     refused: BTreeMap<String, u64>,
     completed: u64,
     cancelled: u64,
+    lost: u64,
     duplicates: u64,
     /// Accepted, not ended: when each was meant to be sent.
     open: HashMap<String, Duration>,
@@ -47,6 +48,7 @@ impl Book {
             refused: BTreeMap::new(),
             completed: 0,
             cancelled: 0,
+            lost: 0,
             duplicates: 0,
             open: HashMap::new(),
             early: Recent::default(),
@@ -104,6 +106,11 @@ impl Book {
         self.ended.insert(id, outcome, at);
     }
 
+    /// An order that was accepted is unknown to the mesh.
+    pub(super) fn lost(&mut self, id: &str) {
+        self.lost += u64::from(self.open.remove(id).is_some());
+    }
+
     /// How many are on their way.
     pub(super) fn open(&self) -> usize {
         self.open.len()
@@ -115,7 +122,7 @@ impl Book {
         old.map(|(id, _)| id.clone()).collect()
     }
 
-    /// The sum of it; what is open counts as lost.
+    /// The sum of it; what is open is unfinished.
     pub(super) fn report(&self, rate: f64, duration: Duration) -> Report {
         Report {
             rate,
@@ -125,7 +132,8 @@ impl Book {
             refused: self.refused.clone(),
             completed: self.completed,
             cancelled: self.cancelled,
-            lost: self.open.len() as u64,
+            unfinished: self.open.len() as u64,
+            lost: self.lost,
             duplicates: self.duplicates,
             accepted_ms: Percentiles::of(&self.accepted_us),
             completed_ms: Percentiles::of(&self.completed_us),
@@ -191,11 +199,10 @@ mod tests {
         assert_eq!(book.open(), 1);
         book.ended("a", Outcome::Completed, ms(30));
         let report = report(&book);
-        assert_eq!((report.sent, report.accepted, report.completed, report.lost), (1, 1, 1, 0));
-        assert!(
-            (report.accepted_ms.max - 4.0).abs() < 0.01
-                && (report.completed_ms.p50 - 20.0).abs() < 0.02
-        );
+        let counts = (report.sent, report.accepted, report.completed, report.unfinished);
+        assert_eq!(counts, (1, 1, 1, 0));
+        let (accepted, completed) = (report.accepted_ms.unwrap(), report.completed_ms.unwrap());
+        assert!((accepted.max - 4.0).abs() < 0.01 && (completed.p50 - 20.0).abs() < 0.02);
     }
 
     #[test]
@@ -205,16 +212,20 @@ mod tests {
         book.ended("of somebody else", Outcome::Completed, ms(12));
         book.accepted("a".into(), ms(10), ms(14));
         let report = report(&book);
-        assert_eq!((report.completed, report.lost, report.duplicates), (1, 0, 0));
+        assert_eq!((report.completed, report.unfinished, report.duplicates), (1, 0, 0));
     }
 
     #[test]
-    fn what_does_not_end_is_lost() {
+    fn what_does_not_end_is_unfinished_and_what_is_unknown_is_lost() {
         let mut book = Book::new();
         book.accepted("a".into(), ms(0), ms(1));
         book.accepted("b".into(), ms(900), ms(901));
         assert_eq!(book.overdue(ms(1000), ms(500)), ["a"]);
-        assert_eq!(report(&book).lost, 2);
+        assert_eq!((report(&book).unfinished, report(&book).lost), (2, 0));
+        book.lost("a");
+        book.lost("of somebody else");
+        assert_eq!((report(&book).unfinished, report(&book).lost), (1, 1));
+        assert!(!report(&book).is_good());
     }
 
     #[test]

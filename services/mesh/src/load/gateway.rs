@@ -165,6 +165,15 @@ fn broken(error: &reqwest::Error) -> &'static str {
     }
 }
 
+/// Whether it may be otherwise once the mesh has started: what is answered as by another server, or refused for good, stays.
+pub(super) fn may_pass(error: &anyhow::Error) -> bool {
+    let http = error.chain().find_map(|cause| cause.downcast_ref::<reqwest::Error>());
+    http.is_none_or(|error| {
+        let is_refused = error.status().is_some_and(|status| status.is_client_error());
+        !(is_refused || error.is_decode() || error.is_builder())
+    })
+}
+
 /// A context for what load asks to keep its book: backends that remember the latest traces should remember orders.
 ///
 /// <https://www.w3.org/TR/trace-context/#traceparent-header>; the ids must not be zero.

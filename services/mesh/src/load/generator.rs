@@ -10,13 +10,13 @@ use parking_lot::{Mutex, RwLock};
 use rand::seq::IndexedRandom;
 use tokio::{
     task::JoinSet,
-    time::{Instant, sleep},
+    time::{Instant, sleep, timeout},
 };
 
 use super::{
     Clock,
     book::Book,
-    gateway::{Answer, Gateway},
+    gateway::{self, Answer, Gateway},
     mix::Mix,
     pace,
     report::Report,
@@ -50,6 +50,10 @@ pub(crate) struct Generator {
 const MOST_IN_FLIGHT: usize = 512;
 /// Stock goes down while orders are placed.
 const RESTOCK: Duration = Duration::from_secs(2);
+/// A whole mesh starts in less, unless it must be built or pulled.
+const STARTS: Duration = Duration::from_secs(30);
+/// Between two looks at a mesh that starts.
+const STARTS_AGAIN: Duration = Duration::from_millis(250);
 /// Live messages may be lost: an order that did not end for this long is asked for.
 const OVERDUE: Duration = Duration::from_secs(5);
 /// How often to look for such orders.
@@ -58,10 +62,11 @@ const LOOK: Duration = Duration::from_secs(1);
 const LOOK_AT_ONCE: usize = 100;
 
 impl Generator {
-    /// Looks for products and listens to live messages; nothing is sent yet.
-    pub(crate) async fn prepare(plan: Plan) -> anyhow::Result<Self> {
+    /// Looks for products and listens to live messages; nothing is sent yet. A mesh that cannot say what is in stock is asked again
+    /// for a while: its services may be starting. `tell` gets the reason.
+    pub(crate) async fn prepare(plan: Plan, tell: impl Fn(String)) -> anyhow::Result<Self> {
         let gateway = Arc::new(Gateway::new(plan.gateway.clone())?);
-        let stock = gateway.in_stock().await.context("cannot see what is in stock")?;
+        let stock = stock(&gateway, STARTS, tell).await.context("cannot see what is in stock")?;
         ensure!(!stock.is_empty(), "nothing is in stock: there is nothing to order");
         let messages = match &plan.nats {
             Some(url) => updates::subscribe(url).await.ok(),
@@ -111,7 +116,25 @@ impl Generator {
         while self.book.lock().open() > 0 && Instant::now() < end {
             sleep(Duration::from_millis(20)).await;
         }
+        // Times out if there are very many: those not asked for are unfinished, which is true of them, too.
+        timeout(OVERDUE, self.look_for_lost(clock)).await.ok();
         self.report(sent_for)
+    }
+
+    /// Asks for every order that has not ended whether it is there at all.
+    async fn look_for_lost(&self, clock: Clock) {
+        let open = self.book.lock().overdue(clock.begin.elapsed(), Duration::ZERO);
+        for id in open {
+            match self.gateway.order(&id).await {
+                Ok(None) => self.book.lock().lost(&id),
+                Ok(Some(order)) => {
+                    if let Some((outcome, at)) = order.end() {
+                        self.book.lock().ended(&id, outcome, clock.since(at));
+                    }
+                }
+                Err(_) => {}
+            }
+        }
     }
 
     fn report(&self, duration: Duration) -> Report {
@@ -156,6 +179,27 @@ impl Generator {
                 Answer::Refused(why) => book.lock().refused(why),
             }
         });
+    }
+}
+
+/// What is in stock, as soon as the mesh can say it.
+async fn stock(
+    gateway: &Gateway,
+    patience: Duration,
+    tell: impl Fn(String),
+) -> anyhow::Result<Vec<String>> {
+    let end = Instant::now() + patience;
+    let mut told = false;
+    loop {
+        match gateway.in_stock().await {
+            Err(error) if gateway::may_pass(&error) && Instant::now() < end => {
+                if !std::mem::replace(&mut told, true) {
+                    tell(format!("waiting up to {} s: {error:#}", patience.as_secs()));
+                }
+                sleep(STARTS_AGAIN).await;
+            }
+            answer => return answer,
+        }
     }
 }
 

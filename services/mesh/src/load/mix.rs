@@ -26,18 +26,29 @@ impl Mix {
     }
 }
 
+/// Takes a payment token from the command line, as the gateway takes it.
+pub(super) fn token(text: &str) -> Result<String, String> {
+    let name = text.strip_prefix("tok_").unwrap_or_default();
+    let is_token = (1..=64).contains(&name.len())
+        && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
+    if is_token {
+        return Ok(text.to_owned());
+    }
+    Err("expected tok_ and 1 to 64 of a-z, 0-9 and _: tok_ok, tok_declined, tok_slow, tok_flaky or tok_down".into())
+}
+
 impl FromStr for Mix {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
         let expected = || {
-            format!("{text:?} is no mix; expected tokens with weights, as tok_ok=95,tok_declined=5")
+            "expected tokens with weights, as tok_ok=95,tok_declined=5; a token is tok_ and 1 to 64 of a-z, 0-9 and _".to_owned()
         };
         let part = |part: &str| {
             let (token, weight) = part.split_once('=')?;
             let weight =
                 weight.trim().parse().ok().filter(|weight| (1..=1_000_000).contains(weight))?;
-            Some((token.trim().to_owned(), weight)).filter(|(token, _)| !token.is_empty())
+            Some((self::token(token.trim()).ok()?, weight))
         };
         let parts: Option<Vec<_>> = text.split(',').map(part).collect();
         parts.map(Self).ok_or_else(expected)
@@ -63,8 +74,19 @@ mod tests {
 
     #[test]
     fn what_is_no_mix_is_refused() {
-        for bad in ["", "tok_ok", "tok_ok=0", "=1", "tok_ok=1,", "tok_ok=x"] {
+        for bad in ["", "tok_ok", "tok_ok=0", "=1", "tok_ok=1,", "tok_ok=x", "foo=1", "tok_=1"] {
             assert!(bad.parse::<Mix>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_the_gateway_would_refuse_is_no_token() {
+        for good in ["tok_ok", "tok_42", "tok_no_such"] {
+            assert_eq!(token(good).as_deref(), Ok(good));
+        }
+        for bad in ["foo", "", "tok_", "tok_OK", "tok_\x1b[2J", &format!("tok_{}", "x".repeat(65))]
+        {
+            assert!(token(bad).unwrap_err().contains("expected tok_"), "{bad}");
         }
     }
 }

@@ -16,17 +16,20 @@ pub(crate) struct Percentiles {
 }
 
 impl Percentiles {
-    /// Of microseconds.
-    pub(super) fn of(histogram: &Histogram<u64>) -> Self {
+    /// Of microseconds; `None` of nothing.
+    pub(super) fn of(histogram: &Histogram<u64>) -> Option<Self> {
+        if histogram.is_empty() {
+            return None;
+        }
         let ms = |microseconds: u64| microseconds as f64 / 1000.0;
         let at = |quantile| ms(histogram.value_at_quantile(quantile));
-        Self {
+        Some(Self {
             p50: at(0.5),
             p90: at(0.9),
             p99: at(0.99),
             p999: at(0.999),
             max: ms(histogram.max()),
-        }
+        })
     }
 }
 
@@ -45,36 +48,44 @@ pub(crate) struct Report {
     pub(crate) completed: u64,
     pub(crate) cancelled: u64,
     /// Accepted, and not ended in time.
+    pub(crate) unfinished: u64,
+    /// Accepted, and unknown to the mesh afterwards.
     pub(crate) lost: u64,
     /// Two requests that became one order, or an order that ended twice.
     pub(crate) duplicates: u64,
-    /// From when it was meant to be sent until it was accepted.
-    pub(crate) accepted_ms: Percentiles,
-    /// From when it was meant to be sent until it was completed.
-    pub(crate) completed_ms: Percentiles,
+    /// From when it was meant to be sent until it was accepted; nothing if none was.
+    pub(crate) accepted_ms: Option<Percentiles>,
+    /// From when it was meant to be sent until it was completed; nothing if none was.
+    pub(crate) completed_ms: Option<Percentiles>,
 }
 
 impl Report {
     /// Whether the mesh kept its promises; a load that reached nobody proves nothing.
     pub(crate) fn is_good(&self) -> bool {
-        self.lost == 0 && self.duplicates == 0 && (self.accepted > 0 || self.sent == 0)
+        let none_is_missing = self.unfinished == 0 && self.lost == 0;
+        none_is_missing && self.duplicates == 0 && (self.accepted > 0 || self.sent == 0)
     }
 
     /// For people.
     pub(crate) fn lines(&self) -> Vec<String> {
         let refused: u64 = self.refused.values().sum();
         let mut lines = vec![format!(
-            "load: {} orders/s for {:.0} s: {} sent, {} accepted, {refused} refused; {} completed, {} cancelled, {} lost, {} duplicates",
+            "load: {} orders/s for {:.0} s: {} sent, {} accepted, {refused} refused; {} completed, {} cancelled, {} unfinished, {} lost, {} duplicates",
             self.rate,
             self.duration,
             self.sent,
             self.accepted,
             self.completed,
             self.cancelled,
+            self.unfinished,
             self.lost,
             self.duplicates,
         )];
         for (what, ms) in [("accepted", &self.accepted_ms), ("completed", &self.completed_ms)] {
+            let Some(ms) = ms else {
+                lines.push(format!("{what:<9}  –"));
+                continue;
+            };
             lines.push(format!(
                 "{what:<9}  p50 {:>8.2} ms  p90 {:>8.2} ms  p99 {:>8.2} ms  p99.9 {:>8.2} ms  max {:>8.2} ms",
                 ms.p50, ms.p90, ms.p99, ms.p999, ms.max
@@ -82,5 +93,30 @@ impl Report {
         }
         lines.extend(self.refused.iter().map(|(why, count)| format!("refused    {why}: {count}")));
         lines
+    }
+}
+
+/// One of the percentiles for people.
+pub(crate) fn milliseconds(value: Option<f64>) -> String {
+    value.map_or_else(|| "–".into(), |ms| format!("{ms:.1} ms"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::load::book::Book;
+
+    #[test]
+    fn where_nothing_was_measured_there_is_no_number() {
+        let mut book = Book::new();
+        book.sent();
+        book.refused("422".into());
+        let report = book.report(1.0, Duration::from_secs(1));
+        let lines = report.lines();
+        assert_eq!(lines[1..], ["accepted   –", "completed  –", "refused    422: 1"]);
+        let json = serde_json::to_value(&report).unwrap();
+        assert_eq!((&json["accepted_ms"], &json["lost"]), (&serde_json::Value::Null, &0.into()));
+        assert!(!report.is_good());
     }
 }

@@ -1,7 +1,8 @@
 //! A trace as lines for people. Pure.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use chassis::text::printable;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -77,6 +78,10 @@ impl Span {
         }
     }
 
+    fn end(&self) -> u64 {
+        self.start_time.saturating_add(self.duration)
+    }
+
     fn failed(&self) -> bool {
         self.tag("error").is_some_and(|value| *value == Value::Bool(true))
     }
@@ -101,27 +106,48 @@ impl Span {
 }
 
 impl Trace {
-    /// A line for the whole, and one for each span: all of them, or only those between services.
-    pub(super) fn tell(&self, all: bool) -> Vec<String> {
+    /// A line for the whole, and one for each span: all of them, or only those between services. None has more than `width`
+    /// characters, whatever the names are.
+    pub(super) fn tell(&self, all: bool, width: usize) -> Vec<String> {
         let children = self.children();
         let begin = self.spans.iter().map(|span| span.start_time).min().unwrap_or_default();
-        let end = self.spans.iter().map(|span| span.start_time + span.duration).max();
+        let end = self.spans.iter().map(Span::end).max().unwrap_or_default();
         let services: BTreeSet<_> = self.spans.iter().map(|span| self.service(span)).collect();
+        let id = printable(&self.id, LONGEST_NAME);
+        let took = time(end.saturating_sub(begin));
+        let counts = format!("{} spans, {} services", self.spans.len(), services.len());
         let mut lines = vec![
-            format!(
-                "trace {}: {} spans, {} services, {}",
-                self.id,
-                self.spans.len(),
-                services.len(),
-                time(end.unwrap_or_default().saturating_sub(begin))
-            ),
+            format!("trace {id}: {counts}, {took}"),
             format!("{:>10} {:>10}  {:<WIDTH$} what", "after", "took", "service"),
         ];
         let shown = |span: &Span| all || span.is_edge(&children);
-        for root in Self::below(None, &children, &shown) {
-            self.branch(root, &Branch::default(), begin, &children, &shown, &mut lines);
+        let mut seen = HashSet::new();
+        let roots = below(None, &children, &shown, &mut seen);
+        let mut pending: Vec<_> =
+            roots.into_iter().rev().map(|root| (root, Branch::default())).collect();
+        // Without recursion: a trace may be as deep as it has spans.
+        while let Some((span, branch)) = pending.pop() {
+            lines.push(self.line(span, &branch, begin, width));
+            let inner = below(Some(&span.id), &children, &shown, &mut seen);
+            let last = inner.len().saturating_sub(1);
+            let branches = inner.into_iter().enumerate();
+            let next = branches.map(|(index, child)| (child, branch.next(index == last)));
+            pending.extend(next.collect::<Vec<_>>().into_iter().rev());
         }
         lines
+    }
+
+    fn line(&self, span: &Span, branch: &Branch, begin: u64, width: usize) -> String {
+        let failed = if span.failed() { "  FAILED" } else { "" };
+        let line = format!(
+            "{:>10} {:>10}  {:<WIDTH$} {}",
+            time(span.start_time.saturating_sub(begin)),
+            time(span.duration),
+            printable(self.service(span), LONGEST_NAME),
+            branch.here
+        );
+        let room = width.saturating_sub(line.chars().count() + failed.len());
+        format!("{line}{}{failed}", printable(&span.what(), room.max(SHORTEST_WHAT)))
     }
 
     fn children(&self) -> Children<'_> {
@@ -140,50 +166,29 @@ impl Trace {
     fn service(&self, span: &Span) -> &str {
         self.processes.get(&span.process).map_or("?", |process| process.service_name.as_str())
     }
+}
 
-    /// The nearest spans below that are shown.
-    fn below<'a>(
-        parent: Option<&str>,
-        children: &Children<'a>,
-        shown: &impl Fn(&Span) -> bool,
-    ) -> Vec<&'a Span> {
-        let mut found = Vec::new();
-        for child in children.get(&parent).into_iter().flatten() {
-            if shown(child) {
-                found.push(*child);
-            } else {
-                found.extend(Self::below(Some(&child.id), children, shown));
-            }
+/// The nearest spans below that are shown, each once: two spans may have the same id, and one may be its own parent.
+fn below<'a>(
+    parent: Option<&str>,
+    children: &Children<'a>,
+    shown: &impl Fn(&Span) -> bool,
+    seen: &mut HashSet<*const Span>,
+) -> Vec<&'a Span> {
+    let mut found = Vec::new();
+    let mut pending: Vec<_> = children.get(&parent).cloned().unwrap_or_default();
+    while let Some(span) = pending.pop() {
+        if !seen.insert(std::ptr::from_ref(span)) {
+            continue;
         }
-        found.sort_by_key(|span| span.start_time);
-        found
-    }
-
-    fn branch(
-        &self,
-        span: &Span,
-        branch: &Branch,
-        begin: u64,
-        children: &Children<'_>,
-        shown: &impl Fn(&Span) -> bool,
-        lines: &mut Vec<String>,
-    ) {
-        let failed = if span.failed() { "  FAILED" } else { "" };
-        lines.push(format!(
-            "{:>10} {:>10}  {:<WIDTH$} {}{}{failed}",
-            time(span.start_time.saturating_sub(begin)),
-            time(span.duration),
-            self.service(span),
-            branch.here,
-            span.what(),
-        ));
-        let below = Self::below(Some(&span.id), children, shown);
-        let last = below.len().saturating_sub(1);
-        for (index, child) in below.into_iter().enumerate() {
-            let next = branch.next(index == last);
-            self.branch(child, &next, begin, children, shown, lines);
+        if shown(span) {
+            found.push(span);
+        } else {
+            pending.extend(children.get(&Some(span.id.as_str())).into_iter().flatten());
         }
     }
+    found.sort_by_key(|span| span.start_time);
+    found
 }
 
 /// What a line begins with: its own branch, and those that go on beside the lines below it.
@@ -191,17 +196,32 @@ impl Trace {
 struct Branch {
     here: String,
     beside: String,
+    depth: usize,
 }
+
+/// What is deeper is shown at this depth: nobody can count more.
+const DEEPEST: usize = 24;
 
 impl Branch {
     fn next(&self, is_last: bool) -> Self {
+        if self.depth == DEEPEST {
+            return Self { here: self.here.clone(), beside: self.beside.clone(), ..*self };
+        }
         let (turn, beside) = if is_last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
-        Self { here: format!("{}{turn}", self.beside), beside: format!("{}{beside}", self.beside) }
+        Self {
+            here: format!("{}{turn}", self.beside),
+            beside: format!("{}{beside}", self.beside),
+            depth: self.depth + 1,
+        }
     }
 }
 
 /// As wide as the longest service's name.
 const WIDTH: usize = 13;
+/// Names of other systems' services are longer.
+const LONGEST_NAME: usize = 32;
+/// Of a name that has no room on its line.
+const SHORTEST_WHAT: usize = 16;
 
 /// Microseconds for people.
 fn time(microseconds: u64) -> String {
@@ -262,7 +282,7 @@ mod tests {
             "    0.3 ms     1.5 ms  orders           ├─ insert order",
             "    2.00 s     1.5 ms  orders           └─ send orders.events OrderPlaced",
         ];
-        assert_eq!(order().tell(false), expected);
+        assert_eq!(order().tell(false, 200), expected);
     }
 
     #[test]
@@ -279,20 +299,55 @@ mod tests {
             .push(json!({ "key": "error", "type": "bool", "value": true }));
         let trace = trace(vec![root, statement]);
         assert_eq!(
-            trace.tell(false)[2..],
+            trace.tell(false, 200)[2..],
             ["    0.0 ms     1.5 ms  orders        Orders/Place  FAILED"]
         );
-        assert_eq!(trace.tell(true).len(), 4);
+        assert_eq!(trace.tell(true, 200).len(), 4);
     }
 
     #[test]
     fn nothing_is_left_out_of_the_whole() {
-        assert_eq!(order().tell(true).len(), 2 + 6);
+        assert_eq!(order().tell(true, 200).len(), 2 + 6);
     }
 
     #[test]
     fn a_span_whose_parent_is_not_here_is_told_all_the_same() {
         let lost = trace(vec![span("9", "8", "consumer", "process orders.events", 0, "orders")]);
-        assert!(lost.tell(false)[2].ends_with("process orders.events"));
+        assert!(lost.tell(false, 200)[2].ends_with("process orders.events"));
+    }
+
+    #[test]
+    fn foreign_names_are_escaped_and_cut_to_the_width() {
+        let name = format!("GET /\x1b[2J\r{}", "x".repeat(500));
+        let mut root = span("1", "", "server", &name, 0, "orders");
+        root["tags"]
+            .as_array_mut()
+            .unwrap()
+            .push(json!({ "key": "error", "type": "bool", "value": true }));
+        let mut trace = trace(vec![root]);
+        trace.id = "\x1b]0;title\x07".into();
+        trace.processes.get_mut("orders").unwrap().service_name = "or\u{9b}ders".into();
+        for line in trace.tell(false, 80) {
+            assert!(!line.contains(char::is_control) && line.chars().count() <= 80, "{line:?}");
+        }
+        let line = trace.tell(false, 80).remove(2);
+        assert!(line.contains("or\\u{9b}ders") && line.ends_with("x…  FAILED"), "{line}");
+    }
+
+    #[test]
+    fn a_trace_that_no_service_makes_is_told_once_and_ends() {
+        let twins = vec![
+            span("1", "", "server", "a", 0, "orders"),
+            span("1", "1", "server", "b", 1, "orders"),
+            span("1", "1", "internal", "c", 2, "orders"),
+        ];
+        assert_eq!(trace(twins).tell(true, 200).len(), 2 + 3);
+        let mut chain = vec![span("0", "", "server", "a", 0, "orders")];
+        let link = |n: u64| span(&n.to_string(), &(n - 1).to_string(), "server", "a", n, "orders");
+        chain.extend((1..20_000).map(link));
+        chain[19_999]["duration"] = json!(u64::MAX);
+        let lines = trace(chain).tell(false, 120);
+        assert_eq!(lines.len(), 2 + 20_000);
+        assert!(lines.iter().all(|line| line.chars().count() <= 130));
     }
 }

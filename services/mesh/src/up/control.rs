@@ -31,7 +31,7 @@ pub(super) async fn serve(
 ) -> anyhow::Result<()> {
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     let listener = TcpListener::bind(address).await.with_context(|| {
-        format!("port {port}, wanted by the supervisor, is taken by another process: --port-base moves it")
+        format!("port {port}, wanted by the supervisor, cannot be had: --port-base moves it")
     })?;
     let control = Arc::new(Control { port, processes, client });
     let router = Router::new().route("/status", get(status)).with_state(control);

@@ -1,12 +1,13 @@
 //! One line of the mesh's common log: read from a child's JSON, written for people.
 
+use chassis::text::printable;
 use serde_json::{Map, Value};
 
 use crate::service;
 
 /// How much a line matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Level {
+pub(crate) enum Level {
     Debug,
     Info,
     Warn,
@@ -14,9 +15,9 @@ pub(super) enum Level {
 }
 
 impl Level {
-    fn read(word: &str) -> Self {
+    pub(crate) fn read(word: &str) -> Self {
         match word {
-            "error" => Self::Error,
+            "error" | "fatal" => Self::Error,
             "warn" => Self::Warn,
             "info" => Self::Info,
             _ => Self::Debug,
@@ -44,15 +45,15 @@ impl Level {
 
 /// A line of one process.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Line {
+pub(crate) struct Line {
     /// Time of day, to the millisecond.
-    pub(super) time: String,
-    pub(super) process: String,
-    pub(super) level: Level,
-    pub(super) message: String,
-    pub(super) fields: Vec<(String, String)>,
+    pub(crate) time: String,
+    pub(crate) process: String,
+    pub(crate) level: Level,
+    pub(crate) message: String,
+    pub(crate) fields: Vec<(String, String)>,
     /// Whether it tells of the process' own life, rather than of what passes through it.
-    pub(super) lifecycle: bool,
+    pub(crate) lifecycle: bool,
 }
 
 /// Fields that every line has, or that nobody reads beside the trace's id.
@@ -63,13 +64,13 @@ const LIFECYCLE: [&str; 2] = ["chassis::app", "chassis::shutdown"];
 
 impl Line {
     /// From the supervisor itself, now.
-    pub(super) fn new(process: &str, level: Level, message: impl Into<String>) -> Self {
+    pub(crate) fn new(process: &str, level: Level, message: impl Into<String>) -> Self {
         let (process, message) = (process.to_owned(), message.into());
         Self { time: now(), process, level, message, fields: Vec::new(), lifecycle: true }
     }
 
     /// From a child's standard output; what is no JSON is taken as it is.
-    pub(super) fn read(process: &str, text: &str) -> Self {
+    pub(crate) fn read(process: &str, text: &str) -> Self {
         let Ok(fields) = serde_json::from_str::<Map<String, Value>>(text) else {
             return Self::new(process, Level::Info, text);
         };
@@ -90,23 +91,47 @@ impl Line {
         }
     }
 
+    /// A field, for people.
+    pub(crate) fn field(&mut self, name: &str, value: &Value) {
+        self.fields.push((name.to_owned(), plain(value)));
+    }
+
     /// For a terminal, or for a file.
-    pub(super) fn render(&self, colours: bool) -> String {
+    pub(crate) fn render(&self, colours: bool) -> String {
         let paint = |colour: u8, text: &str| {
             if colours { format!("\x1b[{colour}m{text}\x1b[0m") } else { text.to_owned() }
         };
-        let process = paint(colour(&self.process), &format!("{:<WIDTH$}", self.process));
+        let process = printable(&self.process, LONGEST_NAME);
+        let process = paint(colour(&self.process), &format!("{process:<WIDTH$}"));
         let level = paint(self.level.colour(), &format!("{:<5}", self.level.word()));
-        let mut line =
-            format!("{} {process} {level} {}", paint(DIM, &self.time), harmless(&self.message));
+        let time = paint(DIM, &printable(&self.time, TIME));
+        let message = printable(&self.message.replace('\t', " "), LONGEST_MESSAGE);
+        let mut line = format!("{time} {process} {level} {message}");
+        let mut left = LONGEST_FIELDS;
         for (name, value) in &self.fields {
+            // Some of it came from outside: it must not be able to move the cursor, to look like another line, or to fill the screen.
+            let (name, value) = (printable(name, LONGEST_NAME), printable(value, LONGEST_VALUE));
+            let Some(rest) = left.checked_sub(name.len() + value.len()) else {
+                line.push_str(" …");
+                break;
+            };
+            left = rest;
             line.push(' ');
-            line.push_str(&paint(DIM, &format!("{}=", harmless(name))));
-            line.push_str(&harmless(value));
+            line.push_str(&paint(DIM, &format!("{name}=")));
+            line.push_str(&value);
         }
         line
     }
 }
+
+/// `12:00:01.234`.
+const TIME: usize = 12;
+/// Errors with all their causes are shorter; what is longer is foreign, and can be read whole in the telemetry.
+const LONGEST_MESSAGE: usize = 2_000;
+const LONGEST_NAME: usize = 64;
+const LONGEST_VALUE: usize = 1_000;
+/// All fields together.
+const LONGEST_FIELDS: usize = 4_000;
 
 /// As wide as the longest service's name.
 const WIDTH: usize = 13;
@@ -126,19 +151,6 @@ fn plain(value: &Value) -> String {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     }
-}
-
-/// Some of it came from outside: it must not be able to move the cursor, or to look like another line.
-fn harmless(text: &str) -> String {
-    let mut all = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '\t' => all.push(' '),
-            control if control.is_control() => all.extend(control.escape_default()),
-            other => all.push(other),
-        }
-    }
-    all
 }
 
 fn now() -> String {
@@ -178,9 +190,22 @@ mod tests {
 
     #[test]
     fn nothing_from_outside_reaches_the_terminal_as_a_command() {
-        let line =
-            Line::read("orders", r#"{"level":"warn","message":"a\u001b[2Jb\nc","x":"\u0007"}"#);
+        let line = Line::read(
+            "orders",
+            r#"{"level":"warn","message":"a\u001b[2Jb\nc","x":"\u0007\u009b"}"#,
+        );
         let text = line.render(false);
-        assert!(text.ends_with("warn  a\\u{1b}[2Jb\\nc x=\\u{7}"), "{text}");
+        assert!(text.ends_with("warn  a\\u{1b}[2Jb\\nc x=\\u{7}\\u{9b}"), "{text}");
+        let time = Line::read("orders", r#"{"time":"2026-01-02T\u001b[2J\u001b[2J\u001b[2J"}"#);
+        assert!(!time.render(false).contains('\u{1b}'), "{:?}", time.render(false));
+    }
+
+    #[test]
+    fn a_line_does_not_fill_the_screen() {
+        let long = "x".repeat(100_000);
+        let fields = (0..1_000).map(|number| (format!("f{number}"), long.clone())).collect();
+        let line = Line { fields, ..Line::new("orders", Level::Warn, long) };
+        let text = line.render(false);
+        assert!(text.chars().count() < 8_000 && text.ends_with('…'), "{}", text.len());
     }
 }

@@ -4,7 +4,7 @@
 //! take in time is left out, and counted.
 
 use std::{
-    io::{self, Write},
+    io,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -20,6 +20,7 @@ use tracing::{
 };
 
 use super::line::{Level, Line};
+use crate::output;
 
 /// Lines that may wait for the terminal: a few screens.
 const QUEUE: usize = 1024;
@@ -96,8 +97,8 @@ impl Writer {
 
 fn write(lines: &Receiver<Option<String>>) {
     for line in lines.iter().map_while(|line| line) {
-        // A terminal that has gone away is no reason to stop reading.
-        writeln!(io::stdout().lock(), "{line}").ok();
+        // A terminal that has gone away is no reason to stop reading; the exit status tells of a full disk.
+        output::raw(line);
     }
 }
 

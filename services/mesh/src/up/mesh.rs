@@ -18,7 +18,7 @@ use super::{
     ready, stop,
 };
 use crate::{
-    load::{Generator, Mix, Plan, Report},
+    load::{Generator, Mix, Percentiles, Plan, Report, milliseconds},
     running::Running,
     topics,
 };
@@ -135,7 +135,8 @@ impl Mesh {
         let plan =
             Plan { rate, duration: None, gateway, nats, mix: Mix::only("tok_ok"), grace: GRACE };
         async move {
-            let generator = match Generator::prepare(plan).await {
+            let tell = |reason| log.say(SUPERVISOR, Level::Info, format!("load: {reason}"));
+            let generator = match Generator::prepare(plan, tell).await {
                 Ok(generator) => generator,
                 Err(error) => {
                     return log.say(SUPERVISOR, Level::Error, format!("no load: {error:#}"));
@@ -169,11 +170,12 @@ impl Mesh {
 
 fn brief(report: &Report) -> String {
     let refused: u64 = report.refused.values().sum();
+    let p99 = |ms: &Option<Percentiles>| milliseconds(ms.as_ref().map(|ms| ms.p99));
     format!(
-        "load: {} accepted, {refused} refused, {} ended; accepted p99 {:.1} ms, completed p99 {:.1} ms",
+        "load: {} accepted, {refused} refused, {} ended; accepted p99 {}, completed p99 {}",
         report.accepted,
         report.completed + report.cancelled,
-        report.accepted_ms.p99,
-        report.completed_ms.p99,
+        p99(&report.accepted_ms),
+        p99(&report.completed_ms),
     )
 }

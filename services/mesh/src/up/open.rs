@@ -8,18 +8,18 @@ use crate::output;
 
 /// A table of places, and what to try first.
 pub(super) fn describe(layout: &Layout, backing: &Backing) -> String {
-    let mut table = output::table(&[]);
+    let mut table = output::Table::new(&[]);
     let gateways = layout.addresses("gateway", Protocol::Http);
     let gateway = gateways.first().map_or("", String::as_str);
-    table.add_row(["shop", &format!("{gateway}/api/products"), "REST"]);
-    table.add_row(["", &format!("{gateway}/docs"), "its documentation"]);
+    table.row(["shop", &format!("{gateway}/api/products"), "REST"]);
+    table.row(["", &format!("{gateway}/docs"), "its documentation"]);
     for further in gateways.iter().skip(1) {
-        table.add_row(["", further, "another replica"]);
+        table.row(["", further, "another replica"]);
     }
     for lens in layout.addresses("lens", Protocol::Http) {
-        table.add_row(["lens", &format!("{lens}/lens/v1/flows"), "recent orders"]);
-        table.add_row(["", &format!("{lens}/lens/v1/topology"), "who talks to whom"]);
-        table.add_row([
+        table.row(["lens", &format!("{lens}/lens/v1/flows"), "recent orders"]);
+        table.row(["", &format!("{lens}/lens/v1/topology"), "who talks to whom"]);
+        table.row([
             "",
             &format!("{lens}/api/traces?service=gateway"),
             "traces, as Jaeger serves them",
@@ -33,15 +33,15 @@ pub(super) fn describe(layout: &Layout, backing: &Backing) -> String {
         } else {
             ""
         };
-        table.add_row([first, &admin, &format!("{}{paths}", process.label())]);
+        table.row([first, &admin, &format!("{}{paths}", process.label())]);
     }
     let embedded = |is| if is { "embedded, in memory" } else { "yours" };
-    table.add_row(["Kafka", &backing.kafka.brokers, embedded(backing.kafka.embedded)]);
-    table.add_row(["NATS", &masked(&backing.nats), embedded(backing.nats == nats(layout))]);
+    table.row(["Kafka", &backing.kafka.brokers, embedded(backing.kafka.embedded)]);
+    table.row(["NATS", &masked(&backing.nats), embedded(backing.nats == nats(layout))]);
     let order = r#"{"items":[{"sku":"teapot","quantity":1}],"payment_token":"tok_ok"}"#;
     format!(
         "\n{}\n\nTry:  curl -i {gateway}/api/orders -H 'content-type: application/json' \\\n        -d '{order}'\n",
-        output::text(&table)
+        table.text()
     )
 }
 

@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    os::unix::process::ExitStatusExt,
     path::PathBuf,
     process::{ExitStatus, Stdio},
     sync::Arc,
@@ -11,7 +12,7 @@ use std::{
 use parking_lot::Mutex;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::{
-    io::{AsyncBufReadExt, AsyncRead, BufReader},
+    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader},
     process::{Child, Command},
     sync::watch,
     task::JoinSet,
@@ -110,10 +111,12 @@ impl Supervised {
         loop {
             let born = Instant::now();
             let status = self.live().await;
+            let was_ready = self.state.borrow().ready;
             self.state.send_modify(|state| (state.pid, state.ready) = (None, false));
-            if *wish.borrow_and_update() != Wish::Live {
-                let peaceful = status.as_ref().is_ok_and(ExitStatus::success);
-                if !peaceful {
+            let wanted = *wish.borrow_and_update();
+            if wanted != Wish::Live {
+                let (peaceful, expected) = judge(&status, wanted, was_ready);
+                if !expected {
                     self.log.say(
                         &self.label,
                         Level::Warn,
@@ -143,8 +146,8 @@ impl Supervised {
             _ => (Level::Error, format!("died ({})", told(status))),
         };
         self.log.say(&self.label, level, format!("{what}, starting it again in {after}"));
-        for complaint in ports::of_process(&self.process) {
-            self.log.say(&self.label, Level::Error, format!("{complaint}; --port-base moves it"));
+        if let Some(taken) = ports::of_process(&self.process) {
+            self.log.say(&self.label, Level::Error, format!("{taken}; --port-base moves it"));
         }
     }
 
@@ -226,6 +229,15 @@ fn tell(child: &Child, wish: Wish) {
     }
 }
 
+/// Whether a process that was to end did so in peace, and whether it ended as it was to be expected: one that had not come to
+/// listen to signals is ended by the first of them, with nothing begun, and one that was killed is no surprise.
+fn judge(status: &io::Result<ExitStatus>, wanted: Wish, was_ready: bool) -> (bool, bool) {
+    let Ok(status) = status else { return (false, false) };
+    let ended_by = |signal: Signal| status.signal() == Some(signal.as_raw());
+    let peaceful = status.success() || (!was_ready && ended_by(Signal::TERM));
+    (peaceful, peaceful || (wanted == Wish::Die && ended_by(Signal::KILL)))
+}
+
 fn told(status: &io::Result<ExitStatus>) -> String {
     match status {
         Ok(status) => status.to_string(),
@@ -234,7 +246,7 @@ fn told(status: &io::Result<ExitStatus>) -> String {
 }
 
 /// Longer lines are cut: nobody reads them here.
-const LONGEST_LINE: usize = 64 * 1024;
+const LONGEST_LINE: u64 = 64 * 1024;
 
 async fn follow(
     lines: impl AsyncRead + Unpin,
@@ -244,13 +256,17 @@ async fn follow(
 ) {
     let mut lines = BufReader::new(lines);
     let mut text = Vec::new();
+    let mut is_rest = false;
     loop {
         text.clear();
-        match lines.read_until(b'\n', &mut text).await {
+        // A line without an end must not take all memory; the rest of one that was too long is no line of its own.
+        match (&mut lines).take(LONGEST_LINE).read_until(b'\n', &mut text).await {
             Ok(0) | Err(_) => return,
             Ok(_) => {}
         }
-        text.truncate(LONGEST_LINE);
+        if std::mem::replace(&mut is_rest, text.last() != Some(&b'\n')) {
+            continue;
+        }
         let text = String::from_utf8_lossy(&text);
         let text = text.trim_end();
         if !text.is_empty() && (log.is_verbose() || !is_business(text)) {
@@ -267,6 +283,18 @@ fn is_business(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_an_end_that_nobody_asked_for_is_a_surprise() {
+        let by = |signal| Ok(ExitStatus::from_raw(signal));
+        let failed = Ok(ExitStatus::from_raw(1 << 8));
+        assert_eq!(judge(&by(0), Wish::Drain, true), (true, true));
+        assert_eq!(judge(&by(15), Wish::Drain, false), (true, true), "Ctrl-C while it starts");
+        assert_eq!(judge(&by(15), Wish::Drain, true), (false, false));
+        assert_eq!(judge(&by(9), Wish::Die, true), (false, true), "a second Ctrl-C");
+        assert_eq!(judge(&by(9), Wish::Drain, true), (false, false));
+        assert_eq!(judge(&failed, Wish::Drain, true), (false, false));
+    }
 
     #[test]
     fn what_passes_through_is_told_from_what_happens_to_the_service() {

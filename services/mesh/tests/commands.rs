@@ -1,0 +1,71 @@
+//! What the commands do at their edges: an output that takes nothing, arguments that cannot be right.
+
+use std::{
+    fs::File,
+    io::Read,
+    process::{Command, Output, Stdio},
+};
+
+fn mesh(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mesh"));
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+fn complaints(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Answers that print much, or little, and need no mesh.
+const ANSWERS: [&[&str]; 4] =
+    [&["--help"], &["completions", "bash"], &["config", "orders", "--json"], &["load", "--help"]];
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_answer_that_cannot_be_written_is_a_failure() {
+    for arguments in ANSWERS {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let output = mesh(arguments).stdout(full).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        let complaints = complaints(&output);
+        assert!(complaints.contains("cannot write to standard output"), "{complaints}");
+        assert!(!complaints.contains("panicked"), "{complaints}");
+    }
+}
+
+#[test]
+fn a_reader_that_has_enough_is_no_failure() {
+    for arguments in ANSWERS {
+        let mut child =
+            mesh(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let mut complaints = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut complaints).unwrap();
+        assert!(child.wait().unwrap().success(), "{arguments:?}: {complaints}");
+        assert_eq!(complaints, "", "{arguments:?}");
+    }
+}
+
+/// Nothing is sent: the answer comes before anything is looked for.
+#[test]
+fn an_argument_that_cannot_be_right_is_refused_with_what_is_expected() {
+    let cases: [(&[&str], &str); 10] = [
+        (&["load", "--token", "foo"], "expected tok_ and 1 to 64 of a-z, 0-9 and _"),
+        (&["load", "--mix", "foo=1"], "expected tokens with weights, as tok_ok=95,tok_declined=5"),
+        (&["load", "--gateway", "localhost:8080"], "expected http://host:port"),
+        (&["load", "--nats", "localhost"], "expected nats://host:port"),
+        (&["load", "--rate", "NaN"], "expected orders per second"),
+        (&["trace", "x", "--jaeger", "localhost"], "expected http://host:port"),
+        (&["audit", "--orders", "localhost"], "expected http://host:port"),
+        (&["dlq", "list", "--kafka", "kafka"], "expected host:port"),
+        (&["logs", "--lens", "lens"], "expected http://host:port"),
+        (&["up", "--kafka", "kafka"], "expected host:port"),
+    ];
+    for (arguments, expected) in cases {
+        let output = mesh(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let complaints = complaints(&output);
+        assert!(complaints.contains(expected), "{arguments:?}: {complaints}");
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+    }
+}
