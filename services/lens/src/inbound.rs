@@ -7,6 +7,7 @@ mod load;
 mod otlp;
 pub(crate) mod otlp_grpc;
 pub(crate) mod otlp_http;
+mod otlp_json;
 mod params;
 #[cfg(test)]
 mod world;

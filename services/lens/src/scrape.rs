@@ -3,6 +3,7 @@
 //! What is kept is what the answer to "how are they?" needs: the last text of each, and five minutes of a few sums. It is no
 //! time series database, on purpose.
 
+mod addresses;
 mod exposition;
 mod history;
 
@@ -11,13 +12,17 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use anyhow::Context;
+
 use bytes::{Bytes, BytesMut};
 use futures::future::join_all;
 use parking_lot::RwLock;
+use reqwest::Url;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use self::history::History;
 pub(crate) use self::history::{REACH, Red, Vitals};
+use crate::coverage::{Measured, service_of};
 
 /// A service of the mesh says some 100 KiB.
 const LONGEST_TEXT: usize = 2 << 20;
@@ -31,18 +36,32 @@ pub(crate) struct Scraper {
 }
 
 struct Target {
-    url: String,
+    url: Url,
+    /// Why its name could not be looked up.
+    error: Option<String>,
+    /// What the first of its instances said last: each other says the same with other numbers.
     text: Bytes,
+    /// By address: a name may stand for several pods, which come and go.
+    instances: BTreeMap<String, Instance>,
+}
+
+#[derive(Default)]
+struct Instance {
     scraped_at: Option<SystemTime>,
     /// Why the last attempt failed.
     error: Option<String>,
     history: History,
 }
 
-/// How a service is.
+/// What came of asking one target: its instances and their answers, or why its name could not be looked up.
+type Round = Result<Vec<(String, Result<Bytes, String>)>, String>;
+
+/// How an instance of a service is.
 #[derive(Clone, Debug)]
 pub(crate) struct Service {
     pub(crate) name: String,
+    /// Its address; `None` if its name could not be looked up.
+    pub(crate) instance: Option<String>,
     /// Why it did not answer the last time; `None` if it did.
     pub(crate) error: Option<String>,
     pub(crate) scraped_at: Option<SystemTime>,
@@ -55,14 +74,17 @@ impl Scraper {
         every: Duration,
         timeout: Duration,
     ) -> anyhow::Result<Self> {
-        let target = |url: &String| Target {
-            url: url.clone(),
-            text: Bytes::new(),
-            scraped_at: None,
-            error: Some("not asked yet".to_owned()),
-            history: History::default(),
+        let target = |(service, url): (&String, &String)| {
+            let error = || format!("scrape.targets.{service}: {url:?} is no URL");
+            let target = Target {
+                url: Url::parse(url).with_context(error)?,
+                error: Some("not asked yet".to_owned()),
+                text: Bytes::new(),
+                instances: BTreeMap::new(),
+            };
+            Ok((service.clone(), target))
         };
-        let targets = targets.iter().map(|(service, url)| (service.clone(), target(url))).collect();
+        let targets = targets.iter().map(target).collect::<anyhow::Result<_>>()?;
         Ok(Self {
             client: reqwest::Client::builder().no_proxy().build()?,
             every,
@@ -73,7 +95,12 @@ impl Scraper {
 
     /// What it holds now.
     pub(crate) fn bytes(&self) -> usize {
-        self.targets.read().values().map(|target| target.text.len() + target.history.bytes()).sum()
+        let targets = self.targets.read();
+        let bytes = |target: &Target| {
+            let histories = target.instances.values().map(|instance| instance.history.bytes());
+            target.text.len() + histories.sum::<usize>()
+        };
+        targets.values().map(bytes).sum()
     }
 
     /// Asks everybody again and again, and calls `each_round` afterwards.
@@ -95,18 +122,24 @@ impl Scraper {
             .iter()
             .map(|(name, target)| (name.clone(), target.url.clone()))
             .collect();
-        let answers = urls.into_iter().map(async |(name, url)| {
-            let answer = tokio::time::timeout(self.timeout, self.ask(&url)).await;
-            let answer =
-                answer.unwrap_or_else(|_| Err(format!("no answer within {:?}", self.timeout)));
-            (name, answer)
-        });
-        for (name, answer) in join_all(answers).await {
-            self.remember(&name, answer);
+        let rounds = urls.into_iter().map(async |(name, url)| (name, self.round(&url).await));
+        for (name, round) in join_all(rounds).await {
+            self.remember(&name, round);
         }
     }
 
-    async fn ask(&self, url: &str) -> Result<Bytes, String> {
+    async fn round(&self, url: &Url) -> Round {
+        let late = || format!("no answer within {:?}", self.timeout);
+        let instances = tokio::time::timeout(self.timeout, addresses::of(url)).await;
+        let instances = instances.unwrap_or_else(|_| Err(format!("look-up: {}", late())))?;
+        let answers = instances.into_iter().map(async |(instance, url)| {
+            let answer = tokio::time::timeout(self.timeout, self.ask(url)).await;
+            (instance, answer.unwrap_or_else(|_| Err(late())))
+        });
+        Ok(join_all(answers).await)
+    }
+
+    async fn ask(&self, url: Url) -> Result<Bytes, String> {
         let request = self.client.get(url).header("accept", "text/plain").send();
         let mut response = request.await.map_err(|error| told(&error))?;
         if !response.status().is_success() {
@@ -122,42 +155,96 @@ impl Scraper {
         Ok(text.freeze())
     }
 
-    fn remember(&self, name: &str, answer: Result<Bytes, String>) {
-        let sample =
-            answer.as_ref().map(|text| exposition::read(&String::from_utf8_lossy(text))).ok();
+    fn remember(&self, name: &str, round: Round) {
         let mut targets = self.targets.write();
         let Some(target) = targets.get_mut(name) else { return };
-        if let Some(sample) = sample {
-            target.history.add(Instant::now(), sample);
-            target.scraped_at = Some(SystemTime::now());
-        }
-        match answer {
-            // Its own buffer has room that nobody needs.
-            Ok(text) => (target.text, target.error) = (Bytes::copy_from_slice(&text), None),
+        match round {
+            Ok(answers) => target.remember(name, answers),
             Err(error) => {
                 if target.error.is_none() {
-                    tracing::warn!(asked = name, error, "a service does not tell its metrics");
+                    tracing::warn!(asked = name, error, "a service cannot be found");
+                }
+                // What is known of its instances stays, and none of them is up.
+                for instance in target.instances.values_mut() {
+                    instance.error = Some(error.clone());
                 }
                 target.error = Some(error);
             }
         }
     }
 
-    /// All services there are to ask, by name.
+    /// All instances of services there are to ask, by name and address.
     pub(crate) fn services(&self, window: Duration) -> Vec<Service> {
         let targets = self.targets.read();
-        let service = |(name, target): (&String, &Target)| Service {
-            name: name.clone(),
-            error: target.error.clone(),
-            scraped_at: target.scraped_at,
-            vitals: target.history.over(window),
-        };
-        targets.iter().map(service).collect()
+        let mut all = Vec::new();
+        for (name, target) in targets.iter() {
+            all.extend(target.instances.iter().map(|(address, instance)| Service {
+                name: name.clone(),
+                instance: Some(address.clone()),
+                error: instance.error.clone(),
+                scraped_at: instance.scraped_at,
+                vitals: instance.history.over(window),
+            }));
+            if target.instances.is_empty() {
+                all.push(Service {
+                    name: name.clone(),
+                    instance: None,
+                    error: target.error.clone(),
+                    scraped_at: None,
+                    vitals: Vitals::default(),
+                });
+            }
+        }
+        all
+    }
+
+    /// What each service counts of what it handles, all its instances together.
+    pub(crate) fn measured(&self, window: Duration) -> BTreeMap<String, Measured> {
+        let mut all = BTreeMap::<String, Measured>::new();
+        for service in self.services(window) {
+            let Vitals { requests, messages, .. } = service.vitals;
+            for red in [requests, messages].into_iter().flatten() {
+                let measured = all.entry(service_of(&service.name).to_owned()).or_default();
+                measured.handled += red.rate;
+                measured.errors += red.errors_per_second;
+            }
+        }
+        all
     }
 
     /// What a service said last; `None` if there is no such service.
     pub(crate) fn text(&self, service: &str) -> Option<Bytes> {
         self.targets.read().get(service).map(|target| target.text.clone())
+    }
+}
+
+impl Target {
+    /// Instances that are no longer found are forgotten: their pods are gone.
+    fn remember(&mut self, name: &str, answers: Vec<(String, Result<Bytes, String>)>) {
+        self.error = None;
+        self.instances.retain(|known, _| answers.iter().any(|(address, _)| address == known));
+        let mut text = None;
+        for (address, answer) in answers {
+            let instance = self.instances.entry(address).or_default();
+            match answer {
+                Ok(answer) => {
+                    let sample = exposition::read(&String::from_utf8_lossy(&answer));
+                    instance.history.add(Instant::now(), sample);
+                    (instance.scraped_at, instance.error) = (Some(SystemTime::now()), None);
+                    text = text.or(Some(answer));
+                }
+                Err(error) => {
+                    if instance.error.is_none() {
+                        tracing::warn!(asked = name, error, "a service does not tell its metrics");
+                    }
+                    instance.error = Some(error);
+                }
+            }
+        }
+        if let Some(text) = text {
+            // Its own buffer has room that nobody needs.
+            self.text = Bytes::copy_from_slice(&text);
+        }
     }
 }
 
@@ -211,6 +298,10 @@ mod tests {
         assert_eq!((orders.error.as_deref(), orders.vitals.memory_bytes), (None, Some(42.0)));
         assert_eq!(scraper.text("orders").unwrap(), text);
         assert_eq!(scraper.text("nobody"), None);
+        assert_eq!(
+            orders.instance.as_deref(),
+            up.strip_prefix("http://").unwrap().split('/').next()
+        );
 
         tasks.shutdown().await;
         scraper.scrape().await;
@@ -230,5 +321,40 @@ mod tests {
         scraper.scrape().await;
         assert!(scraper.services(REACH)[0].error.as_ref().unwrap().contains("more than"));
         assert_eq!(scraper.bytes(), 0);
+    }
+
+    /// What one pod answers is kept while another starts, and forgotten when its address is.
+    #[tokio::test]
+    async fn pods_come_and_go() {
+        let scraper = scraper(&[("orders", "http://orders:8081/metrics")]);
+        let says = |address: &str, handled: u32| {
+            let text = format!(
+                "messaging_process_duration_seconds_count{{outcome=\"handled\"}} {handled}\n"
+            );
+            (address.to_owned(), Ok(Bytes::from(text)))
+        };
+        let away = |address: &str| (address.to_owned(), Err("refused".to_owned()));
+        scraper.remember("orders", Err("no such name".into()));
+        let services = scraper.services(REACH);
+        assert_eq!(
+            (&services[0].instance, services[0].error.as_deref()),
+            (&None, Some("no such name"))
+        );
+        scraper.remember("orders", Ok(vec![says("10.0.0.1:1", 0), says("10.0.0.2:1", 10)]));
+        scraper.remember("orders", Ok(vec![says("10.0.0.1:1", 5), away("10.0.0.2:1")]));
+        let up = |services: &[Service]| -> Vec<_> {
+            let of =
+                |one: &Service| (one.instance.clone().unwrap_or_default(), one.error.is_none());
+            services.iter().map(of).collect()
+        };
+        let both = [("10.0.0.1:1".to_owned(), true), ("10.0.0.2:1".to_owned(), false)];
+        assert_eq!(up(&scraper.services(REACH)), both);
+        assert!(scraper.measured(REACH)["orders"].handled > 0.0);
+        scraper.remember("orders", Ok(vec![says("10.0.0.1:1", 9), says("10.0.0.3:1", 0)]));
+        assert_eq!(scraper.services(REACH)[1].instance.as_deref(), Some("10.0.0.3:1"));
+        scraper.remember("orders", Err("no answer".into()));
+        assert!(
+            scraper.services(REACH).iter().all(|one| one.error.as_deref() == Some("no answer"))
+        );
     }
 }

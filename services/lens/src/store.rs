@@ -27,7 +27,7 @@ use self::{
 };
 pub(crate) use self::{
     flows::Rules,
-    logs::{Line, Wanted},
+    logs::{Found, Line, Wanted},
     search::Search,
 };
 use crate::domain::{Kind, Logs, Scope, Source, Span, Spans, TraceId};
@@ -196,8 +196,8 @@ impl Store {
         traces.newest_first().filter(fits).take(search.limit).map(|trace| trace.id).collect()
     }
 
-    /// The last lines that fit, newest last.
-    pub(crate) fn lines(&self, wanted: &Wanted) -> Vec<Line> {
+    /// The last lines that fit, newest last; or the next that have arrived.
+    pub(crate) fn lines(&self, wanted: &Wanted) -> Found {
         let memory = self.memory.read();
         memory.lines.find(&memory.words, wanted)
     }

@@ -72,7 +72,7 @@ impl Outcome {
     }
 
     /// Whether what became of it took the time of a handler.
-    fn is_measured(self) -> bool {
+    pub(super) fn is_measured(self) -> bool {
         matches!(self, Self::Handled | Self::DeadLettered)
     }
 

@@ -118,6 +118,9 @@ impl Scope {
         let attached = context.clone().attach();
         self.metrics.ended(outcome, events, started.elapsed());
         drop(attached);
+        // For who counts spans: as many as were measured.
+        let handled = if outcome.is_measured() { events } else { 0 };
+        context.span().set_attribute(KeyValue::new("mesh.handled", handled as i64));
         context.span().end();
     }
 

@@ -21,7 +21,7 @@ use futures::{StreamExt, stream};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::params::{Bad, Params, TRACE_ID};
+use super::params::{Bad, Params, TRACE_ID, parse_lookback};
 use crate::{
     domain::{Kind, TraceId},
     intake::since_epoch,
@@ -32,7 +32,7 @@ use crate::{
 /// What Jaeger's clients get if they do not say how many they want.
 const USUAL_LIMIT: usize = 100;
 
-/// The most that Jaeger's page lets anybody ask for.
+/// The most that Jaeger's page lets anybody ask for; who asks for more gets so many.
 const LARGEST_LIMIT: usize = 1_500;
 
 /// How far back dependencies go if nobody says: Jaeger's default, and as far as ours are remembered.
@@ -115,14 +115,12 @@ fn search_of(params: &Params) -> Result<Search, Bad> {
     let micros = "microseconds since the Unix epoch";
     let nanos = |micros: Option<u64>| micros.map(|micros| micros.saturating_mul(1_000));
     let end = nanos(params.number("end", micros)?);
-    let start = match nanos(params.number("start", micros)?) {
-        // Jaeger's page says `custom` here when it sends `start` and `end`.
-        None if params.text("lookback").is_some_and(|lookback| lookback != "custom") => {
-            let lookback = params.duration("lookback")?.unwrap_or_default().as_nanos() as u64;
-            Some(end.unwrap_or(since_epoch().as_nanos() as u64).saturating_sub(lookback))
-        }
-        start => start,
-    };
+    let start = nanos(params.number("start", micros)?).or_else(|| {
+        // Jaeger ignores it, since its page sends `start`, too; so it may say anything: `custom`, `2d`.
+        let lookback = params.text("lookback").and_then(parse_lookback)?.as_nanos();
+        let end = end.map_or(since_epoch().as_nanos(), u128::from);
+        u64::try_from(end.saturating_sub(lookback)).ok()
+    });
     let shortest = params.duration("minDuration")?.map(|duration| duration.as_nanos() as u64);
     let longest = params.duration("maxDuration")?.map(|duration| duration.as_nanos() as u64);
     if shortest.zip(longest).is_some_and(|(shortest, longest)| longest < shortest) {
@@ -144,7 +142,7 @@ fn search_of(params: &Params) -> Result<Search, Bad> {
         started_to_ns: end,
         shortest_ns: shortest,
         longest_ns: longest,
-        limit: params.limit(USUAL_LIMIT, LARGEST_LIMIT)?,
+        limit: params.limit_cut(USUAL_LIMIT, LARGEST_LIMIT)?,
     })
 }
 

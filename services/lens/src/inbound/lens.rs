@@ -20,11 +20,12 @@ use serde_json::{Map, Value, json};
 
 use super::params::{Bad, Params};
 use crate::{
+    coverage,
     domain::Severity,
     intake::since_epoch,
     scrape::{REACH, Red, Scraper, Service},
     store::{FoundFlow, Line, Store, Wanted},
-    topology::{Calls, LONGEST_WINDOW, Node, Topology},
+    topology::{Calls, LONGEST_WINDOW, Node, NodeKind, Topology},
 };
 
 /// What is shown if nobody says how far back.
@@ -37,13 +38,16 @@ const LARGEST_LIMIT: usize = 1_000;
 const INDEX: &str = "\
 the lens of glassmesh: what the mesh told of itself
 
-  /lens/v1/topology?window=60s                        who talks to whom, how often, how fast
+  /lens/v1/topology?window=60s                        who talks to whom, how often, how fast; counted from spans: if they
+                                                      are sampled, it says so, with the share (coverage), and what each
+                                                      service counts itself (measured) is true all the same
   /lens/v1/flows?limit=&state=                        orders: state, duration, trace
-  /lens/v1/logs?trace_id=&service=&severity=&limit=   log lines, newest last
+  /lens/v1/logs?trace_id=&service=&severity=&since=&limit=   log lines, newest last
+  /lens/v1/logs?from=                                 what has arrived since the field next of an answer
   /lens/v1/services?window=60s                        rate, errors, durations, memory
   /lens/v1/services/{service}/metrics                 what its /metrics said last
   /api/services /api/operations /api/traces /api/traces/{id} /api/dependencies
-                                                      as Jaeger: point its page or Grafana here
+                                                      as Jaeger: point its page or Grafana here; below /lens, too
   POST /v1/traces, /v1/logs                           OTLP, protobuf or JSON
 ";
 
@@ -68,6 +72,8 @@ pub(crate) fn routes(
     };
     Router::new()
         .route("/", get(|| async { INDEX }))
+        // Behind the gateway's front door, which leaves paths as they are.
+        .route("/lens/", get(|| async { INDEX }))
         .route("/lens/v1/topology", get(topology_of_window))
         .route("/lens/v1/logs", get(logs))
         .route("/lens/v1/flows", get(flows))
@@ -79,9 +85,17 @@ pub(crate) fn routes(
 async fn topology_of_window(State(lens): Shared, params: Params) -> Result<Json<Value>, Problem> {
     let window = params.window(USUAL_WINDOW, LONGEST_WINDOW).map_err(refused)?;
     let picture = lens.topology.picture(window, since_epoch());
+    let measured = lens.scraper.measured(window);
+    let services = picture.nodes.iter().filter(|node| node.kind == NodeKind::Service);
+    let spans = services.map(|node| (node.name.as_str(), node.calls.calls));
+    let share = coverage::share(spans, picture.seconds, &measured);
     let id = |node: &Node| format!("{}:{}", node.kind.label(), node.name);
     let nodes = picture.nodes.iter().map(|node| {
-        let named = json!({ "id": id(node), "kind": node.kind.label(), "name": node.name });
+        let mut named = json!({ "id": id(node), "kind": node.kind.label(), "name": node.name });
+        if let (NodeKind::Service, Some(measured)) = (node.kind, measured.get(&node.name)) {
+            let (rate, errors) = (rounded(measured.handled), rounded(measured.errors));
+            named["measured"] = json!({ "rate": rate, "errors_per_second": errors });
+        }
         with_calls(named, &node.calls, picture.seconds)
     });
     let edges = picture.edges.iter().map(|edge| {
@@ -94,6 +108,8 @@ async fn topology_of_window(State(lens): Shared, params: Params) -> Result<Json<
     Ok(Json(json!({
         "window_seconds": picture.seconds,
         "partial": picture.is_partial,
+        "sampled": share.map(coverage::is_sampled),
+        "coverage": share.map(rounded),
         "nodes": nodes,
         "edges": edges,
     })))
@@ -122,11 +138,16 @@ async fn logs(State(lens): Shared, params: Params) -> Result<Json<Value>, Proble
             trace: params.trace_id("trace_id")?,
             service: params.text("service").map(str::to_owned),
             severity: params.one_of("severity", &words, Severity::parse)?,
+            since_ns: params.duration("since")?.map(|since| {
+                u64::try_from(since_epoch().saturating_sub(since).as_nanos()).unwrap_or(u64::MAX)
+            }),
+            from: params.number("from", "the field next of an earlier answer")?,
             limit: params.limit(USUAL_LIMIT, LARGEST_LIMIT)?,
         })
     };
-    let lines = lens.store.lines(&wanted().map_err(refused)?);
-    Ok(items(lines.iter().map(line)))
+    let found = lens.store.lines(&wanted().map_err(refused)?);
+    let items: Vec<_> = found.lines.iter().map(line).collect();
+    Ok(Json(json!({ "items": items, "next": found.next })))
 }
 
 fn line(line: &Line) -> Value {
@@ -135,7 +156,7 @@ fn line(line: &Line) -> Value {
         let value = match &attribute.value {
             crate::domain::Value::Bool(value) => (*value).into(),
             crate::domain::Value::Int(value) => (*value).into(),
-            crate::domain::Value::Double(value) => (*value).into(),
+            crate::domain::Value::Double(value) if value.is_finite() => (*value).into(),
             other => other.to_string().into(),
         };
         (attribute.key.clone(), value)
@@ -182,6 +203,7 @@ fn service(service: &Service) -> Value {
         service.scraped_at.and_then(|at| at.duration_since(SystemTime::UNIX_EPOCH).ok());
     json!({
         "service": service.name,
+        "instance": service.instance,
         "up": service.error.is_none(),
         "error": service.error,
         "scraped_at": scraped_at.map(at),

@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
+use chassis::text::printable;
 use opentelemetry_proto::tonic::collector::{
     logs::v1::{
-        ExportLogsServiceRequest, ExportLogsServiceResponse,
+        ExportLogsPartialSuccess, ExportLogsServiceRequest, ExportLogsServiceResponse,
         logs_service_server::{LogsService, LogsServiceServer},
     },
     trace::v1::{
@@ -15,7 +16,10 @@ use opentelemetry_proto::tonic::collector::{
 };
 use tonic::{Request, Response, Status, codec::CompressionEncoding, service::Routes};
 
-use super::otlp::{LARGEST, logs_of, spans_of};
+use super::{
+    otlp::{LARGEST, logs_of, spans_of},
+    otlp_json::Refused,
+};
 use crate::intake::Intake;
 
 /// The services that exporters call.
@@ -37,7 +41,7 @@ impl TraceService for Inlet {
         &self,
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
-        Ok(Response::new(take_spans(&self.0, request.into_inner())))
+        Ok(Response::new(take_spans(&self.0, request.into_inner(), Refused::default())))
     }
 }
 
@@ -47,8 +51,7 @@ impl LogsService for Inlet {
         &self,
         request: Request<ExportLogsServiceRequest>,
     ) -> Result<Response<ExportLogsServiceResponse>, Status> {
-        self.0.take_logs(&logs_of(request.into_inner()));
-        Ok(Response::new(ExportLogsServiceResponse::default()))
+        Ok(Response::new(take_logs(&self.0, request.into_inner(), Refused::default())))
     }
 }
 
@@ -56,15 +59,43 @@ impl LogsService for Inlet {
 pub(super) fn take_spans(
     intake: &Intake,
     request: ExportTraceServiceRequest,
+    unread: Refused,
 ) -> ExportTraceServiceResponse {
     let (batches, invalid) = spans_of(request);
-    intake.refuse_spans(invalid);
+    intake.refuse_spans(invalid + unread.items);
     let left_out = intake.take_spans(&batches);
-    let partial_success = (invalid + left_out > 0).then(|| ExportTracePartialSuccess {
-        rejected_spans: (invalid + left_out) as i64,
-        error_message: format!(
-            "{invalid} without a valid id, {left_out} of a trace that is too large already"
-        ),
+    let mut reasons = Vec::new();
+    if invalid > 0 {
+        reasons.push(format!("{invalid} without a valid id"));
+    }
+    if left_out > 0 {
+        reasons.push(format!("{left_out} of a trace that is too large already"));
+    }
+    reasons.extend(reason(unread.items, unread.why));
+    let partial_success = (!reasons.is_empty()).then(|| ExportTracePartialSuccess {
+        rejected_spans: (invalid + left_out + unread.items) as i64,
+        error_message: reasons.join(", "),
     });
     ExportTraceServiceResponse { partial_success }
+}
+
+/// As [`take_spans`].
+pub(super) fn take_logs(
+    intake: &Intake,
+    request: ExportLogsServiceRequest,
+    unread: Refused,
+) -> ExportLogsServiceResponse {
+    intake.take_logs(&logs_of(request));
+    let partial = |error_message| ExportLogsPartialSuccess {
+        rejected_log_records: unread.items as i64,
+        error_message,
+    };
+    ExportLogsServiceResponse { partial_success: reason(unread.items, unread.why).map(partial) }
+}
+
+/// As much of a mistake as a line can take; it may repeat what was sent.
+const LONGEST_REASON: usize = 300;
+
+fn reason(items: u64, why: Option<String>) -> Option<String> {
+    why.map(|why| format!("{items} that cannot be read ({})", printable(&why, LONGEST_REASON)))
 }

@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod stories;
 
-use std::{io::Read, sync::Arc};
+use std::{io::Read as _, sync::Arc};
 
 use axum::{
     Router,
@@ -13,18 +13,15 @@ use axum::{
     response::{IntoResponse, Response},
     routing::post,
 };
-use flate2::read::GzDecoder;
-use opentelemetry_proto::tonic::collector::{
-    logs::v1::{ExportLogsServiceRequest, ExportLogsServiceResponse},
-    trace::v1::ExportTraceServiceRequest,
-};
+use flate2::read::MultiGzDecoder;
 use prost::Message;
-use serde::{Serialize, de::DeserializeOwned};
-use serde_json::json;
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::{
-    otlp::{LARGEST, logs_of},
-    otlp_grpc::take_spans,
+    otlp::LARGEST,
+    otlp_grpc::{take_logs, take_spans},
+    otlp_json::{self, Read, Refused},
 };
 use crate::intake::Intake;
 
@@ -45,17 +42,24 @@ async fn traces(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let (encoding, request) = decode::<ExportTraceServiceRequest>(&headers, body)?;
-    let answer = take_spans(&intake, request);
-    let json = match &answer.partial_success {
+    let (encoding, read) = decode(&headers, body, otlp_json::traces)?;
+    let answer = take_spans(&intake, read.request, read.refused);
+    let partial = answer.partial_success.as_ref();
+    let json = partial_success(
+        "rejectedSpans",
+        partial.map(|partial| (partial.rejected_spans, &partial.error_message)),
+    );
+    Ok(encoding.answer(StatusCode::OK, &answer, &json))
+}
+
+fn partial_success(rejected: &str, partial: Option<(i64, &String)>) -> Value {
+    match partial {
         None => json!({}),
         // 64-bit numbers are strings in protobuf's JSON.
-        Some(partial) => json!({"partialSuccess": {
-            "rejectedSpans": partial.rejected_spans.to_string(),
-            "errorMessage": partial.error_message,
-        }}),
-    };
-    Ok(encoding.answer(StatusCode::OK, &answer, &json))
+        Some((count, message)) => {
+            json!({ "partialSuccess": { rejected: count.to_string(), "errorMessage": message } })
+        }
+    }
 }
 
 async fn logs(
@@ -63,9 +67,14 @@ async fn logs(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let (encoding, request) = decode::<ExportLogsServiceRequest>(&headers, body)?;
-    intake.take_logs(&logs_of(request));
-    Ok(encoding.answer(StatusCode::OK, &ExportLogsServiceResponse::default(), &json!({})))
+    let (encoding, read) = decode(&headers, body, otlp_json::logs)?;
+    let answer = take_logs(&intake, read.request, read.refused);
+    let partial = answer.partial_success.as_ref();
+    let json = partial_success(
+        "rejectedLogRecords",
+        partial.map(|partial| (partial.rejected_log_records, &partial.error_message)),
+    );
+    Ok(encoding.answer(StatusCode::OK, &answer, &json))
 }
 
 async fn metrics(headers: HeaderMap) -> Refusal {
@@ -89,8 +98,9 @@ enum Encoding {
 impl Encoding {
     fn of(headers: &HeaderMap) -> Option<Self> {
         let kind = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
-        match kind.split(';').next()?.trim() {
-            "application/x-protobuf" => Some(Self::Protobuf),
+        // Types have no case, and may have parameters: <https://www.rfc-editor.org/rfc/rfc9110#section-8.3.1>.
+        match kind.split(';').next()?.trim().to_ascii_lowercase().as_str() {
+            "application/x-protobuf" | "application/protobuf" => Some(Self::Protobuf),
             "application/json" => Some(Self::Json),
             _ => None,
         }
@@ -114,10 +124,11 @@ impl Encoding {
     }
 }
 
-fn decode<M: Message + Default + DeserializeOwned>(
+fn decode<M: Message + Default>(
     headers: &HeaderMap,
     body: Body,
-) -> Result<(Encoding, M), Refusal> {
+    of_json: fn(&[u8]) -> Result<Read<M>, String>,
+) -> Result<(Encoding, Read<M>), Refusal> {
     let refuse = |encoding| move |status, message| Refusal { encoding, status, message };
     let Some(encoding) = Encoding::of(headers) else {
         let message = "expected content-type application/x-protobuf or application/json".to_owned();
@@ -125,19 +136,21 @@ fn decode<M: Message + Default + DeserializeOwned>(
     };
     let refuse = refuse(encoding);
     let body = body.map_err(|rejection| refuse(rejection.status(), rejection.body_text()))?;
-    let body = match headers.get(header::CONTENT_ENCODING).map(|encoding| encoding.as_bytes()) {
-        None | Some(b"" | b"identity") => body,
-        Some(b"gzip") => {
+    let body = match coding(headers).as_str() {
+        "" | "identity" => body,
+        "gzip" | "x-gzip" => {
             unzip(&body).map_err(|message| refuse(StatusCode::BAD_REQUEST, message))?
         }
-        Some(_) => {
+        _ => {
             let message = "expected content-encoding gzip, or none".to_owned();
             return Err(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
         }
     };
     let message = match encoding {
-        Encoding::Protobuf => M::decode(body).map_err(|error| error.to_string()),
-        Encoding::Json => serde_json::from_slice(&body).map_err(|error| error.to_string()),
+        Encoding::Protobuf => M::decode(body)
+            .map(|request| Read { request, refused: Refused::default() })
+            .map_err(|error| error.to_string()),
+        Encoding::Json => of_json(&body),
     };
     let unreadable = |cause| {
         refuse(StatusCode::BAD_REQUEST, format!("the body is not what is expected here: {cause}"))
@@ -145,9 +158,15 @@ fn decode<M: Message + Default + DeserializeOwned>(
     Ok((encoding, message.map_err(unreadable)?))
 }
 
+/// The encoding, which has no case either.
+fn coding(headers: &HeaderMap) -> String {
+    let coding = headers.get(header::CONTENT_ENCODING).map_or(&b""[..], |coding| coding.as_bytes());
+    String::from_utf8_lossy(coding).trim().to_ascii_lowercase()
+}
+
 fn unzip(body: &[u8]) -> Result<Bytes, String> {
     let mut text = Vec::new();
-    let read = GzDecoder::new(body).take(LARGEST as u64 + 1).read_to_end(&mut text);
+    let read = MultiGzDecoder::new(body).take(LARGEST as u64 + 1).read_to_end(&mut text);
     read.map_err(|error| format!("the body is no gzip: {error}"))?;
     if text.len() > LARGEST {
         return Err(format!("the body is larger than {LARGEST} bytes when decompressed"));

@@ -72,6 +72,15 @@ impl Params {
         Ok(self.read("limit", &expected, read)?.unwrap_or(default))
     }
 
+    /// More than `most` is as much as that.
+    pub(super) fn limit_cut(&self, default: usize, most: usize) -> Result<usize, Bad> {
+        let is_more = |text: &str| text.parse().is_ok_and(|limit: u64| limit > most as u64);
+        if self.text("limit").is_some_and(is_more) {
+            return Ok(most);
+        }
+        self.limit(default, most)
+    }
+
     pub(super) fn number<N: FromStr>(&self, name: &str, expected: &str) -> Result<Option<N>, Bad> {
         self.read(name, expected, |text| text.parse().ok())
     }
@@ -104,6 +113,16 @@ impl Params {
 }
 
 pub(super) const TRACE_ID: &str = "a trace id: up to 32 hexadecimal digits, not all zero";
+
+/// As Jaeger's page writes them: `2d` and `1w`, too.
+pub(super) fn parse_lookback(text: &str) -> Option<Duration> {
+    let days = match text.strip_suffix('d') {
+        Some(days) => days.parse::<u32>().ok(),
+        None => text.strip_suffix('w').and_then(|weeks| weeks.parse::<u32>().ok()?.checked_mul(7)),
+    };
+    let day = Duration::from_secs(24 * 60 * 60);
+    days.map_or_else(|| parse_duration(text), |days| day.checked_mul(days))
+}
 
 /// <https://pkg.go.dev/time#ParseDuration>, without the sign.
 pub(super) fn parse_duration(text: &str) -> Option<Duration> {
@@ -156,6 +175,26 @@ mod tests {
         assert_eq!(parse_duration("1h30m"), Some(Duration::from_secs(5_400)));
         for bad in ["", "5", "s", "-1s", "1 s", "1d", "1.1.1s", "99999999h", "ms5"] {
             assert_eq!(parse_duration(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_lookback_may_be_days() {
+        let hours = |hours: u64| Some(Duration::from_secs(hours * 3_600));
+        assert_eq!((parse_lookback("2d"), parse_lookback("1w")), (hours(48), hours(168)));
+        assert_eq!((parse_lookback("1h"), parse_lookback("custom")), (hours(1), None));
+        assert_eq!((parse_lookback("d"), parse_lookback("-1d")), (None, None));
+    }
+
+    #[test]
+    fn more_than_the_most_is_the_most_where_it_is_cut() {
+        let limit = |text: &str| Params(vec![("limit".into(), text.into())]).limit_cut(20, 100);
+        assert_eq!(
+            (limit("101"), limit("18446744073709551615"), limit("7")),
+            (Ok(100), Ok(100), Ok(7))
+        );
+        for bad in ["0", "-1", "x", "1.5"] {
+            assert!(limit(bad).is_err(), "{bad}");
         }
     }
 

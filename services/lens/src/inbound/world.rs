@@ -49,6 +49,7 @@ impl World {
         ));
         let router = otlp_http::routes(&intake)
             .merge(jaeger::routes(&store, &topology))
+            .nest("/lens", jaeger::routes(&store, &topology))
             .merge(lens::routes(&store, &topology, &scraper));
         Self { router, scraper, registry }
     }

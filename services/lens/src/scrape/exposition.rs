@@ -9,6 +9,10 @@ const REQUESTS: [&str; 2] =
 /// What a consumer handles messages in.
 const MESSAGES: &str = "messaging_process_duration_seconds";
 
+/// What became of messages that took no handler's time: they are passed over, known already, or handled elsewhere. The recorded
+/// rules of Prometheus leave them out alike.
+const NOT_HANDLED: [&str; 3] = ["skipped", "duplicate", "abandoned"];
+
 /// gRPC statuses that are the server's fault; the others tell the caller something.
 /// <https://opentelemetry.io/docs/specs/semconv/rpc/grpc/>
 const FAULTS: [&str; 6] =
@@ -31,10 +35,11 @@ pub(super) fn read(text: &str) -> Sample {
 
 fn add_work(sample: &mut Sample, name: &str, labels: &str, value: f64) {
     let Some((family, part)) = name.rsplit_once('_') else { return };
+    let outcome = label(labels, "outcome");
     let (work, is_error) = if REQUESTS.contains(&family) {
         (&mut sample.requests, is_failed_request(labels))
-    } else if family == MESSAGES {
-        (&mut sample.messages, label(labels, "outcome") == Some("dead_lettered"))
+    } else if family == MESSAGES && outcome.is_none_or(|outcome| !NOT_HANDLED.contains(&outcome)) {
+        (&mut sample.messages, outcome == Some("dead_lettered"))
     } else {
         return;
     };
@@ -134,6 +139,13 @@ rpc_server_call_duration_seconds_count{rpc_method="A",rpc_response_status_code="
 http_server_request_duration_seconds_count{http_route="/a}\"b",http_response_status_code="503"} 1 1712345678
 messaging_process_duration_seconds_count{outcome="handled"} 3
 messaging_process_duration_seconds_count{outcome="dead_lettered"} 1
+messaging_process_duration_seconds_bucket{outcome="handled",le="0.005"} 1
+messaging_process_duration_seconds_bucket{outcome="handled",le="+Inf"} 3
+messaging_process_duration_seconds_bucket{outcome="skipped",le="0.005"} 900
+messaging_process_duration_seconds_bucket{outcome="skipped",le="+Inf"} 900
+messaging_process_duration_seconds_count{outcome="skipped"} 900
+messaging_process_duration_seconds_count{outcome="duplicate"} 50
+messaging_process_duration_seconds_count{outcome="abandoned"} 7
 mesh_consumer_lag{topic="a",partition="0"} 4
 mesh_consumer_lag{topic="a",partition="1"} 2
 process_resident_memory_bytes 12345678
@@ -152,7 +164,8 @@ mesh_odd{unclosed="x 1
         );
         assert_eq!(requests.buckets, [(0.005, 92.0), (f64::INFINITY, 105.0)]);
         let messages = sample.messages.unwrap();
-        assert_eq!((messages.total, messages.errors), (4.0, 1.0));
+        assert_eq!((messages.total, messages.errors), (4.0, 1.0), "what was handled, only");
+        assert_eq!(messages.buckets, [(0.005, 1.0), (f64::INFINITY, 3.0)]);
         assert_eq!((sample.consumer_lag, sample.memory_bytes), (Some(6.0), Some(12_345_678.0)));
         assert_eq!(sample.started_seconds, None);
     }

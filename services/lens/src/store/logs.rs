@@ -17,6 +17,8 @@ const SEGMENT: usize = 32 * 1024;
 /// Lines that arrived one after the other.
 struct Segment {
     records: Vec<u8>,
+    /// The number of its first line.
+    first: u64,
     lines: u32,
 }
 
@@ -32,6 +34,8 @@ pub(super) struct Lines {
     segments: VecDeque<Segment>,
     record_bytes: usize,
     lines: usize,
+    /// How many lines there have ever been: the number of the next one.
+    next: u64,
     record: Vec<u8>,
 }
 
@@ -42,7 +46,20 @@ pub(crate) struct Wanted {
     pub(crate) service: Option<String>,
     /// At least this severe.
     pub(crate) severity: Option<Severity>,
+    /// Not written before, in nanoseconds since the Unix epoch.
+    pub(crate) since_ns: Option<u64>,
+    /// Only what has arrived since [`Found::next`] of an earlier answer, the first of it first: whoever follows misses nothing.
+    pub(crate) from: Option<u64>,
     pub(crate) limit: usize,
+}
+
+/// What was found.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Found {
+    /// By time, newest last.
+    pub(crate) lines: Vec<Line>,
+    /// Where to go on.
+    pub(crate) next: u64,
 }
 
 /// A line that was found, and who wrote it.
@@ -85,6 +102,7 @@ impl Lines {
             last.records.extend_from_slice(&self.record);
             last.lines += 1;
             self.lines += 1;
+            self.next += 1;
         }
         self.record.clear();
         self.record.shrink_to(SEGMENT);
@@ -96,7 +114,8 @@ impl Lines {
             last.records.shrink_to_fit();
             self.record_bytes += last.bytes();
         }
-        let segment = Segment { records: Vec::with_capacity(SEGMENT.max(at_least)), lines: 0 };
+        let records = Vec::with_capacity(SEGMENT.max(at_least));
+        let segment = Segment { records, first: self.next, lines: 0 };
         self.record_bytes += segment.bytes();
         self.segments.push_back(segment);
     }
@@ -112,8 +131,36 @@ impl Lines {
         Some(segment.lines)
     }
 
-    /// The last lines that fit, newest last.
-    pub(super) fn find(&self, words: &Words, wanted: &Wanted) -> Vec<Line> {
+    /// The last lines that fit, newest last; or, with a place to go on from, the first that have arrived since.
+    pub(super) fn find(&self, words: &Words, wanted: &Wanted) -> Found {
+        let (mut lines, next) = match wanted.from {
+            // A place that is still to come is one of a lens that has started anew: all of it has arrived since.
+            Some(from) => self.first(words, wanted, if from > self.next { 0 } else { from }),
+            None => (self.last(words, wanted), self.next),
+        };
+        lines.sort_by_key(|line| line.log.at_ns);
+        Found { lines, next }
+    }
+
+    fn first(&self, words: &Words, wanted: &Wanted, from: u64) -> (Vec<Line>, u64) {
+        let mut found = Vec::new();
+        for segment in &self.segments {
+            if segment.first + u64::from(segment.lines) <= from {
+                continue;
+            }
+            for (number, view) in find_in(segment, words, wanted) {
+                if number >= from {
+                    found.push(view.line());
+                }
+                if found.len() == wanted.limit {
+                    return (found, number + 1);
+                }
+            }
+        }
+        (found, self.next)
+    }
+
+    fn last(&self, words: &Words, wanted: &Wanted) -> Vec<Line> {
         let mut found = Vec::new();
         for segment in self.segments.iter().rev() {
             let missing = wanted.limit - found.len();
@@ -124,21 +171,22 @@ impl Lines {
             here.drain(..here.len().saturating_sub(missing));
             found.extend(here.into_iter().rev());
         }
-        let mut found: Vec<Line> = found.into_iter().rev().map(View::line).collect();
-        found.sort_by_key(|line| line.log.at_ns);
-        found
+        found.into_iter().rev().map(|(_, view)| view.line()).collect()
     }
 }
 
-fn find_in<'a>(segment: &'a Segment, words: &'a Words, wanted: &Wanted) -> Vec<View<'a>> {
+/// Those that fit, with their numbers.
+fn find_in<'a>(segment: &'a Segment, words: &'a Words, wanted: &Wanted) -> Vec<(u64, View<'a>)> {
     let mut records = Decoder::new(&segment.records, words);
     let mut found = Vec::new();
+    let mut number = segment.first;
     while !records.is_empty() {
         let length = records.number() as usize;
         let view = View::read(Decoder::new(records.take(length), words));
         if view.fits(wanted) {
-            found.push(view);
+            found.push((number, view));
         }
+        number += 1;
     }
     found
 }
@@ -161,6 +209,7 @@ struct View<'a> {
     severity: Severity,
     trace: Option<TraceId>,
     service: &'a str,
+    at_ns: u64,
     rest: Decoder<'a>,
 }
 
@@ -169,11 +218,13 @@ impl<'a> View<'a> {
         let severity = Severity::from_number(i32::from(decoder.byte()));
         let trace = TraceId::new(u128::from(decoder.fixed()) << 64 | u128::from(decoder.fixed()));
         let service = decoder.text();
-        Self { severity, trace, service, rest: decoder }
+        let at_ns = decoder.fixed();
+        Self { severity, trace, service, at_ns, rest: decoder }
     }
 
     fn fits(&self, wanted: &Wanted) -> bool {
         wanted.trace.is_none_or(|trace| self.trace == Some(trace))
+            && wanted.since_ns.is_none_or(|since| self.at_ns >= since)
             && wanted.severity.is_none_or(|severity| self.severity >= severity)
             && wanted.service.as_deref().is_none_or(|service| self.service == service)
     }
@@ -182,7 +233,7 @@ impl<'a> View<'a> {
         let log = Log {
             severity: self.severity,
             trace: self.trace,
-            at_ns: self.rest.fixed(),
+            at_ns: self.at_ns,
             span: SpanId::new(self.rest.fixed()),
             target: self.rest.text().to_owned(),
             body: self.rest.text().to_owned(),

@@ -69,7 +69,7 @@ fn logged_by(service: &str, lines: Vec<Log>) -> Logs {
 }
 
 fn bodies(store: &Store, wanted: &Wanted) -> Vec<String> {
-    store.lines(wanted).into_iter().map(|line| line.log.body).collect()
+    store.lines(wanted).lines.into_iter().map(|line| line.log.body).collect()
 }
 
 #[test]
@@ -173,6 +173,34 @@ fn logs_have_a_share_of_their_own() {
     );
 }
 
+/// Whoever goes on where an answer ended sees every line once, in the order they arrived, also after the lens has started anew.
+#[test]
+fn log_lines_can_be_followed() {
+    let store = store(1 << 20);
+    let from = |from, limit| store.lines(&Wanted { from: Some(from), limit, ..Wanted::default() });
+    let texts = |found: &Found| -> Vec<String> {
+        found.lines.iter().map(|line| line.log.body.clone()).collect()
+    };
+    for n in 0..1_000 {
+        let level = if n % 2 == 0 { "info" } else { "warn" };
+        store.take_logs(&logged_by("orders", vec![line(1, level, &format!("line {n}"))]));
+    }
+    let first = from(0, 300);
+    assert_eq!((texts(&first)[0].as_str(), first.lines.len(), first.next), ("line 0", 300, 300));
+    let rest = from(first.next, 1_000);
+    assert_eq!((texts(&rest)[0].as_str(), rest.lines.len(), rest.next), ("line 300", 700, 1_000));
+    assert_eq!((from(1_000, 10).lines.len(), from(1_000, 10).next), (0, 1_000));
+    assert_eq!(texts(&from(5_000, 1)), ["line 0"], "a lens that has started anew");
+    let warned = Wanted {
+        severity: Severity::parse("warn"),
+        from: Some(990),
+        limit: 2,
+        ..Wanted::default()
+    };
+    let warned = store.lines(&warned);
+    assert_eq!((texts(&warned), warned.next), (vec!["line 991".into(), "line 993".into()], 994));
+}
+
 #[test]
 fn log_lines_are_found_by_trace_service_and_severity() {
     let store = store(1 << 20);
@@ -197,7 +225,7 @@ fn log_lines_are_found_by_trace_service_and_severity() {
     );
     assert_eq!(bodies(&store, &Wanted { limit: 1, ..all.clone() }), ["paid"]);
     assert_eq!(
-        store.lines(&all)[1],
+        store.lines(&all).lines[1],
         Line { service: "orders".into(), log: line(1, "error", "no stock") }
     );
 }

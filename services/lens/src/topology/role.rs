@@ -84,7 +84,10 @@ pub(super) fn role_of(span: &Span) -> Role<'_> {
         {
             Role::Inner
         }
-        Kind::Consumer => destination_of(span).map_or(Role::Inner, Role::Handles),
+        // One that had no effect is no handling: it was known already, left to another process, or is handled once more.
+        Kind::Consumer => destination_of(span)
+            .filter(|destination| destination.messages > 0)
+            .map_or(Role::Inner, Role::Handles),
         Kind::Internal | Kind::Unspecified => Role::Inner,
     }
 }
@@ -112,11 +115,17 @@ fn destination_of(span: &Span) -> Option<Destination<'_>> {
     Some(Destination { kind, name, protocol, messages: messages_of(span) })
 }
 
-/// A batch says how many it has, or has a link for each.
+/// Services of the mesh say how many they have handled, as they count it. Others' batches say how many they have, or have a link
+/// for each.
 fn messages_of(span: &Span) -> u32 {
+    if let Some(Value::Int(handled)) = span.attribute("mesh.handled") {
+        return u32::try_from(*handled).unwrap_or_default().min(LARGEST_BATCH);
+    }
     let stated = match span.attribute("messaging.batch.message_count") {
         Some(Value::Int(count)) => u32::try_from(*count).ok(),
         _ => None,
     };
-    stated.unwrap_or(span.links.len() as u32).clamp(1, 100_000)
+    stated.unwrap_or(span.links.len() as u32).clamp(1, LARGEST_BATCH)
 }
+
+const LARGEST_BATCH: u32 = 100_000;

@@ -257,3 +257,18 @@ fn nodes_named_by_ids_do_not_take_the_memory() {
     assert!(topology.bytes() < 2 << 20, "{}", topology.bytes());
     assert!(topology.picture(LONGEST_WINDOW, now).is_partial, "and who looks is told");
 }
+
+/// The same definition as the recorded rules of Prometheus: an event counts once, when it was handled or set aside.
+#[test]
+fn what_had_no_effect_is_not_handled() {
+    let board = board();
+    let handling = |id: u64, handled: i64| {
+        let mut span = process(1, id, 0);
+        span.attributes.push(Attribute { key: "mesh.handled".into(), value: Value::Int(handled) });
+        span
+    };
+    for (id, handled) in [(1, 1), (2, 0), (3, 7), (4, 0), (5, -1)] {
+        board.sees("payments", handling(id, handled));
+    }
+    assert_eq!(board.edges(60), ["orders.events -kafka-> payments: 8 calls, 0 errors"]);
+}

@@ -176,6 +176,8 @@ fn tag(attribute: &Attribute) -> Tag<'_> {
             ("int64", TagValue::Told(value.to_string()))
         }
         Value::Int(value) => ("int64", TagValue::Int(*value)),
+        // JSON has no number for these.
+        Value::Double(value) if !value.is_finite() => ("string", TagValue::Told(value.to_string())),
         Value::Double(value) => ("float64", TagValue::Float(*value)),
         Value::Bytes(_) => ("binary", TagValue::Told(attribute.value.to_string())),
     };

@@ -1,9 +1,21 @@
 //! What the lens says of itself.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
 
-use axum::http::StatusCode;
+use axum::{
+    Router,
+    body::Body,
+    http::{Request, StatusCode},
+    routing::get,
+};
 use serde_json::{Value, json};
+use tokio::{net::TcpListener, task::JoinSet};
 
 use crate::inbound::world::{START, TRACE, World, an_order, resource, text};
 
@@ -99,10 +111,11 @@ async fn the_lines_of_a_trace_are_read_in_order() {
     assert_eq!(all["items"][1], failed);
     assert_eq!(
         world.answer("/lens/v1/logs?severity=warn&service=payments").await,
-        json!({ "items": [failed] })
+        json!({ "items": [failed], "next": 2 })
     );
-    assert_eq!(world.answer("/lens/v1/logs?trace_id=ff").await, json!({ "items": [] }));
-    for bad in ["trace_id=x", "severity=loud", "limit=0"] {
+    assert_eq!(world.answer("/lens/v1/logs?trace_id=ff").await, json!({ "items": [], "next": 2 }));
+    assert_eq!(world.answer("/lens/v1/logs?since=5s").await["items"], json!([]));
+    for bad in ["trace_id=x", "severity=loud", "limit=0", "since=5", "from=-1"] {
         assert_eq!(
             world.get(&format!("/lens/v1/logs?{bad}")).await.0,
             StatusCode::BAD_REQUEST,
@@ -137,4 +150,47 @@ async fn the_lens_counts_what_it_took() {
     ] {
         assert!(text.contains(line), "{line} in {text}");
     }
+}
+
+/// With a tenth of the traces, rates of edges are a tenth: the answer says so, and what the services count themselves is beside it.
+#[tokio::test]
+async fn a_sampled_picture_says_so() {
+    let calls = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&calls);
+    let metrics = move || async move {
+        let calls = counted.fetch_add(100_000, Relaxed);
+        format!(
+            "rpc_server_call_duration_seconds_count{{rpc_response_status_code=\"OK\"}} {calls}\n"
+        )
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/metrics", listener.local_addr().unwrap());
+    let mut tasks = JoinSet::new();
+    tasks.spawn(axum::serve(listener, Router::new().route("/metrics", get(metrics))).into_future());
+    let world = World::asking(&BTreeMap::from([("orders".into(), url)]));
+    an_order(&world).await;
+    let before = world.answer("/lens/v1/topology").await;
+    assert_eq!((&before["sampled"], &before["coverage"]), (&Value::Null, &Value::Null));
+    for _ in 0..2 {
+        world.scraper.scrape().await;
+    }
+    let picture = world.answer("/lens/v1/topology").await;
+    assert_eq!(picture["sampled"], true, "{picture}");
+    let orders = picture["nodes"].as_array().unwrap().iter().find(|node| node["name"] == "orders");
+    let orders = orders.unwrap();
+    assert!(orders["measured"]["rate"].as_f64() > orders["rate"].as_f64(), "{orders}");
+}
+
+#[tokio::test]
+async fn everything_for_people_is_below_one_path_for_the_front_door() {
+    let world = World::new();
+    an_order(&world).await;
+    for path in
+        ["/lens/", "/lens/v1/flows", "/lens/api/services", &format!("/lens/api/traces/{TRACE}")]
+    {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        assert_eq!(world.ask(request).await.0, StatusCode::OK, "{path}");
+    }
+    let request = Request::post("/lens/v1/traces").body(Body::empty()).unwrap();
+    assert_eq!(world.ask(request).await.0, StatusCode::NOT_FOUND, "spans are not taken there");
 }

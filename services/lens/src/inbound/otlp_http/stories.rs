@@ -37,10 +37,15 @@ fn zipped(bytes: &[u8]) -> Vec<u8> {
 async fn spans_come_as_protobuf_or_json_zipped_or_not() {
     let message: ExportTraceServiceRequest = serde_json::from_value(a_span()).unwrap();
     let (protobuf, text) = (message.encode_to_vec(), a_span().to_string().into_bytes());
-    for (kind, body) in
-        [("application/x-protobuf", protobuf), ("application/json; charset=utf-8", text)]
-    {
-        for (encoding, body) in [("identity", body.clone()), ("gzip", zipped(&body))] {
+    for (kind, body) in [
+        ("application/x-protobuf", protobuf.clone()),
+        ("Application/X-Protobuf", protobuf),
+        ("application/json; charset=utf-8", text.clone()),
+        ("APPLICATION/JSON;Charset=UTF-8", text),
+    ] {
+        for (encoding, body) in
+            [("identity", body.clone()), ("gzip", zipped(&body)), ("GZip", zipped(&body))]
+        {
             let world = World::new();
             let (status, answer) = world.ask(request(kind, encoding, body)).await;
             assert_eq!(status, StatusCode::OK, "{kind} {encoding}");
@@ -66,6 +71,27 @@ async fn what_could_not_be_taken_is_said() {
     let answer = ExportTraceServiceResponse::decode(answer.as_slice()).unwrap();
     assert_eq!(answer.partial_success.unwrap().rejected_spans, 1);
     assert!(world.registry.text().contains(r#"mesh_lens_spans_refused_total{reason="invalid"} 2"#));
+}
+
+/// The others are taken, and the sender learns which mistake it made.
+#[tokio::test]
+async fn one_item_that_cannot_be_read_does_not_refuse_the_others() {
+    let world = World::new();
+    let bad = with(span(1, 0, 2, "Place", 0, &[]), &json!({ "kind": [] }));
+    let spans = [bad, span(2, 0, 2, "Place", 0, &[])];
+    let (status, answer) = world.post("/v1/traces", &traces("orders", &spans)).await;
+    let partial = &answer["partialSuccess"];
+    assert_eq!((status, &partial["rejectedSpans"]), (StatusCode::OK, &json!("1")));
+    assert!(partial["errorMessage"].as_str().unwrap().contains("a span: "), "{answer}");
+    assert_eq!(world.get(&format!("/api/traces/{TRACE}")).await.0, StatusCode::OK);
+    let records = json!([{ "body": { "stringValue": "a" } }, { "body": 5 }]);
+    let lines = json!({ "resourceLogs": [{ "scopeLogs": [{ "logRecords": records }] }] });
+    let (status, answer) = world.post("/v1/logs", &lines).await;
+    assert_eq!(
+        (status, &answer["partialSuccess"]["rejectedLogRecords"]),
+        (StatusCode::OK, &json!("1"))
+    );
+    assert_eq!(world.answer("/lens/v1/logs").await["items"][0]["body"], "a");
 }
 
 #[tokio::test]
