@@ -85,6 +85,12 @@ fn everything_that_is_named_is_there() {
 
 #[test]
 #[ignore = "check.sh runs it"]
+fn the_lens_asks_every_pod_for_its_metrics() {
+    hold(&OVERLAYS, references::scraped);
+}
+
+#[test]
+#[ignore = "check.sh runs it"]
 fn every_dashboard_and_every_rule_is_mounted() {
     hold(&OVERLAYS, references::files);
 }

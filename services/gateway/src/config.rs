@@ -52,6 +52,8 @@ pub struct FrontDoor {
     pub grafana: Upstream,
     /// What is passed on below `/jaeger/`.
     pub jaeger: Upstream,
+    /// What is passed on below `/lens/`.
+    pub lens: Upstream,
     /// What is passed on below `/prometheus/`.
     pub prometheus: Upstream,
 }

@@ -44,6 +44,11 @@ const EVERYWHERE: &Table = &[
         &["gateway:8081", "catalog:8081", "inventory:8081", "orders:8081", "payments:8081"],
     ),
     (&["prometheus"], &["shipping:8081", "notifications:8081", "lens:8081"]),
+    (
+        &["lens"],
+        &["gateway:8081", "catalog:8081", "inventory:8081", "orders:8081", "payments:8081"],
+    ),
+    (&["lens"], &["shipping:8081", "notifications:8081"]),
     // The API server's address is not known beforehand, and its port differs between distributions.
     (
         &["prometheus"],
@@ -74,6 +79,7 @@ pub(crate) const LOCAL: [&Table; 2] = [
         // `mesh dlq` and `mesh load`.
         (&["operator"], &["kafka:9092", "nats:4222"]),
         (&["gateway"], &["grafana:3000", "jaeger:16686", "prometheus:9090", "alertmanager:9093"]),
+        (&["gateway"], &["lens:8080"]),
     ],
 ];
 

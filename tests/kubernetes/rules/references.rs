@@ -126,6 +126,48 @@ pub(crate) fn files(objects: &Objects) -> Vec<String> {
     complaints
 }
 
+/// The lens asks every pod of every service for its metrics: by a name that stands for all of them, at the port for operators.
+pub(crate) fn scraped(objects: &Objects) -> Vec<String> {
+    let settings = objects
+        .of("ConfigMap")
+        .find(|map| text(map, "/metadata/name").starts_with("mesh-settings"))
+        .map_or(&Value::Null, |map| &map["data"]);
+    let services = objects.workloads().filter(|workload| {
+        workload.kind == "Deployment"
+            && workload.labels()["app.kubernetes.io/component"] == "service"
+    });
+    services
+        .filter_map(|service| {
+            Some(format!("{}: {}", service.name, unasked(objects, settings, &service)?))
+        })
+        .collect()
+}
+
+fn unasked(objects: &Objects, settings: &Value, service: &Workload<'_>) -> Option<String> {
+    let key = format!("MESH_LENS__SCRAPE__TARGETS__{}", service.name.to_uppercase());
+    let url = settings[key.as_str()].as_str().unwrap_or_default();
+    let place = url.strip_prefix("http://").and_then(|rest| rest.strip_suffix("/metrics"));
+    let Some((host, port)) = place.and_then(|place| place.split_once(':')) else {
+        return Some(format!("the lens does not ask it: {key} is {url:?}"));
+    };
+    if service.port(&"admin".into()).map(|port| port.to_string()).as_deref() != Some(port) {
+        return Some(format!("{url} is not its port for operators"));
+    }
+    // The lens asks itself without leaving its pod.
+    if service.name == "lens" && host == "127.0.0.1" {
+        return None;
+    }
+    let names_all = objects.of("Service").any(|one| {
+        let selector = serde_json::json!({ "matchLabels": one["spec"]["selector"] });
+        text(one, "/metadata/name") == host
+            && text(one, "/spec/clusterIP") == "None"
+            && selects(&selector, service.labels())
+    });
+    (!names_all).then(|| {
+        format!("{url} does not stand for all its pods: no headless Service {host} selects them")
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -160,6 +202,35 @@ mod tests {
                 "the Service catalog selects no pods",
                 "a HorizontalPodAutoscaler scales catalog, which is not there",
                 "the budget b guards no pods",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_service_that_the_lens_cannot_ask_is_found() {
+        let deployment = |name: &str| {
+            json!({"kind": "Deployment", "metadata": {"name": name}, "spec": {"template": {
+                "metadata": {"labels": {"name": name, "app.kubernetes.io/component": "service"}},
+                "spec": {"containers": [{"ports": [{"name": "admin", "containerPort": 8081}]}]},
+            }}})
+        };
+        let service = |name: &str, address: &str| json!({"kind": "Service", "metadata": {"name": name}, "spec": {"clusterIP": address, "selector": {"name": name}}});
+        let list = json!({"items": [
+            deployment("orders"), deployment("catalog"), deployment("payments"), deployment("shipping"), deployment("lens"),
+            service("orders", "None"), service("catalog", "10.0.0.1"), service("payments", "None"),
+            {"kind": "ConfigMap", "metadata": {"name": "mesh-settings-1"}, "data": {
+                "MESH_LENS__SCRAPE__TARGETS__ORDERS": "http://orders:8081/metrics",
+                "MESH_LENS__SCRAPE__TARGETS__CATALOG": "http://catalog:8081/metrics",
+                "MESH_LENS__SCRAPE__TARGETS__PAYMENTS": "http://payments:9090/metrics",
+                "MESH_LENS__SCRAPE__TARGETS__LENS": "http://127.0.0.1:8081/metrics",
+            }},
+        ]});
+        assert_eq!(
+            scraped(&Objects::parse(&list.to_string())),
+            [
+                "catalog: http://catalog:8081/metrics does not stand for all its pods: no headless Service catalog selects them",
+                "payments: http://payments:9090/metrics is not its port for operators",
+                "shipping: the lens does not ask it: MESH_LENS__SCRAPE__TARGETS__SHIPPING is \"\"",
             ]
         );
     }

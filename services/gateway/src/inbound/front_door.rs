@@ -20,6 +20,7 @@ pub(crate) fn doors(config: &FrontDoor) -> Vec<Door<'_>> {
         ("/jaeger", "traces", &config.jaeger),
         ("/prometheus", "metrics, rules, targets", &config.prometheus),
         ("/alertmanager", "alerts that were sent", &config.alertmanager),
+        ("/lens", "who talks to whom, recent orders, log lines", &config.lens),
     ];
     let there = all.into_iter().filter_map(|(path, purpose, upstream)| {
         Some(Door { path, purpose, base: upstream.base()? })

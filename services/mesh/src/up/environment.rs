@@ -53,10 +53,12 @@ fn wishes(process: &Process, layout: &Layout) -> Vec<(String, String)> {
     let mut all: Vec<_> =
         lens(Protocol::Grpc).map(|url| (COLLECTOR.to_owned(), url)).into_iter().collect();
     match process.service {
-        "gateway" => all.extend(
-            lens(Protocol::Http)
-                .map(|url| ("trace_url".into(), format!("{url}/api/traces/{{trace_id}}"))),
-        ),
+        "gateway" => all.extend(lens(Protocol::Http).into_iter().flat_map(|url| {
+            [
+                ("trace_url".into(), format!("{url}/api/traces/{{trace_id}}")),
+                ("front_door.lens".into(), url),
+            ]
+        })),
         // Each replica has a third party of its own: they are simulated, and one that is killed takes its own along.
         "payments" => {
             all.extend(process.address(Protocol::Http).map(|url| ("provider".into(), url)))
