@@ -240,6 +240,7 @@ tell() {
   dashboards        $url/grafana/
   traces            $url/jaeger/
   metrics, alerts   $url/prometheus/  $url/alertmanager/
+  topology          $url/lens/v1/topology
 
   place an order    curl -i $url/api/orders -H 'content-type: application/json' \\
                          -d '{"items":[{"sku":"teapot","quantity":2}],"payment_token":"tok_ok"}'
