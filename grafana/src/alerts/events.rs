@@ -15,7 +15,7 @@ const OPEN_S: u32 = 120;
 const UNSENT_S: u32 = 10;
 
 pub(super) fn alerts() -> Vec<Alert> {
-    [consumers(), delays(), letters()].concat()
+    [consumers(), delays(), letters(), unsendable()].concat()
 }
 
 fn consumers() -> Vec<Alert> {
@@ -132,4 +132,19 @@ fn letters() -> Vec<Alert> {
             dashboard: "mesh-events?var-topic={{ $labels.topic }}",
         },
     ]
+}
+
+fn unsendable() -> Vec<Alert> {
+    vec![Alert {
+        name: "MeshEventsUnsendable",
+        severity: TICKET,
+        hold: SEEN,
+        keep: None,
+        expr: "max by (service) (mesh_outbox_unsendable) > 0".into(),
+        summary: "{{ $labels.service }} has events that it can never send",
+        description: "{{ $value | humanize }} events in the outbox of {{ $labels.service }} are such as no broker takes, and \
+                      were set aside. Others go on; the orders that these belong to may stand still until somebody \
+                      mends, puts back or gives up what `mesh outbox list {{ $labels.service }}` shows.",
+        dashboard: "mesh-events",
+    }]
 }

@@ -5,8 +5,13 @@ use super::{Alert, KEPT, LASTING, PAGE, RESTARTED, SEEN, TICKET, counted};
 /// The share of a limit at which there is still time.
 const NEARLY: f64 = 0.8;
 
+/// What is left of a disk when there is still time: eight times the longest write-ahead log that a service allows itself.
+const LITTLE_ROOM: u64 = 64 << 20;
+/// A write-ahead log is cut at 8 MiB. One that is much longer is held open by somebody who reads it and does not end.
+const LONG_LOG: u64 = 64 << 20;
+
 pub(super) fn alerts() -> Vec<Alert> {
-    [presence(), needs(), saturation()].concat()
+    [presence(), needs(), saturation(), disks()].concat()
 }
 
 /// Those whose absence no customer feels: a backend of ours that only watches.
@@ -143,6 +148,36 @@ fn saturation() -> Vec<Alert> {
             summary: "{{ $labels.service }} has {{ $value | humanizePercentage }} of the files open that it may",
             description: "{{ $labels.instance }} of {{ $labels.service }} has {{ $value | humanizePercentage }} of the files \
                           and connections open that it may. At the limit it can neither take nor make any.",
+            dashboard: "mesh-runtime?var-service={{ $labels.service }}",
+        },
+    ]
+}
+
+fn disks() -> Vec<Alert> {
+    vec![
+        Alert {
+            name: "MeshDiskNearlyFull",
+            severity: TICKET,
+            hold: SEEN,
+            keep: None,
+            expr: format!("min by (service) (mesh_database_disk_free_bytes) < {LITTLE_ROOM}"),
+            summary: "The disk of {{ $labels.service }} is nearly full",
+            description: "{{ $value | humanize1024 }}B are left on the disk that the database of {{ $labels.service }} is on. \
+                          When nothing is left, it takes no orders and no events, and is not ready.",
+            dashboard: "mesh-runtime?var-service={{ $labels.service }}",
+        },
+        Alert {
+            name: "MeshDatabaseLogLong",
+            severity: TICKET,
+            hold: LASTING,
+            keep: None,
+            expr: format!(
+                "max by (service) (mesh_database_file_bytes{{file=\"log\"}}) > {LONG_LOG}"
+            ),
+            summary: "The write-ahead log of {{ $labels.service }} is not cut",
+            description: "The write-ahead log of the database of {{ $labels.service }} has {{ $value | humanize1024 }}B: \
+                          another process reads the file and does not end, so that it cannot begin anew. It grows \
+                          until the disk is full.",
             dashboard: "mesh-runtime?var-service={{ $labels.service }}",
         },
     ]
