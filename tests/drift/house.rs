@@ -3,6 +3,8 @@
 //! A rule is a function from a [`Tree`] to what it has to say against it, so that each can be shown to fire on a bad
 //! tree made up beside it. What clippy and cargo-deny can enforce is in `.clippy.toml` and `.deny.toml`.
 
+#[path = "house/commits.rs"]
+mod commits;
 #[path = "house/crates.rs"]
 mod crates;
 #[path = "house/layout.rs"]
@@ -51,6 +53,11 @@ fn domains_are_pure() {
 #[test]
 fn the_chassis_knows_no_business() {
     hold(purity::chassis);
+}
+
+#[test]
+fn nothing_is_counted_or_logged_before_its_commit() {
+    hold(commits::effects);
 }
 
 #[test]

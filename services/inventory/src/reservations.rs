@@ -107,8 +107,11 @@ impl Reservations {
         for line in &known.lines {
             store::adjust(tx, &line.sku, change.delta(line.quantity)).await?;
         }
-        self.metrics.settled_total.with_label_values(&[change.word()]).inc();
-        info!(order.id = %order, change = change.word(), "reservation settled");
+        let settled = self.metrics.settled_total.with_label_values(&[change.word()]);
+        tx.after_commit(move || {
+            settled.inc();
+            info!(order.id = %order, change = change.word(), "reservation settled");
+        });
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use chassis::{
 use tracing::{info, instrument};
 
 use crate::{
-    domain::{Fact, Order, Progress, Status},
+    domain::{Fact, Order, Progress, Reason, Status, Step},
     events,
     metrics::Metrics,
     outbound::{Catalog, Inventory},
@@ -85,7 +85,7 @@ impl Orders {
         for _ in 0..ATTEMPTS {
             let mut order = self.get(customer, id).await?;
             if !order.progress.is_cancellable() {
-                let known = order.progress.cancelled == Some(crate::domain::Reason::Customer);
+                let known = order.progress.cancelled == Some(Reason::Customer);
                 return if known {
                     Ok(order)
                 } else {
@@ -130,7 +130,8 @@ impl Orders {
             return Err(Error::Changed(id.to_owned()));
         }
         tx.publish(&events::abandoned(id, customer, database::now())).await?;
-        info!(order.id = id, "reservation without an order released");
+        let id = id.to_owned();
+        tx.after_commit(move || info!(order.id = id, "reservation without an order released"));
         Ok(())
     }
 
@@ -156,29 +157,47 @@ impl Orders {
                 None => tx.publish(&event).await?,
             }
         }
-        self.tell(&before, order);
+        let (metrics, changed) = (self.metrics.clone(), Changed::new(&before, order));
+        tx.after_commit(move || changed.record(&metrics));
         Ok(true)
     }
+}
 
-    fn tell(&self, before: &Progress, order: &Order) {
-        let (now, status) = (&order.progress, order.progress.status());
-        for step in now.history.iter().skip(before.revision()) {
-            self.metrics.orders_status_total.with_label_values(&[step.status.word()]).inc();
+/// What a commit changed about an order, for metrics, the log and the span.
+struct Changed {
+    id: String,
+    /// The statuses that it took.
+    steps: Vec<Step>,
+    placed_at: i64,
+    reason: Option<&'static str>,
+}
+
+impl Changed {
+    fn new(before: &Progress, order: &Order) -> Self {
+        let history = &order.progress.history;
+        Self {
+            id: order.id.clone(),
+            steps: history.iter().skip(before.revision()).copied().collect(),
+            placed_at: history.first().map_or(0, |step| step.at),
+            reason: order.progress.cancelled.map(Reason::word),
         }
-        annotate("order.id", order.id.clone());
-        if status != before.status() {
-            annotate("order.status", status.word());
+    }
+
+    fn record(&self, metrics: &Metrics) {
+        annotate("order.id", self.id.clone());
+        for step in &self.steps {
+            metrics.orders_status_total.with_label_values(&[step.status.word()]).inc();
         }
-        if let Some(reason) = now.cancelled {
-            self.metrics.orders_cancelled_total.with_label_values(&[reason.word()]).inc();
+        let Some(last) = self.steps.last() else { return };
+        annotate("order.status", last.status.word());
+        if let Some(reason) = self.reason {
+            metrics.orders_cancelled_total.with_label_values(&[reason]).inc();
         }
-        if let (true, Some(first), Some(last)) =
-            (status.is_final(), now.history.first(), now.history.last())
-        {
-            let seconds = (last.at - first.at) as f64 / 1e6;
-            self.metrics.flow_duration_seconds.with(&[status.word()]).observe(seconds);
-            let reason = now.cancelled.map(crate::domain::Reason::word);
-            info!(order.id = %order.id, order.status = status.word(), reason, seconds, "order settled");
+        if last.status.is_final() {
+            let (id, status, reason) = (&self.id, last.status.word(), self.reason);
+            let seconds = (last.at - self.placed_at) as f64 / 1e6;
+            metrics.flow_duration_seconds.with(&[status]).observe(seconds);
+            info!(order.id = id, order.status = status, reason, seconds, "order settled");
         }
     }
 }

@@ -129,3 +129,17 @@ async fn a_payment_without_a_reservation_is_for_a_person_to_look_at() {
     assert_eq!((refused.kind(), refused.kind().is_temporary()), (Kind::NotFound, false));
     shop.hears(1, Fate::Cancelled).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_settlement_that_is_rolled_back_is_not_counted() {
+    let (_folder, shop) = shop([("mug", 5)]).await;
+    shop.reserve(&order(1, [("mug", 2)])).await.unwrap();
+    let committed = shop.metrics.settled_total.with_label_values(&["committed"]);
+    let mut tx = shop.store.begin("orders.events").await.unwrap();
+    shop.settle(&mut tx, Uuid::from_u128(1), Fate::Paid).await.unwrap();
+    assert_eq!(committed.get(), 0, "not yet");
+    drop(tx);
+    assert_eq!(committed.get(), 0, "rolled back");
+    shop.hears(1, Fate::Paid).await.unwrap();
+    assert_eq!(committed.get(), 1);
+}
