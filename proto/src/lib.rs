@@ -1,8 +1,10 @@
 //! The contracts between the services: gRPC, the events on Kafka, the live messages on NATS.
 //!
 //! `mesh/<owner>/v1/*.proto` are the source; `src/gen` is generated from them and checked in, so that building needs no
-//! `protoc`; `tests/drift` holds both together. [`topics`] and [`subjects`] tie names to types.
+//! `protoc`; `tests/drift` holds both together. [`topics`] and [`subjects`] tie names to types; [`limits`] bounds every field.
 
+pub mod codec;
+pub mod limits;
 pub mod subjects;
 pub mod topics;
 

@@ -22,7 +22,11 @@ impl<M> Clone for Subject<M> {
 
 impl<M> Copy for Subject<M> {}
 
-/// A parameter that cannot stand in a subject.
+/// Longest token, in bytes. A NATS server closes the connection of a client whose subject is longer than its control line,
+/// 4 KiB, and with it everything else that the client publishes and listens to.
+const LONGEST_TOKEN: usize = 128;
+
+/// A parameter that cannot stand in a subject; its first characters.
 #[derive(Debug, PartialEq, Eq)]
 pub struct BadToken(String);
 
@@ -30,7 +34,8 @@ impl fmt::Display for BadToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:?} cannot be a token of a subject: it is empty, or has one of \". * >\" or white space",
+            "{:?} cannot be a token of a subject: it is empty, longer than {LONGEST_TOKEN} bytes, or has one of \". * >\", \
+             white space or control characters",
             self.0
         )
     }
@@ -46,7 +51,8 @@ impl<M> Subject<M> {
     /// The subject with its `{parameter}` tokens filled in, in order; surplus values are left out.
     ///
     /// # Errors
-    /// A value that is empty or has a dot, a wildcard or white space: it would address other subjects than meant.
+    /// A value that is empty or too long, or has a dot, a wildcard, white space or a control character: it would address other
+    /// subjects than meant, or end the connection.
     pub fn with(&self, values: &[&str]) -> Result<String, BadToken> {
         let mut values = values.iter();
         let mut subject = String::with_capacity(self.template.len() + 64);
@@ -57,10 +63,11 @@ impl<M> Subject<M> {
             let filled =
                 if token.starts_with('{') { values.next().copied().unwrap_or("") } else { token };
             if filled.is_empty()
+                || filled.len() > LONGEST_TOKEN
                 || filled.contains(['.', '*', '>'])
-                || filled.contains(char::is_whitespace)
+                || filled.contains(|letter: char| letter.is_whitespace() || letter.is_control())
             {
-                return Err(BadToken(filled.to_owned()));
+                return Err(BadToken(filled.chars().take(LONGEST_TOKEN).collect()));
             }
             subject.push_str(filled);
         }
@@ -78,8 +85,16 @@ mod tests {
     }
 
     #[test]
+    fn a_value_cannot_be_longer_than_a_server_takes() {
+        let long = "x".repeat(100_000);
+        let refused = LIVE_ORDERS.with(&[&long, "7"]).unwrap_err();
+        assert!(refused.to_string().len() < 400);
+        assert!(LIVE_ORDERS.with(&[&"x".repeat(LONGEST_TOKEN), "7"]).is_ok());
+    }
+
+    #[test]
     fn a_value_cannot_widen_the_subject() {
-        for bad in ["", "*", ">", "a.b", "a b"] {
+        for bad in ["", "*", ">", "a.b", "a b", "a\0b"] {
             assert_eq!(LIVE_ORDERS.with(&["ada", bad]), Err(BadToken(bad.into())));
         }
     }

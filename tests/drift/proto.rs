@@ -28,6 +28,7 @@ fn generate(root: &Path, out: &Path) {
     compiler.include_source_info(true).include_imports(true).open_files(files).unwrap();
     tonic_prost_build::configure()
         .out_dir(out)
+        .codec_path("crate::codec::Checked")
         .compile_fds(compiler.file_descriptor_set())
         .unwrap();
     compiler.include_source_info(false);

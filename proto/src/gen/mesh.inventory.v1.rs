@@ -258,7 +258,7 @@ pub mod inventory_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Checked::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/mesh.inventory.v1.Inventory/GetAvailability",
             );
@@ -288,7 +288,7 @@ pub mod inventory_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Checked::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/mesh.inventory.v1.Inventory/Reserve",
             );
@@ -313,7 +313,7 @@ pub mod inventory_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Checked::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/mesh.inventory.v1.Inventory/ListReservations",
             );
@@ -477,7 +477,7 @@ pub mod inventory_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetAvailabilitySvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Checked::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -520,7 +520,7 @@ pub mod inventory_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ReserveSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Checked::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -567,7 +567,7 @@ pub mod inventory_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListReservationsSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Checked::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,

@@ -332,7 +332,7 @@ pub mod orders_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Checked::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/mesh.orders.v1.Orders/Place",
             );
@@ -354,7 +354,7 @@ pub mod orders_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Checked::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/mesh.orders.v1.Orders/Get",
             );
@@ -375,7 +375,7 @@ pub mod orders_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Checked::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/mesh.orders.v1.Orders/List",
             );
@@ -398,7 +398,7 @@ pub mod orders_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Checked::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/mesh.orders.v1.Orders/Cancel",
             );
@@ -423,7 +423,7 @@ pub mod orders_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Checked::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/mesh.orders.v1.Orders/ListAll",
             );
@@ -587,7 +587,7 @@ pub mod orders_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = PlaceSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Checked::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -630,7 +630,7 @@ pub mod orders_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Checked::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -673,7 +673,7 @@ pub mod orders_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Checked::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -716,7 +716,7 @@ pub mod orders_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = CancelSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Checked::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -762,7 +762,7 @@ pub mod orders_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListAllSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Checked::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,

@@ -236,7 +236,7 @@ pub mod payments_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Checked::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/mesh.payments.v1.Payments/ListPayments",
             );
@@ -383,7 +383,7 @@ pub mod payments_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListPaymentsSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Checked::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,

@@ -219,7 +219,7 @@ pub mod shipping_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::codec::Checked::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/mesh.shipping.v1.Shipping/ListShipments",
             );
@@ -366,7 +366,7 @@ pub mod shipping_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListShipmentsSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::codec::Checked::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,

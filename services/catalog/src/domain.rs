@@ -4,12 +4,10 @@ mod page;
 
 use std::fmt;
 
+use proto::limits;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use page::{Page, Selection};
-
-/// The longest SKU, in bytes: keeps what strangers ask for out of the cache's keys.
-const LONGEST_SKU: usize = 64;
 
 /// A product's key: lower-case letters, digits and hyphens.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -19,9 +17,7 @@ pub(crate) struct Sku(String);
 impl Sku {
     /// `None` for what cannot be a SKU, and so is no product's.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let fits = (1..=LONGEST_SKU).contains(&text.len());
-        let known = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        (fits && text.bytes().all(known)).then(|| Self(text.to_owned()))
+        limits::SKU.allows(text).then(|| Self(text.to_owned()))
     }
 
     pub(crate) fn as_str(&self) -> &str {

@@ -1,5 +1,6 @@
 //! The life of a service, the same for all: configuration, telemetry, admin port, wiring, ready, drain, flush.
 
+mod detached;
 mod life;
 mod wiring;
 
@@ -19,6 +20,7 @@ use crate::{
     readiness::{Condition, Impact, Latch, Readiness},
 };
 
+pub use detached::Detached;
 pub use life::{run, start};
 
 /// Work that ends by itself or is dropped.
@@ -78,6 +80,7 @@ pub struct App {
     nats: Option<nats::Client>,
     servers: Vec<Server>,
     tasks: Vec<Spawned>,
+    detached: Detached,
     addresses: Vec<(&'static str, SocketAddr)>,
 }
 
@@ -129,6 +132,11 @@ impl App {
     /// Fires when the drain begins: streams that would never end do then.
     pub fn draining(&self) -> CancellationToken {
         self.draining.clone()
+    }
+
+    /// Runs work that reaches its end whatever becomes of the request that began it.
+    pub fn detached(&self) -> Detached {
+        self.detached.clone()
     }
 
     /// Owns a task. It starts when everything is wired, and is dropped in the drain after servers and consumers have

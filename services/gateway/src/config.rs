@@ -4,6 +4,7 @@ use std::{fmt, net::SocketAddr, time::Duration};
 
 use axum::http::Uri;
 use chassis::grpc::Endpoints;
+use proto::limits::CUSTOMER;
 use serde::{Deserialize, Serialize};
 
 /// The settings of `gateway`.
@@ -105,11 +106,10 @@ impl TryFrom<String> for Customer {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let fits = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
-        if (1..=64).contains(&text.len()) && text.chars().all(fits) {
-            return Ok(Self(text));
+        match CUSTOMER.complaint(&text) {
+            None => Ok(Self(text)),
+            Some(complaint) => Err(format!("the customer {complaint}")),
         }
-        Err(format!("{text:?} is no customer; expected 1 to 64 letters, digits, - and _"))
     }
 }
 

@@ -30,7 +30,7 @@ use inbound::{
 };
 use live::{Live, Pace};
 use metrics::Metrics;
-use outbound::{Catalog, Inventory, Orders, Updates};
+use outbound::{Catalog, Inventory, Nats, Orders};
 use products::Products;
 
 /// Puts the gateway together.
@@ -38,25 +38,22 @@ use products::Products;
 /// # Errors
 /// A port is taken, or a metric is declared twice.
 pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
-    let updates = Arc::new(app.nats().await?);
-    serve(app, config, updates, Pace::default()).await
-}
-
-async fn serve(
-    app: &mut App,
-    config: Config,
-    updates: Arc<dyn Updates>,
-    pace: Pace,
-) -> anyhow::Result<()> {
     // Outbound: whom it asks.
     let catalog = Catalog::new(app.channel(&config.catalog)?);
     let inventory = Inventory::new(app.channel(&config.inventory)?);
     let orders = Orders::new(app.channel(&config.orders)?);
+    let metrics = Metrics::register(app.registry())?;
+    let updates = Nats::new(app.nats().await?, metrics.live_malformed_total.clone());
 
     // Core: what it makes of the answers.
-    let metrics = Metrics::register(app.registry())?;
     let products = Products::new(catalog, inventory, metrics.clone());
-    let live = Live::new(orders.clone(), updates, app.draining(), metrics.clone(), pace);
+    let live = Live::new(
+        orders.clone(),
+        Arc::new(updates),
+        app.draining(),
+        metrics.clone(),
+        Pace::default(),
+    );
 
     // Inbound: what can reach it.
     let Config { listen, customer, trace_url, front_door, deadline, .. } = config;

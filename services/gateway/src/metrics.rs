@@ -23,6 +23,8 @@ chassis::metrics! {
         products_without_stock_total: IntCounter,
         /// Open live streams.
         live_streams: IntGauge,
+        /// Live messages that were dropped because they break limits or are of another order.
+        live_malformed_total: IntCounter,
         /// How often a live stream read the order again, by reason: a message was missing, or none came for a while.
         live_rereads_total: IntCounterVec["reason"] = [["gap"], ["lapse"], ["silence"]],
     }

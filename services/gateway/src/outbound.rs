@@ -11,7 +11,7 @@ use tonic::Status;
 pub(crate) use catalog::Catalog;
 pub(crate) use inventory::Inventory;
 pub(crate) use orders::{Orders, Placing};
-pub(crate) use updates::{Change, Heard, Update, Updates};
+pub(crate) use updates::{Change, Heard, Nats, Update, Updates};
 
 /// Says who did not answer: whoever reads the problem knows one front door only.
 fn error(peer: &'static str, status: Status) -> Error {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use chassis::{Error, Kind};
+use proto::limits::SKU;
 
 use crate::{
     metrics::Metrics,
@@ -33,6 +34,10 @@ impl Products {
     }
 
     pub(crate) async fn get(&self, sku: &str) -> Result<Product, Error> {
+        // What cannot be a SKU is asked of nobody, and not repeated.
+        if let Some(complaint) = SKU.complaint(sku) {
+            return Err(unknown(format!("no such product: the SKU {complaint}")));
+        }
         let (product, available) =
             tokio::join!(self.catalog.get(sku), self.inventory.availability(vec![sku.to_owned()]));
         let mut product = product.map_err(|error| named(error, sku))?;
@@ -64,10 +69,11 @@ impl Products {
 
 fn named(error: Error, sku: &str) -> Error {
     match error.kind() {
-        // A SKU that cannot be one is one that does not exist.
-        Kind::NotFound | Kind::Invalid => {
-            Error::new(Kind::NotFound, format!("no product {sku:?}")).reason("UNKNOWN_PRODUCT")
-        }
+        Kind::NotFound => unknown(format!("no product {sku:?}")),
         _ => error,
     }
+}
+
+fn unknown(text: String) -> Error {
+    Error::new(Kind::NotFound, text).reason("UNKNOWN_PRODUCT")
 }

@@ -4,7 +4,7 @@ mod lines;
 
 use uuid::Uuid;
 
-pub(crate) use lines::{Line, Lines, Shortage, is_sku};
+pub(crate) use lines::{Line, Lines, Shortage};
 
 /// One order's hold on the stock.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -65,7 +65,8 @@ impl Reservations {
         let mut tx = self.store.begin("write reservation").await?;
         let hold = Hold { order: *order, customer: customer.clone(), expires_at, story };
         if !store::add(&mut tx, &hold, lines).await? {
-            let known = store::find(&mut tx, *order).await?.ok_or(Error::Changed(*order))?;
+            // A reservation without lines is one that was refused in advance.
+            let known = store::find(&mut tx, *order).await?.ok_or(Error::Released(*order))?;
             return Ok((repeated(&known, lines)?, false));
         }
         // The stock comes last: whoever wants the same product waits from here to the commit.
@@ -87,12 +88,19 @@ impl Reservations {
 
     /// Does to a reservation what the order's fate asks for; what it has asked for before, or too late, changes nothing.
     #[instrument(name = "settle reservation", skip_all, fields(order.id = %order))]
-    pub(crate) async fn settle(&self, tx: &mut Tx, order: Uuid, fate: Fate) -> Result<(), Error> {
+    pub(crate) async fn settle(
+        &self,
+        tx: &mut Tx,
+        order: Uuid,
+        customer: &str,
+        fate: Fate,
+    ) -> Result<(), Error> {
         let Some(known) = store::find(tx, order).await? else {
             return match fate {
                 // Goods that were never reserved are about to be shipped: a person must look.
                 Fate::Paid => Err(Error::Unknown(order)),
-                Fate::Cancelled => Ok(()),
+                // The call that reserves for it may still be on its way.
+                Fate::Cancelled => Ok(store::refuse(tx, order, customer, database::now()).await?),
             };
         };
         let Some(change) = Change::decide(known.state, fate) else {

@@ -126,6 +126,16 @@ pub(crate) async fn add(tx: &mut Tx, hold: &Hold, lines: &Lines) -> Result<bool,
     Ok(true)
 }
 
+/// Makes sure that nothing is reserved later for an order that has no reservation: writes one that was released and has no
+/// lines, which no list shows.
+pub(crate) async fn refuse(tx: &mut Tx, order: Uuid, customer: &str, at: i64) -> Result<(), Error> {
+    let sql = "insert into reservations (order_id, customer, state, expires_at, settled_at) \
+               values ($1, $2, 'released', $3, $3) on conflict (order_id) do nothing";
+    tx.query(sql).bind(order.to_string()).bind(customer).bind(at).execute().await?;
+    Ok(())
+}
+
+/// The order's reservation; `None` if there is none, or only the mark of [`refuse`].
 pub(crate) async fn find(tx: &mut Tx, order: Uuid) -> Result<Option<Reservation>, Error> {
     let sql = "select r.order_id, r.customer, r.state, r.expires_at, l.sku, l.quantity \
                from reservations r join reservation_lines l on l.order_id = r.order_id \

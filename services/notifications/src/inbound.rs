@@ -7,6 +7,7 @@ use chassis::{
     kafka::{Event, Observer},
     telemetry,
 };
+use proto::limits;
 
 use crate::{bridge::Bridge, update::News};
 
@@ -28,6 +29,7 @@ impl<N: News> Observer for OnNews<N> {
     const TYPES: &'static [&'static str] = N::TYPES;
 
     async fn observe(&self, event: Event<N>) -> Result<(), Error> {
+        limits::check(&event.body)?;
         let update = event.body.update();
         telemetry::annotate("order.id", update.order_id.clone());
         self.bridge.tell(N::TOPIC.name, &update).await;

@@ -2,6 +2,7 @@
 
 use proto::{
     inventory::v1::InventoryEvent,
+    limits::Limited,
     notifications::v1::{LiveUpdate, StatusChange},
     orders::v1::{CancelReason, OrderEvent, Status, order_event},
     payments::v1::PaymentEvent,
@@ -10,7 +11,7 @@ use proto::{
 };
 
 /// An event, as far as a customer's page is told of it.
-pub(crate) trait News: Envelope {
+pub(crate) trait News: Envelope + Limited {
     /// All that this version knows.
     const TYPES: &'static [&'static str];
 

@@ -10,7 +10,11 @@
 //!    └──────────────────────┴──▶ cancelled
 //! ```
 
+mod request;
+
 use serde::{Deserialize, Serialize};
+
+pub(crate) use request::Request;
 
 /// Where an order is in its story.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -19,6 +19,8 @@ mod metrics;
 mod orders;
 mod outbound;
 mod store;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -42,7 +44,8 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
     );
 
     // Core: what it decides.
-    let orders = Orders::new(store, catalog, inventory, Metrics::register(app.registry())?);
+    let metrics = Metrics::register(app.registry())?;
+    let orders = Orders::new(store, catalog, inventory, metrics, app.detached());
 
     // Inbound: what can reach it.
     app.serve_grpc(config.listen, Routes::new(inbound::grpc::service(&orders))).await?;

@@ -6,6 +6,7 @@ mod place;
 use std::sync::Arc;
 
 use chassis::{
+    app::Detached,
     database::{self, Tx},
     telemetry::{self, annotate},
 };
@@ -20,7 +21,6 @@ use crate::{
 };
 
 pub(crate) use error::{Error, REFUSALS};
-pub(crate) use place::Request;
 
 /// Takes orders, and settles them as facts arrive.
 pub(crate) struct Orders {
@@ -28,6 +28,8 @@ pub(crate) struct Orders {
     catalog: Catalog,
     inventory: Inventory,
     metrics: Metrics,
+    /// Where an order is placed whose stock is reserved.
+    detached: Detached,
 }
 
 impl Orders {
@@ -36,8 +38,9 @@ impl Orders {
         catalog: Catalog,
         inventory: Inventory,
         metrics: Metrics,
+        detached: Detached,
     ) -> Arc<Self> {
-        Arc::new(Self { store, catalog, inventory, metrics })
+        Arc::new(Self { store, catalog, inventory, metrics, detached })
     }
 
     /// One order of a customer.
@@ -116,6 +119,10 @@ impl Orders {
                 true => Ok(()),
                 false => Err(Error::Changed(order.id)),
             },
+            // Its stock was reserved after it was released: by a call that took longer than its caller waited.
+            Some(Found::Abandoned) if fact == Fact::ReservationExpired => {
+                Ok(tx.publish(&events::abandoned(id, customer, database::now())).await?)
+            }
             Some(Found::Abandoned) => Ok(()),
             None if fact == Fact::ReservationExpired => self.abandon(tx, id, customer).await,
             // Nobody pays for or ships what was not placed: somebody's database was lost, and a person must look.

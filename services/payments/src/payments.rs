@@ -4,6 +4,7 @@ use chassis::{
     Kind,
     database::{self, Tx},
 };
+use proto::limits::Violations;
 use tracing::instrument;
 
 use crate::{
@@ -26,6 +27,8 @@ pub(crate) struct Order {
 pub(crate) enum Error {
     #[error("the event is malformed: {0}")]
     Malformed(&'static str),
+    #[error("the event breaks limits")]
+    Limits(#[from] Violations),
     #[error("charge order {order}")]
     Charge {
         order: String,
@@ -49,6 +52,7 @@ impl From<Error> for chassis::Error {
         let text = error.to_string();
         match error {
             Error::Malformed(_) => Self::new(Kind::Invalid, text),
+            Error::Limits(violations) => violations.into(),
             Error::Charge { cause, .. } | Error::Refund { cause, .. } => {
                 Self::new(cause.kind(), text).source(cause)
             }

@@ -7,6 +7,7 @@ use chassis::{
     database::{self, Tx, now},
     telemetry::{self, Kept},
 };
+use proto::limits::Violations;
 use tokio::sync::Notify;
 use tracing::instrument;
 
@@ -23,8 +24,8 @@ const BATCH: i64 = 64;
 /// Why a shipment could not go on.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("the event has no order id")]
-    NoOrder,
+    #[error("the event breaks limits")]
+    Limits(#[from] Violations),
     #[error("the shipment of order {0} was changed by somebody else meanwhile")]
     Overtaken(String),
     #[error("database")]
@@ -35,7 +36,7 @@ impl From<Error> for chassis::Error {
     fn from(error: Error) -> Self {
         let text = error.to_string();
         match error {
-            Error::NoOrder => Self::new(Kind::Invalid, text),
+            Error::Limits(violations) => violations.into(),
             Error::Overtaken(_) => Self::new(Kind::Conflict, text),
             Error::Database(cause) => cause.into(),
         }

@@ -1,16 +1,10 @@
 //! Which products a page has, and how the next page is asked for.
 
 use chassis::{Error, Kind};
+use proto::limits;
 use serde::{Deserialize, Serialize};
 
 use super::{Product, Sku};
-
-/// Products in a page when nobody says how many.
-const PAGE: usize = 20;
-/// Most products in a page.
-const LARGEST_PAGE: usize = 100;
-/// The longest query, in bytes: a sentence, and a bound for the cache's keys.
-const LONGEST_QUERY: usize = 200;
 
 /// Which products are asked for; the same question in other words is the same selection.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -23,11 +17,13 @@ pub(crate) struct Selection {
 impl Selection {
     /// As a request has it: 0 and empty stand for nothing said.
     pub(crate) fn parse(size: i32, token: &str, query: &str) -> Result<Self, Error> {
-        let size = match usize::try_from(size) {
-            Ok(0) => PAGE,
-            Ok(size) if size <= LARGEST_PAGE => size,
-            _ => return Err(refused("page_size", format!("{size} is not 1 to {LARGEST_PAGE}"))),
-        };
+        let mut violations = limits::Violations::default();
+        violations.number("page_size", size.into(), &limits::PAGE_SIZE);
+        violations.optional("query", query, &limits::QUERY);
+        if !violations.as_slice().is_empty() {
+            return Err(violations.into());
+        }
+        let size = if size == 0 { limits::DEFAULT_PAGE } else { size };
         let after = match token {
             "" => None,
             token => Some(read_token(token).ok_or_else(|| {
@@ -35,15 +31,10 @@ impl Selection {
                 refused("page_token", expected.to_owned())
             })?),
         };
-        if query.len() > LONGEST_QUERY || query.contains(char::is_control) {
-            let message =
-                format!("is no search; expected at most {LONGEST_QUERY} bytes of printable text");
-            return Err(refused("query", message));
-        }
         let mut words: Vec<_> = query.split_whitespace().map(str::to_lowercase).collect();
         words.sort_unstable();
         words.dedup();
-        Ok(Self { size, after, words })
+        Ok(Self { size: size.unsigned_abs() as usize, after, words })
     }
 
     /// The last SKU of the page before; an empty text, which is before all SKUs, for the first page.

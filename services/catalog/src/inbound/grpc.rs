@@ -1,12 +1,13 @@
 //! gRPC `mesh.catalog.v1.Catalog` → [`Products`].
 
-use chassis::{Error, Kind};
+use chassis::Error;
 use proto::{
     catalog::v1::{
         GetProductRequest, GetProductResponse, GetProductsRequest, GetProductsResponse,
         ListProductsRequest, ListProductsResponse, Product,
         catalog_server::{self, CatalogServer},
     },
+    limits,
     types::v1::Money,
 };
 use tonic::{Request, Response, Status};
@@ -16,12 +17,9 @@ use crate::{
     products::Products,
 };
 
-/// Most products of one question.
-const MOST_SKUS: usize = 100;
-
 /// The catalogue's contract, served.
 pub(crate) fn service(products: Products) -> CatalogServer<Grpc> {
-    CatalogServer::new(Grpc { products })
+    CatalogServer::new(Grpc { products }).max_decoding_message_size(limits::REQUEST_BYTES)
 }
 
 pub(crate) struct Grpc {
@@ -56,10 +54,6 @@ impl catalog_server::Catalog for Grpc {
         request: Request<GetProductsRequest>,
     ) -> Result<Response<GetProductsResponse>, Status> {
         let GetProductsRequest { skus } = request.into_inner();
-        if skus.len() > MOST_SKUS {
-            let what = format!("{} SKUs; at most {MOST_SKUS} at once", skus.len());
-            return Err(Error::new(Kind::Invalid, "too many SKUs").field("skus", what).into());
-        }
         let found = self.products.get_all(&skus).await.map_err(Error::from)?;
         let products = found.iter().map(|product| message(product)).collect();
         Ok(Response::new(GetProductsResponse { products }))

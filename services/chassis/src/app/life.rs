@@ -12,7 +12,7 @@ use tokio::{
 use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
 
-use super::{App, Clients, Metrics, OnError, Server, ServerKind, Spawned};
+use super::{App, Clients, Detached, Metrics, OnError, Server, ServerKind, Spawned};
 use crate::{
     admin::Admin,
     config::{self, Config, Identity, Loaded, Settings, Sources},
@@ -157,6 +157,7 @@ impl App {
             clients: Clients::default(),
             producer: kafka::Producer::new(identity.name, &settings.kafka, messaging.clone()),
             messaging,
+            detached: Detached::new(draining.clone(), metrics.panics_total.clone()),
             panics: metrics.panics_total,
             settings,
             registry,
@@ -257,7 +258,7 @@ impl Life {
         }
     }
 
-    /// Servers, consumers, tasks, outbox, live messages, in this order; then `failed` or what went wrong here.
+    /// Servers and what their requests left behind, consumers, tasks, outbox, live messages, in this order; then `failed` or what went wrong here.
     async fn drain(&mut self, app: &App, failed: anyhow::Result<()>) -> anyhow::Result<()> {
         app.readiness.drain();
         let deadline = Instant::now() + app.settings.drain.settle + app.settings.drain.deadline;
@@ -266,6 +267,9 @@ impl Life {
         let served = timeout_at(most, finish(&mut self.servers))
             .await
             .context("requests in flight were cut off");
+        let detached = timeout_at(most, app.detached.finish())
+            .await
+            .context("work that requests began was cut off");
         let consumed = timeout_at(most, finish(&mut self.consumer))
             .await
             .context("events in flight were cut off");
@@ -277,7 +281,7 @@ impl Life {
         if let Some(nats) = &app.nats {
             drop(timeout_at(deadline, nats.drain()).await);
         }
-        failed.and(served.flatten()).and(consumed.flatten()).and(relayed.flatten())
+        failed.and(served.flatten()).and(detached).and(consumed.flatten()).and(relayed.flatten())
     }
 }
 

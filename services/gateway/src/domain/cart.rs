@@ -1,17 +1,8 @@
 //! What can be ordered: all that is wrong with an order is told at once.
 
-use std::{collections::HashMap, ops::RangeInclusive};
+use std::collections::HashMap;
 
-/// Pieces of one product in one order.
-const QUANTITIES: RangeInclusive<i64> = 1..=100;
-/// Lines of one order.
-const LINES: RangeInclusive<usize> = 1..=50;
-/// Longer than any SKU; only what is far from one is refused before the catalogue was asked.
-const LONGEST_SKU: usize = 64;
-/// After `tok_`.
-const LONGEST_TOKEN: usize = 64;
-/// Longest idempotency key that `orders` keeps.
-const LONGEST_KEY: usize = 128;
+use proto::limits::{IDEMPOTENCY_KEY, LINES, PAYMENT_TOKEN, QUANTITY, SKU};
 
 /// An order as it came: any part may be missing.
 #[derive(Clone, Debug, Default)]
@@ -82,39 +73,40 @@ fn lines(drafts: Option<Vec<DraftLine>>, mistakes: &mut Mistakes) -> Vec<Line> {
         mistakes.add("items", "is missing; expected 1 to 50 items");
         return Vec::new();
     };
-    if !LINES.contains(&drafts.len()) {
+    let count = i64::try_from(drafts.len()).unwrap_or(i64::MAX);
+    if !LINES.contains(&count) {
         mistakes.add(
             "items",
-            format!("has {} items; expected {} to {}", drafts.len(), LINES.start(), LINES.end()),
+            format!("has {count} items; expected {} to {}", LINES.start(), LINES.end()),
         );
     }
     // Whoever sends thousands of lines need not be told about each.
-    let considered = drafts.into_iter().take(*LINES.end()).enumerate();
+    let considered = (0..*LINES.end()).zip(drafts);
     let mut first_of = HashMap::new();
     considered.filter_map(|(index, draft)| line(index, draft, &mut first_of, mistakes)).collect()
 }
 
 fn line(
-    index: usize,
+    index: i64,
     draft: DraftLine,
-    first_of: &mut HashMap<String, usize>,
+    first_of: &mut HashMap<String, i64>,
     mistakes: &mut Mistakes,
 ) -> Option<Line> {
     let sku = sku(index, draft.sku, first_of, mistakes);
-    let quantity = draft.quantity.filter(|pieces| QUANTITIES.contains(pieces));
+    let quantity = draft.quantity.filter(|pieces| QUANTITY.contains(pieces));
     if quantity.is_none() {
         let found =
             draft.quantity.map_or_else(|| "is missing".to_owned(), |pieces| format!("is {pieces}"));
-        let expected = format!("{found}; expected {} to {}", QUANTITIES.start(), QUANTITIES.end());
+        let expected = format!("{found}; expected {} to {}", QUANTITY.start(), QUANTITY.end());
         mistakes.add(format!("items[{index}].quantity"), expected);
     }
     Some(Line { sku: sku?, quantity: i32::try_from(quantity?).ok()? })
 }
 
 fn sku(
-    index: usize,
+    index: i64,
     draft: Option<String>,
-    first_of: &mut HashMap<String, usize>,
+    first_of: &mut HashMap<String, i64>,
     mistakes: &mut Mistakes,
 ) -> Option<String> {
     let path = format!("items[{index}].sku");
@@ -122,9 +114,8 @@ fn sku(
         mistakes.add(path, "is missing");
         return None;
     };
-    let printable = sku.chars().all(|letter| !letter.is_control());
-    if sku.is_empty() || sku.chars().count() > LONGEST_SKU || !printable {
-        mistakes.add(path, format!("is no SKU; expected 1 to {LONGEST_SKU} printable characters"));
+    if let Some(complaint) = SKU.complaint(&sku) {
+        mistakes.add(path, complaint);
         return None;
     }
     if let Some(first) = first_of.get(&sku) {
@@ -139,20 +130,14 @@ fn sku(
 }
 
 fn payment_token(draft: Option<String>, mistakes: &mut Mistakes) -> String {
-    let fits =
-        |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_';
-    let is_token = |token: &str| {
-        let rest = token.strip_prefix("tok_");
-        rest.is_some_and(|rest| (1..=LONGEST_TOKEN).contains(&rest.len()) && rest.chars().all(fits))
+    let Some(token) = draft else {
+        mistakes.add("payment_token", "is missing; expected e.g. tok_ok");
+        return String::new();
     };
-    match draft {
-        Some(token) if is_token(&token) => return token,
-        // What is no token may be a card number: it is not repeated.
-        Some(_) => mistakes
-            .add("payment_token", "is no token; expected tok_ and 1 to 64 of a-z, 0-9 and _"),
-        None => mistakes.add("payment_token", "is missing; expected e.g. tok_ok"),
+    if let Some(complaint) = PAYMENT_TOKEN.complaint(&token) {
+        mistakes.add("payment_token", complaint);
     }
-    String::new()
+    token
 }
 
 fn idempotency_key(found: &[Vec<u8>], mistakes: &mut Mistakes) -> Option<IdempotencyKey> {
@@ -166,15 +151,13 @@ fn idempotency_key(found: &[Vec<u8>], mistakes: &mut Mistakes) -> Option<Idempot
             return None;
         }
     };
-    let visible = key.iter().all(u8::is_ascii_graphic);
-    if !(1..=LONGEST_KEY).contains(&key.len()) || !visible {
-        mistakes.add(
-            HEADER,
-            format!("is no key; expected 1 to {LONGEST_KEY} visible ASCII characters"),
-        );
+    // What is not UTF-8 is not ASCII either.
+    let key = String::from_utf8_lossy(key);
+    if let Some(complaint) = IDEMPOTENCY_KEY.complaint(&key) {
+        mistakes.add(HEADER, complaint);
         return None;
     }
-    String::from_utf8(key.clone()).ok().map(IdempotencyKey)
+    Some(IdempotencyKey(key.into_owned()))
 }
 
 #[cfg(test)]

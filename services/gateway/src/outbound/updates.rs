@@ -1,8 +1,8 @@
 //! NATS `live.orders.<customer>.<order>`.
 
-use chassis::{Error, Kind, nats, telemetry};
+use chassis::{Error, Kind, metrics::IntCounter, nats, telemetry};
 use futures::{StreamExt, future::BoxFuture, stream, stream::BoxStream};
-use proto::{notifications::v1::LiveUpdate, subjects::LIVE_ORDERS};
+use proto::{limits, notifications::v1::LiveUpdate, subjects::LIVE_ORDERS};
 
 use super::orders::{reason, rfc3339, status};
 use crate::{
@@ -48,18 +48,39 @@ pub(crate) struct Change {
     pub(crate) revision: u32,
 }
 
-impl Updates for nats::Client {
+/// News from NATS.
+pub(crate) struct Nats {
+    client: nats::Client,
+    malformed: IntCounter,
+}
+
+impl Nats {
+    /// News that break limits are counted and not told.
+    pub(crate) fn new(client: nats::Client, malformed: IntCounter) -> Self {
+        Self { client, malformed }
+    }
+}
+
+impl Updates for Nats {
     fn of<'a>(
         &'a self,
         customer: &'a Customer,
         order_id: &'a str,
     ) -> BoxFuture<'a, Result<BoxStream<'static, Heard>, Error>> {
         Box::pin(async move {
-            if !self.is_connected() {
+            if !self.client.is_connected() {
                 return Err(Error::new(Kind::Unavailable, "no connection to NATS"));
             }
-            let lapses = self.reconnections();
-            let messages = self.subscribe(LIVE_ORDERS, &[customer.as_str(), order_id]).await?;
+            let lapses = self.client.reconnections();
+            let messages = self.client.subscribe(LIVE_ORDERS, &[customer.as_str(), order_id]).await?;
+            let (order_id, malformed) = (order_id.to_owned(), self.malformed.clone());
+            let messages = messages.filter(move |message| {
+                let keeps = keeps_limits(&message.body, &order_id);
+                if !keeps {
+                    malformed.inc();
+                }
+                std::future::ready(keeps)
+            });
             let heard =
                 stream::unfold((messages, lapses), |(mut messages, mut lapses)| async move {
                     let heard = tokio::select! {
@@ -71,6 +92,17 @@ impl Updates for nats::Client {
             Ok(heard.boxed())
         })
     }
+}
+
+/// Whoever may publish on NATS may publish anything, nothing included.
+fn keeps_limits(update: &LiveUpdate, order_id: &str) -> bool {
+    let refusal = match limits::check(update) {
+        Ok(()) if update.order_id == order_id => return true,
+        Ok(()) => "it is of another order".to_owned(),
+        Err(violations) => violations.to_string(),
+    };
+    tracing::debug!(order.id = order_id, refusal, "a live message is dropped");
+    false
 }
 
 fn update(message: nats::Live<LiveUpdate>) -> Update {
@@ -89,5 +121,39 @@ fn update(message: nats::Live<LiveUpdate>) -> Update {
         at: rfc3339(message.body.occurred_at_us),
         change,
         delivery: Some(message),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proto::Message;
+
+    use super::*;
+
+    const ORDER: &str = "6f0c9d9e-0d58-5e0c-9d54-1f5f0f6f2c11";
+
+    fn paid() -> LiveUpdate {
+        LiveUpdate {
+            order_id: ORDER.into(),
+            customer: "ada".into(),
+            occurred_at_us: 1_773_480_413_589_793,
+            event_type: "mesh.orders.v1.OrderPaid".into(),
+            change: None,
+        }
+    }
+
+    #[test]
+    fn only_what_keeps_the_limits_reaches_a_browser() {
+        assert!(keeps_limits(&paid(), ORDER));
+        let empty = LiveUpdate::decode(&b""[..]).unwrap();
+        for bad in [
+            empty,
+            LiveUpdate { occurred_at_us: 0, ..paid() },
+            LiveUpdate { occurred_at_us: -1, ..paid() },
+            LiveUpdate { event_type: "<script>".into(), ..paid() },
+            LiveUpdate { order_id: "00000000-0000-4000-8000-000000000000".into(), ..paid() },
+        ] {
+            assert!(!keeps_limits(&bad, ORDER), "{bad:?}");
+        }
     }
 }

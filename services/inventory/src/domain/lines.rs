@@ -3,18 +3,7 @@
 use std::collections::BTreeSet;
 
 use chassis::{Error, Kind};
-
-/// Most lines of one reservation: bounds the rows that one transaction locks.
-const MOST_LINES: usize = 100;
-
-/// The longest SKU, in bytes.
-const LONGEST_SKU: usize = 64;
-
-/// Whether a product could have this SKU: lower-case letters, digits and hyphens.
-pub(crate) fn is_sku(text: &str) -> bool {
-    let known = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    (1..=LONGEST_SKU).contains(&text.len()) && text.bytes().all(known)
-}
+use proto::limits::{LINES, QUANTITY, SKU};
 
 /// A quantity of one product.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,20 +20,21 @@ impl Lines {
     /// All mistakes at once.
     pub(crate) fn parse(wanted: Vec<Line>) -> Result<Self, Error> {
         let mut refused = Error::new(Kind::Invalid, "these lines cannot be reserved");
-        if !(1..=MOST_LINES).contains(&wanted.len()) {
-            refused =
-                refused.field("items", format!("{} is not 1 to {MOST_LINES} lines", wanted.len()));
+        if !LINES.contains(&i64::try_from(wanted.len()).unwrap_or(i64::MAX)) {
+            let what = format!("has {} lines; expected 1 to {}", wanted.len(), LINES.end());
+            return Err(refused.field("items", what));
         }
         let mut seen = BTreeSet::new();
         for (index, line) in wanted.iter().enumerate() {
-            if line.quantity < 1 {
-                let what = format!("{} is not 1 or more", line.quantity);
+            if !QUANTITY.contains(&line.quantity) {
+                let what = format!("is {}; expected 1 to {}", line.quantity, QUANTITY.end());
                 refused = refused.field(format!("items[{index}].quantity"), what);
             }
             let is_new = seen.insert(&line.sku);
-            if !is_new || !is_sku(&line.sku) {
-                let what = if is_new { "is no SKU" } else { "is there twice" };
-                let what = format!("{:?} {what}", line.sku);
+            if let Some(complaint) = SKU.complaint(&line.sku) {
+                refused = refused.field(format!("items[{index}].sku"), complaint);
+            } else if !is_new {
+                let what = format!("{:?} is there twice; add the quantities up", line.sku);
                 refused = refused.field(format!("items[{index}].sku"), what);
             }
         }
@@ -118,10 +108,10 @@ mod tests {
         let error = Lines::parse(wanted).unwrap_err();
         let told = error.fields().iter().map(|field| format!("{} {}", field.name, field.message));
         let expected = [
-            "items[0].quantity 0 is not 1 or more",
-            "items[2].quantity -3 is not 1 or more",
-            "items[2].sku \"mug\" is there twice",
-            "items[3].sku \"Tea pot\" is no SKU",
+            "items[0].quantity is 0; expected 1 to 100",
+            "items[2].quantity is -3; expected 1 to 100",
+            "items[2].sku \"mug\" is there twice; add the quantities up",
+            "items[3].sku is malformed; expected 1 to 64 of a-z, 0-9 and -",
         ];
         assert_eq!(told.collect::<Vec<_>>(), expected);
         assert_eq!(Lines::parse(vec![]).unwrap_err().fields()[0].name, "items");

@@ -2,30 +2,32 @@
 
 use std::{pin::Pin, sync::Arc};
 
-use chassis::{Error, Kind};
+use chassis::Error;
 use futures::{Stream, TryStreamExt, stream};
-use proto::inventory::v1::{
-    GetAvailabilityRequest, GetAvailabilityResponse, Line, ListReservationsRequest, Reservation,
-    ReserveRequest, ReserveResponse,
-    inventory_server::{self, InventoryServer},
-    reservation,
+use proto::{
+    inventory::v1::{
+        GetAvailabilityRequest, GetAvailabilityResponse, Line, ListReservationsRequest,
+        Reservation, ReserveRequest, ReserveResponse,
+        inventory_server::{self, InventoryServer},
+        reservation,
+    },
+    limits,
 };
 use tonic::{Request, Response, Status};
 
 use super::orders::order;
 use crate::{
-    domain::{self, Lines, State, is_sku},
+    domain::{self, Lines, State},
     reservations::{self, Reservations},
 };
 
-/// Most products of one question.
-const MOST_SKUS: usize = 100;
 /// Reservations read at once for `ListReservations`: all of them do not fit into memory.
 const CHUNK: i64 = 500;
 
 /// The inventory's contract, served.
 pub(crate) fn service(reservations: &Arc<Reservations>) -> InventoryServer<Grpc> {
     InventoryServer::new(Grpc { reservations: Arc::clone(reservations) })
+        .max_decoding_message_size(limits::REQUEST_BYTES)
 }
 
 pub(crate) struct Grpc {
@@ -38,13 +40,7 @@ impl inventory_server::Inventory for Grpc {
         &self,
         request: Request<GetAvailabilityRequest>,
     ) -> Result<Response<GetAvailabilityResponse>, Status> {
-        let GetAvailabilityRequest { mut skus } = request.into_inner();
-        if skus.len() > MOST_SKUS {
-            let what = format!("{} SKUs; at most {MOST_SKUS} at once", skus.len());
-            return Err(Error::new(Kind::Invalid, "too many SKUs").field("skus", what).into());
-        }
-        // The rest is unknown for sure, and may have signs that a database takes offence at.
-        skus.retain(|sku| is_sku(sku));
+        let GetAvailabilityRequest { skus } = request.into_inner();
         let available = self.reservations.available(&skus).await.map_err(Error::from)?;
         let lines = skus.into_iter().filter_map(|sku| {
             let quantity = *available.get(&sku)?;

@@ -8,6 +8,7 @@ use chassis::{
     kafka::{Event, Handler},
 };
 use proto::{
+    limits,
     orders::v1::{OrderEvent, order_event},
     topics::event_types as types,
 };
@@ -40,7 +41,9 @@ impl Handler for OnOrder {
             Some(order_event::Event::Cancelled(_)) => Fate::Cancelled,
             _ => return Ok(()),
         };
-        self.reservations.settle(tx, order(&event.body.order_id)?, fate).await
+        limits::check(&event.body).map_err(|violations| Error::Malformed(violations.into()))?;
+        let OrderEvent { order_id, customer, .. } = &event.body;
+        self.reservations.settle(tx, order(order_id)?, customer, fate).await
     }
 }
 

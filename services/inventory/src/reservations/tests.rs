@@ -29,7 +29,7 @@ impl Reservations {
 
     async fn hears(&self, order: u128, fate: Fate) -> Result<(), Error> {
         let mut tx = self.store.begin("orders.events").await?;
-        self.settle(&mut tx, Uuid::from_u128(order), fate).await?;
+        self.settle(&mut tx, Uuid::from_u128(order), "ada", fate).await?;
         Ok(tx.commit().await?)
     }
 }
@@ -136,10 +136,24 @@ async fn a_settlement_that_is_rolled_back_is_not_counted() {
     shop.reserve(&order(1, [("mug", 2)])).await.unwrap();
     let committed = shop.metrics.settled_total.with_label_values(&["committed"]);
     let mut tx = shop.store.begin("orders.events").await.unwrap();
-    shop.settle(&mut tx, Uuid::from_u128(1), Fate::Paid).await.unwrap();
+    shop.settle(&mut tx, Uuid::from_u128(1), "ada", Fate::Paid).await.unwrap();
     assert_eq!(committed.get(), 0, "not yet");
     drop(tx);
     assert_eq!(committed.get(), 0, "rolled back");
     shop.hears(1, Fate::Paid).await.unwrap();
     assert_eq!(committed.get(), 1);
+}
+
+/// The order was given up while the call that reserves for it took longer than its caller waited.
+#[tokio::test]
+async fn what_is_cancelled_before_it_is_reserved_is_not_reserved_later() {
+    let (_folder, shop) = shop([("mug", 5)]).await;
+    for _ in 0..2 {
+        shop.hears(1, Fate::Cancelled).await.unwrap();
+    }
+    let refused = shop.reserve(&order(1, [("mug", 2)])).await.unwrap_err();
+    assert!(matches!(refused, Error::Released(_)), "{refused}");
+    assert_eq!(shop.stock(["mug"]).await, [5]);
+    assert!(shop.after(None, 10).await.unwrap().is_empty());
+    assert!(told(&shop.store).await.is_empty());
 }

@@ -8,6 +8,7 @@ use chassis::{
 };
 use proto::{
     inventory::v1::{InventoryEvent, inventory_event},
+    limits,
     payments::v1::{PaymentEvent, payment_event},
     shipping::v1::{ShipmentEvent, shipment_event},
     topics::event_types as types,
@@ -34,6 +35,7 @@ impl Handler for OnPayment {
             Some(payment_event::Event::Failed(_)) => Fact::PaymentFailed,
             Some(payment_event::Event::Refunded(_)) | None => return Ok(()),
         };
+        limits::check(&event.body)?;
         self.0.settle(tx, &event.body.order_id, &event.body.customer, fact).await
     }
 }
@@ -52,6 +54,7 @@ impl Handler for OnShipment {
             Some(shipment_event::Event::Delivered(_)) => Fact::ShipmentDelivered,
             Some(shipment_event::Event::Returned(_)) | None => return Ok(()),
         };
+        limits::check(&event.body)?;
         self.0.settle(tx, &event.body.order_id, &event.body.customer, fact).await
     }
 }
@@ -68,6 +71,7 @@ impl Handler for OnReservation {
         let Some(inventory_event::Event::ReservationExpired(_)) = event.body.event else {
             return Ok(());
         };
+        limits::check(&event.body)?;
         self.0
             .settle(tx, &event.body.order_id, &event.body.customer, Fact::ReservationExpired)
             .await

@@ -6,29 +6,34 @@ use std::{pin::Pin, sync::Arc};
 
 use chassis::{Error, Kind};
 use futures::Stream;
-use proto::orders::v1::{
-    CancelRequest, CancelResponse, GetRequest, GetResponse, ListAllRequest, ListRequest,
-    ListResponse, Order, PlaceRequest, PlaceResponse,
-    orders_server::{self, OrdersServer},
+use proto::{
+    limits,
+    orders::v1::{
+        CancelRequest, CancelResponse, GetRequest, GetResponse, ListAllRequest, ListRequest,
+        ListResponse, Order, PlaceRequest, PlaceResponse,
+        orders_server::{self, OrdersServer},
+    },
 };
 use tonic::{Request, Response, Status};
 
 use crate::orders::Orders;
 
-/// Orders in one message of a page when the caller does not say.
-const PAGE: i32 = 20;
-/// Most orders in one page.
-const LARGEST_PAGE: i32 = 100;
 /// Orders read at once for `ListAll`.
 const CHUNK: i64 = 500;
 
 /// The orders' contract, served.
 pub(crate) fn service(orders: &Arc<Orders>) -> OrdersServer<Grpc> {
-    OrdersServer::new(Grpc { orders: Arc::clone(orders) })
+    OrdersServer::new(Grpc::new(orders)).max_decoding_message_size(limits::REQUEST_BYTES)
 }
 
 pub(crate) struct Grpc {
     orders: Arc<Orders>,
+}
+
+impl Grpc {
+    pub(crate) fn new(orders: &Arc<Orders>) -> Self {
+        Self { orders: Arc::clone(orders) }
+    }
 }
 
 #[tonic::async_trait]
@@ -38,7 +43,7 @@ impl orders_server::Orders for Grpc {
         request: Request<PlaceRequest>,
     ) -> Result<Response<PlaceResponse>, Status> {
         let request = wire::request(request.into_inner())?;
-        let order = self.orders.place(&request).await.map_err(Error::from)?;
+        let order = self.orders.place(request).await.map_err(Error::from)?;
         Ok(Response::new(PlaceResponse { order: Some(wire::order(&order)) }))
     }
 
@@ -50,16 +55,7 @@ impl orders_server::Orders for Grpc {
 
     async fn list(&self, request: Request<ListRequest>) -> Result<Response<ListResponse>, Status> {
         let ListRequest { customer, page_size, page_token, status } = request.into_inner();
-        let limit = match page_size {
-            0 => PAGE,
-            1..=LARGEST_PAGE => page_size,
-            other => {
-                return Err(refused(
-                    "page_size",
-                    format!("is {other}; expected 1 to {LARGEST_PAGE}"),
-                ));
-            }
-        };
+        let limit = if page_size == 0 { limits::DEFAULT_PAGE } else { page_size };
         let after = wire::after(&page_token)?;
         let status = wire::known_status(status)?;
         let found = self

@@ -1,6 +1,7 @@
 //! What may go wrong.
 
 use chassis::{Kind, database};
+use proto::limits::Violations;
 
 use crate::domain::Status;
 
@@ -21,6 +22,8 @@ pub(crate) enum Error {
     Abandoned,
     #[error("the request is not an order")]
     Malformed(Vec<(String, String)>),
+    #[error("the event breaks limits")]
+    Limits(#[from] Violations),
     #[error(transparent)]
     Remote(#[from] chassis::Error),
     #[error("database")]
@@ -48,7 +51,7 @@ impl Error {
             Self::Changed(_) => "changed",
             Self::KeyReused => "idempotency_key_reused",
             Self::Abandoned => "abandoned",
-            Self::Malformed(_) => "malformed",
+            Self::Malformed(_) | Self::Limits(_) => "malformed",
             Self::Remote(error) if error.reason_word() == Some("OUT_OF_STOCK") => "out_of_stock",
             Self::Remote(error) => error.kind().label(),
             Self::Database(_) => "database",
@@ -61,6 +64,7 @@ impl From<Error> for chassis::Error {
         let (kind, reason) = match error {
             Error::Remote(error) => return error,
             Error::Database(error) => return error.into(),
+            Error::Limits(violations) => return violations.into(),
             Error::Malformed(fields) => {
                 let refused = Self::new(Kind::Invalid, "the request is not an order");
                 return fields

@@ -5,6 +5,7 @@ use futures::{
     stream::{self, BoxStream},
 };
 use proto::{
+    limits,
     payments::v1::{
         ListPaymentsRequest, Payment as Listed,
         payment::State as ListedState,
@@ -31,7 +32,8 @@ impl Ledger {
 }
 
 pub(crate) fn routes(store: Store) -> Routes {
-    Routes::new(PaymentsServer::new(Ledger::new(store)))
+    let server = PaymentsServer::new(Ledger::new(store));
+    Routes::new(server.max_decoding_message_size(limits::REQUEST_BYTES))
 }
 
 #[tonic::async_trait]

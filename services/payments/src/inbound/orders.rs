@@ -8,6 +8,7 @@ use chassis::{
     telemetry,
 };
 use proto::{
+    limits,
     orders::v1::{OrderEvent, order_event},
     topics::event_types::{OrderCancelled, OrderPlaced},
 };
@@ -55,6 +56,7 @@ impl TryFrom<&OrderEvent> for Order {
     type Error = Error;
 
     fn try_from(event: &OrderEvent) -> Result<Self, Error> {
+        limits::check(event)?;
         let wish = match &event.event {
             Some(order_event::Event::Placed(placed)) => {
                 let total = placed.total.as_ref().ok_or(Error::Malformed("no total"))?;
@@ -64,9 +66,6 @@ impl TryFrom<&OrderEvent> for Order {
             Some(order_event::Event::Cancelled(_)) => Wish::Cancel,
             _ => return Err(Error::Malformed("neither placed nor cancelled")),
         };
-        if event.order_id.is_empty() {
-            return Err(Error::Malformed("no order id"));
-        }
         Ok(Self { id: event.order_id.clone(), customer: event.customer.clone(), wish })
     }
 }

@@ -4,10 +4,13 @@ use futures::{
     StreamExt, TryStreamExt,
     stream::{self, BoxStream},
 };
-use proto::shipping::v1::{
-    ListShipmentsRequest, Shipment as Listed,
-    shipment::State as ListedState,
-    shipping_server::{Shipping, ShippingServer},
+use proto::{
+    limits,
+    shipping::v1::{
+        ListShipmentsRequest, Shipment as Listed,
+        shipment::State as ListedState,
+        shipping_server::{Shipping, ShippingServer},
+    },
 };
 use tonic::{Request, Response, Status, service::Routes};
 
@@ -25,7 +28,8 @@ impl Ledger {
 }
 
 pub(crate) fn routes(store: Store) -> Routes {
-    Routes::new(ShippingServer::new(Ledger::new(store)))
+    let server = ShippingServer::new(Ledger::new(store));
+    Routes::new(server.max_decoding_message_size(limits::REQUEST_BYTES))
 }
 
 #[tonic::async_trait]

@@ -8,6 +8,7 @@ use chassis::{
     telemetry,
 };
 use proto::{
+    limits,
     orders::v1::{OrderEvent, order_event::Event::Paid},
     topics::event_types::{OrderCancelled, OrderPaid},
 };
@@ -24,14 +25,9 @@ impl OnOrders {
         Self { shipments: Arc::clone(shipments) }
     }
 
-    async fn one(
-        &self,
-        OrderEvent { order_id, customer, event, .. }: &OrderEvent,
-        tx: &mut Tx,
-    ) -> Result<(), Error> {
-        if order_id.is_empty() {
-            return Err(Error::NoOrder);
-        }
+    async fn one(&self, order: &OrderEvent, tx: &mut Tx) -> Result<(), Error> {
+        limits::check(order)?;
+        let OrderEvent { order_id, customer, event, .. } = order;
         match event {
             Some(Paid(_)) => self.shipments.schedule(tx, order_id, customer).await,
             _ => self.shipments.cancel(tx, order_id, customer).await,

@@ -1,4 +1,6 @@
 use catalog_server::Catalog;
+use chassis::Kind;
+use proto::catalog::v1::catalog_client::CatalogClient;
 
 use super::*;
 use crate::products::tests::shop;
@@ -26,7 +28,18 @@ async fn what_cannot_be_answered_is_refused_by_field() {
     let asked = ListProductsRequest { page_token: "teapot".into(), ..Default::default() };
     let refused = Error::from(grpc.list_products(Request::new(asked)).await.unwrap_err());
     assert_eq!((refused.kind(), refused.fields()[0].name.as_str()), (Kind::Invalid, "page_token"));
-    let asked = GetProductsRequest { skus: vec!["teapot".into(); MOST_SKUS + 1] };
-    let refused = Error::from(grpc.get_products(Request::new(asked)).await.unwrap_err());
-    assert_eq!((refused.kind(), refused.fields()[0].name.as_str()), (Kind::Invalid, "skus"));
+}
+
+#[tokio::test]
+async fn a_request_beyond_the_limits_is_refused_before_it_is_handled() {
+    let (_folder, Grpc { products }) = served().await;
+    let mut client = CatalogClient::new(service(products));
+    let asked = GetProductsRequest { skus: vec!["teapot".into(); 101] };
+    let refused = Error::from(client.get_products(asked).await.unwrap_err());
+    assert_eq!((refused.kind(), &*refused.fields()[0].name), (Kind::Invalid, "skus"));
+    let asked = GetProductRequest { sku: "a".repeat(7000) };
+    let refused = Error::from(client.get_product(asked).await.unwrap_err());
+    assert_eq!(refused.fields()[0].message, "has 7000 bytes; expected 1 to 64 of a-z, 0-9 and -");
+    let asked = GetProductsRequest { skus: vec!["teapot".into(); 10_000] };
+    assert_eq!(client.get_products(asked).await.unwrap_err().code(), tonic::Code::OutOfRange);
 }

@@ -35,7 +35,14 @@ pub(super) struct PlaceOrder {
 #[serde(deny_unknown_fields)]
 pub(super) struct OrderLine {
     /// The product.
-    #[schema(examples("teapot"), required, nullable = false, min_length = 1, max_length = 64)]
+    #[schema(
+        examples("teapot"),
+        required,
+        nullable = false,
+        pattern = "^[a-z0-9-]{1,64}$",
+        min_length = 1,
+        max_length = 64
+    )]
     sku: Option<String>,
     /// Pieces.
     #[schema(value_type = i32, examples(2), required, nullable = false, minimum = 1, maximum = 100)]

@@ -1,5 +1,6 @@
 //! What clients ask lists for.
 
+use proto::limits::{PAGE_TOKEN, QUERY};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -40,21 +41,13 @@ pub(super) struct OrderQuery {
     status: Option<String>,
 }
 
-/// Longer than any cursor that is given out.
-const LONGEST_CURSOR: usize = 512;
-/// Nobody searches for a page of text.
-const LONGEST_WORDS: usize = 200;
-
 impl ProductQuery {
     pub(super) fn check(self) -> Result<(Listing, String), Vec<Mistake>> {
         let mut mistakes = Vec::new();
         let page = listing(self.limit, self.cursor, &mut mistakes);
         let words = self.q.unwrap_or_default();
-        if words.chars().count() > LONGEST_WORDS {
-            mistakes.push(mistake(
-                "q",
-                format!("is too long; expected at most {LONGEST_WORDS} characters"),
-            ));
+        if let Some(complaint) = QUERY.complaint(&words).filter(|_| !words.is_empty()) {
+            mistakes.push(mistake("q", complaint));
         }
         if mistakes.is_empty() { Ok((page, words)) } else { Err(mistakes) }
     }
@@ -88,7 +81,7 @@ fn listing(limit: Option<String>, cursor: Option<String>, mistakes: &mut Vec<Mis
         number
     });
     let cursor = cursor.unwrap_or_default();
-    if cursor.len() > LONGEST_CURSOR {
+    if !cursor.is_empty() && !PAGE_TOKEN.allows(&cursor) {
         mistakes.push(mistake(
             "cursor",
             "is none that was given out; expected next_cursor of the page before",

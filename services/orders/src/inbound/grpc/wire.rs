@@ -2,6 +2,7 @@
 
 use chassis::telemetry;
 use proto::{
+    limits::ORDER_ID,
     orders::v1::{CancelReason, Item, Order, PlaceRequest, Status as WireStatus, Step},
     types::v1::Money,
 };
@@ -9,8 +10,7 @@ use tonic::Status;
 
 use super::refused;
 use crate::{
-    domain::{self, Reason},
-    orders::Request,
+    domain::{self, Reason, Request},
     store::After,
 };
 
@@ -92,7 +92,7 @@ pub(super) fn after(token: &str) -> Result<Option<After>, Status> {
         return Ok(None);
     }
     let parts = token.split_once('.');
-    let after = parts.and_then(|(time, id)| {
+    let after = parts.filter(|(_, id)| ORDER_ID.allows(id)).and_then(|(time, id)| {
         Some(After { placed_at: i64::from_str_radix(time, 16).ok()?, id: id.to_owned() })
     });
     after.map(Some).ok_or_else(|| {
