@@ -61,6 +61,7 @@ responses! {
     orders::v1::ListResponse,
     orders::v1::Order,
     orders::v1::PlaceResponse,
+    payments::v1::Charge,
     payments::v1::Payment,
     shipping::v1::Shipment,
 }

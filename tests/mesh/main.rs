@@ -29,6 +29,7 @@ told! {
     endings {
         a_declined_payment_gives_the_stock_back,
         a_payment_that_never_answers_cancels,
+        a_charge_whose_answer_was_lost_is_given_back,
         a_customer_cancels_before_dispatch,
         a_reservation_expires,
     }
@@ -37,6 +38,7 @@ told! {
         the_same_key_is_the_same_order,
         a_flaky_third_party_is_asked_again,
         slow_payments_delay_nobody_else,
+        clients_that_leave_leave_no_stock_held,
     }
     breaker { a_third_party_that_is_down_is_left_alone }
     letters { a_poison_message_is_parked_and_others_flow_on, a_replay_heals }

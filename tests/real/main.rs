@@ -46,6 +46,7 @@ told! {
     endings {
         a_declined_payment_gives_the_stock_back,
         a_payment_that_never_answers_cancels,
+        a_charge_whose_answer_was_lost_is_given_back,
         a_customer_cancels_before_dispatch,
         a_reservation_expires,
     }

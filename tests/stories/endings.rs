@@ -30,6 +30,21 @@ pub(crate) async fn a_payment_that_never_answers_cancels(options: Options) {
     mesh.audit().await;
 }
 
+/// The third party charges, and its answer is lost, however often it is asked: the order is cancelled, and the money given back.
+pub(crate) async fn a_charge_whose_answer_was_lost_is_given_back(options: Options) {
+    let mesh = options.set("MESH_PAYMENTS__PROVIDER_TIMEOUT", "200ms").start().await;
+    let order = mesh.gateway().place("tok_lost").await;
+    cancelled_for(&mesh, &order, "payment_unavailable").await;
+    // The audit reads the third party's ledger, too.
+    mesh.audit().await;
+    assert_eq!(
+        mesh.metrics("payments")
+            .await
+            .sum("mesh_payments_resolved_total", &[("outcome", "refunded")]),
+        1.0
+    );
+}
+
 /// Paid, then cancelled by the customer: refunded, released, not shipped; cancelling twice is cancelling once; and what is
 /// completed stays so.
 pub(crate) async fn a_customer_cancels_before_dispatch(options: Options) {

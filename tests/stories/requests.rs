@@ -116,3 +116,35 @@ pub(crate) async fn slow_payments_delay_nobody_else(options: Options) {
     }
     mesh.audit().await;
 }
+
+/// Whoever leaves while stock is reserved for them leaves none held: their orders are placed.
+pub(crate) async fn clients_that_leave_leave_no_stock_held(options: Options) {
+    let mesh = options.start().await;
+    let gateway = mesh.gateway();
+    let (sku, available) = ("samovar", 3);
+    let inventory = mesh.pause("inventory").await;
+    let clients: Vec<_> = (0..4).map(|_| Box::pin(gateway.order(1, sku, "tok_ok"))).collect();
+    let reserving = until("every request to wait for inventory", || async {
+        let metrics = mesh.metrics("orders").await;
+        (metrics.sum("rpc_client_active_requests", &[]) >= 4.0).then_some(())
+    });
+    tokio::select! {
+        answers = join_all(clients) => panic!("inventory does not run: {answers:?}"),
+        () = reserving => {} // the clients are dropped here, and their connections closed
+    }
+    until("their calls to be cancelled", || async {
+        let metrics = mesh.metrics("orders").await;
+        (metrics.sum("rpc_server_active_requests", &[]) < 1.0).then_some(())
+    })
+    .await;
+    drop(inventory);
+    until("three orders, and as many held", || async {
+        let orders = gateway.get("/api/orders?limit=100").await;
+        let placed = orders.body["items"].as_array().map_or(0, Vec::len);
+        let product = gateway.get(&format!("/api/products/{sku}")).await;
+        let left = product.body["available"].as_u64()?;
+        (placed == available && left == 0).then_some(())
+    })
+    .await;
+    mesh.audit().await;
+}

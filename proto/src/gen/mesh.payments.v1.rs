@@ -26,7 +26,7 @@ pub mod payment_event {
         /// The third party refused.
         #[prost(message, tag = "11")]
         Declined(super::PaymentDeclined),
-        /// The third party did not answer, however often it was asked.
+        /// The third party did not answer, however often it was asked; what it may have charged is given back.
         #[prost(message, tag = "12")]
         Failed(super::PaymentFailed),
         /// The charge was given back.
@@ -96,10 +96,12 @@ pub mod payment {
         Authorized = 1,
         /// The third party refused it.
         Declined = 2,
-        /// The third party did not answer.
+        /// The third party did not answer, and has not charged it.
         Failed = 3,
         /// It was charged and given back.
         Refunded = 4,
+        /// The third party did not answer, and may have charged it: it is being voided.
+        Unknown = 5,
     }
     impl State {
         /// String value of the enum field names used in the ProtoBuf definition.
@@ -113,6 +115,7 @@ pub mod payment {
                 Self::Declined => "STATE_DECLINED",
                 Self::Failed => "STATE_FAILED",
                 Self::Refunded => "STATE_REFUNDED",
+                Self::Unknown => "STATE_UNKNOWN",
             }
         }
         /// Creates an enum from field names used in the ProtoBuf definition.
@@ -123,10 +126,30 @@ pub mod payment {
                 "STATE_DECLINED" => Some(Self::Declined),
                 "STATE_FAILED" => Some(Self::Failed),
                 "STATE_REFUNDED" => Some(Self::Refunded),
+                "STATE_UNKNOWN" => Some(Self::Unknown),
                 _ => None,
             }
         }
     }
+}
+/// Asks for all charges.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListChargesRequest {}
+/// One charge in the third party's ledger.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Charge {
+    /// The third party's id.
+    #[prost(string, tag = "1")]
+    pub charge_id: ::prost::alloc::string::String,
+    /// The order that it was made for, as the third party has it.
+    #[prost(string, tag = "2")]
+    pub order_id: ::prost::alloc::string::String,
+    /// How much.
+    #[prost(message, optional, tag = "3")]
+    pub amount: ::core::option::Option<super::super::types::v1::Money>,
+    /// Whether it was given back.
+    #[prost(bool, tag = "4")]
+    pub refunded: bool,
 }
 /// Generated client implementations.
 pub mod payments_client {
@@ -435,6 +458,318 @@ pub mod payments_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "mesh.payments.v1.Payments";
     impl<T> tonic::server::NamedService for PaymentsServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// Generated client implementations.
+pub mod charges_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Tells what the third party says that it charged.
+    #[derive(Debug, Clone)]
+    pub struct ChargesClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl ChargesClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> ChargesClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> ChargesClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            ChargesClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Lists every charge that the third party has made, as its own ledger has it, for reconciliation. Idempotent.
+        /// UNIMPLEMENTED if the third party shows no ledger.
+        pub async fn list_charges(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListChargesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::Charge>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = crate::codec::Checked::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/mesh.payments.v1.Charges/ListCharges",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("mesh.payments.v1.Charges", "ListCharges"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod charges_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with ChargesServer.
+    #[async_trait]
+    pub trait Charges: std::marker::Send + std::marker::Sync + 'static {
+        /// Server streaming response type for the ListCharges method.
+        type ListChargesStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::Charge, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Lists every charge that the third party has made, as its own ledger has it, for reconciliation. Idempotent.
+        /// UNIMPLEMENTED if the third party shows no ledger.
+        async fn list_charges(
+            &self,
+            request: tonic::Request<super::ListChargesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<Self::ListChargesStream>,
+            tonic::Status,
+        >;
+    }
+    /// Tells what the third party says that it charged.
+    #[derive(Debug)]
+    pub struct ChargesServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> ChargesServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for ChargesServer<T>
+    where
+        T: Charges,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/mesh.payments.v1.Charges/ListCharges" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListChargesSvc<T: Charges>(pub Arc<T>);
+                    impl<
+                        T: Charges,
+                    > tonic::server::ServerStreamingService<super::ListChargesRequest>
+                    for ListChargesSvc<T> {
+                        type Response = super::Charge;
+                        type ResponseStream = T::ListChargesStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListChargesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Charges>::list_charges(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListChargesSvc(inner);
+                        let codec = crate::codec::Checked::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for ChargesServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "mesh.payments.v1.Charges";
+    impl<T> tonic::server::NamedService for ChargesServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }

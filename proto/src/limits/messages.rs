@@ -18,8 +18,8 @@ use crate::{
         PlaceRequest, Status, order_event,
     },
     payments::v1::{
-        ListPaymentsRequest, PaymentAuthorized, PaymentDeclined, PaymentEvent, PaymentRefunded,
-        payment_event,
+        ListChargesRequest, ListPaymentsRequest, PaymentAuthorized, PaymentDeclined, PaymentEvent,
+        PaymentRefunded, payment_event,
     },
     shipping::v1::{ListShipmentsRequest, ShipmentEvent},
     types::v1::Money,
@@ -33,7 +33,13 @@ macro_rules! without_fields {
     };
 }
 
-without_fields!(ListAllRequest, ListReservationsRequest, ListPaymentsRequest, ListShipmentsRequest);
+without_fields!(
+    ListAllRequest,
+    ListReservationsRequest,
+    ListPaymentsRequest,
+    ListChargesRequest,
+    ListShipmentsRequest,
+);
 
 impl Limited for ListProductsRequest {
     fn limit(&self, violations: &mut Violations) {

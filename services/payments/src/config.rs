@@ -17,8 +17,14 @@ pub struct Config {
     /// How long the third party may take over one request: longer than its `tok_slow`, 3 s.
     #[serde(with = "humantime_serde")]
     pub provider_timeout: Duration,
-    /// How often the third party is asked before a payment counts as failed, the first time included.
+    /// How often the third party is asked before the outcome of a charge counts as unknown, the first time included.
     pub provider_attempts: u32,
+    /// How long after its answer was lost a charge is voided; this wait doubles from attempt to attempt.
+    #[serde(with = "humantime_serde")]
+    pub resolve_after: Duration,
+    /// The longest wait between two attempts to void a charge.
+    #[serde(with = "humantime_serde")]
+    pub resolve_at_least_every: Duration,
     /// Whether to be the third party, too; not if `provider` is somewhere else.
     pub simulate_provider: bool,
     /// Where the simulated third party listens.
@@ -36,6 +42,8 @@ impl Default for Config {
             provider: "http://127.0.0.1:8114".into(),
             provider_timeout: Duration::from_secs(4),
             provider_attempts: 3,
+            resolve_after: Duration::from_secs(1),
+            resolve_at_least_every: Duration::from_secs(5 * 60),
             simulate_provider: true,
             provider_listen: SocketAddr::from(([127, 0, 0, 1], 8114)),
             provider_delay: Duration::from_millis(20),

@@ -1,13 +1,16 @@
 //! What a payment is, and what becomes of it. Pure: no clock, no I/O.
 //!
 //! ```text
-//!  nothing ──placed, charged──▶ authorized ──cancelled, refunded──▶ refunded
-//!   │   └────placed, refused or unanswered──▶ declined, failed
+//!  nothing ──placed, charged──▶ authorized ──cancelled, refunded──▶ refunded ◀─────────────┐
+//!   │  │└───placed, refused──▶ declined                                                     │ it was charged
+//!   │  └────placed, unanswered──▶ unknown ──the charge is voided by its key──┴─ it was not ──▶ failed
 //!   └──cancelled──▶ void: a charge asked for later is not made
 //! ```
 //!
 //! Events may come again, and after a replayed dead letter out of order. So what to do follows from the wish and the state
 //! together, and every end is an end: for a cancelled order no money is kept, for any order it is taken once.
+
+use std::time::Duration;
 
 /// An amount in the smallest unit of its currency.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,8 +45,10 @@ pub(crate) enum Answer {
     Declined {
         reason: String,
     },
-    /// Nothing, however often it was asked; taken for "not charged".
-    Silence,
+    /// Nothing that can be understood, however often it was asked by this key: it may have charged.
+    Silence {
+        key: String,
+    },
     Refunded,
     NotAsked,
 }
@@ -57,6 +62,11 @@ pub(crate) enum State {
     Declined {
         reason: String,
     },
+    /// It may have been charged: nobody knows until the charge is voided by this key. The order is cancelled meanwhile.
+    Unknown {
+        key: String,
+    },
+    /// It was not charged, and will not be.
     Failed,
     Refunded {
         charge: String,
@@ -70,10 +80,43 @@ impl State {
         match self {
             Self::Authorized { .. } => "authorized",
             Self::Declined { .. } => "declined",
+            Self::Unknown { .. } => "unknown",
             Self::Failed => "failed",
             Self::Refunded { .. } => "refunded",
             Self::Void => "void",
         }
+    }
+
+    /// What becomes of a charge that was unknown.
+    pub(crate) fn resolved(voided: Voided) -> Self {
+        match voided {
+            Voided::NotCharged => Self::Failed,
+            Voided::GivenBack { charge } => Self::Refunded { charge },
+        }
+    }
+}
+
+/// What the third party says of a charge that it was asked to void; from then on it charges nothing by its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Voided {
+    NotCharged,
+    GivenBack { charge: String },
+}
+
+/// When a charge whose outcome is unknown is resolved.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    /// From the lost answer to the first attempt; doubled from attempt to attempt.
+    pub(crate) first: Duration,
+    pub(crate) longest: Duration,
+}
+
+impl Pace {
+    /// When to try next after so many attempts, in microseconds.
+    pub(crate) fn next_attempt(self, attempts: i64, now: i64) -> i64 {
+        let doublings = u32::try_from(attempts.clamp(0, 20)).unwrap_or(20);
+        let wait = self.first.saturating_mul(1 << doublings).min(self.longest);
+        now.saturating_add(i64::try_from(wait.as_micros()).unwrap_or(i64::MAX))
     }
 }
 
@@ -116,7 +159,7 @@ impl Wish {
             (Errand::Charge { .. }, Answer::Declined { reason }) => {
                 Ok(Some(State::Declined { reason }))
             }
-            (Errand::Charge { .. }, Answer::Silence) => Ok(Some(State::Failed)),
+            (Errand::Charge { .. }, Answer::Silence { key }) => Ok(Some(State::Unknown { key })),
             (Errand::Refund { charge }, Answer::Refunded) => {
                 Ok(Some(State::Refunded { charge: charge.into() }))
             }

@@ -3,11 +3,13 @@
 //! ```text
 //!  Kafka orders.events ──▶ Payments::ask ────▶ HTTP provider: POST /charges, /refunds   (no transaction is open)
 //!                      └─▶ Payments::settle ──▶ outbox ─▶ Kafka payments.events
-//!  gRPC  payments.v1/ListPayments ──▶ the ledger
+//!  rows: state unknown, due ──▶ Resolver ──▶ HTTP provider: POST /voids ──▶ outbox ─▶ Kafka payments.events
+//!  gRPC  payments.v1/ListPayments ──▶ our ledger;  Charges/ListCharges ──▶ HTTP provider: POST /charges/search, its ledger
 //! ```
 //!
 //! Whether to ask, and what follows from the answer, is decided in `domain.rs`. The event's id is the idempotency key of what is
-//! asked, so an event that is handled again charges nobody twice.
+//! asked, so an event that is handled again charges nobody twice. A charge whose answer was lost is `unknown` until the third
+//! party has voided it.
 
 mod config;
 mod domain;
@@ -19,6 +21,7 @@ mod provider;
 mod store;
 #[cfg(test)]
 mod tests;
+mod unknown;
 
 use std::sync::Arc;
 
@@ -45,21 +48,23 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
     }
     let metrics = metrics::Metrics::register(app.registry())?;
     let client = app.http_client("provider", &config.provider, config.provider_timeout)?;
-    let provider = outbound::Provider::new(
-        client,
-        config.provider_timeout,
-        config.provider_attempts,
-        metrics.clone(),
-    );
+    let (timeout, attempts) = (config.provider_timeout, config.provider_attempts);
+    let provider = outbound::Provider::new(client, timeout, attempts, metrics.clone());
     let store = store::Store::new(
-        app.database(&config.database, chassis::migrations!["0001_payments"]).await?,
+        app.database(&config.database, chassis::migrations!["0001_payments", "0002_unknown"])
+            .await?,
     );
 
     // Core: what it decides.
-    let payments = Arc::new(payments::Payments::new(store.clone(), provider, metrics));
+    let pace = domain::Pace { first: config.resolve_after, longest: config.resolve_at_least_every };
+    let payments = payments::Payments::new(store.clone(), provider.clone(), pace, metrics.clone());
+    let payments = Arc::new(payments);
+    let resolver = unknown::Resolver::new(store.clone(), provider.clone(), pace, metrics);
 
     // Inbound: what can reach it.
-    app.serve_grpc(config.listen, inbound::grpc::routes(store)).await?;
+    let resolve = unknown::resolve(Arc::new(resolver));
+    app.spawn("resolve unknown charges", OnError::Shutdown, resolve);
+    app.serve_grpc(config.listen, inbound::grpc::routes(store, provider)).await?;
     app.consume(inbound::orders::OnOrder::new(&payments))
 }
 

@@ -4,4 +4,4 @@ mod events;
 mod provider;
 
 pub(crate) use events::event;
-pub(crate) use provider::Provider;
+pub(crate) use provider::{Entry, Provider};

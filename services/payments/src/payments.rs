@@ -8,7 +8,7 @@ use proto::limits::Violations;
 use tracing::instrument;
 
 use crate::{
-    domain::{Answer, Errand, Money, Overtaken, Payment, State, Wish},
+    domain::{Answer, Errand, Money, Overtaken, Pace, Payment, State, Wish},
     metrics::Metrics,
     outbound::{self, Provider},
     store::Store,
@@ -66,12 +66,13 @@ impl From<Error> for chassis::Error {
 pub(crate) struct Payments {
     store: Store,
     provider: Provider,
+    pace: Pace,
     metrics: Metrics,
 }
 
 impl Payments {
-    pub(crate) fn new(store: Store, provider: Provider, metrics: Metrics) -> Self {
-        Self { store, provider, metrics }
+    pub(crate) fn new(store: Store, provider: Provider, pace: Pace, metrics: Metrics) -> Self {
+        Self { store, provider, pace, metrics }
     }
 
     /// Asks the third party for what the wish needs, outside of any transaction; `key` makes it harmless to ask again.
@@ -92,7 +93,7 @@ impl Payments {
         amount: &Money,
         token: &str,
     ) -> Result<Answer, Error> {
-        let answer = self.provider.charge(key, amount, token).await;
+        let answer = self.provider.charge(key, order, amount, token).await;
         answer.map_err(|cause| Error::Charge { order: order.to_owned(), cause })
     }
 
@@ -122,7 +123,13 @@ impl Payments {
         };
         let payment = Payment { order: id, customer, amount, state };
         let written = match before {
-            None => self.store.insert(tx, &payment).await?,
+            None => {
+                let resolve_at = match payment.state {
+                    State::Unknown { .. } => Some(self.pace.next_attempt(0, database::now())),
+                    _ => None,
+                };
+                self.store.insert(tx, &payment, resolve_at).await?
+            }
             Some(_) => self.store.refund(tx, &payment.order).await?,
         };
         if !written {
@@ -142,14 +149,21 @@ fn told(payment: &Payment, metrics: &Metrics) {
     match state {
         State::Authorized { .. } => tracing::info!(order.id = order, "payment authorized"),
         State::Declined { reason } => tracing::info!(order.id = order, reason, "payment declined"),
-        State::Failed => {
-            tracing::warn!(order.id = order, "payment failed: the third party did not answer")
+        State::Unknown { .. } => {
+            tracing::warn!(
+                order.id = order,
+                "payment unknown: the third party did not answer, and may have charged"
+            )
         }
+        State::Failed => tracing::info!(order.id = order, "payment failed"),
         State::Refunded { .. } => tracing::info!(order.id = order, "payment refunded"),
         State::Void => return,
     }
     match state {
         State::Refunded { .. } => metrics.refunds_total.inc(),
+        State::Unknown { .. } => {
+            metrics.settled_total.with_label_values(&[State::Failed.word()]).inc()
+        }
         _ => metrics.settled_total.with_label_values(&[state.word()]).inc(),
     }
 }

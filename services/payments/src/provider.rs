@@ -7,9 +7,14 @@
 //! | `tok_slow` | made after 3 s |
 //! | `tok_flaky` | fails twice, then is made |
 //! | `tok_down` | never an answer |
+//! | `tok_lost` | made, and never an answer |
 //! | any other | refused: `unknown_token` |
 //!
-//! A charge is idempotent by the header `idempotency-key`: its id follows from the key, so that it survives a restart.
+//! A charge is idempotent by the header `idempotency-key`: its id follows from the key, so that it survives a restart. `POST
+//! /voids` takes back what was charged by its key, if anything was, and refuses later charges by it: `voided`. `POST
+//! /charges/search` shows the ledger, which is kept in memory: the latest 20,000 charges since the start.
+
+mod ledger;
 
 use std::{collections::HashMap, future::pending, sync::Arc, time::Duration};
 
@@ -27,6 +32,8 @@ use serde::{Deserialize, Serialize};
 use tokio::{net::TcpListener, time::sleep};
 use uuid::Uuid;
 
+use ledger::Ledger;
+
 /// How long `tok_slow` takes: long enough to hold up whoever waits in line, short enough to be waited for.
 const SLOW: Duration = Duration::from_secs(3);
 
@@ -41,10 +48,22 @@ const CHARGES: Uuid = Uuid::from_u128(0x8f0c_5b0e_6a52_4c7c_9a53_2d7b_1f0e_4d11)
 
 #[derive(Deserialize)]
 struct Charge {
+    reference: String,
     amount: i64,
-    #[serde(rename = "currency")]
-    _currency: String,
+    currency: String,
     token: String,
+}
+
+#[derive(Deserialize)]
+struct Search {
+    after: u64,
+    limit: usize,
+}
+
+#[derive(Serialize)]
+struct Voided {
+    /// What was given back; `null` if nothing was charged.
+    charge_id: Option<Uuid>,
 }
 
 #[derive(Deserialize)]
@@ -65,6 +84,7 @@ struct Declined {
 struct Desk {
     delay: Duration,
     failures: Mutex<HashMap<String, u32>>,
+    ledger: Mutex<Ledger>,
 }
 
 /// Serves until it is dropped.
@@ -73,10 +93,12 @@ pub(crate) async fn serve(listener: TcpListener, delay: Duration) -> anyhow::Res
 }
 
 fn router(delay: Duration) -> Router {
-    let desk = Desk { delay, failures: Mutex::default() };
+    let desk = Desk { delay, failures: Mutex::default(), ledger: Mutex::default() };
     Router::new()
         .route("/charges", post(charge))
+        .route("/charges/search", post(search))
         .route("/refunds", post(refund))
+        .route("/voids", post(void))
         .with_state(Arc::new(desk))
 }
 
@@ -85,14 +107,7 @@ async fn charge(
     headers: HeaderMap,
     Json(charge): Json<Charge>,
 ) -> Response {
-    let Some(key) = headers.get("idempotency-key").and_then(|key| key.to_str().ok()) else {
-        return Problem::new(
-            StatusCode::BAD_REQUEST,
-            "no-key",
-            "the header idempotency-key is missing",
-        )
-        .into_response();
-    };
+    let Some(key) = key_of(&headers) else { return no_key() };
     sleep(desk.delay).await;
     match &*charge.token {
         _ if charge.amount <= 0 => return decline("invalid_amount"),
@@ -101,15 +116,48 @@ async fn charge(
         "tok_flaky" if desk.fails(key) => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
         "tok_flaky" => {}
         "tok_down" => pending().await,
+        "tok_lost" => {
+            desk.charge(key, &charge);
+            pending().await
+        }
         "tok_declined" => return decline("insufficient_funds"),
         _ => return decline("unknown_token"),
     }
-    (StatusCode::CREATED, Json(Charged { charge_id: Uuid::new_v5(&CHARGES, key.as_bytes()) }))
-        .into_response()
+    match desk.charge(key, &charge) {
+        Some(charge_id) => (StatusCode::CREATED, Json(Charged { charge_id })).into_response(),
+        None => decline("voided"),
+    }
 }
 
-async fn refund(Json(refund): Json<Refund>) -> Json<Charged> {
+async fn refund(State(desk): State<Arc<Desk>>, Json(refund): Json<Refund>) -> Json<Charged> {
+    desk.ledger.lock().refund(refund.charge_id);
     Json(Charged { charge_id: refund.charge_id })
+}
+
+async fn void(State(desk): State<Arc<Desk>>, headers: HeaderMap) -> Response {
+    let Some(key) = key_of(&headers) else { return no_key() };
+    let charge_id = desk.ledger.lock().void(charge_id(key));
+    Json(Voided { charge_id }).into_response()
+}
+
+async fn search(
+    State(desk): State<Arc<Desk>>,
+    Json(search): Json<Search>,
+) -> Json<Vec<ledger::Entry>> {
+    Json(desk.ledger.lock().after(search.after, search.limit))
+}
+
+fn key_of(headers: &HeaderMap) -> Option<&str> {
+    headers.get("idempotency-key").and_then(|key| key.to_str().ok())
+}
+
+fn no_key() -> Response {
+    let detail = "the header idempotency-key is missing";
+    Problem::new(StatusCode::BAD_REQUEST, "no-key", detail).into_response()
+}
+
+fn charge_id(key: &str) -> Uuid {
+    Uuid::new_v5(&CHARGES, key.as_bytes())
 }
 
 fn decline(reason: &'static str) -> Response {
@@ -117,6 +165,17 @@ fn decline(reason: &'static str) -> Response {
 }
 
 impl Desk {
+    /// `None` if the key was voided.
+    fn charge(&self, key: &str, charge: &Charge) -> Option<Uuid> {
+        let made = ledger::Made {
+            charge_id: charge_id(key),
+            reference: charge.reference.clone(),
+            amount: charge.amount,
+            currency: charge.currency.clone(),
+        };
+        self.ledger.lock().charge(key, made)
+    }
+
     /// Whether it is this key's turn to fail.
     fn fails(&self, key: &str) -> bool {
         let mut failures = self.failures.lock();

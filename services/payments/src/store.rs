@@ -1,6 +1,9 @@
 //! The payments' table.
 
-use chassis::database::{Database, Error, Tx, now};
+use chassis::{
+    database::{Database, Error, Tx, now},
+    telemetry,
+};
 
 use crate::domain::{Money, Payment, State};
 
@@ -13,8 +16,19 @@ pub(crate) struct Store {
     database: Database,
 }
 
-type StateRow = (String, Option<String>, Option<String>);
-type Row = (String, String, String, i64, String, Option<String>, Option<String>);
+/// A payment whose charge is to be voided, how often that was tried, and when it is tried next.
+#[derive(Clone, Debug)]
+pub(crate) struct Unknown {
+    pub(crate) payment: Payment,
+    pub(crate) key: String,
+    pub(crate) traceparent: String,
+    pub(crate) attempts: i64,
+    resolve_at: i64,
+}
+
+type StateRow = (String, Option<String>, Option<String>, Option<String>);
+type Row = (String, String, String, i64, String, Option<String>, Option<String>, Option<String>);
+type UnknownRow = (String, String, String, i64, String, Option<String>, i64, i64);
 
 impl Store {
     pub(crate) fn new(database: Database) -> Self {
@@ -23,33 +37,103 @@ impl Store {
 
     /// The state outside of a transaction: good for a question, not for a decision.
     pub(crate) async fn peek(&self, order: &str) -> Result<Option<State>, Error> {
-        let sql = "select state, charge_id, decline_reason from payments where order_id = $1";
+        let sql =
+            "select state, charge_id, decline_reason, charge_key from payments where order_id = $1";
         self.database.query("get payment", sql).bind(order).optional().await?.map(state).transpose()
     }
 
     pub(crate) async fn state(&self, tx: &mut Tx, order: &str) -> Result<Option<State>, Error> {
-        let sql = "select state, charge_id, decline_reason from payments where order_id = $1";
+        let sql =
+            "select state, charge_id, decline_reason, charge_key from payments where order_id = $1";
         tx.query(sql).bind(order).optional().await?.map(state).transpose()
     }
 
-    /// Writes a new payment; `false` if the order has one by now.
-    pub(crate) async fn insert(&self, tx: &mut Tx, payment: &Payment) -> Result<bool, Error> {
+    pub(crate) async fn begin(&self, operation: &'static str) -> Result<Tx, Error> {
+        self.database.begin(operation).await
+    }
+
+    /// Writes a new payment, as part of the current trace; `false` if the order has one by now.
+    pub(crate) async fn insert(
+        &self,
+        tx: &mut Tx,
+        payment: &Payment,
+        resolve_at: Option<i64>,
+    ) -> Result<bool, Error> {
         let Payment { order, customer, amount, state } = payment;
-        let (charge, reason) = match state {
-            State::Authorized { charge } | State::Refunded { charge } => (Some(&**charge), None),
-            State::Declined { reason } => (None, Some(&**reason)),
-            State::Failed | State::Void => (None, None),
+        let (charge, reason, key) = match state {
+            State::Authorized { charge } | State::Refunded { charge } => {
+                (Some(&**charge), None, None)
+            }
+            State::Declined { reason } => (None, Some(&**reason), None),
+            State::Unknown { key } => (None, None, Some(&**key)),
+            State::Failed | State::Void => (None, None, None),
         };
+        let traceparent = key.and_then(|_| telemetry::traceparent());
         let sql = "insert into payments
-            (order_id, customer, currency, amount_minor, state, charge_id, decline_reason, created_at, updated_at)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $8) on conflict (order_id) do nothing";
+            (order_id, customer, currency, amount_minor, state, charge_id, decline_reason, charge_key, resolve_at, traceparent,
+            created_at, updated_at)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11) on conflict (order_id) do nothing";
         let query = tx
             .query(sql)
             .bind(&**order)
             .bind(&**customer)
             .bind(&*amount.currency)
             .bind(amount.minor);
-        Ok(query.bind(state.word()).bind(charge).bind(reason).bind(now()).execute().await? > 0)
+        let query = query.bind(state.word()).bind(charge).bind(reason).bind(key).bind(resolve_at);
+        Ok(query.bind(traceparent.as_deref()).bind(now()).execute().await? > 0)
+    }
+
+    /// Unknown payments that are due, the longest overdue first.
+    pub(crate) async fn due(&self, now: i64, most: i64) -> Result<Vec<Unknown>, Error> {
+        let sql = "select order_id, customer, currency, amount_minor, charge_key, traceparent, resolve_attempts, resolve_at
+            from payments where resolve_at <= $1 and state = 'unknown' order by resolve_at limit $2";
+        let query = self.database.query("find unknown payments", sql).bind(now).bind(most);
+        let rows = query.all::<UnknownRow>().await?;
+        let unknown =
+            |(order, customer, currency, minor, key, trace, attempts, resolve_at): UnknownRow| {
+                let state = State::Unknown { key: key.clone() };
+                let payment = Payment { order, customer, amount: Money { currency, minor }, state };
+                Unknown {
+                    payment,
+                    key,
+                    traceparent: trace.unwrap_or_default(),
+                    attempts,
+                    resolve_at,
+                }
+            };
+        Ok(rows.into_iter().map(unknown).collect())
+    }
+
+    /// Counts an attempt and says when the next one is; `false` if another replica has this one.
+    pub(crate) async fn claim(&self, unknown: &Unknown, next: i64) -> Result<bool, Error> {
+        let mut tx = self.database.begin("claim unknown payment").await?;
+        let sql = "update payments set resolve_attempts = resolve_attempts + 1, resolve_at = $1
+            where order_id = $2 and state = 'unknown' and resolve_at = $3";
+        let query = tx.query(sql).bind(next).bind(&*unknown.payment.order).bind(unknown.resolve_at);
+        let claimed = query.execute().await? > 0;
+        tx.commit().await?;
+        Ok(claimed)
+    }
+
+    /// Writes what became of an unknown payment; `false` if it is not unknown any more.
+    pub(crate) async fn resolve(&self, tx: &mut Tx, payment: &Payment) -> Result<bool, Error> {
+        let charge = match &payment.state {
+            State::Refunded { charge } => Some(&**charge),
+            _ => None,
+        };
+        let sql =
+            "update payments set state = $1, charge_id = $2, resolve_at = null, updated_at = $3
+            where order_id = $4 and state = 'unknown'";
+        let query = tx.query(sql).bind(payment.state.word()).bind(charge).bind(now());
+        Ok(query.bind(&*payment.order).execute().await? > 0)
+    }
+
+    /// How many payments are unknown, and of how many that was tried to be changed at least so often.
+    pub(crate) async fn count_unknown(&self, attempts: i64) -> Result<(i64, i64), Error> {
+        let sql =
+            "select count(*), coalesce(sum(case when resolve_attempts >= $1 then 1 else 0 end), 0)
+            from payments where resolve_at is not null";
+        self.database.query("count unknown payments", sql).bind(attempts).one().await
     }
 
     /// Marks a payment as given back; `false` if it is not authorized any more.
@@ -61,7 +145,7 @@ impl Store {
     /// A page of the ledger, in the order of the orders' ids, from after `order`.
     pub(crate) async fn page(&self, order: &str) -> Result<Vec<Payment>, Error> {
         let sql =
-            "select order_id, customer, currency, amount_minor, state, charge_id, decline_reason
+            "select order_id, customer, currency, amount_minor, state, charge_id, decline_reason, charge_key
             from payments where order_id > $1 and state <> 'void' order by order_id limit $2";
         let rows =
             self.database.query("list payments", sql).bind(order).bind(PAGE).all::<Row>().await?;
@@ -70,17 +154,18 @@ impl Store {
 }
 
 fn payment(
-    (order, customer, currency, minor, word, charge, reason): Row,
+    (order, customer, currency, minor, word, charge, reason, key): Row,
 ) -> Result<Payment, Error> {
-    let state = state((word, charge, reason))?;
+    let state = state((word, charge, reason, key))?;
     Ok(Payment { order, customer, amount: Money { currency, minor }, state })
 }
 
-fn state((word, charge, reason): StateRow) -> Result<State, Error> {
-    match (&*word, charge, reason) {
-        ("authorized", Some(charge), _) => Ok(State::Authorized { charge }),
-        ("refunded", Some(charge), _) => Ok(State::Refunded { charge }),
-        ("declined", _, Some(reason)) => Ok(State::Declined { reason }),
+fn state((word, charge, reason, key): StateRow) -> Result<State, Error> {
+    match (&*word, charge, reason, key) {
+        ("authorized", Some(charge), ..) => Ok(State::Authorized { charge }),
+        ("refunded", Some(charge), ..) => Ok(State::Refunded { charge }),
+        ("declined", _, Some(reason), _) => Ok(State::Declined { reason }),
+        ("unknown", .., Some(key)) => Ok(State::Unknown { key }),
         ("failed", ..) => Ok(State::Failed),
         ("void", ..) => Ok(State::Void),
         _ => Err(Error::Decode(format!("a payment cannot be {word:?}").into())),

@@ -12,24 +12,39 @@ use chassis::{
 };
 use futures::TryStreamExt;
 use proto::{
-    orders::v1::{OrderCancelled, OrderEvent, OrderPlaced, order_event},
-    payments::v1::{ListPaymentsRequest, payment::State as Listed, payments_server::Payments as _},
+    orders::v1::{Item, OrderCancelled, OrderEvent, OrderPlaced, order_event},
+    payments::v1::{
+        ListChargesRequest, ListPaymentsRequest, charges_server::Charges as _,
+        payment::State as Listed, payments_server::Payments as _,
+    },
     types::v1::Money,
 };
 use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinSet};
 
 use crate::{
-    domain, inbound, inbound::orders::OnOrder, metrics::Metrics, outbound::Provider,
-    payments::Payments, provider, store::Store,
+    domain, inbound,
+    inbound::orders::OnOrder,
+    metrics::Metrics,
+    outbound::Provider,
+    payments::Payments,
+    provider,
+    store::Store,
+    unknown::{Resolver, UNRESOLVED_AFTER},
 };
 
 /// Short, and shorter than `tok_slow`.
 const TIMEOUT: Duration = Duration::from_millis(300);
 
+/// Voids are due at once.
+const AT_ONCE: domain::Pace = domain::Pace { first: Duration::ZERO, longest: Duration::ZERO };
+
+const ORDER: &str = "6f0c9d9e-0d58-5e0c-9d54-1f5f0f6f2c11";
+
 struct Stage {
     handler: OnOrder,
     provider: Provider,
+    resolver: Resolver,
     database: Database,
     registry: Registry,
     third_party: JoinSet<anyhow::Result<()>>,
@@ -48,15 +63,16 @@ impl Stage {
         let folder = TempDir::new().unwrap();
         let url = format!("sqlite://{}/payments.db", folder.path().display());
         let config = database::Config { url, ..database::Config::local("payments") };
-        let database = Database::connect(&config, chassis::migrations!["0001_payments"], &registry)
-            .await
-            .unwrap();
+        let migrations = chassis::migrations!["0001_payments", "0002_unknown"];
+        let database = Database::connect(&config, migrations, &registry).await.unwrap();
         let asking = || Provider::new(client.clone(), TIMEOUT, attempts, metrics.clone());
-        let payments =
-            Arc::new(Payments::new(Store::new(database.clone()), asking(), metrics.clone()));
+        let store = Store::new(database.clone());
+        let payments = Payments::new(store.clone(), asking(), AT_ONCE, metrics.clone());
+        let payments = Arc::new(payments);
         Self {
             handler: OnOrder::new(&payments),
             provider: asking(),
+            resolver: Resolver::new(store, asking(), AT_ONCE, metrics.clone()),
             database,
             registry,
             third_party,
@@ -90,9 +106,17 @@ impl Stage {
         listed.into_inner().map_ok(|payment| payment.state()).try_collect().await.unwrap()
     }
 
+    /// The orders that the third party has charged, and whether it gave the money back.
+    async fn charged(&self) -> Vec<(String, bool)> {
+        let asked = tonic::Request::new(ListChargesRequest {});
+        let ledger = inbound::grpc::ThirdParty::new(self.provider.clone());
+        let charges = ledger.list_charges(asked).await.unwrap().into_inner();
+        charges.map_ok(|charge| (charge.order_id, charge.refunded)).try_collect().await.unwrap()
+    }
+
     async fn charge(&self, key: &str, token: &str) -> domain::Answer {
         let amount = domain::Money { currency: "EUR".into(), minor: 1999 };
-        self.provider.charge(key, &amount, token).await.unwrap()
+        self.provider.charge(key, "o-1", &amount, token).await.unwrap()
     }
 
     fn counted(&self, line: &str) -> bool {
@@ -102,15 +126,16 @@ impl Stage {
 
 fn told(id: &str, event: order_event::Event) -> Event<OrderEvent> {
     let body = OrderEvent {
-        order_id: "o-1".into(),
+        order_id: ORDER.into(),
         customer: "ada".into(),
+        occurred_at_us: 1,
+        revision: 1,
         event: Some(event),
-        ..Default::default()
     };
     let published_at = std::time::SystemTime::now();
     Event {
         id: id.into(),
-        key: "o-1".into(),
+        key: ORDER.into(),
         body,
         published_at,
         context: telemetry::context_of(""),
@@ -119,7 +144,9 @@ fn told(id: &str, event: order_event::Event) -> Event<OrderEvent> {
 
 fn placed(token: &str) -> order_event::Event {
     let total = Some(Money { currency: "EUR".into(), amount_minor: 1999 });
-    order_event::Event::Placed(OrderPlaced { total, payment_token: token.into(), items: vec![] })
+    let item = Item { sku: "teapot".into(), quantity: 1, unit_price: total.clone() };
+    let items = vec![item];
+    order_event::Event::Placed(OrderPlaced { total, payment_token: token.into(), items })
 }
 
 fn cancelled() -> order_event::Event {
@@ -181,6 +208,53 @@ async fn a_refusal_and_a_silence_are_told_apart() {
     ));
 }
 
+/// The third party charged, and its answer was lost, however often it was asked.
+#[tokio::test]
+async fn a_charge_whose_answer_was_lost_is_given_back() {
+    let stage = Stage::new(2).await;
+    stage.deliver("e-1", placed("tok_lost")).await.unwrap();
+    assert_eq!(stage.told().await, ["PaymentFailed"], "the order does not wait");
+    assert_eq!(stage.listed().await, [Listed::Unknown]);
+    assert_eq!(stage.charged().await, [(ORDER.to_owned(), false)]);
+    assert!(stage.counted("mesh_payments_settled_total{outcome=\"failed\"} 1"));
+    stage.deliver("e-2", cancelled()).await.unwrap();
+    stage.resolver.resolve_due().await.unwrap();
+    assert_eq!(stage.charged().await, [(ORDER.to_owned(), true)]);
+    assert_eq!(stage.told().await, ["PaymentFailed", "PaymentRefunded"]);
+    assert_eq!(stage.listed().await, [Listed::Refunded]);
+    assert_eq!(stage.resolver.resolve_due().await.unwrap(), 0, "once");
+    assert!(stage.counted("mesh_payments_resolved_total{outcome=\"refunded\"} 1"));
+    assert!(stage.counted("mesh_payments_unknown 0"));
+}
+
+#[tokio::test]
+async fn a_charge_that_was_never_made_cannot_be_made_after_it_was_voided() {
+    let stage = Stage::new(1).await;
+    stage.deliver("e-1", placed("tok_down")).await.unwrap();
+    stage.resolver.resolve_due().await.unwrap();
+    assert_eq!(stage.listed().await, [Listed::Failed]);
+    assert_eq!(stage.told().await, ["PaymentFailed"]);
+    let late = stage.charge("e-1", "tok_ok").await;
+    assert_eq!(late, domain::Answer::Declined { reason: "voided".into() });
+    assert!(stage.charged().await.is_empty());
+}
+
+/// The row survives, whatever becomes of the third party; after ten attempts it is for a person to look at.
+#[tokio::test]
+async fn a_charge_that_cannot_be_voided_is_never_forgotten() {
+    let mut stage = Stage::new(1).await;
+    stage.deliver("e-1", placed("tok_lost")).await.unwrap();
+    stage.third_party.shutdown().await;
+    for _ in 0..UNRESOLVED_AFTER {
+        assert!(stage.counted("mesh_payments_unresolved 0"));
+        assert_eq!(stage.resolver.resolve_due().await.unwrap(), 1);
+    }
+    assert_eq!(stage.listed().await, [Listed::Unknown]);
+    assert!(stage.counted("mesh_payments_unknown 1"));
+    assert!(stage.counted("mesh_payments_unresolved 1"));
+    assert_eq!(stage.resolver.resolve_due().await.unwrap(), 1, "tried on");
+}
+
 #[tokio::test]
 async fn a_refund_that_cannot_be_made_is_tried_again() {
     let mut stage = Stage::new(1).await;
@@ -223,7 +297,10 @@ async fn a_flaky_third_party_is_asked_until_it_answers() {
         )
     );
     let impatient = Stage::new(2).await;
-    assert_eq!(impatient.charge("k", "tok_flaky").await, domain::Answer::Silence);
+    assert_eq!(
+        impatient.charge("k", "tok_flaky").await,
+        domain::Answer::Silence { key: "k".into() }
+    );
 }
 
 /// It is not even asked: no order is refused, or counted as failed, for that.
@@ -231,7 +308,9 @@ async fn a_flaky_third_party_is_asked_until_it_answers() {
 async fn a_third_party_that_fails_too_often_is_left_alone_and_orders_wait() {
     let stage = Stage::new(1).await;
     for key in 0..20 {
-        assert_eq!(stage.charge(&key.to_string(), "tok_flaky").await, domain::Answer::Silence);
+        let key = key.to_string();
+        let silence = domain::Answer::Silence { key: key.clone() };
+        assert_eq!(stage.charge(&key, "tok_flaky").await, silence);
     }
     assert!(stage.counted("mesh_breaker_state{destination=\"provider\"} 2"));
     let error = stage.deliver("e-1", placed("tok_ok")).await.unwrap_err();

@@ -9,6 +9,7 @@ mod collector;
 mod gateway;
 mod mesh;
 mod metrics;
+mod pause;
 mod ports;
 mod provider;
 mod story;
@@ -21,6 +22,7 @@ pub use collector::{Collector, Kind, Line, Span};
 pub use gateway::{Answer, Gateway, Live, Order};
 pub use mesh::{Mesh, Options, Service};
 pub use metrics::{Sample, Samples};
+pub use pause::Paused;
 pub use ports::free_base;
 pub use provider::Provider;
 

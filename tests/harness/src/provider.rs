@@ -47,6 +47,7 @@ impl Provider {
         let router = Router::new()
             .route("/charges", post(charge))
             .route("/refunds", post(refund))
+            .route("/voids", post(void))
             .with_state(Arc::clone(&mood));
         #[expect(clippy::disallowed_methods, reason = "a test's own server, ended with it")]
         let server = tokio::spawn(async move { drop(axum::serve(listener, router).await) });
@@ -106,6 +107,13 @@ async fn charge(
         return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({})));
     }
     (StatusCode::CREATED, Json(json!({ "charge_id": "ch_test" })))
+}
+
+/// What it refused it has not charged.
+async fn void(State(mood): State<Arc<Mood>>) -> (StatusCode, Json<Value>) {
+    let refuses = mood.refuses.load(Ordering::Relaxed);
+    let status = if refuses { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+    (status, Json(json!({ "charge_id": null })))
 }
 
 async fn refund(State(mood): State<Arc<Mood>>) -> (StatusCode, Json<Value>) {

@@ -72,7 +72,8 @@ impl Updates for Nats {
                 return Err(Error::new(Kind::Unavailable, "no connection to NATS"));
             }
             let lapses = self.client.reconnections();
-            let messages = self.client.subscribe(LIVE_ORDERS, &[customer.as_str(), order_id]).await?;
+            let messages =
+                self.client.subscribe(LIVE_ORDERS, &[customer.as_str(), order_id]).await?;
             let (order_id, malformed) = (order_id.to_owned(), self.malformed.clone());
             let messages = messages.filter(move |message| {
                 let keeps = keeps_limits(&message.body, &order_id);

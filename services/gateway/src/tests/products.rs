@@ -51,10 +51,22 @@ async fn nobody_waits_for_ever() {
 
 #[tokio::test]
 async fn a_product_that_is_not_there_is_named() {
-    let answer = Stage::new().await.get("/api/products/tea%22pot").await;
+    let answer = Stage::new().await.get("/api/products/unicorn").await;
     assert_eq!(answer.status, 404);
     assert_eq!(answer.body["type"], "/problems/unknown-product");
-    assert_eq!(answer.body["detail"], r#"no product "tea\"pot""#);
+    assert_eq!(answer.body["detail"], r#"no product "unicorn""#);
+}
+
+/// Nobody is asked for it, and no answer repeats it.
+#[tokio::test]
+async fn what_cannot_be_a_sku_is_a_product_that_is_not_there() {
+    let stage = Stage::new().await;
+    for bad in ["tea%22pot", "Teapot", "%00", &"a".repeat(7000)] {
+        let answer = stage.get(&format!("/api/products/{bad}")).await;
+        assert_eq!(answer.status, 404, "{}", answer.text);
+        assert_eq!(answer.body["type"], "/problems/unknown-product");
+        assert!(answer.text.len() < 500, "{}", answer.text);
+    }
 }
 
 #[tokio::test]

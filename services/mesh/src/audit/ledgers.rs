@@ -7,11 +7,14 @@ use chassis::text::printable;
 use proto::{
     inventory::v1::{ListReservationsRequest, Reservation, inventory_client::InventoryClient},
     orders::v1::{ListAllRequest, Order, orders_client::OrdersClient},
-    payments::v1::{ListPaymentsRequest, Payment, payments_client::PaymentsClient},
+    payments::v1::{
+        Charge, ListChargesRequest, ListPaymentsRequest, Payment, charges_client::ChargesClient,
+        payments_client::PaymentsClient,
+    },
     shipping::v1::{ListShipmentsRequest, Shipment, shipping_client::ShippingClient},
 };
 use tonic::{
-    Response, Status, Streaming,
+    Code, Response, Status, Streaming,
     transport::{Channel, Endpoint},
 };
 
@@ -30,11 +33,15 @@ impl Addresses {
     /// Orders first, then what was done for them, then the orders again: whatever happens meanwhile is no difference.
     pub(super) async fn read(&self) -> anyhow::Result<Ledgers> {
         let orders = self.orders().await?;
-        let (payments, reservations, shipments) =
-            tokio::try_join!(self.payments(), self.reservations(), self.shipments())?;
+        let (payments, charges, reservations, shipments) = tokio::try_join!(
+            self.payments(),
+            self.charges(),
+            self.reservations(),
+            self.shipments()
+        )?;
         let known: HashSet<_> =
             self.orders().await?.into_iter().map(|order| order.order_id).collect();
-        Ok(Ledgers { orders, payments, reservations, shipments, known })
+        Ok(Ledgers { orders, payments, charges, reservations, shipments, known })
     }
 
     async fn orders(&self) -> anyhow::Result<Vec<Order>> {
@@ -45,6 +52,25 @@ impl Addresses {
     async fn payments(&self) -> anyhow::Result<Vec<Payment>> {
         let mut client = PaymentsClient::new(connect("payments", &self.payments).await?);
         all("payments", client.list_payments(ListPaymentsRequest {}).await).await
+    }
+
+    /// What the payment provider itself has; empty if it shows no ledger.
+    async fn charges(&self) -> anyhow::Result<Vec<Charge>> {
+        let mut client = ChargesClient::new(connect("payments", &self.payments).await?);
+        let mut stream = match client.list_charges(ListChargesRequest {}).await {
+            Ok(answer) => answer.into_inner(),
+            Err(status) if status.code() == Code::Unimplemented => return Ok(Vec::new()),
+            refused => return all("the payment provider", refused).await,
+        };
+        let mut charges = Vec::new();
+        loop {
+            match stream.message().await {
+                Ok(Some(charge)) => charges.push(charge),
+                Ok(None) => return Ok(charges),
+                Err(status) if status.code() == Code::Unimplemented => return Ok(charges),
+                Err(status) => return Err(unreadable("the payment provider", &status)),
+            }
+        }
     }
 
     async fn reservations(&self) -> anyhow::Result<Vec<Reservation>> {
@@ -82,6 +108,7 @@ async fn all<T>(
     service: &str,
     answer: Result<Response<Streaming<T>>, Status>,
 ) -> anyhow::Result<Vec<T>> {
+<<<<<<< HEAD
     let failed = |status: Status| {
         anyhow::anyhow!(
             "cannot read the ledger of {service}: {} ({:?})",
@@ -89,10 +116,18 @@ async fn all<T>(
             status.code()
         )
     };
+=======
+    let failed = |status: Status| unreadable(service, &status);
+>>>>>>> 49d8ca0 (Void a charge whose answer was lost, and hold the provider's ledger to the orders)
     let mut stream = answer.map_err(failed)?.into_inner();
     let mut all = Vec::new();
     while let Some(entry) = stream.message().await.map_err(failed)? {
         all.push(entry);
     }
     Ok(all)
+}
+
+fn unreadable(service: &str, status: &Status) -> anyhow::Error {
+    let (text, code) = (status.message(), status.code());
+    anyhow::anyhow!("cannot read the ledger of {service}: {text} ({code:?})")
 }

@@ -1,11 +1,11 @@
-//! Whether four ledgers tell the same story. Pure.
+//! Whether all ledgers tell the same story. Pure.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use proto::{
     inventory::v1::{Line, Reservation, reservation},
     orders::v1::{Order, Status},
-    payments::v1::{Payment, payment},
+    payments::v1::{Charge, Payment, payment},
     shipping::v1::{Shipment, shipment},
 };
 use serde::Serialize;
@@ -16,6 +16,8 @@ pub(super) struct Ledgers {
     /// Read before the others: what has ended here has ended there, or will in a moment.
     pub(super) orders: Vec<Order>,
     pub(super) payments: Vec<Payment>,
+    /// The payment provider's own ledger, as far as it shows one.
+    pub(super) charges: Vec<Charge>,
     pub(super) reservations: Vec<Reservation>,
     pub(super) shipments: Vec<Shipment>,
     /// Every order, read after the others: what they did was for one of these.
@@ -48,6 +50,7 @@ pub(super) fn reconcile(ledgers: &Ledgers) -> Verdict {
     let payments = by_order(&ledgers.payments, |payment| &payment.order_id);
     let reservations = by_order(&ledgers.reservations, |reservation| &reservation.order_id);
     let shipments = by_order(&ledgers.shipments, |shipment| &shipment.order_id);
+    let charges = by_order(&ledgers.charges, |charge| &charge.order_id);
     let mut verdict = Verdict {
         orders: ledgers.orders.len(),
         open: 0,
@@ -61,11 +64,15 @@ pub(super) fn reconcile(ledgers: &Ledgers) -> Verdict {
         let wrong = match order.status() {
             Status::Completed => {
                 verdict.completed += 1;
-                completed(order, entries)
+                let mut wrong = completed(order, entries);
+                wrong.extend(charged_once(entry(&charges, id)));
+                wrong
             }
             Status::Cancelled => {
                 verdict.cancelled += 1;
-                cancelled(entries)
+                let mut wrong = cancelled(entries);
+                wrong.extend(kept(entry(&charges, id)));
+                wrong
             }
             _ => {
                 verdict.open += 1;
@@ -165,6 +172,27 @@ fn cancelled((payments, reservations, shipments): Found<'_>) -> Vec<String> {
     wrong
 }
 
+/// Money that the payment provider has kept for an order that was cancelled.
+fn kept(charges: &[&Charge]) -> Option<String> {
+    let kept = charges.iter().any(|charge| !charge.refunded);
+    kept.then(|| "is cancelled, but the payment provider kept its money".into())
+}
+
+/// A provider's ledger may have forgotten a charge, but never has too many.
+fn charged_once(charges: &[&Charge]) -> Option<String> {
+    let kept = charges.iter().filter(|charge| !charge.refunded).count();
+    let given_back = kept == 0 && !charges.is_empty();
+    match kept {
+        0 if given_back => {
+            Some("is completed, but the payment provider gave its money back".into())
+        }
+        0 | 1 => None,
+        several => {
+            Some(format!("is completed, but the payment provider charged it {several} times"))
+        }
+    }
+}
+
 /// `authorized` of `STATE_AUTHORIZED`.
 fn word(name: &str) -> String {
     name.strip_prefix("STATE_").unwrap_or(name).to_lowercase()
@@ -201,9 +229,14 @@ fn orphans(ledgers: &Ledgers) -> Vec<Difference> {
         reservation.state() == reservation::State::Committed && unknown(&reservation.order_id)
     });
     let shipments = ledgers.shipments.iter().filter(|shipment| unknown(&shipment.order_id));
+    let charges =
+        ledgers.charges.iter().filter(|charge| !charge.refunded && unknown(&charge.order_id));
     let mut all: Vec<_> = payments
         .map(|one| difference(&one.order_id, "is no order, but has a payment".into()))
         .collect();
+    all.extend(
+        charges.map(|one| difference(&one.order_id, "is no order, but it was charged".into())),
+    );
     all.extend(
         reservations.map(|one| {
             difference(&one.order_id, "is no order, but its goods left the stock".into())

@@ -14,20 +14,42 @@ struct World {
     state: Option<State>,
     charged: BTreeSet<String>,
     refunded: BTreeSet<String>,
+    voided: BTreeSet<String>,
     told: Vec<&'static str>,
 }
 
+/// What the third party does when it is asked for a charge.
+#[derive(Clone, Copy, Debug)]
+enum Verdict {
+    Charges,
+    Declines,
+    /// It does nothing and does not answer.
+    IsSilent,
+    /// It charges, and the answer is lost.
+    LosesTheAnswer,
+}
+
 impl World {
-    fn ask(&mut self, wish: &Wish, key: usize, verdict: &Answer) -> Answer {
+    fn ask(&mut self, wish: &Wish, key: usize, verdict: Verdict) -> Answer {
         match wish.errand(self.state.as_ref()) {
-            Errand::Charge { .. } => match verdict {
-                Answer::Charged { .. } => {
-                    let charge = format!("charge-{key}");
+            Errand::Charge { .. } => {
+                let (key, charge) = (format!("key-{key}"), format!("charge-key-{key}"));
+                let charges = matches!(verdict, Verdict::Charges | Verdict::LosesTheAnswer);
+                if charges && !self.voided.contains(&key) {
                     self.charged.insert(charge.clone());
-                    Answer::Charged { charge }
                 }
-                other => other.clone(),
-            },
+                match verdict {
+                    Verdict::Charges if self.charged.contains(&charge) => {
+                        Answer::Charged { charge }
+                    }
+                    Verdict::Charges | Verdict::Declines if !self.charged.contains(&charge) => {
+                        Answer::Declined { reason: "insufficient_funds".into() }
+                    }
+                    // What was charged by the key is not declined afterwards.
+                    Verdict::Charges | Verdict::Declines => Answer::Charged { charge },
+                    Verdict::IsSilent | Verdict::LosesTheAnswer => Answer::Silence { key },
+                }
+            }
             Errand::Refund { charge } => {
                 self.refunded.insert(charge.to_owned());
                 Answer::Refunded
@@ -37,7 +59,7 @@ impl World {
     }
 
     /// Delivers an event; the process may die between asking and settling, and is delivered the event again.
-    fn deliver(&mut self, wish: &Wish, key: usize, verdict: &Answer, deaths: usize) {
+    fn deliver(&mut self, wish: &Wish, key: usize, verdict: Verdict, deaths: usize) {
         for _ in 0..deaths {
             self.ask(wish, key, verdict);
         }
@@ -48,6 +70,25 @@ impl World {
             self.state = Some(state);
         }
     }
+
+    /// The timer of an unknown charge; the process may die after the third party has voided it, and tries again.
+    fn resolve(&mut self, deaths: usize) {
+        let Some(State::Unknown { key }) = self.state.clone() else { return };
+        let charge = format!("charge-{key}");
+        for _ in 0..=deaths {
+            self.voided.insert(key.clone());
+            if self.charged.contains(&charge) {
+                self.refunded.insert(charge.clone());
+            }
+        }
+        let voided = match self.charged.contains(&charge) {
+            true => Voided::GivenBack { charge },
+            false => Voided::NotCharged,
+        };
+        let state = State::resolved(voided);
+        self.told.push(state.word());
+        self.state = Some(state);
+    }
 }
 
 fn charged() -> Answer {
@@ -57,7 +98,7 @@ fn charged() -> Answer {
 fn story(wishes: &[Wish]) -> World {
     let mut world = World::default();
     for (key, wish) in wishes.iter().enumerate() {
-        world.deliver(wish, key, &charged(), 0);
+        world.deliver(wish, key, Verdict::Charges, 0);
     }
     world
 }
@@ -82,15 +123,35 @@ fn an_order_placed_after_it_was_cancelled_is_not_charged() {
 }
 
 #[test]
-fn a_refused_or_unanswered_charge_has_nothing_to_give_back() {
-    for verdict in [Answer::Declined { reason: "insufficient_funds".into() }, Answer::Silence] {
+fn a_refused_charge_has_nothing_to_give_back() {
+    let mut world = World::default();
+    world.deliver(&pay(), 0, Verdict::Declines, 0);
+    let before = world.state.clone();
+    world.deliver(&Wish::Cancel, 1, Verdict::Declines, 0);
+    assert_eq!(world.state, before);
+    assert!(world.refunded.is_empty());
+}
+
+#[test]
+fn an_unanswered_charge_is_unknown_until_it_is_voided() {
+    for (verdict, told) in [
+        (Verdict::IsSilent, ["unknown", "failed"]),
+        (Verdict::LosesTheAnswer, ["unknown", "refunded"]),
+    ] {
         let mut world = World::default();
-        world.deliver(&pay(), 0, &verdict, 0);
-        let before = world.state.clone();
-        world.deliver(&Wish::Cancel, 1, &verdict, 0);
-        assert_eq!(world.state, before);
-        assert!(world.refunded.is_empty());
+        world.deliver(&pay(), 0, verdict, 0);
+        world.deliver(&Wish::Cancel, 1, verdict, 0);
+        world.resolve(0);
+        assert_eq!(world.told, told);
+        assert_eq!(world.charged, world.refunded);
     }
+}
+
+#[test]
+fn attempts_to_void_are_further_and_further_apart_and_never_end() {
+    let pace = Pace { first: Duration::from_secs(1), longest: Duration::from_secs(300) };
+    let waits = [0, 1, 2, 8, 9, 1000, i64::MAX].map(|attempts| pace.next_attempt(attempts, 7) - 7);
+    assert_eq!(waits.map(|wait| wait / 1_000_000), [1, 2, 4, 256, 300, 300, 300]);
 }
 
 #[test]
@@ -100,29 +161,47 @@ fn an_answer_to_another_question_is_not_taken() {
     assert_eq!(pay().settle(Some(&authorized), charged()), Err(Overtaken));
 }
 
-fn verdict() -> impl Strategy<Value = Answer> {
+fn verdict() -> impl Strategy<Value = Verdict> {
     prop_oneof![
-        2 => Just(charged()),
-        1 => Just(Answer::Declined { reason: "insufficient_funds".into() }),
-        1 => Just(Answer::Silence),
+        2 => Just(Verdict::Charges),
+        1 => Just(Verdict::Declines),
+        1 => Just(Verdict::IsSilent),
+        2 => Just(Verdict::LosesTheAnswer),
     ]
 }
 
+/// What happens to an order's payment.
+#[derive(Clone, Copy, Debug)]
+enum Happens {
+    Placed,
+    Cancelled,
+    Timer,
+}
+
+fn happens() -> impl Strategy<Value = Happens> {
+    prop_oneof![Just(Happens::Placed), Just(Happens::Cancelled), Just(Happens::Timer)]
+}
+
 proptest! {
-    /// Whichever way placing and cancelling arrive, how often, and wherever we die in between.
+    /// Whichever way placing, cancelling and timers arrive, how often, wherever we die in between, and whichever answers are
+    /// lost: the charge of an order whose answer was lost is given back, since that order is cancelled.
     #[test]
     fn an_order_is_paid_once_or_compensated(
-        events in prop::collection::vec((any::<bool>(), 0..3usize, verdict(), 0..3usize), 0..12),
+        events in prop::collection::vec((happens(), 0..3usize, verdict(), 0..3usize), 0..12),
     ) {
         let mut world = World::default();
-        for (cancels, key, verdict, deaths) in &events {
-            let wish = if *cancels { Wish::Cancel } else { pay() };
-            world.deliver(&wish, *key, verdict, *deaths);
+        for (happens, key, verdict, deaths) in &events {
+            match happens {
+                Happens::Placed => world.deliver(&pay(), *key, *verdict, *deaths),
+                Happens::Cancelled => world.deliver(&Wish::Cancel, *key, *verdict, *deaths),
+                Happens::Timer => world.resolve(*deaths),
+            }
         }
+        world.resolve(0);
         let kept: Vec<_> = world.charged.difference(&world.refunded).collect();
         prop_assert!(world.charged.len() <= 1, "charged once at most");
         prop_assert_eq!(kept.len(), usize::from(matches!(world.state, Some(State::Authorized { .. }))));
-        if events.iter().any(|(cancels, ..)| *cancels) {
+        if events.iter().any(|(happens, ..)| matches!(happens, Happens::Cancelled)) {
             prop_assert!(kept.is_empty(), "nothing is kept for a cancelled order");
         }
         let unique: BTreeSet<_> = world.told.iter().collect();

@@ -7,7 +7,8 @@ use futures::{
 use proto::{
     limits,
     payments::v1::{
-        ListPaymentsRequest, Payment as Listed,
+        Charge, ListChargesRequest, ListPaymentsRequest, Payment as Listed,
+        charges_server::{Charges, ChargesServer},
         payment::State as ListedState,
         payments_server::{Payments, PaymentsServer},
     },
@@ -17,10 +18,11 @@ use tonic::{Request, Response, Status, service::Routes};
 
 use crate::{
     domain::{Payment, State},
+    outbound::{Entry, Provider},
     store::Store,
 };
 
-/// Reads the ledger.
+/// Reads our ledger.
 pub(crate) struct Ledger {
     store: Store,
 }
@@ -31,9 +33,11 @@ impl Ledger {
     }
 }
 
-pub(crate) fn routes(store: Store) -> Routes {
-    let server = PaymentsServer::new(Ledger::new(store));
-    Routes::new(server.max_decoding_message_size(limits::REQUEST_BYTES))
+pub(crate) fn routes(store: Store, provider: Provider) -> Routes {
+    let payments = PaymentsServer::new(Ledger::new(store));
+    let charges = ChargesServer::new(ThirdParty::new(provider));
+    Routes::new(payments.max_decoding_message_size(limits::REQUEST_BYTES))
+        .add_service(charges.max_decoding_message_size(limits::REQUEST_BYTES))
 }
 
 #[tonic::async_trait]
@@ -59,11 +63,54 @@ impl Payments for Ledger {
     }
 }
 
+/// Reads the third party's ledger.
+pub(crate) struct ThirdParty {
+    provider: Provider,
+}
+
+impl ThirdParty {
+    pub(crate) fn new(provider: Provider) -> Self {
+        Self { provider }
+    }
+}
+
+#[tonic::async_trait]
+impl Charges for ThirdParty {
+    type ListChargesStream = BoxStream<'static, Result<Charge, Status>>;
+
+    async fn list_charges(
+        &self,
+        _: Request<ListChargesRequest>,
+    ) -> Result<Response<Self::ListChargesStream>, Status> {
+        let provider = self.provider.clone();
+        let pages = stream::try_unfold(Some(0), move |after| {
+            let provider = provider.clone();
+            async move {
+                let Some(after) = after else { return Ok(None) };
+                let page = provider.ledger(after).await?;
+                // A ledger that does not go on would never end.
+                let last = page.last().map(|entry| entry.number).filter(|last| *last > after);
+                Ok::<_, Status>(Some((stream::iter(page).map(|entry| Ok(entry.into())), last)))
+            }
+        });
+        Ok(Response::new(pages.try_flatten().boxed()))
+    }
+}
+
+impl From<Entry> for Charge {
+    fn from(entry: Entry) -> Self {
+        let Entry { reference, charge_id, amount, currency, refunded, .. } = entry;
+        let amount = Some(Money { currency, amount_minor: amount });
+        Self { charge_id, order_id: reference, amount, refunded }
+    }
+}
+
 impl From<Payment> for Listed {
     fn from(Payment { order, amount, state, .. }: Payment) -> Self {
         let state = match state {
             State::Authorized { .. } => ListedState::Authorized,
             State::Declined { .. } => ListedState::Declined,
+            State::Unknown { .. } => ListedState::Unknown,
             State::Failed => ListedState::Failed,
             State::Refunded { .. } => ListedState::Refunded,
             State::Void => ListedState::Unspecified,

@@ -13,7 +13,7 @@ pub(crate) fn event(payment: &Payment) -> Option<PaymentEvent> {
     let event = match payment.state.clone() {
         State::Authorized { charge } => Event::Authorized(PaymentAuthorized { charge_id: charge }),
         State::Declined { reason } => Event::Declined(PaymentDeclined { reason }),
-        State::Failed => Event::Failed(PaymentFailed {}),
+        State::Unknown { .. } | State::Failed => Event::Failed(PaymentFailed {}),
         State::Refunded { charge } => Event::Refunded(PaymentRefunded { charge_id: charge }),
         State::Void => return None,
     };

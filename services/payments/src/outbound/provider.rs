@@ -4,18 +4,36 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use chassis::{Error, Kind, http, retry::Backoff};
+use proto::limits::{CHARGE_ID, DECLINE_REASON};
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    domain::{Answer, Money},
+    domain::{Answer, Money, Voided},
     metrics::Metrics,
 };
 
 /// The first wait is at most 100 ms, since most of its mishaps are over at once; the longest is what a customer hardly notices.
 const WAITS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 
+/// Entries in one page of the third party's ledger.
+const LEDGER_PAGE: i64 = 100;
+
+/// One charge as the third party has it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub(crate) struct Entry {
+    /// Its place in the ledger.
+    pub(crate) number: i64,
+    /// The order that it was made for.
+    pub(crate) reference: String,
+    pub(crate) charge_id: String,
+    pub(crate) amount: i64,
+    pub(crate) currency: String,
+    pub(crate) refunded: bool,
+}
+
 /// A way to the third party.
+#[derive(Clone)]
 pub(crate) struct Provider {
     client: http::Client,
     attempts: u32,
@@ -26,6 +44,8 @@ pub(crate) struct Provider {
 
 #[derive(Serialize)]
 struct Charge<'a> {
+    /// Ours, for the third party's ledger.
+    reference: &'a str,
     amount: i64,
     currency: &'a str,
     token: &'a str,
@@ -34,6 +54,21 @@ struct Charge<'a> {
 #[derive(Serialize)]
 struct Refund<'a> {
     charge_id: &'a str,
+}
+
+/// Nothing but the key, which is a header.
+#[derive(Serialize)]
+struct Void {}
+
+#[derive(Deserialize)]
+struct WasVoided {
+    charge_id: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Search {
+    after: i64,
+    limit: i64,
 }
 
 #[derive(Deserialize)]
@@ -66,22 +101,56 @@ impl Provider {
     pub(crate) async fn charge(
         &self,
         key: &str,
+        order: &str,
         amount: &Money,
         token: &str,
     ) -> Result<Answer, Error> {
-        let charge = Charge { amount: amount.minor, currency: &amount.currency, token };
+        let Money { currency, minor } = amount;
+        let charge = Charge { reference: order, amount: *minor, currency, token };
+        let silence = || Ok(Answer::Silence { key: key.to_owned() });
         let answer = match self.post("charge", "/charges", key, &charge).await {
             Ok(answer) => answer,
             Err(error) if error.postponed().is_some() => return Err(error),
-            Err(error) if error.kind().is_temporary() => return Ok(Answer::Silence),
+            Err(error) if error.kind().is_temporary() => return silence(),
             Err(error) => return Err(error),
         };
         match answer.status {
-            StatusCode::CREATED => {
-                Ok(Answer::Charged { charge: answer.json::<Charged>()?.charge_id })
-            }
-            StatusCode::PAYMENT_REQUIRED => {
-                Ok(Answer::Declined { reason: answer.json::<Declined>()?.reason })
+            StatusCode::PAYMENT_REQUIRED => Ok(Answer::Declined { reason: reason(&answer) }),
+            // An answer that says that it charged, but not what, says as much as none.
+            status if status.is_success() => match charge_id(&answer) {
+                Some(charge) => Ok(Answer::Charged { charge }),
+                None => silence(),
+            },
+            status => Err(unexpected(status)),
+        }
+    }
+
+    /// Takes back what was charged by the key, and lets nothing be charged by it any more. Asked once: the next attempt is a
+    /// timer's.
+    pub(crate) async fn void(&self, key: &str) -> Result<Voided, Error> {
+        let result = self.client.post("/voids", key, &Void {}).await.and_then(lasting);
+        if result.as_ref().err().is_none_or(|error| error.postponed().is_none()) {
+            self.count("void", &result);
+        }
+        let answer = result?;
+        if !answer.status.is_success() {
+            return Err(unexpected(answer.status));
+        }
+        match answer.json::<WasVoided>()?.charge_id {
+            None => Ok(Voided::NotCharged),
+            Some(charge) if CHARGE_ID.allows(&charge) => Ok(Voided::GivenBack { charge }),
+            Some(_) => Err(Error::new(Kind::Internal, "the third party sent no id of a charge")),
+        }
+    }
+
+    /// A page of the third party's ledger, after the entry of this number; empty after the last.
+    pub(crate) async fn ledger(&self, after: i64) -> Result<Vec<Entry>, Error> {
+        let search = Search { after, limit: LEDGER_PAGE };
+        let answer = self.client.post("/charges/search", "search", &search).await?;
+        match answer.status {
+            StatusCode::OK => answer.json(),
+            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
+                Err(Error::new(Kind::Unimplemented, "the third party shows no ledger"))
             }
             status => Err(unexpected(status)),
         }
@@ -117,10 +186,7 @@ impl Provider {
                 continue;
             }
             left -= 1;
-            self.metrics
-                .provider_attempts_total
-                .with_label_values(&[operation, outcome(&result)])
-                .inc();
+            self.count(operation, &result);
             match result {
                 Err(error) if error.kind().is_temporary() && left > 0 => {
                     last = Some(Err(error));
@@ -130,6 +196,22 @@ impl Provider {
             }
         }
     }
+
+    fn count(&self, operation: &'static str, result: &Result<http::Answer, Error>) {
+        let outcome = outcome(result);
+        self.metrics.provider_attempts_total.with_label_values(&[operation, outcome]).inc();
+    }
+}
+
+/// Why it refused; what is no word of its ledger's is not repeated in ours.
+fn reason(answer: &http::Answer) -> String {
+    let reason = answer.json::<Declined>().map(|declined| declined.reason);
+    reason.ok().filter(|word| DECLINE_REASON.allows(word)).unwrap_or_else(|| "unspecified".into())
+}
+
+fn charge_id(answer: &http::Answer) -> Option<String> {
+    let charge = answer.json::<Charged>().ok()?.charge_id;
+    CHARGE_ID.allows(&charge).then_some(charge)
 }
 
 /// An answer that the third party would give again.

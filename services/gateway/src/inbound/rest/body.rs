@@ -18,7 +18,8 @@ pub(super) struct PlaceOrder {
     #[schema(value_type = Vec<OrderLine>, required, nullable = false, min_items = 1, max_items = 50)]
     items: Option<Vec<Object<OrderLine>>>,
     /// How it is paid: a token of the payment provider. Here it also decides what the provider does: `tok_ok`, `tok_declined`,
-    /// `tok_slow` (3 s), `tok_flaky` (fails twice), `tok_down` (never answers).
+    /// `tok_slow` (3 s), `tok_flaky` (fails twice), `tok_down` (never answers), `tok_lost` (charges,
+    /// and never answers).
     #[schema(
         examples("tok_ok"),
         required,

@@ -21,6 +21,46 @@ fn payment(id: &str, state: payment::State) -> Payment {
     Payment { order_id: id.into(), state: state.into(), amount: euros(1000) }
 }
 
+fn charge(id: &str, refunded: bool) -> Charge {
+    Charge { charge_id: "ch-1".into(), order_id: id.into(), amount: euros(1000), refunded }
+}
+
+/// One cancelled order, of which nothing is left.
+fn undone() -> Ledgers {
+    Ledgers {
+        orders: vec![order("a", Status::Cancelled)],
+        payments: vec![payment("a", payment::State::Refunded)],
+        charges: vec![charge("a", true)],
+        reservations: vec![reservation("a", reservation::State::Released)],
+        shipments: vec![],
+        known: HashSet::from(["a".into()]),
+    }
+}
+
+#[test]
+fn a_charge_that_the_provider_kept_for_a_cancelled_order_is_a_difference() {
+    complains(&undone(), &[]);
+    for state in [payment::State::Refunded, payment::State::Failed] {
+        let payments = vec![payment("a", state)];
+        let ledgers = Ledgers { payments, charges: vec![charge("a", false)], ..undone() };
+        complains(&ledgers, &["a is cancelled, but the payment provider kept its money"]);
+    }
+    let ledgers = Ledgers { payments: vec![payment("a", payment::State::Unknown)], ..undone() };
+    complains(&ledgers, &["a is cancelled, but its payment is unknown"]);
+}
+
+#[test]
+fn what_the_provider_forgot_is_none_and_what_it_has_too_many_of_is_one() {
+    complains(&Ledgers { charges: vec![], ..delivered() }, &[]);
+    let charges = vec![charge("a", false), charge("a", false)];
+    let twice = "a is completed, but the payment provider charged it 2 times";
+    complains(&Ledgers { charges, ..delivered() }, &[twice]);
+    let back = "a is completed, but the payment provider gave its money back";
+    complains(&Ledgers { charges: vec![charge("a", true)], ..delivered() }, &[back]);
+    let charges = vec![charge("a", false), charge("b", false)];
+    complains(&Ledgers { charges, ..delivered() }, &["b is no order, but it was charged"]);
+}
+
 fn reservation(id: &str, state: reservation::State) -> Reservation {
     let lines = vec![Line { sku: "teapot".into(), quantity: 2 }];
     Reservation { order_id: id.into(), state: state.into(), lines }
@@ -35,6 +75,7 @@ fn delivered() -> Ledgers {
     Ledgers {
         orders: vec![order("a", Status::Completed)],
         payments: vec![payment("a", payment::State::Authorized)],
+        charges: vec![charge("a", false)],
         reservations: vec![reservation("a", reservation::State::Committed)],
         shipments: vec![shipment("a", shipment::State::Delivered)],
         known: HashSet::from(["a".into()]),
