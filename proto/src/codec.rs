@@ -115,10 +115,6 @@ fn undecodable(code: Code, error: &prost::DecodeError) -> Status {
 }
 
 /// As the standard error details say it: <https://cloud.google.com/apis/design/errors>
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a request is refused before there is an error of ours"
-)]
 fn refused(violations: &Violations) -> Status {
     let mut details = ErrorDetails::new();
     for violation in violations.as_slice() {

@@ -39,6 +39,7 @@ told! {
         a_flaky_third_party_is_asked_again,
         slow_payments_delay_nobody_else,
         clients_that_leave_leave_no_stock_held,
+        a_key_that_is_used_for_other_orders_at_once_is_refused,
     }
     breaker { a_third_party_that_is_down_is_left_alone }
     letters { a_poison_message_is_parked_and_others_flow_on, a_replay_heals }

@@ -148,3 +148,33 @@ pub(crate) async fn clients_that_leave_leave_no_stock_held(options: Options) {
     .await;
     mesh.audit().await;
 }
+
+/// Of many orders with one key at the same time one is placed; the others are refused as what they are, or are the same.
+pub(crate) async fn a_key_that_is_used_for_other_orders_at_once_is_refused(options: Options) {
+    let mesh = options.start().await;
+    let gateway = mesh.gateway();
+    let place = async |quantity: u32, token: &'static str| {
+        let body =
+            json!({ "items": [{ "sku": "teapot", "quantity": quantity }], "payment_token": token })
+                .to_string();
+        let key = [("idempotency-key", "birthday")];
+        gateway.send(Method::POST, "/api/orders", &key, Some(&body)).await
+    };
+    let tokens = ["tok_ok", "tok_flaky"];
+    let answers =
+        join_all((0..40).map(|index| place(index % 5 + 1, tokens[index as usize % 2]))).await;
+    let placed: Vec<_> = answers.iter().filter(|answer| answer.status == 202).collect();
+    assert!(!placed.is_empty(), "{answers:?}");
+    for answer in &answers {
+        match answer.status {
+            202 => assert_eq!(answer.text("/id"), placed[0].text("/id")),
+            status => assert_eq!(
+                (status, answer.text("/type")),
+                (422, "/problems/idempotency-key-reused"),
+                "{answer:?}"
+            ),
+        }
+    }
+    let orders = gateway.get("/api/orders?limit=100").await;
+    assert_eq!(orders.body["items"].as_array().map(Vec::len), Some(1));
+}

@@ -56,13 +56,8 @@ pub(crate) struct Options {
     /// Where NATS is, to see orders end as they do. Without it: the mesh of this folder, unless --gateway is given.
     #[arg(long, value_name = "URL", value_parser = address::nats)]
     nats: Option<String>,
-<<<<<<< HEAD
-    /// How every order is paid: tok_ok, tok_declined, tok_slow, tok_flaky, tok_down.
-    #[arg(long, default_value = "tok_ok", conflicts_with = "mix", value_parser = mix::token)]
-=======
     /// How every order is paid: tok_ok, tok_declined, tok_slow, tok_flaky, tok_down, tok_lost.
-    #[arg(long, default_value = "tok_ok", conflicts_with = "mix")]
->>>>>>> 49d8ca0 (Void a charge whose answer was lost, and hold the provider's ledger to the orders)
+    #[arg(long, default_value = "tok_ok", conflicts_with = "mix", value_parser = mix::token)]
     token: String,
     /// How orders are paid, in proportion: tok_ok=95,tok_declined=5.
     #[arg(long, value_name = "TOKEN=WEIGHT,…")]

@@ -98,12 +98,19 @@ impl Replica {
     }
 }
 
+/// The id of the order `o-1`, `o-2`, …
+fn id(order: &str) -> String {
+    let number: u32 = order.trim_start_matches("o-").parse().unwrap();
+    format!("00000000-0000-4000-8000-{number:012}")
+}
+
 fn event(order: &str, event: order_event::Event, traceparent: &str) -> Event<OrderEvent> {
     let body = OrderEvent {
-        order_id: order.into(),
+        order_id: id(order),
         customer: "ada".into(),
+        occurred_at_us: 1,
+        revision: 2,
         event: Some(event),
-        ..Default::default()
     };
     let context = telemetry::context_of(traceparent);
     Event {
@@ -216,10 +223,9 @@ async fn an_order_keeps_its_trace() {
     let rows = replica.database.query("outbox", sql).all::<(String, String)>().await.unwrap();
     let found: Vec<_> =
         rows.iter().map(|(order, parent)| (order.as_str(), &parent[3..35])).collect();
-    assert_eq!(
-        found,
-        [("o-1", traces[0]), ("o-1", traces[0]), ("o-2", traces[1]), ("o-2", traces[1])]
-    );
+    let (first, second) = (id("o-1"), id("o-2"));
+    let [first, second] = [(first.as_str(), traces[0]), (second.as_str(), traces[1])];
+    assert_eq!(found, [first, first, second, second]);
     let spans: BTreeSet<_> = rows.iter().map(|(_, parent)| parent).collect();
     assert_eq!(spans.len(), rows.len(), "each step is a span of its own");
 }

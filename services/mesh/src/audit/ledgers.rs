@@ -108,17 +108,7 @@ async fn all<T>(
     service: &str,
     answer: Result<Response<Streaming<T>>, Status>,
 ) -> anyhow::Result<Vec<T>> {
-<<<<<<< HEAD
-    let failed = |status: Status| {
-        anyhow::anyhow!(
-            "cannot read the ledger of {service}: {} ({:?})",
-            printable(status.message(), LONGEST_MESSAGE),
-            status.code()
-        )
-    };
-=======
     let failed = |status: Status| unreadable(service, &status);
->>>>>>> 49d8ca0 (Void a charge whose answer was lost, and hold the provider's ledger to the orders)
     let mut stream = answer.map_err(failed)?.into_inner();
     let mut all = Vec::new();
     while let Some(entry) = stream.message().await.map_err(failed)? {
@@ -128,6 +118,6 @@ async fn all<T>(
 }
 
 fn unreadable(service: &str, status: &Status) -> anyhow::Error {
-    let (text, code) = (status.message(), status.code());
+    let (text, code) = (printable(status.message(), LONGEST_MESSAGE), status.code());
     anyhow::anyhow!("cannot read the ledger of {service}: {text} ({code:?})")
 }

@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use proto::limits::PAYMENT_TOKEN;
 use rand::Rng;
 
 /// Tokens with their weights; never empty.
@@ -28,13 +29,13 @@ impl Mix {
 
 /// Takes a payment token from the command line, as the gateway takes it.
 pub(super) fn token(text: &str) -> Result<String, String> {
-    let name = text.strip_prefix("tok_").unwrap_or_default();
-    let is_token = (1..=64).contains(&name.len())
-        && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
-    if is_token {
+    if PAYMENT_TOKEN.allows(text) {
         return Ok(text.to_owned());
     }
-    Err("expected tok_ and 1 to 64 of a-z, 0-9 and _: tok_ok, tok_declined, tok_slow, tok_flaky or tok_down".into())
+    let expected = PAYMENT_TOKEN.expected;
+    Err(format!(
+        "expected {expected}: tok_ok, tok_declined, tok_slow, tok_flaky, tok_down or tok_lost"
+    ))
 }
 
 impl FromStr for Mix {

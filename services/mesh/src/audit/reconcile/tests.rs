@@ -140,6 +140,7 @@ fn a_cancelled_order_leaves_nothing_behind() {
     let cancelled = |payments, reservations, shipments| Ledgers {
         orders: vec![order("a", Status::Cancelled)],
         payments,
+        charges: vec![],
         reservations,
         shipments,
         known: HashSet::from(["a".into()]),
@@ -187,6 +188,7 @@ fn what_was_done_for_nobody_is_a_difference_unless_it_is_only_held() {
         &[
             "a is no order, but has a payment",
             "a is no order, but has a shipment",
+            "a is no order, but it was charged",
             "a is no order, but its goods left the stock",
         ],
     );
