@@ -128,7 +128,7 @@ impl Dashboard {
             "timezone": "browser",
             "liveNow": false,
             "templating": { "list": self.variables.iter().map(Variable::to_json).collect::<Vec<_>>() },
-            "annotations": { "list": annotations() },
+            "annotations": { "list": annotations(self.uid) },
             "links": links(),
             "panels": self.placed(),
         });
@@ -162,29 +162,23 @@ impl Dashboard {
     }
 }
 
-/// What happened meanwhile, drawn into every panel.
-fn annotations() -> Value {
+/// Where starts explain what is seen. Elsewhere they can be switched on.
+const STARTS_HELP: [&str; 3] = ["mesh-overview", "mesh-service", "mesh-runtime"];
+
+/// What happened meanwhile, drawn into every panel: starts as lines, pages as regions from their beginning to their end.
+fn annotations(uid: &str) -> Value {
     let prometheus = json!({ "type": "prometheus", "uid": "prometheus" });
     let mark = |name: &str, colour: &str, expr: &str, title: &str, text: &str| {
         json!({
             "name": name, "enable": true, "hide": false, "iconColor": colour, "datasource": prometheus,
-            "expr": expr, "step": "10s", "titleFormat": title, "textFormat": text, "useValueForTime": true,
+            "expr": expr, "step": "15s", "titleFormat": title, "textFormat": text, "useValueForTime": false,
         })
     };
-    let starts = mark(
-        "Starts and deploys",
-        "blue",
-        crate::queries::STARTED,
-        "{{service}} started",
-        "{{instance}}",
-    );
-    let alerts = mark(
-        "Alerts",
-        "red",
-        crate::queries::FIRING,
-        "{{alertname}}",
-        "{{severity}} {{service}} {{topic}} {{group}} {{slo}}",
-    );
+    let mut starts =
+        mark("Starts and deploys", "blue", crate::queries::STARTED, "{{service}} started", "");
+    starts["useValueForTime"] = json!(true);
+    starts["enable"] = json!(STARTS_HELP.contains(&uid));
+    let alerts = mark("Pages", "red", crate::queries::FIRING, "{{alertname}}", "");
     json!([builtin(), starts, alerts])
 }
 

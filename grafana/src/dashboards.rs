@@ -42,12 +42,14 @@ fn none_of(title: &str, says: &str, query: String) -> Panel {
         .decimals(0)
 }
 
-/// How long something takes: the middle, and one in a hundred.
+/// How long something takes: the middle, and one in a hundred. The traces are asked for once, since they are the same; the axis is
+/// logarithmic, since milliseconds and seconds stand beside each other.
 fn latency(title: &str, says: &str, ask: impl Fn(f64) -> String, legend: &str) -> Panel {
     Panel::new(Kind::Lines, title, says)
         .ask_with_traces(ask(0.99), &format!("p99 {legend}"))
-        .ask_with_traces(ask(0.5), &format!("p50 {legend}"))
+        .ask(ask(0.5), &format!("p50 {legend}"))
         .unit(Unit::Seconds)
+        .logarithmic()
 }
 
 /// Traces that Jaeger finds. It tells only how long the first span took, which says little of a flow that goes on behind it.
@@ -57,9 +59,10 @@ fn traces(title: &str, says: &str) -> Panel {
         .widths(&[("Trace ID", 290), ("Start time", 200)])
 }
 
-/// Orders that take each status: a colour each, the same everywhere, darker with each step.
+/// Orders that take each status: a colour each, the same everywhere, darker with each step. Lines, since they are the same orders: stacked,
+/// each would be counted once a status.
 fn by_status(title: &str, says: &str) -> Panel {
-    Panel::new(Kind::Stacked, title, says)
+    Panel::new(Kind::Lines, title, says)
         .ask(queries::flows::by_status(), "{{status}}")
         .unit(Unit::PerSecond)
         .colour("placed", Colour::Palest)
@@ -67,4 +70,13 @@ fn by_status(title: &str, says: &str) -> Panel {
         .colour("dispatched", Colour::Neutral)
         .colour("completed", Colour::Good)
         .colour("cancelled", Colour::Bad)
+}
+
+/// Orders that ended, by how: each is counted once, so that the areas add up.
+fn by_outcome(title: &str, says: &str) -> Panel {
+    Panel::new(Kind::Stacked, title, says)
+        .ask(queries::flows::ended(), "{{status}}")
+        .unit(Unit::PerSecond)
+        .colour("completed", Colour::Good)
+        .colour("cancelled", Colour::Warning)
 }

@@ -1,9 +1,12 @@
 //! One panel: a title, questions, and what a bad answer means.
 
+mod column;
 mod model;
+pub(crate) mod palette;
 
 use serde_json::Value;
 
+pub use column::Column;
 pub use model::DATA_SOURCES;
 
 /// Width of a dashboard, in Grafana's columns.
@@ -28,13 +31,15 @@ pub enum Unit {
     Share,
     /// A factor.
     Times,
+    /// A moment, as how long ago it was.
+    Since,
 }
 
 impl Unit {
     /// Where a scale ends at least, so that nothing but zeros does not look like much.
     pub(crate) fn least_scale(self) -> f64 {
         match self {
-            Self::Count | Self::Whole => 5.0,
+            Self::Count | Self::Whole | Self::Since => 5.0,
             Self::Seconds => 0.01,
             Self::Bytes => 1_048_576.0,
             Self::Requests | Self::PerSecond | Self::Times => 1.0,
@@ -52,6 +57,7 @@ impl Unit {
             Self::PerSecond => "suffix: /s",
             Self::Share => "percentunit",
             Self::Times => "none",
+            Self::Since => "dateTimeFromNow",
         }
     }
 }
@@ -130,6 +136,10 @@ pub struct Panel {
     pub(crate) hidden: Vec<&'static str>,
     pub(crate) first: Vec<&'static str>,
     pub(crate) widths: Vec<(&'static str, u16)>,
+    pub(crate) columns: Vec<Column>,
+    pub(crate) logarithmic: bool,
+    pub(crate) lines: Vec<(f64, Colour)>,
+    pub(crate) named: bool,
     pub(crate) links: Vec<(String, String)>,
     pub(crate) decimals: Option<u8>,
     pub(crate) words_in_markdown: String,
@@ -193,6 +203,10 @@ impl Panel {
             hidden: Vec::new(),
             first: Vec::new(),
             widths: Vec::new(),
+            columns: Vec::new(),
+            logarithmic: false,
+            lines: Vec::new(),
+            named: false,
             links: Vec::new(),
             decimals: None,
             words_in_markdown: String::new(),
@@ -287,6 +301,34 @@ impl Panel {
         self
     }
 
+    /// How a column of a table is shown.
+    #[must_use]
+    pub fn column(mut self, column: Column) -> Self {
+        self.columns.push(column);
+        self
+    }
+
+    /// A logarithmic axis: what takes a millisecond and what takes seconds are both to be seen.
+    #[must_use]
+    pub fn logarithmic(mut self) -> Self {
+        self.logarithmic = true;
+        self
+    }
+
+    /// A dashed line at a value: a promise, or a limit.
+    #[must_use]
+    pub fn line(mut self, value: f64, colour: Colour) -> Self {
+        self.lines.push((value, colour));
+        self
+    }
+
+    /// A stat that says which series there are, rather than their values.
+    #[must_use]
+    pub fn named(mut self) -> Self {
+        self.named = true;
+        self
+    }
+
     /// Where a click on a series leads; `${__field.labels.service}` is the series' label.
     #[must_use]
     pub fn link(mut self, title: &str, url: &str) -> Self {
@@ -306,6 +348,12 @@ impl Panel {
     pub fn known_as(mut self, id: usize) -> Self {
         self.id = Some(id);
         self
+    }
+
+    /// Whether its series are called by the services that they are of.
+    pub(crate) fn is_by_service(&self) -> bool {
+        let named = ["{{service}}", "{{group}}", "{{messaging_consumer_group_name}}"];
+        self.questions.iter().any(|one| named.iter().any(|label| one.legend.contains(label)))
     }
 
     /// The panel as Grafana reads it, at a place.

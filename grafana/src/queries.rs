@@ -8,12 +8,13 @@ pub mod runtime;
 pub mod service;
 pub mod telemetry;
 
-/// When each process began: the value is the time, in milliseconds.
-pub const STARTED: &str = "process_start_time_seconds{service=~\".+\"} * 1000";
+/// When each service began last: the value is the time, in milliseconds. One mark a service and a minute: after an incident that starts all
+/// of them again, and again, the marks are those of one moment.
+pub const STARTED: &str =
+    "max by (service) (floor(process_start_time_seconds{service=~\".+\"} / 60)) * 60000";
 
-/// Since when each alert fires: the value is the time, in milliseconds.
-pub const FIRING: &str =
-    "ALERTS_FOR_STATE * 1000 and ignoring (alertstate) ALERTS{alertstate=\"firing\"}";
+/// Pages, while they fire: one region for each alert, however many series it has.
+pub const FIRING: &str = "max by (alertname) (ALERTS{alertstate=\"firing\", severity=\"page\"})";
 
 /// Where a click on a service leads.
 pub const SERVICE_LINK: &str =
@@ -74,24 +75,74 @@ pub(crate) fn none(label: &str) -> String {
     format!("label_replace(vector(0), \"{label}\", \"none\", \"\", \"\")")
 }
 
-/// Alerts that fire now; 0 where none does.
-pub fn firing_count() -> String {
-    "count(ALERTS{alertstate=\"firing\"}) or vector(0)".into()
+/// The series that matter: the ten largest, and none that is zero.
+pub(crate) fn largest(query: &str) -> String {
+    format!("topk(10, {query}) > 0")
 }
 
-/// Alerts that fire, or will if it goes on.
+/// Alerts of a severity that fire now; 0 where none does.
+pub fn firing_count(severity: &str) -> String {
+    format!("count(ALERTS{{alertstate=\"firing\", severity=\"{severity}\"}}) or vector(0)")
+}
+
+/// Alerts that fire, or will if it goes on, each with where it leads.
 pub fn alerts() -> String {
-    "ALERTS{alertstate=~\"firing|pending\"}".into()
+    "ALERTS{alertstate=~\"firing|pending\", severity!=\"none\"}\n  * on (alertname) group_left (runbook, dashboard) alert:runbook:info".into()
 }
 
 /// Services that answer.
 pub fn services_up() -> String {
-    "count(count by (service) (mesh_build_info))".into()
+    "sum(service:up:max)".into()
 }
 
-/// What is left of each error budget.
+/// Services that do not.
+pub fn services_away() -> String {
+    "service:up:max == 0".into()
+}
+
+/// Whether each service answers.
+pub fn up() -> String {
+    "service:up:max".into()
+}
+
+/// One number a service, for a table.
+pub fn each_service(number: &str) -> String {
+    format!("sum by (service) ({number})")
+}
+
+/// One number a promise, for a table.
+pub fn each_promise(number: &str) -> String {
+    format!("sum by (slo) ({number})")
+}
+
+/// What is left of each error budget, not less than nothing.
 pub fn budget() -> String {
-    "slo:budget_remaining:ratio".into()
+    each_promise("clamp_min(slo:budget_remaining:ratio, 0)")
+}
+
+/// Since when a budget that is used up is so, in milliseconds.
+pub fn spent_since() -> String {
+    each_promise("slo:budget_spent:timestamp_seconds * 1000")
+}
+
+/// How much of the last 30 days the numbers cover.
+pub fn known() -> String {
+    each_promise("slo:window:seconds")
+}
+
+/// Starts of each service's processes, in the time shown.
+pub fn restarts() -> String {
+    each_service("changes(process_start_time_seconds{service!=\"\"}[$__range])")
+}
+
+/// The resident memory of each service's largest process.
+pub fn memory() -> String {
+    "max by (service) (process_resident_memory_bytes{service!=\"\"})".into()
+}
+
+/// Records that each service has not handled.
+pub fn lag() -> String {
+    each_service("mesh_consumer_lag")
 }
 
 /// How much faster than allowed each budget is used up.

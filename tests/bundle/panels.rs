@@ -26,6 +26,14 @@ const BUILT_IN: [(&str, &str); 2] = [("$__rate_interval", "30s"), ("$__range", "
 const SERVICES: [&str; 7] =
     ["gateway", "catalog", "inventory", "orders", "payments", "shipping", "notifications"];
 
+/// What is there only in trouble that a minute does not bring about: such a question must be understood, and may have no answer.
+const ONLY_IN_TROUBLE: [&str; 2] =
+    ["slo:budget_spent:timestamp_seconds", "alertstate=\"firing\", severity=\"page\""];
+
+fn only_in_trouble(query: &str) -> bool {
+    ONLY_IN_TROUBLE.iter().any(|series| query.contains(series))
+}
+
 /// One question of one panel.
 #[derive(Debug)]
 struct Question {
@@ -144,6 +152,7 @@ async fn silent(stack: &Stack, questions: &[Question]) -> BTreeSet<String> {
     for Question { place, query } in questions {
         match answered(stack, query).await {
             Ok(true) => {}
+            Ok(false) if only_in_trouble(query) => {}
             Ok(false) => {
                 silent.insert(format!("{place}: {query}"));
             }
@@ -214,6 +223,9 @@ async fn rules_work(stack: &Stack) {
         assert_eq!(text(&rule, "/health"), "ok", "{rule:#}");
         if text(&rule, "/type") == "recording" {
             let name = text(&rule, "/name");
+            if only_in_trouble(name) {
+                continue;
+            }
             assert_eq!(answered(stack, name).await, Ok(true), "{name} is never recorded");
         }
     }

@@ -30,7 +30,7 @@ fn absent(severity: &'static str, expr: String) -> Alert {
         name: "MeshServiceAbsent",
         severity,
         hold: SEEN,
-        keep: KEPT,
+        keep: None,
         expr,
         summary: "{{ $labels.service }} is not there",
         description: "No process of {{ $labels.service }} answered Prometheus for {{ $value | humanizePercentage }} of the last \

@@ -30,7 +30,7 @@ fn funnel() -> Vec<Panel> {
     }
     vec![
         steps,
-        by_status("Orders by status", "Orders that take each status, each second. The bands move together; one that thins out shows where the flow is held up."),
+        by_status("Orders by status", "Orders that take each status, each second: the same orders again and again. The lines move together; one that falls behind shows where the flow is held up."),
         Panel::new(Kind::Stacked, "Cancelled, by reason", "Declined is the customer's bank; unavailable is a third party that never answered; expired means that the payment took longer than the hold on the stock.")
             .ask(flows::cancelled(), "{{reason}}")
             .unit(Unit::PerSecond),
@@ -43,7 +43,18 @@ fn duration() -> Vec<Panel> {
             .ask_with_traces(flows::duration_buckets(), "{{le}}")
             .unit(Unit::Seconds)
             .size(12, 11),
-        latency("By outcome", "Completed ones wait for dispatch and delivery; cancelled ones only for the payment's answer. The diamonds are traces.", flows::duration, "{{outcome}}").size(12, 11),
+        latency("By outcome", "Completed ones wait for dispatch and delivery; cancelled ones only for the payment's answer. The diamonds are traces.", flows::duration, "{{outcome}}").line(2.0, Colour::Bad).size(12, 11),
+        Panel::new(Kind::Stacked, "Open orders", "Orders that are neither completed nor cancelled, by how far they came. A band that grows is the step that is held up.")
+            .ask(flows::open(), "{{status}}")
+            .colour("placed", Colour::Palest)
+            .colour("paid", Colour::Pale)
+            .colour("dispatched", Colour::Neutral)
+            .size(12, 8),
+        Panel::new(Kind::Lines, "Oldest open order", "How long ago the oldest of them was placed. Seconds in health. A line that rises with the time: one order stands still; MeshOrderStuck pages at two minutes.")
+            .ask(flows::oldest_open(), "oldest")
+            .unit(Unit::Seconds)
+            .line(120.0, Colour::Bad)
+            .size(12, 8),
     ]
 }
 
@@ -62,6 +73,7 @@ fn payment() -> Vec<Panel> {
         Panel::new(Kind::Lines, "How long it takes", "p99 of its answers, by status. Three seconds are `tok_slow`. None: it did not answer in time.")
             .ask_with_traces(flows::provider_latency(0.99), "status {{http_response_status_code}}")
             .unit(Unit::Seconds)
+            .logarithmic()
             .size(6, 8),
         Panel::new(Kind::States, "Breaker", "Open: payments asks no more for a while, and events wait. It tries again by itself.")
             .ask(flows::breaker(), "{{service}} → {{destination}}")

@@ -88,7 +88,7 @@ fn database() -> Vec<Panel> {
             .ask(runtime::database_up(), "{{service}}")
             .word(0, "away", Colour::Bad)
             .word(1, "answers", Colour::Good),
-        Panel::new(Kind::Stacked, "Connections", "Connections to the database, by state. All used: transactions wait for one.")
+        Panel::new(Kind::Stacked, "Connections", "Connections to the database, by state. Idle ones are ready for use. All used: transactions wait for one.")
             .ask(runtime::pool(), "{{service}} {{db_client_connection_state}}")
             .size(12, 8),
         Panel::new(Kind::Stacked, "Cache", "Questions to the catalogue's cache. Errors: it is away, and the database answers instead.")

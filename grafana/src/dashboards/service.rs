@@ -66,7 +66,8 @@ fn dependencies() -> Vec<Panel> {
             .unit(Unit::Requests),
         Panel::new(Kind::Lines, "How long others take", "p99 of each dependency. The one that moved together with the service's own latency is the cause.")
             .ask_with_traces(service::call_latency(0.99), "{{dependency}}")
-            .unit(Unit::Seconds),
+            .unit(Unit::Seconds)
+            .logarithmic(),
     ]
 }
 

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Colour, Kind, Panel, Question, Source};
+use super::{Colour, Column, Kind, Panel, Question, Source};
+use crate::panel::palette;
 
 /// Uid and type of each data source, as `provisioning/datasources/` names them.
 pub const DATA_SOURCES: [&str; 3] = ["prometheus", "loki", "jaeger"];
@@ -89,18 +90,21 @@ fn target(kind: Kind, question: &Question, index: usize) -> Value {
 }
 
 fn thresholds(panel: &Panel) -> Value {
+    if !panel.lines.is_empty() {
+        return steps("transparent", &panel.lines);
+    }
     let base = match panel.thresholds.is_empty() {
         true => Colour::Neutral,
         false => Colour::Good,
     };
-    // The first step begins at minus infinity, which JSON writes as null.
-    let mut steps = vec![json!({ "color": base.name(), "value": null })];
-    steps.extend(
-        panel
-            .thresholds
-            .iter()
-            .map(|(from, colour)| json!({ "color": colour.name(), "value": from })),
-    );
+    steps(base.name(), &panel.thresholds)
+}
+
+/// The first step begins at minus infinity, which JSON writes as null.
+fn steps(base: &str, from: &[(f64, Colour)]) -> Value {
+    let mut steps = vec![json!({ "color": base, "value": null })];
+    steps
+        .extend(from.iter().map(|(from, colour)| json!({ "color": colour.name(), "value": from })));
     json!({ "mode": "absolute", "steps": steps })
 }
 
@@ -114,8 +118,13 @@ fn defaults(panel: &Panel) -> Value {
         "mappings": mappings(panel),
         "custom": custom(panel),
     });
-    if !matches!(panel.kind, Kind::Table | Kind::Traces | Kind::Logs | Kind::Heatmap) {
+    if !matches!(panel.kind, Kind::Table | Kind::Traces | Kind::Logs | Kind::Heatmap)
+        && !panel.logarithmic
+    {
         defaults["min"] = json!(0);
+    }
+    if panel.named {
+        defaults["noValue"] = json!("none");
     }
     if let Some(most) = panel.most {
         defaults["max"] = json!(most);
@@ -144,12 +153,18 @@ fn custom(panel: &Panel) -> Value {
     match panel.kind {
         Kind::Lines | Kind::Stacked => {
             let stacked = panel.kind == Kind::Stacked;
+            let scale = match panel.logarithmic {
+                true => json!({ "type": "log", "log": 10 }),
+                false => json!({ "type": "linear" }),
+            };
+            let dashed = !panel.thresholds.is_empty() || !panel.lines.is_empty();
             json!({
+                "scaleDistribution": scale,
                 "drawStyle": "line", "lineInterpolation": "linear", "lineWidth": 1,
                 "fillOpacity": if stacked { 30 } else { 8 }, "showPoints": "never", "spanNulls": false,
                 "axisSoftMax": panel.unit.least_scale(),
                 "stacking": { "mode": if stacked { "normal" } else { "none" }, "group": "A" },
-                "thresholdsStyle": { "mode": if panel.thresholds.is_empty() { "off" } else { "dashed" } },
+                "thresholdsStyle": { "mode": if dashed { "dashed" } else { "off" } },
             })
         }
         Kind::Table | Kind::Traces => json!({ "align": "auto", "cellOptions": { "type": "auto" } }),
@@ -159,7 +174,16 @@ fn custom(panel: &Panel) -> Value {
     }
 }
 
+/// The later ones win: what a panel says of a series stands after what a service's name says.
 fn overrides(panel: &Panel) -> Value {
+    let drawn = matches!(panel.kind, Kind::Lines | Kind::Stacked);
+    let services = palette::SERVICES.iter().filter(|_| drawn && panel.is_by_service()).map(|(name, colour)| {
+        json!({
+            "matcher": { "id": "byRegexp", "options": palette::pattern(name) },
+            "properties": [{ "id": "color", "value": { "mode": "fixed", "fixedColor": colour } }],
+        })
+    });
+    let columns = panel.columns.iter().map(column);
     let fixed = panel.colours.iter().map(|(series, colour)| {
         json!({
             "matcher": { "id": "byName", "options": series },
@@ -172,19 +196,54 @@ fn overrides(panel: &Panel) -> Value {
             "properties": [{ "id": "custom.width", "value": pixels }],
         })
     });
-    fixed.chain(widths).collect()
+    services.chain(fixed).chain(widths).chain(columns).collect()
+}
+
+fn column(column: &Column) -> Value {
+    let mut properties = Vec::new();
+    let mut set = |id: &str, value: Value| properties.push(json!({ "id": id, "value": value }));
+    if let Some(unit) = column.unit {
+        set("unit", json!(unit.name()));
+    }
+    if let Some(decimals) = column.decimals {
+        set("decimals", json!(decimals));
+    }
+    if let Some(width) = column.width {
+        set("custom.width", json!(width));
+    }
+    if !column.thresholds.is_empty() {
+        set("thresholds", steps("transparent", &column.thresholds));
+        set("color", json!({ "mode": "thresholds" }));
+    }
+    if !column.words.is_empty() {
+        let words = column.words.iter().enumerate().map(|(index, (value, word, colour))| {
+            ((*value).to_owned(), json!({ "text": word, "color": colour.name(), "index": index }))
+        });
+        set("mappings", json!([{ "type": "value", "options": words.collect::<Map<_, _>>() }]));
+    }
+    if !column.thresholds.is_empty() || !column.words.is_empty() {
+        set("custom.cellOptions", json!({ "type": "color-background", "mode": "basic" }));
+    }
+    if !column.links.is_empty() {
+        let links = column.links.iter().map(|(title, url)| json!({ "title": title, "url": url }));
+        set("links", links.collect());
+    }
+    json!({ "matcher": { "id": "byName", "options": column.name }, "properties": properties })
 }
 
 fn options(panel: &Panel) -> Value {
     let reduce = json!({ "calcs": ["lastNotNull"], "fields": "", "values": false });
     match panel.kind {
         Kind::Lines | Kind::Stacked => json!({
-            "legend": { "displayMode": "list", "placement": "bottom", "showLegend": true, "calcs": [] },
-            "tooltip": { "mode": "multi", "sort": "desc" },
+            "legend": {
+                "displayMode": "table", "placement": "bottom", "showLegend": true, "calcs": ["lastNotNull", "max"],
+                "sortBy": "Last *", "sortDesc": true,
+            },
+            "tooltip": { "mode": "multi", "sort": "desc", "hideZeros": true },
         }),
         Kind::Stat => json!({
             "colorMode": "value", "graphMode": "area", "justifyMode": "auto", "orientation": "auto",
-            "textMode": "auto", "wideLayout": true, "reduceOptions": reduce,
+            "textMode": if panel.named { "name" } else { "auto" }, "wideLayout": true, "reduceOptions": reduce,
         }),
         Kind::Bars => json!({
             "displayMode": "basic", "orientation": "horizontal", "showUnfilled": true, "valueMode": "color",

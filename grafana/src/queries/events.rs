@@ -1,6 +1,6 @@
 //! Kafka and NATS: what was sent, what waits, what was set aside.
 
-use super::{quantile, rate};
+use super::{largest, quantile, rate};
 
 const THIS: &str = "{topic=~\"$topic\", group=~\"$group\"}";
 const PROCESS: &str = "messaging_process_duration_seconds";
@@ -14,7 +14,7 @@ pub fn lag() -> String {
 
 /// Records that wait, by partition.
 pub fn lag_by_partition() -> String {
-    format!("sum by (topic, group, partition) (mesh_consumer_lag{THIS})")
+    format!("topk(10, sum by (topic, group, partition) (mesh_consumer_lag{THIS}))")
 }
 
 /// Age of the oldest record that somebody has in hand.
@@ -24,7 +24,7 @@ pub fn oldest_age() -> String {
 
 /// From publishing to having handled.
 pub fn delay(share: f64) -> String {
-    quantile(share, &format!("mesh_event_delay_seconds{THIS}"), "topic, group")
+    largest(&quantile(share, &format!("mesh_event_delay_seconds{THIS}"), "topic, group"))
 }
 
 /// The same, as a heat map over all.
@@ -57,11 +57,11 @@ pub fn outcomes() -> String {
 
 /// How long handling takes.
 pub fn handling(share: f64) -> String {
-    quantile(
+    largest(&quantile(
         share,
         &format!("{PROCESS}{WORKED}"),
         "messaging_destination_name, messaging_consumer_group_name",
-    )
+    ))
 }
 
 /// How long the broker takes to acknowledge.

@@ -1,6 +1,6 @@
 //! What the processes cost: processor, memory, the async runtime, the database, the cache.
 
-use super::{quantile, rate};
+use super::{largest, quantile, rate};
 
 const THIS: &str = "{service=~\"$service\"}";
 
@@ -63,16 +63,19 @@ pub fn restarts() -> String {
 
 /// Transactions and reads each second.
 pub fn database() -> String {
-    rate(&format!("db_client_operation_duration_seconds_count{THIS}"), "service, db_operation_name")
+    largest(&rate(
+        &format!("db_client_operation_duration_seconds_count{THIS}"),
+        "service, db_operation_name",
+    ))
 }
 
 /// How long they take.
 pub fn database_latency(share: f64) -> String {
-    quantile(
+    largest(&quantile(
         share,
         &format!("db_client_operation_duration_seconds{THIS}"),
         "service, db_operation_name",
-    )
+    ))
 }
 
 /// Whether each database answers.

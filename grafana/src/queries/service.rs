@@ -1,6 +1,6 @@
 //! One service: what it is asked, what it asks others.
 
-use super::{any, none, quantile, rate, renamed};
+use super::{any, largest, none, quantile, rate, renamed};
 
 const HTTP: &str = "http_server_request_duration_seconds";
 const RPC: &str = "rpc_server_call_duration_seconds";
@@ -13,7 +13,7 @@ const FAULTS: &str = "UNKNOWN|DEADLINE_EXCEEDED|UNIMPLEMENTED|INTERNAL|UNAVAILAB
 
 /// What is asked of the service each second, by operation.
 pub fn handled() -> String {
-    any(&[
+    largest(&any(&[
         renamed(
             &rate(&format!("{HTTP}_count{THIS}"), "http_request_method, http_route"),
             "operation",
@@ -27,7 +27,7 @@ pub fn handled() -> String {
             "process ",
             "messaging_destination_name",
         ),
-    ])
+    ]))
 }
 
 /// What went wrong each second, by operation and how. Zero where nothing did.
@@ -57,7 +57,7 @@ pub fn errors() -> String {
 
 /// What a share of what is asked took longer than, by operation.
 pub fn latency(share: f64) -> String {
-    any(&[
+    largest(&any(&[
         renamed(
             &quantile(share, &format!("{HTTP}{THIS}"), "http_route"),
             "operation",
@@ -76,7 +76,7 @@ pub fn latency(share: f64) -> String {
             "process ",
             "messaging_destination_name",
         ),
-    ])
+    ]))
 }
 
 /// Answers by status: HTTP's, gRPC's, and what became of events.
@@ -105,12 +105,12 @@ pub fn answers() -> String {
 
 /// What the service asks others each second: calls, requests, messages, transactions.
 pub fn calls() -> String {
-    dependencies(|histogram, by| rate(&format!("{histogram}_count{THIS}"), by))
+    largest(&dependencies(|histogram, by| rate(&format!("{histogram}_count{THIS}"), by)))
 }
 
 /// What a share of that takes longer than.
 pub fn call_latency(share: f64) -> String {
-    dependencies(|histogram, by| quantile(share, &format!("{histogram}{THIS}"), by))
+    largest(&dependencies(|histogram, by| quantile(share, &format!("{histogram}{THIS}"), by)))
 }
 
 /// Each kind of question to others, under one label.
