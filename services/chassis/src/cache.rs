@@ -23,7 +23,7 @@ use crate::{
 /// Where caches are kept.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Settings {
-    /// Where Redis or Valkey is, e.g. `redis://user:password@valkey:6379/0`; empty: each process has caches of its own, in memory.
+    /// Where Redis or Valkey is, e.g. `redis://user:password@valkey:6379/0`, or `rediss://…` for TLS; empty: each process has caches of its own, in memory.
     pub url: String,
     /// How long it may take to answer; a database takes no longer.
     #[serde(with = "humantime_serde")]

@@ -29,6 +29,7 @@ mod producer;
 mod record;
 pub(crate) mod refusal;
 mod route;
+mod security;
 mod settings;
 mod single;
 mod tracker;
@@ -44,6 +45,7 @@ pub use consumer::Consumer;
 pub use handler::{BatchHandler, Caller, Handler, Observer};
 pub(crate) use producer::Outgoing;
 pub use producer::Producer;
+pub use security::{Mechanism, Sasl, Tls};
 pub(crate) use settings::MESSAGE_MAX;
 pub use settings::{Profile, Settings};
 

@@ -10,7 +10,7 @@ mod show;
 use std::{process::ExitCode, str::FromStr};
 
 use anyhow::{bail, ensure};
-use chassis::text::printable;
+use chassis::{config::Sources, text::printable};
 use clap::{Args, Subcommand};
 
 use self::{
@@ -20,6 +20,7 @@ use self::{
 use crate::{
     address, output,
     running::{Kafka, Running},
+    service,
 };
 
 pub(crate) const EXAMPLES: &str = "\
@@ -104,8 +105,9 @@ pub(crate) fn run(options: Options) -> anyhow::Result<ExitCode> {
         Some(brokers) => Kafka { brokers, embedded: false },
         None => Running::here()?.kafka,
     };
+    let settings = service::settings(&Sources::of_process(Vec::new()))?.kafka;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let failures = runtime.block_on(act(options.action, &Broker::new(kafka)))?;
+    let failures = runtime.block_on(act(options.action, &Broker::new(kafka, settings)))?;
     failures.iter().for_each(output::complaint);
     Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -245,7 +247,8 @@ mod tests {
     async fn a_letter_that_cannot_be_replayed_stops_no_other() {
         let embedded = embedded::kafka::Broker::start(([127, 0, 0, 1], 0).into()).await.unwrap();
         let brokers = embedded.bootstrap_servers().to_owned();
-        let broker = Broker::new(Kafka { brokers, embedded: true });
+        let broker =
+            Broker::new(Kafka { brokers, embedded: true }, chassis::kafka::Settings::default());
         let sender = broker.sender().unwrap();
         for origin in ["", "no.such.topic", "orders.events"] {
             sender.send_dead(origin).await.unwrap();

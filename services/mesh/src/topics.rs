@@ -4,7 +4,7 @@
 use std::{process::ExitCode, time::Duration};
 
 use anyhow::Context;
-use chassis::config::Sources;
+use chassis::{config::Sources, kafka};
 use clap::Args;
 use proto::topics;
 use rdkafka::{
@@ -54,9 +54,10 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
         }
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let brokers = &settings.kafka.brokers;
     let mut table = output::Table::new(&["topic", "partitions", ""]);
-    for Topic { name, partitions, there } in runtime.block_on(make_within(brokers, options.wait))? {
+    for Topic { name, partitions, there } in
+        runtime.block_on(make_within(&settings.kafka, options.wait))?
+    {
         let (now, done) = match there {
             None => (partitions, "made"),
             Some(now) => (now, "was there"),
@@ -98,11 +99,11 @@ fn all() -> Vec<Topic> {
 }
 
 /// Makes the topics that are missing, as soon as the brokers can.
-async fn make_within(brokers: &str, wait: Duration) -> anyhow::Result<Vec<Topic>> {
+async fn make_within(kafka: &kafka::Settings, wait: Duration) -> anyhow::Result<Vec<Topic>> {
     let end = Instant::now() + wait;
     loop {
         let left = end.saturating_duration_since(Instant::now());
-        match make(brokers, PATIENCE.min(left).max(PAUSE)).await {
+        match make(kafka, PATIENCE.min(left).max(PAUSE)).await {
             Err(error) if is_temporary(&error) && !left.is_zero() => sleep(PAUSE.min(left)).await,
             done => return done,
         }
@@ -137,16 +138,21 @@ fn is_temporary(error: &anyhow::Error) -> bool {
 ///
 /// # Errors
 /// No broker answers in time, or it refuses.
-pub(crate) async fn make(brokers: &str, patience: Duration) -> anyhow::Result<Vec<Topic>> {
-    make_these(all(), brokers, patience).await
+pub(crate) async fn make(
+    kafka: &kafka::Settings,
+    patience: Duration,
+) -> anyhow::Result<Vec<Topic>> {
+    make_these(all(), kafka, patience).await
 }
 
 async fn make_these(
     mut topics: Vec<Topic>,
-    brokers: &str,
+    kafka: &kafka::Settings,
     patience: Duration,
 ) -> anyhow::Result<Vec<Topic>> {
+    let brokers = &kafka.brokers;
     let mut config = ClientConfig::new();
+    kafka.secure(&mut config);
     config.set("bootstrap.servers", brokers).set("client.id", "mesh-topics").set("log_level", "0");
     config.set("reconnect.backoff.max.ms", "500").set("allow.auto.create.topics", "false");
     let admin: AdminClient<DefaultClientContext> = config.create()?;
@@ -189,17 +195,21 @@ mod tests {
         assert!(all.contains(&Topic::new("orders.events.dlq", 1)));
     }
 
+    fn at(brokers: &str) -> kafka::Settings {
+        kafka::Settings { brokers: brokers.into(), ..kafka::Settings::default() }
+    }
+
     // Asking for what is there blocks a thread, and the broker needs one too.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn what_is_missing_is_made_and_what_is_there_stays_as_it_is() {
         let broker = Broker::start(([127, 0, 0, 1], 0).into()).await.unwrap();
+        let kafka = at(broker.bootstrap_servers());
         let wanted = |partitions| vec![Topic::new("teapots", partitions)];
-        let make =
-            |partitions| make_these(wanted(partitions), broker.bootstrap_servers(), PATIENCE);
+        let make = |partitions| make_these(wanted(partitions), &kafka, PATIENCE);
         assert_eq!(make(2).await.unwrap()[0].there, None);
         assert_eq!(make(2).await.unwrap()[0].there, Some(2));
         assert_eq!(make(9).await.unwrap()[0].there, Some(2));
-        let again = make_within(broker.bootstrap_servers(), PATIENCE).await.unwrap();
+        let again = make_within(&kafka, PATIENCE).await.unwrap();
         assert!(again.iter().all(|topic| topic.there == Some(topic.partitions)), "{again:?}");
     }
 
@@ -209,7 +219,7 @@ mod tests {
         let address = probe.local_addr().unwrap();
         drop(probe);
         let brokers = address.to_string();
-        let error = make_within(&brokers, PAUSE).await.unwrap_err();
+        let error = make_within(&at(&brokers), PAUSE).await.unwrap_err();
         assert!(format!("{error:#}").starts_with(&format!("no answer from Kafka at {brokers}")));
         let late = async {
             sleep(2 * PAUSE).await;
@@ -224,7 +234,7 @@ mod tests {
         let ask = move || {
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(make_within(&brokers, PATIENCE)).unwrap()
+            runtime.block_on(make_within(&at(&brokers), PATIENCE)).unwrap()
         };
         tokio::task::spawn_blocking(ask).await.unwrap()
     }

@@ -38,8 +38,7 @@ impl Shared {
         registry: &Registry,
         breakers: &breaker::Metrics,
     ) -> anyhow::Result<Self> {
-        let wrong =
-            "redis.url is not the address of a Redis server; expected redis://host:port/number";
+        let wrong = "redis.url is not the address of a Redis server; expected redis://host:port/number, or rediss:// for TLS";
         let client = redis::Client::open(settings.url.as_str()).context(wrong)?;
         // Who asks next tries again: the breaker sees to the pauses.
         let config = ConnectionManagerConfig::new()

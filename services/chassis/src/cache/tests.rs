@@ -170,7 +170,8 @@ async fn a_server_that_is_away_or_silent_costs_no_request() {
     let mut tasks = JoinSet::new();
     let (server, address) = Server::start(&mut tasks).await;
     server.silent.store(true, Ordering::Relaxed);
-    for url in ["redis://127.0.0.1:1".to_owned(), format!("redis://{address}")] {
+    let silent = [format!("redis://{address}"), format!("rediss://{address}")];
+    for url in silent.into_iter().chain(["redis://127.0.0.1:1".to_owned()]) {
         let (caches, registry) = caches(&url);
         let cache = cups(&caches);
         for number in 0..30 {

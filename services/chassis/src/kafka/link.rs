@@ -88,6 +88,10 @@ impl Link {
         }
     }
 
+    pub(super) fn is_down(&self) -> bool {
+        self.down.load(Ordering::Relaxed)
+    }
+
     /// A broker answered.
     pub(super) fn up(&self) {
         self.show(true);

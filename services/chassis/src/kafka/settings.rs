@@ -5,6 +5,8 @@ use std::time::Duration;
 use rdkafka::{ClientConfig, config::RDKafkaLogLevel};
 use serde::{Deserialize, Serialize};
 
+use super::security::{self, Sasl, Tls};
+
 /// Durable events.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
@@ -13,6 +15,10 @@ pub struct Settings {
     pub brokers: String,
     /// `real` for Apache Kafka; `embedded` for the broker that `mesh up` holds in memory.
     pub profile: Profile,
+    /// TLS to the brokers.
+    pub tls: Tls,
+    /// As whom to log in to them.
+    pub sasl: Sasl,
     /// Which log the brokers keep; the cluster's own id if empty. Whoever embeds a broker gives each a new one: what was sent to
     /// another log is sent again.
     pub log_id: String,
@@ -46,6 +52,8 @@ impl Default for Settings {
         Self {
             brokers: "127.0.0.1:9092".into(),
             profile: Profile::Real,
+            tls: Tls::default(),
+            sasl: Sasl::default(),
             log_id: String::new(),
             session_timeout: Duration::ZERO,
             concurrency: 128,
@@ -145,10 +153,16 @@ impl Settings {
             .set("bootstrap.servers", &self.brokers)
             .set("client.id", service)
             .set("log.connection.close", "false");
+        self.secure(&mut config);
         for (name, value) in parts.iter().copied().flatten() {
             config.set(*name, *value);
         }
         config
+    }
+
+    /// Lets a client of another making speak to the brokers as all others do: over TLS, as the same user.
+    pub fn secure(&self, config: &mut ClientConfig) {
+        security::apply(&self.tls, &self.sasl, config);
     }
 
     pub(super) fn consumer(&self, group: &str) -> ClientConfig {

@@ -3,7 +3,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use anyhow::{Context, bail, ensure};
-use chassis::kafka::dead_letter;
+use chassis::kafka::{Settings, dead_letter};
 use proto::topics;
 use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList,
@@ -22,11 +22,13 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) struct Broker {
     kafka: Kafka,
+    /// How the brokers are spoken to.
+    settings: Settings,
 }
 
 impl Broker {
-    pub(super) fn new(kafka: Kafka) -> Self {
-        Self { kafka }
+    pub(super) fn new(kafka: Kafka, settings: Settings) -> Self {
+        Self { kafka, settings }
     }
 
     fn config(&self) -> ClientConfig {
@@ -36,6 +38,8 @@ impl Broker {
         config.set("log_level", "0").set("allow.auto.create.topics", "false");
         if self.kafka.embedded {
             config.set("broker.address.family", "v4");
+        } else {
+            self.settings.secure(&mut config);
         }
         config
     }
@@ -216,8 +220,10 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_letter_is_replayed_once_and_noted() {
         let embedded = embedded::kafka::Broker::start(([127, 0, 0, 1], 0).into()).await.unwrap();
-        let broker =
-            Broker::new(Kafka { brokers: embedded.bootstrap_servers().to_owned(), embedded: true });
+        let broker = Broker::new(
+            Kafka { brokers: embedded.bootstrap_servers().to_owned(), embedded: true },
+            Settings::default(),
+        );
         let sender = broker.sender().unwrap();
         dead(&sender, "1").await.unwrap();
         dead(&sender, "2").await.unwrap();

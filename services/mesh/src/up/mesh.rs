@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
+use chassis::config::Sources;
 use tokio::{sync::watch, task::JoinSet};
 
 use super::{
@@ -20,7 +21,7 @@ use super::{
 use crate::{
     load::{Generator, Mix, Percentiles, Plan, Report, milliseconds},
     running::Running,
-    topics,
+    service, topics,
 };
 
 pub(super) struct Mesh {
@@ -45,7 +46,7 @@ impl Mesh {
     ) -> anyhow::Result<Result<Self, Mistakes>> {
         let (brokers, backing) = Brokers::start(options, &layout).await?;
         if let Some(brokers) = &options.kafka
-            && let Err(error) = topics::make(brokers, topics::PATIENCE).await
+            && let Err(error) = make_topics(brokers).await
         {
             // They may be there, and we not be allowed to make any.
             log.say(SUPERVISOR, Level::Warn, format!("{error:#}"));
@@ -178,4 +179,11 @@ fn brief(report: &Report) -> String {
         p99(&report.accepted_ms),
         p99(&report.completed_ms),
     )
+}
+
+/// Makes the topics that are missing, speaking to these brokers as the services will.
+async fn make_topics(brokers: &str) -> anyhow::Result<()> {
+    let mut kafka = service::settings(&Sources::of_process(Vec::new()))?.kafka;
+    brokers.clone_into(&mut kafka.brokers);
+    topics::make(&kafka, topics::PATIENCE).await.map(drop)
 }

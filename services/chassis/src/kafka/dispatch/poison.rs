@@ -47,6 +47,10 @@ impl Dispatcher {
         if !recent && self.refused.take().is_some() {
             self.health.records.clear();
         }
+        // Then nothing comes, whatever is in the partitions.
+        if self.consumer.context().link.is_down() {
+            return;
+        }
         let suspects = self.partitions.iter().filter(|(_, Owned { partition, .. })| {
             let quiet = partition.quiet_for();
             !partition.paused
