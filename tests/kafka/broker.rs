@@ -24,14 +24,19 @@ pub(crate) const A_MOMENT: Duration = Duration::from_millis(20);
 pub(crate) struct Broker {
     pub(crate) address: String,
     runtime: Runtime,
-    _embedded: Option<kafka::Broker>,
+    embedded: Option<kafka::Broker>,
 }
 
 impl Broker {
     pub(crate) fn embedded() -> Self {
+        Self::embedded_with(kafka::Settings::default())
+    }
+
+    pub(crate) fn embedded_with(settings: kafka::Settings) -> Self {
         let runtime = Runtime::new().unwrap();
-        let broker = runtime.block_on(kafka::Broker::start(([127, 0, 0, 1], 0).into())).unwrap();
-        Self { address: broker.bootstrap_servers().into(), runtime, _embedded: Some(broker) }
+        let broker =
+            runtime.block_on(kafka::Broker::start(([127, 0, 0, 1], 0).into(), settings)).unwrap();
+        Self { address: broker.bootstrap_servers().into(), runtime, embedded: Some(broker) }
     }
 
     #[expect(
@@ -40,7 +45,16 @@ impl Broker {
     )]
     pub(crate) fn real() -> Self {
         let address = std::env::var("REAL_KAFKA").expect("REAL_KAFKA is the address of a broker");
-        Self { address, runtime: Runtime::new().unwrap(), _embedded: None }
+        Self { address, runtime: Runtime::new().unwrap(), embedded: None }
+    }
+
+    /// Why it takes no more records.
+    pub(crate) fn full(&self) -> Option<kafka::Full> {
+        self.embedded.as_ref()?.monitor().full()
+    }
+
+    pub(crate) fn is_embedded(&self) -> bool {
+        self.embedded.is_some()
     }
 
     pub(crate) fn client(&self) -> ClientConfig {

@@ -36,7 +36,7 @@ pub(crate) fn an_idempotent_producer_sends_everything_once(broker: Broker) {
 }
 
 /// Some records of a producer, from this sequence number on.
-fn batch(producer: i64, epoch: i16, sequences: std::ops::Range<i32>) -> Bytes {
+pub(crate) fn batch(producer: i64, epoch: i16, sequences: std::ops::Range<i32>) -> Bytes {
     let first = sequences.start;
     let records: Vec<_> = sequences
         .map(|sequence| Record {

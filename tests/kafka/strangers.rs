@@ -1,5 +1,7 @@
 //! Clients that are newer, hasty, or no clients of Kafka at all.
 
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
 use bytes::Buf;
 use kafka_protocol::{
     ResponseError,
@@ -8,7 +10,7 @@ use kafka_protocol::{
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
-use crate::{broker::Broker, wire::Wire};
+use crate::{apis, broker::Broker, memory, wire::Wire};
 
 /// Of the request for the versions.
 const VERSIONS: i16 = 18;
@@ -63,6 +65,76 @@ pub(crate) fn noise_ends_its_own_connection_and_no_other(broker: &Broker) {
     }
     assert_eq!(healthy.call(0, &ApiVersionsRequest::default()).error_code, 0);
     assert_eq!(Wire::open(broker).call(0, &ApiVersionsRequest::default()).error_code, 0);
+}
+
+/// Panics of the broker's threads from now on.
+fn count_panics() -> &'static AtomicUsize {
+    static PANICS: AtomicUsize = AtomicUsize::new(0);
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if std::thread::current().name().is_some_and(|name| name.starts_with("tokio-")) {
+            PANICS.fetch_add(1, Relaxed);
+        }
+        before(panic);
+    }));
+    &PANICS
+}
+
+/// A sound request with something wrong in it.
+fn damaged(sound: &[u8], random: &mut StdRng) -> Vec<u8> {
+    let mut frame = sound.to_vec();
+    for _ in 0..random.random_range(1..4) {
+        let at = random.random_range(4..frame.len().max(6)).min(frame.len());
+        match random.random_range(0..6) {
+            0 => frame.truncate(at),
+            1 => frame.extend_from_within(at..),
+            2 => drop(frame.splice(at..at, [0xff; 5])),
+            // Lengths and numbers at the ends of what they may be.
+            3 => {
+                let extreme = [i32::MAX, i32::MIN, -1, 0, 1 << 20, 0x7f7f_7f7f];
+                let extreme = extreme[random.random_range(0..extreme.len())].to_be_bytes();
+                let end = (at + 4).min(frame.len());
+                frame.splice(at..end, extreme);
+            }
+            4 => frame[2..4].copy_from_slice(&random.random_range(-1..20_i16).to_be_bytes()),
+            _ => {
+                let at = at.min(frame.len() - 1);
+                frame[at] ^= 1 << random.random_range(0..8);
+            }
+        }
+        if frame.len() < 6 {
+            break;
+        }
+    }
+    frame
+}
+
+pub(crate) fn damaged_requests_end_their_own_connections_and_no_other(broker: Broker) {
+    let panics = count_panics();
+    let (frames, broker) = apis::frames(broker);
+    let mut healthy = Wire::open(&broker);
+    let mut random = StdRng::seed_from_u64(42);
+    let before = memory::resident();
+    for round in 0..6_000 {
+        let sound = &frames[random.random_range(0..frames.len())];
+        let frame = damaged(sound, &mut random);
+        let mut wire = Wire::open(&broker);
+        if random.random_range(0..10) == 0 {
+            // A length that is not that of what follows.
+            let length = random.random_range(0_u32..1 << 24).to_be_bytes();
+            wire.raw(&[&length, &frame[..]].concat());
+        } else {
+            wire.bytes(&frame);
+        }
+        if round % 200 == 0 {
+            assert_eq!(healthy.call(0, &ApiVersionsRequest::default()).error_code, 0);
+        }
+    }
+    assert_eq!(healthy.call(0, &ApiVersionsRequest::default()).error_code, 0);
+    assert_eq!(Wire::open(&broker).call(0, &ApiVersionsRequest::default()).error_code, 0);
+    assert_eq!(panics.load(Relaxed), 0);
+    let grown = memory::resident().saturating_sub(before);
+    assert!(grown < 160 << 20, "{} MiB", grown >> 20);
 }
 
 pub(crate) fn a_wish_for_more_than_there_is_ends_the_connection(broker: &Broker) {

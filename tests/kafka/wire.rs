@@ -13,6 +13,19 @@ use kafka_protocol::{
 
 use crate::broker::{Broker, PATIENCE};
 
+/// A request as it is on the wire, without its length.
+pub(crate) fn frame<R: Request>(version: i16, id: i32, request: &R) -> BytesMut {
+    let header = RequestHeader::default()
+        .with_request_api_key(R::KEY)
+        .with_request_api_version(version)
+        .with_correlation_id(id)
+        .with_client_id(Some(StrBytes::from_static_str("story")));
+    let mut frame = BytesMut::new();
+    header.encode(&mut frame, R::header_version(version)).unwrap();
+    request.encode(&mut frame, version).unwrap();
+    frame
+}
+
 pub(crate) struct Wire {
     stream: TcpStream,
     asked: i32,
@@ -34,22 +47,19 @@ impl Wire {
     /// Asks, and does not wait; the number of the request.
     pub(crate) fn send<R: Request>(&mut self, version: i16, request: &R) -> i32 {
         self.asked += 1;
-        let header = RequestHeader::default()
-            .with_request_api_key(R::KEY)
-            .with_request_api_version(version)
-            .with_correlation_id(self.asked)
-            .with_client_id(Some(StrBytes::from_static_str("story")));
-        let mut frame = BytesMut::new();
-        header.encode(&mut frame, R::header_version(version)).unwrap();
-        request.encode(&mut frame, version).unwrap();
-        self.bytes(&frame);
+        self.bytes(&frame(version, self.asked, request));
         self.asked
     }
 
     /// Sends this as one frame. Whoever has hung up does not hear it.
     pub(crate) fn bytes(&mut self, frame: &[u8]) {
         let length = u32::try_from(frame.len()).unwrap().to_be_bytes();
-        self.stream.write_all(&[&length, frame].concat()).ok();
+        self.raw(&[&length, frame].concat());
+    }
+
+    /// Sends this as it is.
+    pub(crate) fn raw(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).ok();
     }
 
     /// The next answer, which must be to this request.

@@ -93,8 +93,10 @@ async fn everything_is_counted() {
         bytes_in: 8,
         messages_out: 3,
         bytes_out: 26,
+        pending_bytes: 0,
         slow_consumers: 0,
     };
+    until("everything was sent", async || server.statistics().pending_bytes == 0).await;
     assert_eq!(server.statistics(), expected);
 }
 

@@ -7,6 +7,7 @@
 
 mod client;
 mod endings;
+mod hostile;
 mod limits;
 mod messages;
 mod requests;
@@ -65,6 +66,8 @@ on_both_servers! {
         an_invalid_subject_is_refused,
         case_and_white_space_and_pieces_do_not_matter,
         who_knows_no_headers_gets_none,
+        a_control_line_has_an_end,
+        a_payload_that_is_too_long_ends_the_connection,
     }
     client {
         a_live_message_reaches_its_subscriber_alone,

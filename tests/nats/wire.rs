@@ -102,3 +102,22 @@ pub(crate) async fn who_knows_no_headers_gets_none(server: Server) {
     modern.expect("HMSG a 1 18 20\r\nNATS/1.0\r\nk: v\r\n\r\nhi\r\n").await;
     plain.expect("MSG a 1 2\r\nhi\r\n").await;
 }
+
+/// Whoever publishes must keep subjects below it: it is all that follows the operation.
+pub(crate) async fn a_control_line_has_an_end(server: Server) {
+    let mut wire = Wire::open(&server).await;
+    wire.send("CONNECT {\"verbose\":false}\r\nSUB > 1\r\n").await;
+    let longest = "x".repeat(4096 - " 2".len());
+    wire.send(&format!("PUB {longest} 2\r\nhi\r\n")).await;
+    wire.expect(&format!("MSG {longest} 1 2\r\nhi\r\n")).await;
+    wire.send(&format!("PUB {longest}x 2\r\nhi\r\n")).await;
+    wire.expect("-ERR 'maximum control line exceeded'\r\n").await;
+    wire.expect_end().await;
+}
+
+pub(crate) async fn a_payload_that_is_too_long_ends_the_connection(server: Server) {
+    let mut wire = Wire::open(&server).await;
+    wire.send("CONNECT {\"verbose\":false}\r\nPUB a 1048577\r\n").await;
+    wire.expect("-ERR 'Maximum Payload Violation'\r\n").await;
+    wire.expect_end().await;
+}

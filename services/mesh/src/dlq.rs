@@ -245,7 +245,10 @@ mod tests {
     // Reading blocks a thread, and the broker needs one too.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_letter_that_cannot_be_replayed_stops_no_other() {
-        let embedded = embedded::kafka::Broker::start(([127, 0, 0, 1], 0).into()).await.unwrap();
+        let embedded =
+            embedded::kafka::Broker::start(([127, 0, 0, 1], 0).into(), Default::default())
+                .await
+                .unwrap();
         let brokers = embedded.bootstrap_servers().to_owned();
         let broker =
             Broker::new(Kafka { brokers, embedded: true }, chassis::kafka::Settings::default());

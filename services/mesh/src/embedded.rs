@@ -2,5 +2,8 @@
 //!
 //! They speak the real protocols over TCP, so the services do not know the difference.
 
+mod complaints;
 pub mod kafka;
+mod memory;
 pub mod nats;
+mod seats;

@@ -3,6 +3,7 @@
 use std::{process::ExitCode, time::Duration};
 
 use anyhow::Context;
+use chassis::text;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
@@ -47,8 +48,23 @@ pub(crate) struct Process {
     pub(crate) admin: Option<String>,
     /// What would be free without it: its proportional set size.
     pub(crate) memory_bytes: u64,
+    /// What does not work although it runs.
+    pub(crate) degraded: Vec<Degraded>,
 }
 
+/// Something that does not work, as `/readyz` has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Degraded {
+    /// What.
+    pub(crate) name: String,
+    /// Why.
+    pub(crate) reason: String,
+    /// Since when, RFC 3339.
+    pub(crate) since: String,
+}
+
+/// As much of a reason as a line of a terminal has room for, and some more.
+const REASON: usize = 200;
 /// Longer than the supervisor waits for its children's answers.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -102,6 +118,12 @@ fn print(report: &Report) {
     }
     output::line(table.text());
     let sum = report.services.iter().map(|process| process.memory_bytes).sum();
+    for process in &report.services {
+        for Degraded { name, reason, since } in &process.degraded {
+            let (service, reason) = (&process.service, text::printable(reason, REASON));
+            output::line(format_args!("{service}: degraded since {since}: {name}: {reason}"));
+        }
+    }
     output::line(format_args!("\n{} processes, {}", report.services.len(), output::megabytes(sum)));
 }
 
@@ -120,11 +142,17 @@ mod tests {
             grpc: Some("http://127.0.0.1:8103".into()),
             admin: Some("http://127.0.0.1:8093".into()),
             memory_bytes: 5_000_000,
+            degraded: vec![Degraded {
+                name: "outbox".into(),
+                reason: "refused".into(),
+                since: "2026-01-01T00:00:00Z".into(),
+            }],
         };
         let written = serde_json::to_value(Report { services: vec![process] }).unwrap();
         let expected = serde_json::json!({"services": [{
             "service": "orders", "pid": 7, "ready": true, "restarts": 0, "http": null,
             "grpc": "http://127.0.0.1:8103", "admin": "http://127.0.0.1:8093", "memory_bytes": 5_000_000,
+            "degraded": [{"name": "outbox", "reason": "refused", "since": "2026-01-01T00:00:00Z"}],
         }]});
         assert_eq!(written, expected);
     }

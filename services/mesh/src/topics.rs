@@ -202,7 +202,7 @@ mod tests {
     // Asking for what is there blocks a thread, and the broker needs one too.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn what_is_missing_is_made_and_what_is_there_stays_as_it_is() {
-        let broker = Broker::start(([127, 0, 0, 1], 0).into()).await.unwrap();
+        let broker = Broker::start(([127, 0, 0, 1], 0).into(), Default::default()).await.unwrap();
         let kafka = at(broker.bootstrap_servers());
         let wanted = |partitions| vec![Topic::new("teapots", partitions)];
         let make = |partitions| make_these(wanted(partitions), &kafka, PATIENCE);
@@ -223,7 +223,7 @@ mod tests {
         assert!(format!("{error:#}").starts_with(&format!("no answer from Kafka at {brokers}")));
         let late = async {
             sleep(2 * PAUSE).await;
-            Broker::start(address).await.unwrap()
+            Broker::start(address, Default::default()).await.unwrap()
         };
         let (_broker, made) = tokio::join!(late, make_elsewhere(brokers));
         assert_eq!(made.len(), 2 * topics::ALL.len());

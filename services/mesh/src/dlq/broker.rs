@@ -219,7 +219,10 @@ mod tests {
     // Reading blocks a thread, and the broker needs one too.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_letter_is_replayed_once_and_noted() {
-        let embedded = embedded::kafka::Broker::start(([127, 0, 0, 1], 0).into()).await.unwrap();
+        let embedded =
+            embedded::kafka::Broker::start(([127, 0, 0, 1], 0).into(), Default::default())
+                .await
+                .unwrap();
         let broker = Broker::new(
             Kafka { brokers: embedded.bootstrap_servers().to_owned(), embedded: true },
             Settings::default(),

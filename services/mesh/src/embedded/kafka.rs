@@ -7,22 +7,29 @@
 //! ```
 //!
 //! It is held to the same tests as Apache Kafka (`tests/kafka`). It forgets everything with its process, and nothing before
-//! that which a group has yet to read: it rather refuses what is new. Deliberately absent: transactions, static members,
-//! groups of the new protocol, replication, passwords, TLS. The protocol: <https://kafka.apache.org/protocol>
+//! that which one of the groups that it was started for has yet to read: it rather refuses what is new. Other groups give
+//! way. Deliberately absent: transactions, groups of the new protocol, replication, settings that can be changed, passwords,
+//! TLS. The protocol: <https://kafka.apache.org/protocol>
 
 mod batch;
 mod cluster;
+mod configs;
 mod coordinator;
+mod fetch;
 mod group;
+mod guard;
 mod log;
+mod long;
 mod offsets;
 mod producers;
 mod records;
+mod rope;
 mod session;
 mod store;
+mod topics;
 mod wire;
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use kafka_protocol::ResponseError;
@@ -33,27 +40,56 @@ use tokio::{
     time::{MissedTickBehavior, interval, sleep},
 };
 
+use super::{complaints::Complaints, memory::Memory, seats::Seats};
 use cluster::Cluster;
 use coordinator::Coordinator;
+pub use store::Full;
 use store::Store;
 
-/// What all logs may hold together; beyond it producers have to wait until something was consumed.
-const LIMIT: usize = 256 << 20;
+/// What requests that are larger than usual, and answers that were not read yet, may hold together.
+const IN_FLIGHT: usize = 32 << 20;
+/// So many clients at once: eight replicas of every service have 120.
+const CONNECTIONS: usize = 500;
 /// How long to wait after a connection could not be accepted: it is for want of file descriptors, and some may be free by then.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 /// How often groups are looked at for members that fell silent: a small part of the shortest session.
 const TICK: Duration = Duration::from_millis(100);
+
+/// What a broker is for, and what it may hold.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The groups whose records are kept until they were read, and whose offsets are kept for ever.
+    pub groups: BTreeSet<String>,
+    /// How long any other group is kept that has no members.
+    pub group_expiry: Duration,
+    /// What all logs may hold together, in bytes; beyond it producers have to wait until something was consumed.
+    pub limit: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            groups: BTreeSet::new(),
+            group_expiry: Duration::from_secs(5 * 60),
+            limit: 256 << 20,
+        }
+    }
+}
 
 /// What all sessions share.
 struct Node {
     cluster: Cluster,
     store: Store,
     groups: Coordinator,
+    memory: Arc<Memory>,
+    seats: Seats,
+    complaints: Complaints,
 }
 
 /// A running broker; dropped, it is gone with everything that was in it.
 pub struct Broker {
     address: SocketAddr,
+    node: Arc<Node>,
     bootstrap_servers: String,
     paused: watch::Sender<bool>,
     tasks: JoinSet<()>,
@@ -64,25 +100,24 @@ impl Broker {
     ///
     /// # Errors
     /// The address is taken, or is not one of this machine.
-    pub async fn start(address: SocketAddr) -> anyhow::Result<Self> {
-        Self::with_limit(address, LIMIT).await
-    }
-
-    async fn with_limit(address: SocketAddr, limit: usize) -> anyhow::Result<Self> {
+    pub async fn start(address: SocketAddr, settings: Settings) -> anyhow::Result<Self> {
         let taken = || format!("the embedded Kafka broker cannot listen on {address}");
         let listener = TcpListener::bind(address).await.with_context(taken)?;
         let address = listener.local_addr()?;
         let id = uuid::Uuid::new_v4().simple().to_string();
         let node = Arc::new(Node {
             cluster: Cluster { address, id, producers: 1.into() },
-            store: Store::new(limit),
-            groups: Coordinator::default(),
+            store: Store::new(settings.limit),
+            groups: Coordinator::new(settings.groups, settings.group_expiry),
+            memory: Memory::new(IN_FLIGHT),
+            seats: Seats::new(CONNECTIONS),
+            complaints: Complaints::default(),
         });
         let (paused, is_paused) = watch::channel(false);
         let mut tasks = JoinSet::new();
         tasks.spawn(tick(Arc::clone(&node)));
-        tasks.spawn(accept(listener, node, is_paused));
-        Ok(Self { address, bootstrap_servers: address.to_string(), paused, tasks })
+        tasks.spawn(accept(listener, Arc::clone(&node), is_paused));
+        Ok(Self { address, node, bootstrap_servers: address.to_string(), paused, tasks })
     }
 
     /// Where it listens.
@@ -93,6 +128,11 @@ impl Broker {
     /// Where clients find it: `host:port`.
     pub fn bootstrap_servers(&self) -> &str {
         &self.bootstrap_servers
+    }
+
+    /// For those who want to know how it is, for as long as they like.
+    pub fn monitor(&self) -> Monitor {
+        Monitor(Arc::clone(&self.node))
     }
 
     /// Drops all connections and refuses new ones; what is in the topics stays.
@@ -111,12 +151,23 @@ impl Broker {
     }
 }
 
+/// Tells how a broker is.
+#[derive(Clone)]
+pub struct Monitor(Arc<Node>);
+
+impl Monitor {
+    /// Why the broker takes no more records, if it does not.
+    pub fn full(&self) -> Option<Full> {
+        self.0.store.full()
+    }
+}
+
 async fn tick(node: Arc<Node>) {
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        node.groups.tick();
+        node.groups.tick(&node.store);
     }
 }
 
@@ -132,10 +183,11 @@ async fn accept(listener: TcpListener, node: Arc<Node>, mut paused: watch::Recei
             }
             Some(ended) = sessions.join_next() => log_panic(ended),
             accepted = listener.accept() => {
-                if let Some((stream, peer)) = accept_one(accepted).await
+                if let Some((stream, peer)) = accept_one(&node, accepted).await
                     && !*paused.borrow()
+                    && let Some(seat) = node.seats.take()
                 {
-                    sessions.spawn(session::serve(Arc::clone(&node), stream, peer));
+                    sessions.spawn(session::serve(Arc::clone(&node), seat, stream, peer));
                 }
             }
         }
@@ -143,12 +195,15 @@ async fn accept(listener: TcpListener, node: Arc<Node>, mut paused: watch::Recei
 }
 
 async fn accept_one(
+    node: &Node,
     accepted: io::Result<(TcpStream, SocketAddr)>,
 ) -> Option<(TcpStream, SocketAddr)> {
     match accepted {
         Ok(accepted) => Some(accepted),
         Err(error) => {
-            tracing::warn!(%error, "could not accept a Kafka connection");
+            if let Some(suppressed) = node.complaints.next() {
+                tracing::warn!(%error, suppressed, "could not accept a Kafka connection");
+            }
             sleep(ACCEPT_AGAIN).await;
             None
         }
@@ -179,7 +234,7 @@ mod tests {
     use super::*;
 
     async fn broker() -> Broker {
-        Broker::start(([127, 0, 0, 1], 0).into()).await.unwrap()
+        Broker::start(([127, 0, 0, 1], 0).into(), Settings::default()).await.unwrap()
     }
 
     fn client(broker: &Broker) -> BaseProducer {
@@ -225,10 +280,10 @@ mod tests {
         let first = broker().await;
         let address = first.address();
         let mut connected = TcpStream::connect(address).await.unwrap();
-        assert!(Broker::start(address).await.is_err());
+        assert!(Broker::start(address, Settings::default()).await.is_err());
         first.stop().await;
         let gone = tokio::io::AsyncReadExt::read(&mut connected, &mut [0]).await;
         assert!(matches!(gone, Ok(0) | Err(_)));
-        Broker::start(address).await.unwrap();
+        Broker::start(address, Settings::default()).await.unwrap();
     }
 }

@@ -23,6 +23,7 @@ use tokio::{
     time::sleep,
 };
 
+use super::seats::Seats;
 use hub::Hub;
 
 /// How long to wait after a connection could not be accepted: it is for want of file descriptors, and some may be free by then.
@@ -39,6 +40,14 @@ pub struct Limits {
     pub write_deadline: Duration,
     /// How long a client may be silent before it is asked whether it is still there.
     pub ping_interval: Duration,
+    /// How long a client may take for the rest of what it has begun to send.
+    pub read_deadline: Duration,
+    /// Clients at once. One that has not said who it is gives way to a new one.
+    pub max_connections: usize,
+    /// Bytes that may wait for all clients together; past it, the one for which most waits is cut off.
+    pub max_pending_of_all: usize,
+    /// Bytes that all subscriptions may take together.
+    pub max_subscriptions: usize,
 }
 
 /// As nats-server has them, but for what waits: 64 MiB and 10 s are for machines that hold nothing else.
@@ -49,6 +58,10 @@ impl Default for Limits {
             max_pending: 8 << 20,
             write_deadline: Duration::from_secs(2),
             ping_interval: Duration::from_secs(120),
+            read_deadline: Duration::from_secs(10),
+            max_connections: 500,
+            max_pending_of_all: 32 << 20,
+            max_subscriptions: 64 << 20,
         }
     }
 }
@@ -68,6 +81,8 @@ pub struct Statistics {
     pub messages_out: u64,
     /// Bytes of them.
     pub bytes_out: u64,
+    /// Bytes that wait for all clients now.
+    pub pending_bytes: u64,
     /// Clients that were cut off because they did not read.
     pub slow_consumers: u64,
 }
@@ -115,6 +130,7 @@ impl Server {
 
 async fn accept(listener: TcpListener, hub: Arc<Hub>, mut stopped: oneshot::Receiver<()>) {
     let mut sessions = JoinSet::new();
+    let seats = Seats::new(hub.limits.max_connections);
     let mut id = 0;
     loop {
         tokio::select! {
@@ -123,10 +139,17 @@ async fn accept(listener: TcpListener, hub: Arc<Hub>, mut stopped: oneshot::Rece
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
                     id += 1;
-                    sessions.spawn(session::serve(Arc::clone(&hub), id, stream, peer));
+                    match seats.take() {
+                        Some(seat) => {
+                            sessions.spawn(session::serve(Arc::clone(&hub), id, seat, stream, peer));
+                        }
+                        None => session::refuse(&stream),
+                    }
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "could not accept a NATS connection");
+                    if let Some(suppressed) = hub.complaints.next() {
+                        tracing::warn!(%error, suppressed, "could not accept a NATS connection");
+                    }
                     sleep(ACCEPT_AGAIN).await;
                 }
             },

@@ -7,7 +7,7 @@ use anyhow::Context;
 use super::{Options, layout::Layout, open};
 use crate::{
     embedded::{
-        kafka::Broker,
+        kafka::{Broker, Monitor, Settings},
         nats::{Limits, Server},
     },
     running::Kafka,
@@ -41,7 +41,10 @@ impl Brokers {
         let here = |port| SocketAddr::from(([127, 0, 0, 1], port));
         let kafka = match &options.kafka {
             Some(_) => None,
-            None => Some(Broker::start(here(layout.kafka)).await?),
+            None => {
+                let settings = Settings { groups: Layout::groups(), ..Settings::default() };
+                Some(Broker::start(here(layout.kafka), settings).await?)
+            }
         };
         let nats = match &options.nats {
             Some(_) => None,
@@ -68,6 +71,11 @@ impl Brokers {
             settings: options.settings.clone(),
         };
         Ok((Self { kafka, nats }, backing))
+    }
+
+    /// How the embedded Kafka broker is, if there is one.
+    pub(super) fn kafka(&self) -> Option<Monitor> {
+        self.kafka.as_ref().map(Broker::monitor)
     }
 
     /// Ends them, once nobody needs them.

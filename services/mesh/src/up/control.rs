@@ -14,11 +14,15 @@ use super::{
     process::Supervised,
     ready,
 };
-use crate::status::{Process, Report};
+use crate::{
+    embedded::kafka::{Full, Monitor},
+    status::{Degraded, Process, Report},
+};
 
 struct Control {
     port: u16,
     processes: Vec<Arc<Supervised>>,
+    kafka: Option<Monitor>,
     client: reqwest::Client,
 }
 
@@ -27,13 +31,14 @@ pub(super) async fn serve(
     tasks: &mut JoinSet<()>,
     port: u16,
     processes: Vec<Arc<Supervised>>,
+    kafka: Option<Monitor>,
     client: reqwest::Client,
 ) -> anyhow::Result<()> {
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     let listener = TcpListener::bind(address).await.with_context(|| {
         format!("port {port}, wanted by the supervisor, cannot be had: --port-base moves it")
     })?;
-    let control = Arc::new(Control { port, processes, client });
+    let control = Arc::new(Control { port, processes, kafka, client });
     let router = Router::new().route("/status", get(status)).with_state(control);
     tasks.spawn(async move { drop(axum::serve(listener, router).await) });
     Ok(())
@@ -42,6 +47,7 @@ pub(super) async fn serve(
 async fn status(State(control): State<Arc<Control>>) -> Json<Report> {
     let mut services =
         join_all(control.processes.iter().map(|process| one(process, &control.client))).await;
+    let full = control.kafka.as_ref().and_then(Monitor::full);
     services.push(Process {
         service: SUPERVISOR.into(),
         pid: Some(std::process::id()),
@@ -51,29 +57,40 @@ async fn status(State(control): State<Arc<Control>>) -> Json<Report> {
         grpc: None,
         admin: None,
         memory_bytes: memory_of(Some(std::process::id())).await,
+        degraded: full.map(degraded).into_iter().collect(),
     });
     Json(Report { services })
+}
+
+/// Producers wait for one group.
+fn degraded(full: Full) -> Degraded {
+    let Full { since, topic, group } = full;
+    let group = group.unwrap_or_else(|| "no group".into());
+    Degraded {
+        name: "kafka".into(),
+        reason: format!("the embedded broker is full until {group} has read {topic}"),
+        since: humantime::format_rfc3339_millis(since).to_string(),
+    }
 }
 
 async fn one(supervised: &Supervised, client: &reqwest::Client) -> Process {
     let state = supervised.state();
     let process = &supervised.process;
     let admin = process.address(Protocol::Admin);
-    let ready = match (&admin, state.pid) {
-        (Some(admin), Some(_)) => {
-            ready::missing(client, admin).await.is_some_and(|missing| missing.is_empty())
-        }
-        _ => false,
+    let answer = match (&admin, state.pid) {
+        (Some(admin), Some(_)) => ready::ask(client, admin).await,
+        _ => None,
     };
     Process {
         service: process.service.into(),
         pid: state.pid,
-        ready,
+        ready: answer.as_ref().is_some_and(|answer| answer.ready),
         restarts: state.restarts,
         http: process.address(Protocol::Http),
         grpc: process.address(Protocol::Grpc),
         admin,
         memory_bytes: memory_of(state.pid).await,
+        degraded: answer.map(|answer| answer.degraded).unwrap_or_default(),
     }
 }
 

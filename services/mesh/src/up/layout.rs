@@ -2,7 +2,7 @@
 //!
 //! Everything that listens has a fixed place above the port base, equal to the services' own defaults for 8080.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{bail, ensure};
 
@@ -28,6 +28,8 @@ struct Service {
     calls: &'static [&'static str],
     /// Whether it keeps a database.
     ledger: bool,
+    /// Whether it reads topics, as a consumer group that has its name.
+    consumes: bool,
 }
 
 const fn place(setting: &'static str, protocol: Protocol, offset: u16) -> Place {
@@ -44,24 +46,28 @@ const SERVICES: [Service; 8] = [
         places: &[place("listen", Protocol::Http, 0), admin(10)],
         calls: &["catalog", "inventory", "orders"],
         ledger: false,
+        consumes: false,
     },
     Service {
         name: "catalog",
         places: &[place("listen", Protocol::Grpc, 21), admin(11)],
         calls: &[],
         ledger: true,
+        consumes: false,
     },
     Service {
         name: "inventory",
         places: &[place("listen", Protocol::Grpc, 22), admin(12)],
         calls: &[],
         ledger: true,
+        consumes: true,
     },
     Service {
         name: "orders",
         places: &[place("listen", Protocol::Grpc, 23), admin(13)],
         calls: &["catalog", "inventory"],
         ledger: true,
+        consumes: true,
     },
     Service {
         name: "payments",
@@ -72,14 +78,22 @@ const SERVICES: [Service; 8] = [
         ],
         calls: &[],
         ledger: true,
+        consumes: true,
     },
     Service {
         name: "shipping",
         places: &[place("listen", Protocol::Grpc, 25), admin(15)],
         calls: &[],
         ledger: true,
+        consumes: true,
     },
-    Service { name: "notifications", places: &[admin(16)], calls: &[], ledger: false },
+    Service {
+        name: "notifications",
+        places: &[admin(16)],
+        calls: &[],
+        ledger: false,
+        consumes: true,
+    },
     Service {
         name: "lens",
         places: &[
@@ -89,6 +103,7 @@ const SERVICES: [Service; 8] = [
         ],
         calls: &[],
         ledger: false,
+        consumes: false,
     },
 ];
 
@@ -156,6 +171,12 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
+    /// The consumer groups of all services.
+    pub(crate) fn groups() -> BTreeSet<String> {
+        let consumers = SERVICES.iter().filter(|service| service.consumes);
+        consumers.map(|service| service.name.to_owned()).collect()
+    }
+
     /// Places everything above `base`.
     ///
     /// # Errors
@@ -233,6 +254,18 @@ mod tests {
 
     fn replicas(pairs: &[(&str, u16)]) -> BTreeMap<String, u16> {
         pairs.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
+    }
+
+    /// A group that is missing here would lose what it has yet to read when the embedded broker is full.
+    #[test]
+    fn the_groups_are_those_of_the_services_that_consume() {
+        for service in &SERVICES {
+            let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+            let wiring = std::fs::read_to_string(format!("{folder}/{}/src/lib.rs", service.name));
+            let wiring = wiring.unwrap();
+            let consumes = wiring.contains("app.consume") || wiring.contains("app.observe(");
+            assert_eq!(Layout::groups().contains(service.name), consumes, "{}", service.name);
+        }
     }
 
     #[test]

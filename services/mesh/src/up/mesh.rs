@@ -77,8 +77,8 @@ impl Mesh {
 
     /// Starts every child at once, and the port that tells about them.
     pub(super) async fn start(&self, tasks: &mut JoinSet<()>) -> anyhow::Result<()> {
-        control::serve(tasks, self.layout.control, self.processes.clone(), self.client.clone())
-            .await?;
+        let (processes, kafka) = (self.processes.clone(), self.brokers.kafka());
+        control::serve(tasks, self.layout.control, processes, kafka, self.client.clone()).await?;
         for process in &self.processes {
             tasks.spawn(Arc::clone(process).keep());
         }

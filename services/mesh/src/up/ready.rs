@@ -6,15 +6,21 @@ use reqwest::Client;
 use serde::Deserialize;
 use tokio::time::sleep;
 
+use crate::status::Degraded;
+
 /// Starting takes a second; this adds at most a fiftieth to it.
 const AGAIN: Duration = Duration::from_millis(20);
 /// An answer from this machine takes a millisecond, unless the process is stuck.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// What a process says about itself.
 #[derive(Deserialize)]
-struct Answer {
-    ready: bool,
+pub(super) struct Answer {
+    pub(super) ready: bool,
     missing: Vec<String>,
+    /// What does not work although it is ready.
+    #[serde(default)]
+    pub(super) degraded: Vec<Degraded>,
 }
 
 /// A client for admin ports.
@@ -23,10 +29,15 @@ pub(super) fn client() -> reqwest::Result<Client> {
     Client::builder().no_proxy().timeout(PATIENCE).build()
 }
 
+/// `None` if it does not answer.
+pub(super) async fn ask(client: &Client, admin: &str) -> Option<Answer> {
+    let answer = client.get(format!("{admin}/readyz")).send().await.ok()?;
+    answer.json().await.ok()
+}
+
 /// What the process waits for; empty when it is ready, `None` if it does not answer.
 pub(super) async fn missing(client: &Client, admin: &str) -> Option<Vec<String>> {
-    let answer = client.get(format!("{admin}/readyz")).send().await.ok()?;
-    let answer: Answer = answer.json().await.ok()?;
+    let answer = ask(client, admin).await?;
     Some(if answer.ready { Vec::new() } else { answer.missing })
 }
 

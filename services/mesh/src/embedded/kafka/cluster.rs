@@ -1,6 +1,7 @@
 //! What a client must know first: versions, brokers, topics, coordinators, the ids of producers.
 
 use std::{
+    collections::BTreeSet,
     net::SocketAddr,
     sync::atomic::{AtomicI64, Ordering::Relaxed},
 };
@@ -8,11 +9,11 @@ use std::{
 use kafka_protocol::{
     ResponseError,
     messages::{
-        ApiKey, ApiVersionsResponse, BrokerId, CreateTopicsRequest, CreateTopicsResponse,
+        ApiKey, ApiVersionsResponse, BrokerId, DescribeClusterRequest, DescribeClusterResponse,
         FindCoordinatorRequest, FindCoordinatorResponse, InitProducerIdRequest,
         InitProducerIdResponse, MetadataRequest, MetadataResponse, ProducerId, TopicName,
         api_versions_response::ApiVersion,
-        create_topics_response::CreatableTopicResult,
+        describe_cluster_response::DescribeClusterBroker,
         find_coordinator_response::Coordinator,
         metadata_response::{
             MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
@@ -24,11 +25,18 @@ use kafka_protocol::{
 use super::{batch::LEADER_EPOCH, code, session::APIS, store::Store};
 
 /// The only broker there is.
-const NODE: BrokerId = BrokerId(1);
-/// The kind of coordinator that there is; others are for transactions.
+pub(super) const NODE: BrokerId = BrokerId(1);
+/// The kind of coordinator that there is.
 const OF_GROUPS: i8 = 0;
+/// And that of transactions, of which there are none.
+const OF_TRANSACTIONS: i8 = 1;
+/// What a client may ask about besides: controllers are not spoken to.
+const OF_BROKERS: i8 = 1;
 /// From here on several coordinators may be asked for at once.
 const SEVERAL_KEYS: i16 = 4;
+
+/// Why a coordinator is refused.
+const ONLY_GROUPS: &str = "this broker has neither transactions nor share groups";
 
 /// Who we are.
 pub(super) struct Cluster {
@@ -68,7 +76,10 @@ impl Cluster {
             Some(topics) => topics.into_iter().map(|topic| topic.name).collect(),
             None => every(),
         };
-        let topics = named.into_iter().map(|name| match &name {
+        // Each once, however often it is asked for.
+        let mut asked = BTreeSet::new();
+        let named = named.into_iter().filter(|name| asked.insert(name.clone()));
+        let topics = named.map(|name| match &name {
             Some(known) => match store.partitions(known) {
                 Some(count) => described(count),
                 None => refused(ResponseError::UnknownTopicOrPartition),
@@ -92,12 +103,18 @@ impl Cluster {
         request: FindCoordinatorRequest,
         version: i16,
     ) -> FindCoordinatorResponse {
-        let known =
-            if request.key_type == OF_GROUPS { Ok(()) } else { Err(ResponseError::InvalidRequest) };
+        let known = match request.key_type {
+            OF_GROUPS => Ok(()),
+            // The one answer that all clients take for final.
+            OF_TRANSACTIONS => Err(ResponseError::TransactionalIdAuthorizationFailed),
+            _ => Err(ResponseError::InvalidRequest),
+        };
+        let message = known.as_ref().err().map(|_| StrBytes::from_static_str(ONLY_GROUPS));
         let response = FindCoordinatorResponse::default();
         if version < SEVERAL_KEYS {
             return response
                 .with_error_code(code(&known))
+                .with_error_message(message)
                 .with_node_id(NODE)
                 .with_host(self.host())
                 .with_port(self.port());
@@ -106,11 +123,24 @@ impl Cluster {
             Coordinator::default()
                 .with_key(key)
                 .with_error_code(code(&known))
+                .with_error_message(message.clone())
                 .with_node_id(NODE)
                 .with_host(self.host())
                 .with_port(self.port())
         });
         response.with_coordinators(each.collect())
+    }
+
+    pub(super) fn describe(&self, request: &DescribeClusterRequest) -> DescribeClusterResponse {
+        let response = DescribeClusterResponse::default();
+        if request.endpoint_type != OF_BROKERS {
+            return response.with_error_code(ResponseError::MismatchedEndpointType.code());
+        }
+        let broker = DescribeClusterBroker::default().with_broker_id(NODE);
+        response
+            .with_cluster_id(StrBytes::from(self.id.clone()))
+            .with_controller_id(NODE)
+            .with_brokers(vec![broker.with_host(self.host()).with_port(self.port())])
     }
 
     /// A new id each time: an old one is known to no partition that matters.
@@ -140,24 +170,4 @@ fn described(count: usize) -> MetadataResponseTopic {
 
 fn refused(error: ResponseError) -> MetadataResponseTopic {
     MetadataResponseTopic::default().with_error_code(error.code())
-}
-
-pub(super) fn create_topics(store: &Store, request: CreateTopicsRequest) -> CreateTopicsResponse {
-    let only_checked = request.validate_only;
-    let topics = request.topics.into_iter().map(|topic| {
-        // -1 is the broker's own choice.
-        let partitions = if topic.num_partitions == -1 { 1 } else { topic.num_partitions };
-        let count = usize::try_from(partitions).unwrap_or(0);
-        let done = if only_checked || !topic.assignments.is_empty() {
-            Err(ResponseError::InvalidRequest)
-        } else {
-            store.create(&topic.name, count)
-        };
-        CreatableTopicResult::default()
-            .with_name(topic.name)
-            .with_error_code(code(&done))
-            .with_num_partitions(partitions)
-            .with_replication_factor(1)
-    });
-    CreateTopicsResponse::default().with_topics(topics.collect())
 }

@@ -1,20 +1,23 @@
-//! All consumer groups: what clients ask of them.
+//! All consumer groups: what their members ask of them, and how long they are kept.
+//!
+//! Groups that the broker was started for are kept for ever, and what they have yet to read with them. Others are those of
+//! somebody who looks: without members they expire, and they hold nothing up when the logs are full.
 
-use std::{collections::BTreeMap, time::Duration};
+mod administration;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use kafka_protocol::{
     ResponseError,
     messages::{
-        DeleteGroupsRequest, DeleteGroupsResponse, DescribeGroupsRequest, DescribeGroupsResponse,
-        HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, JoinGroupResponse,
-        LeaveGroupRequest, LeaveGroupResponse, ListGroupsRequest, ListGroupsResponse,
-        SyncGroupRequest, SyncGroupResponse,
-        delete_groups_response::DeletableGroupResult,
-        describe_groups_response::{DescribedGroup, DescribedGroupMember},
-        join_group_response::JoinGroupResponseMember,
+        ConsumerGroupHeartbeatResponse, HeartbeatRequest, HeartbeatResponse, JoinGroupRequest,
+        JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse, SyncGroupRequest,
+        SyncGroupResponse, join_group_response::JoinGroupResponseMember,
         leave_group_response::MemberResponse,
-        list_groups_response::ListedGroup,
     },
     protocol::StrBytes,
 };
@@ -24,7 +27,7 @@ use uuid::Uuid;
 
 use super::{
     code,
-    group::{Group, Joined, Newcomer, State},
+    group::{Group, Identity, Joined, Listed, Newcomer},
     store::Store,
 };
 
@@ -32,8 +35,16 @@ use super::{
 const LONGEST_SESSION: Duration = Duration::from_secs(30 * 60);
 /// Far more than anybody tries out.
 const MOST_GROUPS: usize = 500;
+/// Of all groups that are not ours together.
+const MOST_MEMBERS: usize = 2_000;
+/// Of what their members say about themselves, in bytes.
+const MOST_METADATA: usize = 16 << 20;
+/// Of a group's or a client's name, in bytes.
+const LONGEST_NAME: usize = 1_000;
 /// From here on a client first asks for an id, so that one that gives up leaves no member behind.
 const ASKS_FOR_ID: i16 = 4;
+/// From here on a leader can be told that everything stays as it was.
+const SKIPS_ASSIGNMENT: i16 = 9;
 
 /// From where somebody asks.
 pub(super) struct Caller<'a> {
@@ -42,52 +53,109 @@ pub(super) struct Caller<'a> {
     pub(super) version: i16,
 }
 
-#[derive(Default)]
 pub(super) struct Coordinator {
     groups: Mutex<BTreeMap<String, Group>>,
+    own: BTreeSet<String>,
+    /// How long a group without members is kept that is not one of our own.
+    expiry: Duration,
 }
 
 impl Coordinator {
+    pub(super) fn new(own: BTreeSet<String>, expiry: Duration) -> Self {
+        Self { groups: Mutex::default(), own, expiry }
+    }
+
     /// What only time brings about.
-    pub(super) fn tick(&self) {
+    pub(super) fn tick(&self, store: &Store) {
         let now = Instant::now();
         let mut groups = self.groups.lock();
-        groups.values_mut().for_each(|group| group.tick(now));
-        groups.retain(|_, group| !group.is_forgettable());
+        groups.retain(|id, group| {
+            group.tick(now);
+            let expired = !self.own.contains(id) && group.idle(now) >= self.expiry;
+            if expired {
+                store.release(id);
+            }
+            !expired && !group.is_forgettable()
+        });
+    }
+
+    /// The groups that hold nothing up when the logs are full: first those without members, the longest idle first.
+    pub(super) fn giving_way(&self) -> Vec<String> {
+        let now = Instant::now();
+        let groups = self.groups.lock();
+        let foreign = groups.iter().filter(|(id, _)| !self.own.contains(*id));
+        let mut foreign: Vec<_> = foreign
+            .map(|(id, group)| (!group.members.is_empty(), group.idle(now), id.clone()))
+            .collect();
+        foreign
+            .sort_by(|(busy, idle, _), (other, longer, _)| busy.cmp(other).then(longer.cmp(idle)));
+        foreign.into_iter().map(|(_, _, id)| id).collect()
+    }
+
+    /// A group that may be new; one that nobody uses goes where there are too many.
+    fn entry<'a>(
+        &self,
+        groups: &'a mut BTreeMap<String, Group>,
+        id: &str,
+        store: &Store,
+    ) -> Result<&'a mut Group, ResponseError> {
+        if id.len() > LONGEST_NAME {
+            return Err(ResponseError::InvalidGroupId);
+        }
+        if groups.len() >= MOST_GROUPS && !groups.contains_key(id) && !self.own.contains(id) {
+            let now = Instant::now();
+            let idle =
+                groups.iter().filter(|(id, group)| group.len() == 0 && !self.own.contains(*id));
+            let longest = idle.max_by_key(|(_, group)| group.idle(now));
+            let longest = longest.map(|(id, _)| id.clone());
+            let longest = longest.ok_or(ResponseError::PolicyViolation)?;
+            groups.remove(&longest);
+            store.release(&longest);
+        }
+        Ok(groups.entry(id.to_owned()).or_default())
     }
 
     pub(super) async fn join(
         &self,
+        store: &Store,
         request: JoinGroupRequest,
         caller: Caller<'_>,
     ) -> JoinGroupResponse {
         let mut id = request.member_id.to_string();
         let kind = request.protocol_type.clone();
-        let joined = match self.begin_to_join(request, &mut id, &caller) {
+        let joined = match self.begin_to_join(store, request, &mut id, &caller) {
             Ok(waiting) => waiting.await.unwrap_or(Err(ResponseError::UnknownMemberId)),
             Err(error) => Err(error),
         };
         let response = JoinGroupResponse::default();
-        match joined {
-            Ok(Joined { generation, protocol, leader, member, members }) => response
-                .with_generation_id(generation)
-                .with_protocol_type(Some(kind))
-                .with_protocol_name(Some(protocol.into()))
-                .with_leader(leader.into())
-                .with_member_id(member.into())
-                .with_members(
-                    members.into_iter().map(|(id, metadata)| listed(id, metadata)).collect(),
-                ),
-            Err(error) => response
-                .with_error_code(error.code())
-                .with_generation_id(-1)
-                .with_protocol_name(Some(StrBytes::default()))
-                .with_member_id(id.into()),
+        let mut joined = match joined {
+            Ok(joined) => joined,
+            Err(error) => {
+                return response
+                    .with_error_code(error.code())
+                    .with_generation_id(-1)
+                    .with_protocol_name(Some(StrBytes::default()))
+                    .with_member_id(id.into());
+            }
+        };
+        let skips = joined.instead_of.is_some() && caller.version >= SKIPS_ASSIGNMENT;
+        if let Some(before) = joined.instead_of.take_if(|_| !skips) {
+            // A client that cannot skip it must not take itself for the leader.
+            (joined.leader, joined.members) = (before, Vec::new());
         }
+        response
+            .with_generation_id(joined.generation)
+            .with_protocol_type(Some(kind))
+            .with_protocol_name(Some(joined.protocol.into()))
+            .with_leader(joined.leader.into())
+            .with_skip_assignment(skips)
+            .with_member_id(joined.member.into())
+            .with_members(joined.members.into_iter().map(listed).collect())
     }
 
     fn begin_to_join(
         &self,
+        store: &Store,
         request: JoinGroupRequest,
         id: &mut String,
         caller: &Caller<'_>,
@@ -99,16 +167,21 @@ impl Coordinator {
         if request.group_id.is_empty() {
             return Err(ResponseError::InvalidGroupId);
         }
-        let now = Instant::now();
-        let mut groups = self.groups.lock();
-        if groups.len() >= MOST_GROUPS && !groups.contains_key(&**request.group_id) {
-            return Err(ResponseError::GroupMaxSizeReached);
+        let instance = request.group_instance_id.as_deref().map(str::to_owned);
+        if instance.as_ref().is_some_and(|name| name.is_empty() || name.len() > LONGEST_NAME) {
+            return Err(ResponseError::InvalidRequest);
         }
-        let group = groups.entry(request.group_id.to_string()).or_default();
+        let now = Instant::now();
+        let client: String = caller.client.chars().take(LONGEST_NAME / 4).collect();
+        let mut groups = self.groups.lock();
+        if !self.own.contains(&**request.group_id) {
+            self.has_room(&groups, &request)?;
+        }
+        let group = self.entry(&mut groups, &request.group_id, store)?;
         if id.is_empty() {
-            *id = format!("{}-{}", caller.client, Uuid::new_v4());
+            *id = format!("{}-{}", instance.as_ref().unwrap_or(&client), Uuid::new_v4());
             group.promise(id.clone(), now + session)?;
-            if caller.version >= ASKS_FOR_ID {
+            if caller.version >= ASKS_FOR_ID && instance.is_none() {
                 return Err(ResponseError::MemberIdRequired);
             }
         }
@@ -116,7 +189,8 @@ impl Coordinator {
         let protocols = request.protocols.iter();
         let newcomer = Newcomer {
             id: id.clone(),
-            client: caller.client.to_owned(),
+            instance,
+            client,
             host: caller.host.to_owned(),
             session,
             rebalance: if rebalance.is_zero() { session } else { rebalance },
@@ -128,6 +202,22 @@ impl Coordinator {
         Ok(waiting)
     }
 
+    /// Whether members of foreign groups may have what one more brings along.
+    fn has_room(
+        &self,
+        groups: &BTreeMap<String, Group>,
+        request: &JoinGroupRequest,
+    ) -> Result<(), ResponseError> {
+        let foreign = || groups.iter().filter(|(id, _)| !self.own.contains(*id));
+        let brought = request.protocols.iter().map(|one| one.name.len() + one.metadata.len());
+        let size = foreign().map(|(_, group)| group.size()).sum::<usize>();
+        let count = foreign().map(|(_, group)| group.len()).sum::<usize>();
+        if count >= MOST_MEMBERS || size + brought.sum::<usize>() > MOST_METADATA {
+            return Err(ResponseError::GroupMaxSizeReached);
+        }
+        Ok(())
+    }
+
     pub(super) async fn sync(&self, request: SyncGroupRequest) -> SyncGroupResponse {
         let (later, waiting) = oneshot::channel();
         let decided = request.assignments.iter();
@@ -136,8 +226,12 @@ impl Coordinator {
         let mut protocol = String::new();
         let begun = self.with(&request.group_id, |group| {
             protocol.clone_from(&group.protocol);
-            let (id, generation) = (&request.member_id, request.generation_id);
-            group.sync(id, generation, decided, later, Instant::now());
+            let who = Identity {
+                id: &request.member_id,
+                instance: request.group_instance_id.as_deref(),
+                generation: request.generation_id,
+            };
+            group.sync(who, decided, later, Instant::now());
         });
         let synced = match begun {
             Ok(()) => waiting.await.unwrap_or(Err(ResponseError::UnknownMemberId)),
@@ -153,92 +247,62 @@ impl Coordinator {
     }
 
     pub(super) fn heartbeat(&self, request: &HeartbeatRequest) -> HeartbeatResponse {
-        let alive = self.with(&request.group_id, |group| {
-            group.heartbeat(&request.member_id, request.generation_id, Instant::now())
-        });
+        let who = Identity {
+            id: &request.member_id,
+            instance: request.group_instance_id.as_deref(),
+            generation: request.generation_id,
+        };
+        let alive = self.with(&request.group_id, |group| group.heartbeat(who, Instant::now()));
         HeartbeatResponse::default().with_error_code(code(&alive.flatten()))
     }
 
     pub(super) fn leave(&self, request: LeaveGroupRequest, version: i16) -> LeaveGroupResponse {
-        let leave = |id: &str| {
-            self.with(&request.group_id, |group| group.leave(id, Instant::now())).flatten()
+        let leave = |id: &str, instance: Option<&str>| {
+            let now = Instant::now();
+            self.with(&request.group_id, |group| group.leave(id, instance, now)).flatten()
         };
         let response = LeaveGroupResponse::default();
         // Several may leave with one request since its third version.
         if version < 3 {
-            return response.with_error_code(code(&leave(&request.member_id)));
+            return response.with_error_code(code(&leave(&request.member_id, None)));
         }
         let left = request.members.iter().map(|member| {
+            let done = leave(&member.member_id, member.group_instance_id.as_deref());
             MemberResponse::default()
-                .with_error_code(code(&leave(&member.member_id)))
+                .with_error_code(code(&done))
                 .with_member_id(member.member_id.clone())
                 .with_group_instance_id(member.group_instance_id.clone())
         });
         response.with_members(left.collect())
     }
 
-    pub(super) fn may_commit(
-        &self,
-        group: &str,
-        id: &str,
-        generation: i32,
-    ) -> Result<(), ResponseError> {
-        match self.with(group, |group| group.may_commit(id, generation, Instant::now())) {
-            Ok(answer) => answer,
-            // A consumer that assigns its partitions itself only has its offsets here.
-            Err(_) if generation < 0 && id.is_empty() => Ok(()),
-            Err(error) => Err(error),
-        }
-    }
-
-    pub(super) fn has_members(&self, group: &str) -> bool {
-        self.with(group, |group| !group.members.is_empty()).unwrap_or(false)
-    }
-
-    /// Forgets groups without members; what only they had yet to read may go with them.
-    pub(super) fn delete(
+    /// Commits for a group what `work` does, if this caller may: the group stays as it is meanwhile.
+    pub(super) fn commit<T>(
         &self,
         store: &Store,
-        request: DeleteGroupsRequest,
-    ) -> DeleteGroupsResponse {
-        let results = request.groups_names.into_iter().map(|id| {
-            let mut groups = self.groups.lock();
-            let done = if groups.get(&**id).is_some_and(|group| !group.members.is_empty()) {
-                Err(ResponseError::NonEmptyGroup)
-            } else if groups.remove(&**id).is_some() | store.release(&id) {
-                Ok(())
-            } else {
-                Err(ResponseError::GroupIdNotFound)
-            };
-            DeletableGroupResult::default().with_group_id(id).with_error_code(code(&done))
-        });
-        DeleteGroupsResponse::default().with_results(results.collect())
-    }
-
-    pub(super) fn list(&self, request: &ListGroupsRequest) -> ListGroupsResponse {
-        let groups = self.groups.lock();
-        let wanted = |group: &Group| {
-            let name = state(group);
-            request.states_filter.is_empty()
-                || request.states_filter.iter().any(|one| **one == *name)
+        id: &str,
+        who: Identity<'_>,
+        work: impl FnOnce(bool) -> T,
+    ) -> Result<T, ResponseError> {
+        let mut groups = self.groups.lock();
+        let is_own = self.own.contains(id);
+        let group = match groups.contains_key(id) {
+            true => self.entry(&mut groups, id, store)?,
+            // A consumer that assigns its partitions itself only has its offsets here.
+            false if who.generation < 0 && who.id.is_empty() => {
+                self.entry(&mut groups, id, store)?
+            }
+            false => return Err(ResponseError::UnknownMemberId),
         };
-        let groups = groups.iter().filter(|(_, group)| wanted(group)).map(|(id, group)| {
-            ListedGroup::default()
-                .with_group_id(StrBytes::from(id.clone()).into())
-                .with_protocol_type(group.kind().to_owned().into())
-                .with_group_state(StrBytes::from_static_str(state(group)))
-        });
-        ListGroupsResponse::default().with_groups(groups.collect())
+        group.may_commit(who, Instant::now())?;
+        group.note_commit();
+        Ok(work(is_own))
     }
 
-    pub(super) fn describe(&self, request: DescribeGroupsRequest) -> DescribeGroupsResponse {
-        let groups = request.groups.into_iter().map(|id| {
-            let known = self.with(&id, described);
-            let unknown =
-                || DescribedGroup::default().with_group_state(StrBytes::from_static_str("Dead"));
-            known.unwrap_or_else(|_| unknown()).with_group_id(id)
-        });
-        DescribeGroupsResponse::default().with_groups(groups.collect())
+    /// Looks at a group's offsets; `work` learns whether it has members, which read from there on.
+    pub(super) fn look<T>(&self, id: &str, work: impl FnOnce(bool) -> T) -> T {
+        let groups = self.groups.lock();
+        work(groups.get(id).is_some_and(|group| !group.members.is_empty()))
     }
 
     fn with<T>(&self, id: &str, work: impl FnOnce(&mut Group) -> T) -> Result<T, ResponseError> {
@@ -246,32 +310,19 @@ impl Coordinator {
     }
 }
 
-fn described(group: &mut Group) -> DescribedGroup {
-    let members = group.members.iter().map(|(id, member)| {
-        DescribedGroupMember::default()
-            .with_member_id(id.clone().into())
-            .with_client_id(member.about.client.clone().into())
-            .with_client_host(format!("/{}", member.about.host).into())
-            .with_member_assignment(member.assignment.clone())
-    });
-    DescribedGroup::default()
-        .with_members(members.collect())
-        .with_group_state(StrBytes::from_static_str(state(group)))
-        .with_protocol_type(group.kind().to_owned().into())
-        .with_protocol_data(group.protocol.clone().into())
+/// What a broker answers whose groups of the new protocol are switched off: clients take it for final.
+pub(super) fn new_protocol() -> ConsumerGroupHeartbeatResponse {
+    let why = "this broker has groups of the classic protocol only";
+    ConsumerGroupHeartbeatResponse::default()
+        .with_error_code(ResponseError::UnsupportedVersion.code())
+        .with_error_message(Some(StrBytes::from_static_str(why)))
 }
 
-fn listed(id: String, metadata: Bytes) -> JoinGroupResponseMember {
-    JoinGroupResponseMember::default().with_member_id(id.into()).with_metadata(metadata)
-}
-
-fn state(group: &Group) -> &'static str {
-    match group.state {
-        State::Empty => "Empty",
-        State::Preparing { .. } => "PreparingRebalance",
-        State::Completing => "CompletingRebalance",
-        State::Stable => "Stable",
-    }
+fn listed(member: Listed) -> JoinGroupResponseMember {
+    JoinGroupResponseMember::default()
+        .with_member_id(member.id.into())
+        .with_group_instance_id(member.instance.map(StrBytes::from))
+        .with_metadata(member.metadata)
 }
 
 /// Nothing for what is negative.
@@ -283,3 +334,6 @@ fn duration(milliseconds: i32) -> Duration {
 fn own(bytes: &Bytes) -> Bytes {
     Bytes::copy_from_slice(bytes)
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,70 +7,23 @@
 //!    └── the last is gone ─┘ └───── somebody comes, goes or falls silent ────────────┘
 //! ```
 //!
-//! The classic protocol: <https://cwiki.apache.org/confluence/x/IQQHBQ>. Deliberately absent: static members, and waiting
-//! for more members when the first one comes.
+//! The classic protocol: <https://cwiki.apache.org/confluence/x/IQQHBQ>, with static members:
+//! <https://cwiki.apache.org/confluence/x/kIB1BQ>. Deliberately absent: waiting for more members when the first one comes.
+
+mod admission;
+mod member;
 
 use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
 use kafka_protocol::ResponseError;
-use tokio::{sync::oneshot, time::Instant};
+use tokio::time::Instant;
+
+use member::reply;
+pub(super) use member::{Identity, Joined, Later, Listed, Member, Newcomer};
 
 /// More replicas than anybody starts here.
 const MOST_MEMBERS: usize = 500;
-
-/// Where an answer goes that must wait for others.
-pub(super) type Later<T> = oneshot::Sender<Result<T, ResponseError>>;
-
-/// What somebody who joins brings along.
-#[derive(Debug)]
-pub(super) struct Newcomer {
-    pub(super) id: String,
-    pub(super) client: String,
-    pub(super) host: String,
-    pub(super) session: Duration,
-    pub(super) rebalance: Duration,
-    pub(super) kind: String,
-    /// Ways to share partitions out, the preferred one first, each with what the leader must know for it.
-    pub(super) protocols: Vec<(String, Bytes)>,
-}
-
-/// What a member is told once all have joined.
-#[derive(Clone, Debug)]
-pub(super) struct Joined {
-    pub(super) generation: i32,
-    pub(super) protocol: String,
-    pub(super) leader: String,
-    pub(super) member: String,
-    /// All of them, for the leader.
-    pub(super) members: Vec<(String, Bytes)>,
-}
-
-pub(super) struct Member {
-    pub(super) about: Newcomer,
-    pub(super) assignment: Bytes,
-    /// When it is taken for dead.
-    expires: Instant,
-    joining: Option<Later<Joined>>,
-    syncing: Option<Later<Bytes>>,
-}
-
-impl Member {
-    /// Whether it waits for the others to join; whoever has hung up does not.
-    fn has_joined(&self) -> bool {
-        self.joining.as_ref().is_some_and(|waiting| !waiting.is_closed())
-    }
-
-    /// Whether it is held up by others: then its silence is not its own.
-    fn waits(&self) -> bool {
-        self.has_joined() || self.syncing.as_ref().is_some_and(|waiting| !waiting.is_closed())
-    }
-
-    fn metadata(&self, protocol: &str) -> Bytes {
-        let found = self.about.protocols.iter().find(|(name, _)| name == protocol);
-        found.map(|(_, metadata)| metadata.clone()).unwrap_or_default()
-    }
-}
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum State {
@@ -90,28 +43,51 @@ pub(super) struct Group {
     pub(super) protocol: String,
     pub(super) members: BTreeMap<String, Member>,
     leader: String,
+    /// What all members, or the last ones, call their protocols.
+    pub(super) kind: String,
+    /// The ids that static members have now, by their names.
+    instances: BTreeMap<String, String>,
     /// Ids that were given to clients that have not used them yet, and until when they may.
     promised: BTreeMap<String, Instant>,
+    /// Whether it has committed anything.
+    has_offsets: bool,
+    /// Since when it has no members, as far as that was noticed.
+    idle_since: Option<Instant>,
 }
 
 impl Group {
     /// An id for a client that has none.
     pub(super) fn promise(&mut self, id: String, until: Instant) -> Result<(), ResponseError> {
-        if self.members.len() + self.promised.len() >= MOST_MEMBERS {
+        if self.len() >= MOST_MEMBERS {
             return Err(ResponseError::GroupMaxSizeReached);
         }
         self.promised.insert(id, until);
         Ok(())
     }
 
-    /// Whether nothing would be lost with it.
-    pub(super) fn is_forgettable(&self) -> bool {
-        self.generation == 0 && self.members.is_empty() && self.promised.is_empty()
+    /// How many are in it or about to be.
+    pub(super) fn len(&self) -> usize {
+        self.members.len() + self.promised.len()
     }
 
-    /// The kind of its protocols.
-    pub(super) fn kind(&self) -> &str {
-        self.members.values().next().map_or("", |member| &member.about.kind)
+    /// Bytes that are kept for its members.
+    pub(super) fn size(&self) -> usize {
+        self.members.values().map(Member::size).sum()
+    }
+
+    /// Whether nothing would be lost with it.
+    pub(super) fn is_forgettable(&self) -> bool {
+        self.generation == 0 && self.len() == 0 && !self.has_offsets
+    }
+
+    /// How long it has been without members; a commit from outside begins the time anew.
+    pub(super) fn idle(&self, now: Instant) -> Duration {
+        self.idle_since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+    }
+
+    /// Notes that somebody has committed.
+    pub(super) fn note_commit(&mut self) {
+        (self.has_offsets, self.idle_since) = (true, None);
     }
 
     pub(super) fn join(&mut self, who: Newcomer, later: Later<Joined>, now: Instant) {
@@ -120,6 +96,13 @@ impl Group {
         }
         let id = who.id.clone();
         self.promised.remove(&id);
+        self.kind.clone_from(&who.kind);
+        if let Some(instance) = who.instance.clone()
+            && let Some(before) = self.instances.insert(instance, id.clone())
+            && before != id
+        {
+            return self.replace(&before, who, later, now);
+        }
         let unchanged =
             self.members.get(&id).is_some_and(|member| member.about.protocols == who.protocols);
         let settled = match self.state {
@@ -128,54 +111,57 @@ impl Group {
             State::Empty | State::Preparing { .. } => false,
         };
         let before = self.members.remove(&id);
-        let mut member = Member {
-            expires: now + who.session,
-            about: who,
-            assignment: before.map(|member| member.assignment).unwrap_or_default(),
-            joining: None,
-            syncing: None,
-        };
+        let mut member = Member::new(who, now);
+        member.assignment = before.map(|member| member.assignment).unwrap_or_default();
         if settled {
             self.members.insert(id.clone(), member);
             return reply(later, Ok(self.joined(&id)));
         }
         member.joining = Some(later);
         self.members.insert(id, member);
-        self.prepare(now);
-        self.complete_if_all_have_joined(now);
+        self.go_on(now);
     }
 
-    fn may_join(&self, who: &Newcomer) -> Result<(), ResponseError> {
-        if !self.members.contains_key(&who.id) && !self.promised.contains_key(&who.id) {
-            return Err(ResponseError::UnknownMemberId);
+    /// A static member is back with a new id: where nothing else has changed, it goes on with what it had.
+    fn replace(&mut self, before: &str, who: Newcomer, later: Later<Joined>, now: Instant) {
+        let id = who.id.clone();
+        let mut member = Member::new(who, now);
+        if let Some(old) = self.members.remove(before) {
+            member.assignment = old.assignment.clone();
+            old.fence();
         }
-        let others = || self.members.values().filter(|member| member.about.id != who.id);
-        let is_common = |name: &str| {
-            others().all(|member| member.about.protocols.iter().any(|(other, _)| other == name))
-        };
-        let fits = others().all(|member| member.about.kind == who.kind)
-            && who.protocols.iter().any(|(name, _)| is_common(name));
-        if fits { Ok(()) } else { Err(ResponseError::InconsistentGroupProtocol) }
+        let led = self.leader == before;
+        if led {
+            self.leader.clone_from(&id);
+        }
+        self.members.insert(id.clone(), member);
+        if self.state == State::Stable && self.chosen() == self.protocol {
+            let instead_of = led.then(|| before.to_owned());
+            return reply(later, Ok(Joined { instead_of, ..self.joined(&id) }));
+        }
+        if let Some(member) = self.members.get_mut(&id) {
+            member.joining = Some(later);
+        }
+        self.go_on(now);
     }
 
     /// What a member gets to do; the leader says it for all of them.
     pub(super) fn sync(
         &mut self,
-        id: &str,
-        generation: i32,
+        who: Identity<'_>,
         decided: Vec<(String, Bytes)>,
         later: Later<Bytes>,
         now: Instant,
     ) {
-        if let Err(error) = self.check(id, generation, now) {
+        if let Err(error) = self.check(who, now) {
             return reply(later, Err(error));
         }
-        let Some(member) = self.members.get_mut(id) else { return };
+        let Some(member) = self.members.get_mut(who.id) else { return };
         match self.state {
             State::Stable => reply(later, Ok(member.assignment.clone())),
             State::Completing => {
                 member.syncing = Some(later);
-                if self.leader == id {
+                if self.leader == who.id {
                     self.settle(decided, now);
                 }
             }
@@ -200,49 +186,39 @@ impl Group {
     /// A member is alive.
     pub(super) fn heartbeat(
         &mut self,
-        id: &str,
-        generation: i32,
+        who: Identity<'_>,
         now: Instant,
     ) -> Result<(), ResponseError> {
-        self.check(id, generation, now)?;
+        self.check(who, now)?;
         match self.state {
             State::Preparing { .. } => Err(ResponseError::RebalanceInProgress),
             State::Empty | State::Completing | State::Stable => Ok(()),
         }
     }
 
-    /// Whether somebody may commit: a member of this generation, or anybody as long as there are no members.
-    pub(super) fn may_commit(
+    /// By its id, or a static member by its name alone.
+    pub(super) fn leave(
         &mut self,
         id: &str,
-        generation: i32,
+        instance: Option<&str>,
         now: Instant,
     ) -> Result<(), ResponseError> {
-        if generation < 0 && id.is_empty() && self.members.is_empty() {
-            return Ok(());
-        }
-        self.check(id, generation, now)?;
-        if self.state == State::Completing {
-            return Err(ResponseError::RebalanceInProgress);
-        }
-        Ok(())
-    }
-
-    fn check(&mut self, id: &str, generation: i32, now: Instant) -> Result<(), ResponseError> {
-        let member = self.members.get_mut(id).ok_or(ResponseError::UnknownMemberId)?;
-        if generation != self.generation {
-            return Err(ResponseError::IllegalGeneration);
-        }
-        member.expires = now + member.about.session;
-        Ok(())
-    }
-
-    pub(super) fn leave(&mut self, id: &str, now: Instant) -> Result<(), ResponseError> {
         if self.promised.remove(id).is_some() {
             return Ok(());
         }
-        self.members.remove(id).ok_or(ResponseError::UnknownMemberId)?;
-        self.go_on_without(now);
+        let id = match instance {
+            None => id.to_owned(),
+            Some(instance) => {
+                let known = self.instances.get(instance).ok_or(ResponseError::UnknownMemberId)?;
+                if !id.is_empty() && id != known {
+                    return Err(ResponseError::FencedInstanceId);
+                }
+                known.clone()
+            }
+        };
+        self.members.remove(&id).ok_or(ResponseError::UnknownMemberId)?;
+        self.instances.retain(|_, known| *known != id);
+        self.go_on(now);
         Ok(())
     }
 
@@ -250,21 +226,31 @@ impl Group {
     pub(super) fn tick(&mut self, now: Instant) {
         self.promised.retain(|_, until| *until > now);
         let before = self.members.len();
-        self.members.retain(|_, member| member.waits() || member.expires > now);
+        self.keep(|member| member.waits() || member.expires > now);
         if self.members.len() != before {
-            self.go_on_without(now);
+            self.go_on(now);
         }
         if let State::Preparing { until } = self.state
             && until <= now
         {
-            self.members.retain(|_, member| member.has_joined());
+            // A static member may be late for as long as its session is.
+            self.keep(|member| member.has_joined() || member.about.instance.is_some());
             self.complete(now);
         }
+        self.idle_since = (self.len() == 0).then(|| self.idle_since.unwrap_or(now));
     }
 
-    fn go_on_without(&mut self, now: Instant) {
+    fn keep(&mut self, stays: impl Fn(&Member) -> bool) {
+        self.members.retain(|_, member| stays(member));
+        self.instances.retain(|_, id| self.members.contains_key(id));
+    }
+
+    /// Rebalances after somebody came or went.
+    fn go_on(&mut self, now: Instant) {
         self.prepare(now);
-        self.complete_if_all_have_joined(now);
+        if self.members.values().all(Member::has_joined) {
+            self.complete(now);
+        }
     }
 
     /// Begins a rebalance unless there is one: everybody must join anew.
@@ -272,50 +258,61 @@ impl Group {
         if let State::Preparing { .. } = self.state {
             return;
         }
-        let patience = self.members.values().map(|member| member.about.rebalance).max();
-        self.state = State::Preparing { until: now + patience.unwrap_or_default() };
+        self.state = State::Preparing { until: now + self.patience() };
         for later in self.members.values_mut().filter_map(|member| member.syncing.take()) {
             reply(later, Err(ResponseError::RebalanceInProgress));
         }
     }
 
-    fn complete_if_all_have_joined(&mut self, now: Instant) {
-        if self.members.values().all(Member::has_joined) {
-            self.complete(now);
-        }
+    fn patience(&self) -> Duration {
+        self.members.values().map(|member| member.about.rebalance).max().unwrap_or_default()
     }
 
     fn complete(&mut self, now: Instant) {
-        self.generation = self.generation.wrapping_add(1).max(1);
-        let Some(first) = self.members.keys().next() else {
-            self.state = State::Empty;
+        let Some(leader) = self.next_leader() else {
+            // Static members that are all late are waited for.
+            self.state = State::Preparing { until: now + self.patience() };
+            if self.members.is_empty() {
+                self.generation = self.generation.wrapping_add(1).max(1);
+                self.state = State::Empty;
+            }
             return;
         };
-        if !self.members.contains_key(&self.leader) {
-            self.leader = first.clone();
-        }
+        self.generation = self.generation.wrapping_add(1).max(1);
+        self.leader = leader;
         self.protocol = self.chosen();
         self.state = State::Completing;
         let ids: Vec<_> = self.members.keys().cloned().collect();
         for id in ids {
             let joined = self.joined(&id);
-            if let Some(member) = self.members.get_mut(&id) {
+            if let Some(member) = self.members.get_mut(&id)
+                && let Some(later) = member.joining.take()
+            {
                 member.expires = now + member.about.session;
-                if let Some(later) = member.joining.take() {
-                    reply(later, Ok(joined));
-                }
+                reply(later, Ok(joined));
             }
         }
     }
 
+    /// The one before, if it has joined, or another that has.
+    fn next_leader(&self) -> Option<String> {
+        let has_joined = |id: &&String| self.members.get(*id).is_some_and(Member::has_joined);
+        let before = Some(&self.leader).filter(has_joined);
+        before.or_else(|| self.members.keys().find(has_joined)).cloned()
+    }
+
     fn joined(&self, id: &str) -> Joined {
-        let members = self.members.iter();
-        let members = members.map(|(id, member)| (id.clone(), member.metadata(&self.protocol)));
+        let members = self.members.iter().map(|(id, member)| Listed {
+            id: id.clone(),
+            instance: member.about.instance.clone(),
+            metadata: member.metadata(&self.protocol),
+        });
         Joined {
             generation: self.generation,
             protocol: self.protocol.clone(),
             leader: self.leader.clone(),
             member: id.to_owned(),
+            instead_of: None,
             members: if id == self.leader { members.collect() } else { Vec::new() },
         }
     }
@@ -335,11 +332,6 @@ impl Group {
         let most = votes.into_iter().max_by_key(|(_, votes)| *votes);
         most.map(|(name, _)| name.to_owned()).unwrap_or_default()
     }
-}
-
-/// Whoever asked may have hung up meanwhile.
-fn reply<T>(later: Later<T>, answer: Result<T, ResponseError>) {
-    later.send(answer).ok();
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use kafka_protocol::ResponseError;
 use tokio::sync::Notify;
 
@@ -39,6 +39,20 @@ pub(super) struct Committed {
     pub(super) metadata: String,
 }
 
+impl Committed {
+    /// Bytes that it takes.
+    pub(super) fn size(&self) -> usize {
+        size_of::<Place>() + self.metadata.len()
+    }
+}
+
+/// A group's place in the partition.
+struct Place {
+    committed: Committed,
+    /// Whether what it has yet to read is kept for it.
+    holds: bool,
+}
+
 pub(super) struct Log {
     retention: Retention,
     batches: VecDeque<Batch>,
@@ -46,7 +60,11 @@ pub(super) struct Log {
     end: i64,
     size: usize,
     producers: Producers,
-    committed: BTreeMap<String, Committed>,
+    places: BTreeMap<String, Place>,
+    /// Bytes that the groups' places take.
+    offsets_size: usize,
+    /// Its topic was deleted.
+    closed: bool,
     waiting: Vec<Weak<Notify>>,
 }
 
@@ -59,7 +77,9 @@ impl Log {
             end: 0,
             size: 0,
             producers: Producers::default(),
-            committed: BTreeMap::new(),
+            places: BTreeMap::new(),
+            offsets_size: 0,
+            closed: false,
             waiting: Vec::new(),
         }
     }
@@ -79,8 +99,16 @@ impl Log {
         self.size
     }
 
+    /// Bytes that groups' offsets take beside it.
+    pub(super) fn offsets_size(&self) -> usize {
+        self.offsets_size
+    }
+
     /// Puts a batch at the end, unless it is there already; its offset.
     pub(super) fn append(&mut self, batch: Batch) -> Result<i64, ResponseError> {
+        if self.closed {
+            return Err(ResponseError::UnknownTopicOrPartition);
+        }
         if let Some(origin) = &batch.origin {
             if let Verdict::Duplicate(offset) = self.producers.judge(origin)? {
                 return Ok(offset);
@@ -107,7 +135,7 @@ impl Log {
         offset: i64,
         most: usize,
         at_least_one: bool,
-    ) -> Result<Bytes, ResponseError> {
+    ) -> Result<Vec<Bytes>, ResponseError> {
         if !(self.start..=self.end).contains(&offset) {
             return Err(ResponseError::OffsetOutOfRange);
         }
@@ -119,14 +147,9 @@ impl Log {
                 break;
             }
             size += batch.bytes.len();
-            found.push(&batch.bytes);
+            found.push(batch.bytes.clone());
         }
-        if let [one] = found[..] {
-            return Ok(one.clone());
-        }
-        let mut all = BytesMut::with_capacity(size);
-        found.into_iter().for_each(|bytes| all.extend_from_slice(bytes));
-        Ok(all.freeze())
+        Ok(found)
     }
 
     /// Wakes this one when there is more.
@@ -151,140 +174,106 @@ impl Log {
 
     /// Up to where a group is.
     pub(super) fn committed(&self, group: &str) -> Option<&Committed> {
-        self.committed.get(group).filter(|committed| committed.offset.is_some())
+        let place = self.places.get(group).map(|place| &place.committed);
+        place.filter(|committed| committed.offset.is_some())
     }
 
     /// Notes up to where a group is, and forgets what no group needs any more.
     pub(super) fn commit(&mut self, group: &str, committed: Committed) {
-        self.committed.insert(group.to_owned(), committed);
-        self.trim();
+        if !self.closed {
+            self.put(group, committed);
+            self.trim();
+        }
     }
 
     /// Keeps for a group what is here, before it has committed anything.
     pub(super) fn reserve(&mut self, group: &str) {
-        if !self.committed.contains_key(group) {
-            let nothing = Committed { offset: None, epoch: -1, metadata: String::new() };
-            self.committed.insert(group.to_owned(), nothing);
+        if !self.places.contains_key(group) && !self.closed {
+            self.put(group, Committed { offset: None, epoch: -1, metadata: String::new() });
         }
+    }
+
+    fn put(&mut self, group: &str, committed: Committed) {
+        self.offsets_size += group.len() + committed.size();
+        let before = self.places.insert(group.to_owned(), Place { committed, holds: true });
+        self.offsets_size -= before.map_or(0, |place| group.len() + place.committed.size());
     }
 
     /// Forgets a group, and what only it still needed; whether it was here.
     pub(super) fn release(&mut self, group: &str) -> bool {
-        let was_here = self.committed.remove(group).is_some();
+        let removed = self.places.remove(group);
+        self.offsets_size -= removed.as_ref().map_or(0, |it| group.len() + it.committed.size());
         self.trim();
-        was_here
+        removed.is_some()
+    }
+
+    /// Forgets what only this group still needed; it knows its place, and holds something again when it commits.
+    pub(super) fn let_go(&mut self, group: &str) {
+        if let Some(place) = self.places.get_mut(group) {
+            place.holds = false;
+            self.trim_all();
+        }
+    }
+
+    /// Forgets everything before this offset, whoever needs it.
+    pub(super) fn delete_before(&mut self, offset: i64) -> Result<i64, ResponseError> {
+        let offset = if offset == -1 { self.end } else { offset };
+        if offset > self.end || offset < 0 {
+            return Err(ResponseError::OffsetOutOfRange);
+        }
+        self.drop_while(|_, batch| batch.last < offset);
+        self.start = self.start.max(offset);
+        Ok(self.start)
+    }
+
+    /// Forgets everything, for good.
+    pub(super) fn close(&mut self) {
+        self.closed = true;
+        self.places.clear();
+        self.offsets_size = 0;
+        self.drop_while(|_, _| true);
     }
 
     /// The group that is furthest behind.
     pub(super) fn slowest(&self) -> Option<&str> {
-        let slowest = self.committed.iter().min_by_key(|(_, one)| one.offset.unwrap_or(self.start));
+        let holding = self.places.iter().filter(|(_, place)| place.holds);
+        let slowest = holding.min_by_key(|(_, place)| place.committed.offset.unwrap_or(self.start));
         slowest.map(|(group, _)| group.as_str())
+    }
+
+    /// Up to where no group needs anything.
+    fn needed(&self) -> i64 {
+        let holding = self.places.values().filter(|place| place.holds);
+        let offsets = holding.map(|place| place.committed.offset.unwrap_or(self.start));
+        offsets.min().unwrap_or(i64::MAX)
     }
 
     fn trim(&mut self) {
         let (kept, needed) = match self.retention {
             Retention::Budget => (KEPT_DEAD_LETTERS, i64::MAX),
-            Retention::Consumed => {
-                let offsets = self.committed.values().map(|one| one.offset.unwrap_or(self.start));
-                (KEPT, offsets.min().unwrap_or(i64::MAX))
-            }
+            Retention::Consumed => (KEPT, self.needed()),
         };
-        while self.size > kept
-            && let Some(oldest) = self.batches.pop_front_if(|batch| batch.last < needed)
+        self.drop_while(|log, batch| log.size > kept && batch.last < needed);
+    }
+
+    /// Keeps only what a group needs: there is no room for more.
+    pub(super) fn trim_all(&mut self) {
+        if self.retention == Retention::Consumed {
+            let needed = self.needed();
+            self.drop_while(|_, batch| batch.last < needed);
+        }
+    }
+
+    fn drop_while(&mut self, is_unneeded: impl Fn(&Self, &Batch) -> bool) {
+        while let Some(oldest) = self.batches.front()
+            && is_unneeded(self, oldest)
+            && let Some(oldest) = self.batches.pop_front()
         {
             self.size -= oldest.bytes.len() + OVERHEAD;
-            self.start = oldest.last + 1;
+            self.start = self.start.max(oldest.last + 1);
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{super::batch::tests::sent, *};
-
-    /// Each about a tenth of what is kept.
-    const SIZE: usize = KEPT / 10;
-
-    fn filled(retention: Retention, count: i64) -> Log {
-        let mut log = Log::new(retention);
-        fill(&mut log, count);
-        log
-    }
-
-    fn fill(log: &mut Log, count: i64) {
-        for _ in 0..count {
-            log.append(Batch::parse(sent(SIZE)).unwrap()).unwrap();
-        }
-    }
-
-    fn commit(log: &mut Log, group: &str, offset: i64) {
-        let committed = Committed { offset: Some(offset), epoch: 0, metadata: String::new() };
-        log.commit(group, committed);
-    }
-
-    #[test]
-    fn what_a_group_has_yet_to_read_is_kept() {
-        let mut log = Log::new(Retention::Consumed);
-        commit(&mut log, "slow", 0);
-        commit(&mut log, "quick", 0);
-        fill(&mut log, 50);
-        commit(&mut log, "quick", 50);
-        assert_eq!((log.start(), log.end()), (0, 50));
-        commit(&mut log, "slow", 20);
-        assert_eq!(log.start(), 20);
-        assert_eq!(log.read(19, SIZE, true), Err(ResponseError::OffsetOutOfRange));
-        commit(&mut log, "slow", 50);
-        assert!((40..=42).contains(&log.start()), "{}", log.start());
-        assert!(log.size() <= KEPT);
-    }
-
-    #[test]
-    fn what_a_group_was_shown_is_kept_before_its_first_commit() {
-        let mut log = filled(Retention::Consumed, 3);
-        log.reserve("slow");
-        fill(&mut log, 50);
-        assert_eq!((log.start(), log.committed("slow")), (0, None));
-        commit(&mut log, "slow", 53);
-        assert!(log.start() > 40);
-    }
-
-    #[test]
-    fn what_nobody_reads_is_kept_for_a_while() {
-        let log = filled(Retention::Consumed, 50);
-        assert!(log.start() > 30 && log.size() <= KEPT);
-        let mut letters = filled(Retention::Budget, 50);
-        commit(&mut letters, "curious", 0);
-        assert_eq!(letters.start(), 0);
-        fill(&mut letters, 150);
-        assert!(letters.start() > 0 && letters.size() <= KEPT_DEAD_LETTERS);
-    }
-
-    #[test]
-    fn the_last_batch_stays_where_all_are_beyond_it() {
-        let mut log = filled(Retention::Consumed, 1);
-        commit(&mut log, "one", 1);
-        assert_eq!((log.start(), log.read(1, SIZE, true)), (0, Ok(Bytes::new())));
-        assert_eq!(log.read(2, SIZE, true), Err(ResponseError::OffsetOutOfRange));
-    }
-
-    #[test]
-    fn as_much_is_read_as_fits_and_one_batch_at_least() {
-        let log = filled(Retention::Consumed, 5);
-        let one = sent(SIZE).len();
-        let read = |most, at_least_one| log.read(1, most, at_least_one).unwrap().len();
-        assert_eq!((read(1, true), read(1, false)), (one, 0));
-        assert_eq!((read(2 * one, true), read(2 * one + 1, false)), (2 * one, 2 * one));
-        assert_eq!(read(usize::MAX, true), 4 * one);
-    }
-
-    #[test]
-    fn only_those_who_live_wait() {
-        let mut log = filled(Retention::Consumed, 1);
-        let waiting = Arc::new(Notify::new());
-        for _ in 0..100 {
-            log.wait(&waiting);
-            log.wait(&Arc::new(Notify::new()));
-        }
-        assert!(log.waiting.len() <= 2);
-    }
-}
+mod tests;

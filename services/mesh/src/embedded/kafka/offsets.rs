@@ -1,9 +1,13 @@
 //! How far groups are: OffsetCommit and OffsetFetch.
 
+use std::collections::BTreeSet;
+
 use kafka_protocol::{
+    ResponseError,
     messages::{
         GroupId, OffsetCommitRequest, OffsetCommitResponse, OffsetFetchRequest,
         OffsetFetchResponse, TopicName,
+        offset_commit_request::OffsetCommitRequestPartition,
         offset_commit_response::{OffsetCommitResponsePartition, OffsetCommitResponseTopic},
         offset_fetch_response::{
             OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponsePartitions,
@@ -13,7 +17,7 @@ use kafka_protocol::{
     protocol::StrBytes,
 };
 
-use super::{code, coordinator::Coordinator, log::Committed, store::Store};
+use super::{code, coordinator::Coordinator, group::Identity, log::Committed, store::Store};
 
 /// Kafka's own `offset.metadata.max.bytes`.
 const LONGEST_METADATA: usize = 4096;
@@ -25,27 +29,51 @@ pub(super) fn commit(
     groups: &Coordinator,
     request: OffsetCommitRequest,
 ) -> OffsetCommitResponse {
-    let generation = request.generation_id_or_member_epoch;
-    let allowed = groups.may_commit(&request.group_id, &request.member_id, generation);
-    let topics = request.topics.into_iter().map(|topic| {
-        let partitions = topic.partitions.iter().map(|partition| {
-            let metadata = partition.committed_metadata.as_deref().unwrap_or_default();
-            let committed = Committed {
-                offset: Some(partition.committed_offset),
-                epoch: partition.committed_leader_epoch,
-                metadata: metadata.chars().take(LONGEST_METADATA).collect(),
-            };
-            let index = partition.partition_index;
-            let done = allowed
-                .and_then(|()| store.commit(&topic.name, index, &request.group_id, committed));
-            OffsetCommitResponsePartition::default()
-                .with_partition_index(index)
-                .with_error_code(code(&done))
+    let who = Identity {
+        id: &request.member_id,
+        instance: request.group_instance_id.as_deref(),
+        generation: request.generation_id_or_member_epoch,
+    };
+    let topics = &request.topics;
+    let each = |done: &dyn Fn(&TopicName, &OffsetCommitRequestPartition) -> Done| {
+        let topics = topics.iter().map(|topic| {
+            let partitions = topic.partitions.iter().map(|partition| {
+                OffsetCommitResponsePartition::default()
+                    .with_partition_index(partition.partition_index)
+                    .with_error_code(code(&done(&topic.name, partition)))
+            });
+            let partitions = partitions.collect();
+            let topic = OffsetCommitResponseTopic::default().with_name(topic.name.clone());
+            topic.with_partitions(partitions)
         });
-        let partitions = partitions.collect();
-        OffsetCommitResponseTopic::default().with_name(topic.name).with_partitions(partitions)
+        OffsetCommitResponse::default().with_topics(topics.collect())
+    };
+    let group = &request.group_id;
+    let committed = groups.commit(store, group, who, |is_own| {
+        each(&|topic, partition| commit_one(store, topic, partition, group, is_own))
     });
-    OffsetCommitResponse::default().with_topics(topics.collect())
+    committed.unwrap_or_else(|error| each(&|_, _| Err(error)))
+}
+
+type Done = Result<(), ResponseError>;
+
+fn commit_one(
+    store: &Store,
+    topic: &TopicName,
+    partition: &OffsetCommitRequestPartition,
+    group: &str,
+    is_own: bool,
+) -> Done {
+    let metadata = partition.committed_metadata.as_deref().unwrap_or_default();
+    if metadata.encode_utf16().count() > LONGEST_METADATA {
+        return Err(ResponseError::OffsetMetadataTooLarge);
+    }
+    let committed = Committed {
+        offset: Some(partition.committed_offset),
+        epoch: partition.committed_leader_epoch,
+        metadata: metadata.to_owned(),
+    };
+    store.commit(topic, partition.partition_index, group, committed, is_own)
 }
 
 pub(super) fn fetch(
@@ -62,7 +90,11 @@ pub(super) fn fetch(
         let topics = of_group(store, groups, &request.group_id, topics);
         return response.with_topics(topics.into_iter().map(before_groups).collect());
     }
-    let all = request.groups.into_iter().map(|group| {
+    // Each once, however often it is asked for.
+    let mut asked = BTreeSet::new();
+    let groups_asked = request.groups.into_iter();
+    let groups_asked = groups_asked.filter(|group| asked.insert(group.group_id.clone()));
+    let all = groups_asked.map(|group| {
         let topics = group.topics.map(|topics| {
             topics.into_iter().map(|topic| (topic.name, topic.partition_indexes)).collect()
         });
@@ -79,38 +111,40 @@ fn of_group(
     group: &GroupId,
     topics: Option<Vec<(TopicName, Vec<i32>)>>,
 ) -> Vec<OffsetFetchResponseTopics> {
-    let is_member = groups.has_members(group);
     let all = topics.is_none();
     let topics = topics.unwrap_or_else(|| {
         let every = store.topics().into_iter();
         let indexes = |count| (0..i32::try_from(count).unwrap_or(0)).collect();
         every.map(|(name, count)| (TopicName(StrBytes::from(name)), indexes(count))).collect()
     });
-    let topics = topics.into_iter().map(|(name, indexes)| {
-        let partitions = indexes.into_iter().map(|index| {
-            let response = OffsetFetchResponsePartitions::default()
-                .with_partition_index(index)
-                .with_committed_offset(-1)
-                .with_metadata(Some(StrBytes::default()));
+    groups.look(group, |has_members| {
+        let one = |name: &TopicName, index: i32| {
             // Where a group has nothing yet, its beginning is kept for it. A partition that is not there has no offset.
-            let committed = store.with(&name, index, |log| {
-                if is_member && !all {
-                    log.reserve(group);
-                }
-                log.committed(group).cloned()
-            });
-            match committed.ok().flatten() {
-                Some(Committed { offset, epoch, metadata }) => response
-                    .with_committed_offset(offset.unwrap_or(-1))
-                    .with_committed_leader_epoch(epoch)
-                    .with_metadata(Some(metadata.into())),
-                None => response,
-            }
+            let committed = if has_members && !all {
+                store.reserve(name, index, group)
+            } else {
+                store.with(name, index, |log| log.committed(group).cloned()).ok().flatten()
+            };
+            described(index, committed)
+        };
+        let topics = topics.into_iter().map(|(name, indexes)| {
+            let partitions = indexes.into_iter().map(|index| one(&name, index));
+            let partitions = partitions.filter(|one| !all || one.committed_offset >= 0).collect();
+            OffsetFetchResponseTopics::default().with_name(name).with_partitions(partitions)
         });
-        let partitions = partitions.filter(|one| !all || one.committed_offset >= 0).collect();
-        OffsetFetchResponseTopics::default().with_name(name).with_partitions(partitions)
-    });
-    topics.filter(|topic| !all || !topic.partitions.is_empty()).collect()
+        topics.filter(|topic| !all || !topic.partitions.is_empty()).collect()
+    })
+}
+
+fn described(index: i32, committed: Option<Committed>) -> OffsetFetchResponsePartitions {
+    let response = OffsetFetchResponsePartitions::default().with_partition_index(index);
+    match committed {
+        Some(Committed { offset, epoch, metadata }) => response
+            .with_committed_offset(offset.unwrap_or(-1))
+            .with_committed_leader_epoch(epoch)
+            .with_metadata(Some(metadata.into())),
+        None => response.with_committed_offset(-1).with_metadata(Some(StrBytes::default())),
+    }
 }
 
 /// The same in the words of earlier versions.

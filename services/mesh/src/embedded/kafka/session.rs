@@ -1,25 +1,33 @@
 //! One connection: its requests are answered in the order in which they come.
 
-use std::{future::pending, io, net::SocketAddr, ops::RangeInclusive, sync::Arc};
+use std::{future::pending, net::SocketAddr, ops::RangeInclusive, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
-use bytes::{Bytes, BytesMut};
-use kafka_protocol::{ResponseError, messages::ApiKey};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    sync::Notify,
+use bytes::{Buf, BytesMut};
+use kafka_protocol::{
+    ResponseError,
+    messages::{ApiKey, ProduceRequest},
 };
+use tokio::{io::AsyncWriteExt, net::TcpStream, sync::Notify, time::timeout};
 
 use super::{
-    Node, cluster,
-    coordinator::Caller,
+    Node, batch, cluster, configs,
+    coordinator::{self, Caller},
+    fetch::{self, Asked},
+    long::{self, Long},
     offsets, records,
-    wire::{self, Request},
+    rope::Rope,
+    topics,
+    wire::{self, Incoming, Request},
+};
+use crate::embedded::{
+    complaints::foreign,
+    memory::{FREE, Lease},
+    seats::Seat,
 };
 
-/// What is understood, and since and until which version. Later ones of Fetch and Produce name topics by ids.
-pub(super) const APIS: [(ApiKey, RangeInclusive<i16>); 18] = [
+/// What is understood, and since and until which version. Later ones of Fetch, Produce and DeleteTopics name topics by ids.
+pub(super) const APIS: [(ApiKey, RangeInclusive<i16>); 25] = [
     (ApiKey::Produce, 3..=12),
     (ApiKey::Fetch, 4..=12),
     (ApiKey::ListOffsets, 1..=7),
@@ -32,117 +40,241 @@ pub(super) const APIS: [(ApiKey, RangeInclusive<i16>); 18] = [
     (ApiKey::LeaveGroup, 0..=5),
     (ApiKey::SyncGroup, 0..=5),
     (ApiKey::DescribeGroups, 0..=5),
-    (ApiKey::ListGroups, 0..=4),
+    (ApiKey::ListGroups, 0..=5),
     (ApiKey::ApiVersions, 0..=4),
     (ApiKey::CreateTopics, 2..=7),
+    (ApiKey::DeleteTopics, 1..=5),
+    (ApiKey::DeleteRecords, 0..=2),
     (ApiKey::InitProducerId, 0..=4),
     (ApiKey::OffsetForLeaderEpoch, 2..=4),
+    (ApiKey::DescribeConfigs, 1..=4),
+    (ApiKey::CreatePartitions, 0..=3),
     (ApiKey::DeleteGroups, 0..=2),
+    (ApiKey::OffsetDelete, 0..=0),
+    (ApiKey::DescribeCluster, 0..=1),
+    // Only to be refused: librdkafka looks for another coordinator for ever if it is not there.
+    (ApiKey::ConsumerGroupHeartbeat, 0..=1),
 ];
 
-pub(super) async fn serve(node: Arc<Node>, mut stream: TcpStream, peer: SocketAddr) {
+/// How long a client may take to read an answer, or nobody else on this machine would get memory for theirs.
+const WRITE_DEADLINE: Duration = Duration::from_secs(10);
+
+/// The versions that are understood of a request.
+pub(super) fn versions_of(key: i16) -> RangeInclusive<i16> {
+    let known = APIS.iter().find(|(known, _)| *known as i16 == key);
+    #[expect(clippy::reversed_empty_ranges, reason = "none")]
+    known.map_or(0..=-1, |(_, versions)| versions.clone())
+}
+
+pub(super) async fn serve(node: Arc<Node>, seat: Arc<Seat>, stream: TcpStream, peer: SocketAddr) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%peer, %error, "small answers to a Kafka client may be late");
     }
-    let session = Session { node, host: peer.ip().to_string(), waiting: Arc::default() };
-    if let Err(error) = session.run(&mut stream).await {
-        tracing::warn!(%peer, error = format!("{error:#}"), "a Kafka client was cut off");
+    let session =
+        Session { host: peer.ip().to_string(), waiting: Arc::default(), node: &node, seat: &seat };
+    let ended = tokio::select! {
+        ended = session.run(stream) => ended,
+        () = seat.left() => Err(anyhow::anyhow!("its place was needed for a new connection")),
+    };
+    if let Err(error) = ended
+        && let Some(suppressed) = node.complaints.next()
+    {
+        let error = foreign(&format!("{error:#}"));
+        tracing::warn!(%peer, error, suppressed, "a Kafka client was cut off");
     }
 }
 
-struct Session {
-    node: Arc<Node>,
+/// An answer, and the memory that it takes until it is sent.
+type Answer = Option<(Rope, Option<Lease>)>;
+
+struct Session<'a> {
+    node: &'a Node,
+    seat: &'a Seat,
     host: String,
     /// Woken when there is more of what it has fetched.
     waiting: Arc<Notify>,
 }
 
-impl Session {
+impl Session<'_> {
     /// Until the client has gone, or said what cannot be understood.
-    async fn run(&self, stream: &mut TcpStream) -> anyhow::Result<()> {
+    async fn run(&self, mut stream: TcpStream) -> anyhow::Result<()> {
         let mut buffer = BytesMut::new();
         loop {
-            let Some(frame) = wire::frame(&mut buffer)? else {
-                match stream.read_buf(&mut buffer).await {
-                    Ok(0) | Err(_) => return Ok(()),
-                    Ok(_) => continue,
+            let next = wire::next(&mut stream, &mut buffer, &self.node.memory).await?;
+            self.seat.heard();
+            let answer = match next {
+                None => return Ok(()),
+                Some(Incoming::Long(length)) => {
+                    self.produce(&mut stream, &mut buffer, length).await?.map(|it| (it, None))
+                }
+                Some(Incoming::Whole(frame, lease)) => {
+                    let request = Request::parse(frame)?;
+                    let doing = async { Ok(Some(self.answer(&request).await?)) };
+                    let answer: anyhow::Result<_> = tokio::select! {
+                        biased;
+                        answer = doing => answer,
+                        () = gone(&mut stream, &mut buffer) => Ok(None),
+                        () = revoked(lease.as_ref()) => bail!("others needed its memory"),
+                    };
+                    let about = || format!("{:?} {}", request.key, request.version);
+                    match answer.with_context(about)? {
+                        Some(answer) => answer,
+                        None => return Ok(()),
+                    }
                 }
             };
-            let request = Request::parse(frame)?;
-            let answer = tokio::select! {
-                biased;
-                answer = self.answer(&request) => answer,
-                () = gone(stream, &mut buffer) => return Ok(()),
-            };
-            let answer =
-                answer.with_context(|| format!("{:?} {}", request.key, request.version))?;
-            if let Some(answer) = answer
-                && stream.write_all(&answer).await.is_err()
+            if let Some((answer, lease)) = answer
+                && !self.send(&mut stream, answer, lease).await?
             {
                 return Ok(());
             }
         }
     }
 
-    /// The frame to be sent, if any.
-    async fn answer(&self, request: &Request) -> anyhow::Result<Option<Bytes>> {
-        let version = request.version;
-        let known = APIS.iter().find(|(key, _)| *key == request.key);
-        match known {
-            Some((_, versions)) if versions.contains(&version) => {}
-            // A client may be newer than we are: it tries again with what it is told here.
-            Some((ApiKey::ApiVersions, _)) => {
-                let refusal = cluster::versions(ResponseError::UnsupportedVersion.code());
-                return request.answer_in(0, &refusal).map(Some);
-            }
-            _ => bail!("a request that is not understood"),
+    async fn produce(
+        &self,
+        stream: &mut TcpStream,
+        buffer: &mut BytesMut,
+        length: usize,
+    ) -> anyhow::Result<Option<Rope>> {
+        let lease = self.node.memory.lease(length.min(batch::LARGEST)).await;
+        let request = Long { stream, buffer, left: length, lease: &lease };
+        tokio::select! {
+            answer = long::produce(self.node, request) => answer,
+            () = lease.revoked() => bail!("others needed the memory for half a request"),
         }
-        let Node { cluster, store, groups, .. } = &*self.node;
-        let answer = match request.key {
-            ApiKey::Produce => match records::produce(store, request.body()?) {
-                Some(response) => request.answer(&response),
-                None => return Ok(None),
+    }
+
+    /// Whether the client is still there.
+    async fn send(
+        &self,
+        stream: &mut TcpStream,
+        mut answer: Rope,
+        lease: Option<Lease>,
+    ) -> anyhow::Result<bool> {
+        let lease = match lease {
+            None if answer.remaining() > FREE => {
+                Some(self.node.memory.lease(answer.remaining()).await)
+            }
+            lease => lease,
+        };
+        tokio::select! {
+            sent = timeout(WRITE_DEADLINE, stream.write_all_buf(&mut answer)) => match sent {
+                Ok(sent) => Ok(sent.is_ok()),
+                Err(_) => bail!("it did not read its answer within {WRITE_DEADLINE:?}"),
             },
+            () = revoked(lease.as_ref()) => bail!("others needed the memory of an answer that it did not read"),
+        }
+    }
+
+    /// The frame to be sent, if any.
+    async fn answer(&self, request: &Request) -> anyhow::Result<Answer> {
+        if !versions_of(request.key as i16).contains(&request.version) {
+            // A client may be newer than we are: it tries again with what it is told here.
+            if request.key == ApiKey::ApiVersions {
+                let refusal = cluster::versions(ResponseError::UnsupportedVersion.code());
+                let refusal = wire::answer(request.correlation, 0, &refusal)?;
+                return Ok(Some((refusal, None)));
+            }
+            bail!("a request that is not understood");
+        }
+        let answer = match request.key {
             ApiKey::Fetch => {
-                request.answer(&records::fetch(store, &self.waiting, request.body()?).await)
+                let asked = Asked {
+                    correlation: request.correlation,
+                    version: request.version,
+                    memory: &self.node.memory,
+                    waiting: &self.waiting,
+                };
+                return Ok(Some(fetch::fetch(&self.node.store, &request.body()?, asked).await?));
             }
-            ApiKey::ListOffsets => request.answer(&records::list_offsets(store, request.body()?)),
-            ApiKey::OffsetForLeaderEpoch => {
-                request.answer(&records::epoch_ends(store, request.body()?))
+            ApiKey::Produce => {
+                let produced: ProduceRequest = request.body()?;
+                match records::produce(self.node, produced) {
+                    Some(response) => request.answer(&response),
+                    None => return Ok(None),
+                }
             }
+            ApiKey::JoinGroup
+            | ApiKey::SyncGroup
+            | ApiKey::Heartbeat
+            | ApiKey::LeaveGroup
+            | ApiKey::DescribeGroups
+            | ApiKey::DeleteGroups
+            | ApiKey::OffsetDelete
+            | ApiKey::ListGroups
+            | ApiKey::ConsumerGroupHeartbeat
+            | ApiKey::OffsetCommit
+            | ApiKey::OffsetFetch => self.group(request).await,
+            _ => self.cluster(request),
+        };
+        answer.map(|answer| Some((answer, None)))
+    }
+
+    async fn group(&self, request: &Request) -> anyhow::Result<Rope> {
+        let Node { store, groups, .. } = self.node;
+        let version = request.version;
+        match request.key {
             ApiKey::JoinGroup => {
                 let caller = Caller { client: &request.client, host: &self.host, version };
-                request.answer(&groups.join(request.body()?, caller).await)
+                request.answer(&groups.join(store, request.body()?, caller).await)
             }
             ApiKey::SyncGroup => request.answer(&groups.sync(request.body()?).await),
             ApiKey::Heartbeat => request.answer(&groups.heartbeat(&request.body()?)),
             ApiKey::LeaveGroup => request.answer(&groups.leave(request.body()?, version)),
             ApiKey::DescribeGroups => request.answer(&groups.describe(request.body()?)),
             ApiKey::DeleteGroups => request.answer(&groups.delete(store, request.body()?)),
+            ApiKey::OffsetDelete => request.answer(&groups.delete_offsets(store, request.body()?)),
             ApiKey::ListGroups => request.answer(&groups.list(&request.body()?)),
+            ApiKey::ConsumerGroupHeartbeat => request.answer(&coordinator::new_protocol()),
             ApiKey::OffsetCommit => {
                 request.answer(&offsets::commit(store, groups, request.body()?))
             }
-            ApiKey::OffsetFetch => {
-                request.answer(&offsets::fetch(store, groups, request.body()?, version))
+            _ => request.answer(&offsets::fetch(store, groups, request.body()?, version)),
+        }
+    }
+
+    fn cluster(&self, request: &Request) -> anyhow::Result<Rope> {
+        let Node { cluster, store, .. } = self.node;
+        let version = request.version;
+        match request.key {
+            ApiKey::ListOffsets => {
+                request.answer(&records::list_offsets(store, request.body()?, version))
+            }
+            ApiKey::OffsetForLeaderEpoch => {
+                request.answer(&records::epoch_ends(store, request.body()?))
             }
             ApiKey::Metadata => request.answer(&cluster.metadata(store, request.body()?)),
+            ApiKey::DescribeCluster => request.answer(&cluster.describe(&request.body()?)),
             ApiKey::FindCoordinator => {
                 request.answer(&cluster.coordinator(request.body()?, version))
             }
             ApiKey::InitProducerId => request.answer(&cluster.producer_id(&request.body()?)),
-            ApiKey::CreateTopics => request.answer(&cluster::create_topics(store, request.body()?)),
-            _ => request.answer(&cluster::versions(0)),
-        };
-        answer.map(Some)
+            ApiKey::CreateTopics => request.answer(&topics::create(store, request.body()?)),
+            ApiKey::CreatePartitions => request.answer(&topics::grow(store, request.body()?)),
+            ApiKey::DeleteTopics => request.answer(&topics::delete(store, request.body()?)),
+            ApiKey::DeleteRecords => {
+                request.answer(&topics::delete_records(store, request.body()?))
+            }
+            ApiKey::DescribeConfigs => request.answer(&configs::describe(store, request.body()?)),
+            ApiKey::ApiVersions => request.answer(&cluster::versions(0)),
+            _ => bail!("a request that is not understood"),
+        }
+    }
+}
+
+/// Never for what needs none.
+async fn revoked(lease: Option<&Lease>) {
+    match lease {
+        Some(lease) => lease.revoked().await,
+        None => pending().await,
     }
 }
 
 /// Returns when the client has gone; meanwhile reads what it has to say next.
 async fn gone(stream: &mut TcpStream, buffer: &mut BytesMut) {
-    while buffer.len() <= wire::LONGEST {
-        let read: io::Result<usize> = stream.read_buf(buffer).await;
-        if let Ok(0) | Err(_) = read {
+    while buffer.len() <= FREE {
+        if wire::read(stream, buffer).await.is_err() {
             return;
         }
     }

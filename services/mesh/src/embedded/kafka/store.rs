@@ -1,11 +1,12 @@
-//! All topics.
+//! All topics, and what their logs hold together.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicUsize, Ordering::Relaxed},
     },
+    time::SystemTime,
 };
 
 use bytes::Bytes;
@@ -17,34 +18,62 @@ use super::{
     batch::Batch,
     log::{Committed, Log, OVERHEAD, Retention},
 };
+use crate::embedded::complaints::foreign;
 
 /// A dead-letter topic is read by people, not shared by replicas.
 const DEAD_LETTER_PARTITIONS: usize = 1;
 /// Far more than anybody tries out; each costs memory.
 const MOST_TOPICS: usize = 200;
 const MOST_PARTITIONS: usize = 64;
+/// Of all topics together.
+const MOST_PARTITIONS_OF_ALL: usize = 2_000;
+/// What the offsets of groups that are not our own may take together, in bytes.
+const MOST_OFFSETS: usize = 8 << 20;
 
-type Partitions = Arc<[Mutex<Log>]>;
+type Partitions = Vec<Arc<Mutex<Log>>>;
 
 pub(super) struct Store {
     topics: RwLock<BTreeMap<String, Partitions>>,
+    /// The topics that it began with: they cannot be deleted.
+    own: BTreeSet<String>,
     /// Bytes that all logs hold together, and may hold at most.
     held: AtomicUsize,
     limit: usize,
-    /// Whether somebody was told that it is full.
-    told: AtomicBool,
+    /// Bytes of all groups' offsets.
+    offsets: AtomicUsize,
+    /// Why no batch of so many bytes is taken.
+    full: Mutex<Option<(usize, Full)>>,
+}
+
+/// Why nothing more is taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Full {
+    /// Since when producers are refused.
+    pub since: SystemTime,
+    /// The topic that holds most.
+    pub topic: String,
+    /// The group that has yet to read it, if any.
+    pub group: Option<String>,
 }
 
 impl Store {
     /// With every topic of the mesh, and their dead-letter topics.
     pub(super) fn new(limit: usize) -> Self {
-        let all = topics::ALL.iter().flat_map(|name| {
+        let partitions = usize::try_from(topics::PARTITIONS).unwrap_or(1);
+        let mut all = BTreeMap::new();
+        for name in topics::ALL {
+            all.insert(name.to_owned(), logs(partitions, Retention::Consumed));
             let dead_letters = format!("{name}{}", topics::DEAD_LETTER_SUFFIX);
-            let partitions = usize::try_from(topics::PARTITIONS).unwrap_or(1);
-            [((*name).to_owned(), partitions), (dead_letters, DEAD_LETTER_PARTITIONS)]
-        });
-        let topics = all.map(|(name, count)| (name.clone(), partitions(&name, count))).collect();
-        Self { topics: RwLock::new(topics), held: 0.into(), limit, told: false.into() }
+            all.insert(dead_letters, logs(DEAD_LETTER_PARTITIONS, Retention::Budget));
+        }
+        Self {
+            own: all.keys().cloned().collect(),
+            topics: RwLock::new(all),
+            held: 0.into(),
+            limit,
+            offsets: 0.into(),
+            full: Mutex::default(),
+        }
     }
 
     /// Every topic with the number of its partitions.
@@ -57,10 +86,16 @@ impl Store {
         self.topics.read().get(topic).map(|partitions| partitions.len())
     }
 
-    /// Adds a topic.
-    pub(super) fn create(&self, name: &str, count: usize) -> Result<(), ResponseError> {
+    /// Adds a topic, unless that is only to be checked.
+    pub(super) fn create(
+        &self,
+        name: &str,
+        count: usize,
+        only_checked: bool,
+    ) -> Result<(), ResponseError> {
         let is_legal = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-        if name.is_empty() || name.len() > 249 || !name.chars().all(is_legal) || name == ".." {
+        let is_dots = name == "." || name == "..";
+        if name.is_empty() || name.len() > 249 || is_dots || !name.chars().all(is_legal) {
             return Err(ResponseError::InvalidTopicException);
         }
         if !(1..=MOST_PARTITIONS).contains(&count) {
@@ -70,10 +105,45 @@ impl Store {
         if topics.contains_key(name) {
             return Err(ResponseError::TopicAlreadyExists);
         }
-        if topics.len() >= MOST_TOPICS {
+        if topics.len() >= MOST_TOPICS || !has_room(&topics, count) {
             return Err(ResponseError::PolicyViolation);
         }
-        topics.insert(name.to_owned(), partitions(name, count));
+        if !only_checked {
+            topics.insert(name.to_owned(), logs(count, Retention::Consumed));
+        }
+        Ok(())
+    }
+
+    /// Gives a topic more partitions, unless that is only to be checked.
+    pub(super) fn grow(
+        &self,
+        name: &str,
+        count: usize,
+        only_checked: bool,
+    ) -> Result<(), ResponseError> {
+        let mut topics = self.topics.write();
+        let before = topics.get(name).ok_or(ResponseError::UnknownTopicOrPartition)?.len();
+        if count <= before || count > MOST_PARTITIONS {
+            return Err(ResponseError::InvalidPartitions);
+        }
+        if !has_room(&topics, count - before) {
+            return Err(ResponseError::PolicyViolation);
+        }
+        if !only_checked && let Some(partitions) = topics.get_mut(name) {
+            partitions.extend(logs(count - before, Retention::Consumed));
+        }
+        Ok(())
+    }
+
+    /// Forgets a topic with all that is in it.
+    pub(super) fn delete(&self, name: &str) -> Result<(), ResponseError> {
+        if self.own.contains(name) {
+            return Err(ResponseError::TopicDeletionDisabled);
+        }
+        let deleted = self.topics.write().remove(name);
+        for log in deleted.ok_or(ResponseError::UnknownTopicOrPartition)? {
+            self.accounted(&mut log.lock(), Log::close);
+        }
         Ok(())
     }
 
@@ -85,9 +155,21 @@ impl Store {
         work: impl FnOnce(&mut Log) -> T,
     ) -> Result<T, ResponseError> {
         let unknown = ResponseError::UnknownTopicOrPartition;
-        let partitions = self.topics.read().get(topic).cloned().ok_or(unknown)?;
         let index = usize::try_from(partition).map_err(|_| unknown)?;
-        Ok(work(&mut partitions.get(index).ok_or(unknown)?.lock()))
+        let topics = self.topics.read();
+        let log = topics.get(topic).and_then(|partitions| partitions.get(index)).cloned();
+        drop(topics);
+        Ok(work(&mut log.ok_or(unknown)?.lock()))
+    }
+
+    /// Works on one partition in a way that may change how much it holds.
+    pub(super) fn change<T>(
+        &self,
+        topic: &str,
+        partition: i32,
+        work: impl FnOnce(&mut Log) -> T,
+    ) -> Result<T, ResponseError> {
+        self.with(topic, partition, |log| self.accounted(log, work))
     }
 
     /// Appends what a producer sent; the offset it got, and the first that is kept.
@@ -98,89 +180,128 @@ impl Store {
         records: Bytes,
     ) -> Result<(i64, i64), ResponseError> {
         // Retriable, and surely not stored: the producer waits until somebody has consumed.
-        if self.held.load(Relaxed) + records.len() + OVERHEAD > self.limit {
-            self.tell_who_is_behind();
+        if !self.has_room_for(records.len()) {
             return Err(ResponseError::NotEnoughReplicas);
         }
-        self.told.store(false, Relaxed);
         let batch = Batch::parse(records)?;
-        self.with(topic, partition, |log| {
-            let offset = self.accounted(log, |log| log.append(batch))?;
-            Ok((offset, log.start()))
-        })?
+        self.change(topic, partition, |log| Ok((log.append(batch)?, log.start())))?
     }
 
-    /// Notes how far a group is.
+    fn has_room_for(&self, bytes: usize) -> bool {
+        self.held.load(Relaxed) + bytes + OVERHEAD <= self.limit
+    }
+
+    /// Makes room for so many bytes where these groups, one after the other, need not be waited for; and remembers why it
+    /// could not.
+    pub(super) fn make_room(&self, bytes: usize, giving_way: &[String]) {
+        // More than is needed now, so that not every batch has to look for room.
+        let is_enough = || self.has_room_for(bytes + self.limit / 16);
+        let topics = self.topics.read();
+        let logs = || topics.values().flatten();
+        for log in logs() {
+            self.accounted(&mut log.lock(), Log::trim_all);
+        }
+        for group in giving_way {
+            if is_enough() {
+                break;
+            }
+            for log in logs() {
+                self.accounted(&mut log.lock(), |log| log.let_go(group));
+            }
+        }
+        drop(topics);
+        if !self.has_room_for(bytes) {
+            self.note_full(bytes);
+        }
+    }
+
+    /// Why producers are refused, if they are.
+    pub(super) fn full(&self) -> Option<Full> {
+        let mut full = self.full.lock();
+        if full.as_ref().is_some_and(|(bytes, _)| self.has_room_for(*bytes)) {
+            *full = None;
+        }
+        full.as_ref().map(|(_, full)| full.clone())
+    }
+
+    fn note_full(&self, bytes: usize) {
+        if self.full().is_some() {
+            return;
+        }
+        let topics = self.topics.read();
+        let logs = topics.iter().flat_map(|(name, all)| all.iter().map(move |log| (name, log)));
+        let Some((topic, log)) = logs.max_by_key(|(_, log)| log.lock().size()) else { return };
+        let group = log.lock().slowest().map(foreign);
+        let full = Full { since: SystemTime::now(), topic: topic.clone(), group };
+        drop(topics);
+        let Full { topic, group, .. } = &full;
+        tracing::warn!(topic, group, "the embedded Kafka broker is full until this group goes on");
+        *self.full.lock() = Some((bytes, full));
+    }
+
+    /// Notes how far a group is. Those that are not our own share what there is for it.
     pub(super) fn commit(
         &self,
         topic: &str,
         partition: i32,
         group: &str,
         committed: Committed,
+        is_own: bool,
     ) -> Result<(), ResponseError> {
-        self.with(topic, partition, |log| {
-            self.accounted(log, |log| log.commit(group, committed));
-        })
+        let size = group.len() + committed.size();
+        if !is_own && self.offsets.load(Relaxed) + size > MOST_OFFSETS {
+            return Err(ResponseError::InvalidCommitOffsetSize);
+        }
+        self.change(topic, partition, |log| log.commit(group, committed))
+    }
+
+    /// Keeps for a group what is in a partition, before it has committed anything there; and up to where it is.
+    pub(super) fn reserve(&self, topic: &str, partition: i32, group: &str) -> Option<Committed> {
+        let work = |log: &mut Log| {
+            log.reserve(group);
+            log.committed(group).cloned()
+        };
+        self.change(topic, partition, work).ok().flatten()
+    }
+
+    /// Forgets how far a group is in one partition.
+    pub(super) fn forget(
+        &self,
+        topic: &str,
+        partition: i32,
+        group: &str,
+    ) -> Result<(), ResponseError> {
+        self.change(topic, partition, |log| log.release(group)).map(|_| ())
     }
 
     /// Forgets how far a group is; whether it was anywhere.
     pub(super) fn release(&self, group: &str) -> bool {
         let topics = self.topics.read();
-        let logs = topics.values().flat_map(|partitions| partitions.iter());
-        let released = logs.map(|log| self.accounted(&mut log.lock(), |log| log.release(group)));
+        let released = topics.values().flatten();
+        let released =
+            released.map(|log| self.accounted(&mut log.lock(), |log| log.release(group)));
         released.fold(false, |any, one| any | one)
     }
 
-    /// Once each time: producers try again and again.
-    fn tell_who_is_behind(&self) {
-        if self.told.swap(true, Relaxed) {
-            return;
-        }
-        let topics = self.topics.read();
-        let logs = topics.iter().flat_map(|(name, all)| all.iter().map(move |log| (name, log)));
-        let Some((topic, log)) = logs.max_by_key(|(_, log)| log.lock().size()) else { return };
-        let group = log.lock().slowest().unwrap_or("nobody").to_owned();
-        tracing::warn!(topic, group, "the embedded Kafka broker is full until this group goes on");
-    }
-
     fn accounted<T>(&self, log: &mut Log, work: impl FnOnce(&mut Log) -> T) -> T {
-        let before = log.size();
+        let (size, offsets) = (log.size(), log.offsets_size());
         let done = work(log);
         // Two steps, so that it never seems to be below nothing.
         self.held.fetch_add(log.size(), Relaxed);
-        self.held.fetch_sub(before, Relaxed);
+        self.held.fetch_sub(size, Relaxed);
+        self.offsets.fetch_add(log.offsets_size(), Relaxed);
+        self.offsets.fetch_sub(offsets, Relaxed);
         done
     }
 }
 
-fn partitions(name: &str, count: usize) -> Partitions {
-    let retention = if name.ends_with(topics::DEAD_LETTER_SUFFIX) {
-        Retention::Budget
-    } else {
-        Retention::Consumed
-    };
-    (0..count).map(|_| Mutex::new(Log::new(retention))).collect()
+fn has_room(topics: &BTreeMap<String, Partitions>, more: usize) -> bool {
+    topics.values().map(Vec::len).sum::<usize>() + more <= MOST_PARTITIONS_OF_ALL
+}
+
+fn logs(count: usize, retention: Retention) -> Partitions {
+    (0..count).map(|_| Arc::new(Mutex::new(Log::new(retention)))).collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{super::batch::tests::sent, *};
-
-    const SIZE: usize = 100_000;
-
-    #[test]
-    fn beyond_the_limit_the_new_is_refused_and_not_the_unread_forgotten() {
-        let store = Store::new(20 * SIZE);
-        let topic = topics::ORDERS.name;
-        store.with(topic, 0, |log| log.reserve("slow")).unwrap();
-        let stored = (0..100).take_while(|_| store.append(topic, 0, sent(SIZE)).is_ok()).count();
-        assert_eq!(stored, 19);
-        assert_eq!(store.append(topic, 1, sent(SIZE)), Err(ResponseError::NotEnoughReplicas));
-        let committed = Committed { offset: Some(19), epoch: 0, metadata: String::new() };
-        store.commit(topic, 0, "slow", committed).unwrap();
-        assert_eq!(store.append(topic, 1, sent(SIZE)), Ok((0, 0)));
-        let held: usize =
-            (0..3).map(|index| store.with(topic, index, |log| log.size()).unwrap()).sum();
-        assert_eq!(store.held.load(Relaxed), held);
-    }
-}
+mod tests;

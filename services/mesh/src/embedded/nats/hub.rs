@@ -5,7 +5,7 @@ use std::{
     sync::{
         Arc,
         atomic::{
-            AtomicU64,
+            AtomicU64, AtomicUsize,
             Ordering::{Relaxed, SeqCst},
         },
     },
@@ -21,6 +21,16 @@ use super::{
     protocol::{Message, NO_RESPONDERS, Options},
     subjects::Tree,
 };
+use crate::embedded::{complaints::Complaints, memory::Memory};
+
+/// What messages that are larger than usual may hold while they come in.
+const IN_FLIGHT: usize = 16 << 20;
+/// What a token of a subscription's subject takes in the tree, in bytes: a table with room for three, and its text.
+const TOKEN: usize = 256;
+
+/// There are as many subscriptions as there may be.
+#[derive(Debug)]
+pub(super) struct TooMany;
 
 /// One connection, as the others see it.
 pub(super) struct Client {
@@ -70,6 +80,14 @@ pub(super) enum Routed {
 
 pub(super) struct Hub {
     pub(super) limits: Limits,
+    pub(super) complaints: Complaints,
+    /// For messages on their way in.
+    pub(super) memory: Arc<Memory>,
+    /// Bytes that wait for all clients.
+    pending: Arc<AtomicUsize>,
+    clients: Mutex<HashMap<u64, Arc<Client>>>,
+    /// Bytes that all subscriptions take.
+    subscribed: AtomicUsize,
     subscriptions: RwLock<Tree<Arc<Subscription>>>,
     counters: Counters,
 }
@@ -87,7 +105,16 @@ struct Counters {
 
 impl Hub {
     pub(super) fn new(limits: Limits) -> Self {
-        Self { limits, subscriptions: RwLock::default(), counters: Counters::default() }
+        Self {
+            limits,
+            complaints: Complaints::default(),
+            memory: Memory::new(IN_FLIGHT),
+            pending: Arc::default(),
+            clients: Mutex::default(),
+            subscribed: AtomicUsize::default(),
+            subscriptions: RwLock::default(),
+            counters: Counters::default(),
+        }
     }
 
     pub(super) fn statistics(&self) -> Statistics {
@@ -98,23 +125,27 @@ impl Hub {
             bytes_in: self.counters.bytes_in.load(Relaxed),
             messages_out: self.counters.messages_out.load(Relaxed),
             bytes_out: self.counters.bytes_out.load(Relaxed),
+            pending_bytes: self.pending.load(Relaxed) as u64,
             slow_consumers: self.counters.slow_consumers.load(Relaxed),
         }
     }
 
     pub(super) fn join(&self, id: u64) -> Arc<Client> {
         self.counters.connections.fetch_add(1, Relaxed);
-        Arc::new(Client {
+        let client = Arc::new(Client {
             id,
-            outbox: Outbox::new(self.limits.max_pending),
+            outbox: Outbox::new(self.limits.max_pending, Arc::clone(&self.pending)),
             options: RwLock::default(),
             subscriptions: Mutex::default(),
             cut: Notify::new(),
-        })
+        });
+        self.clients.lock().insert(id, Arc::clone(&client));
+        client
     }
 
     pub(super) fn leave(&self, client: &Client) {
         client.outbox.close();
+        self.clients.lock().remove(&client.id);
         let subscriptions: Vec<_> = client.subscriptions.lock().values().cloned().collect();
         for subscription in subscriptions {
             self.end(&subscription);
@@ -124,13 +155,30 @@ impl Hub {
 
     /// Ends the connection of a client that does not read.
     pub(super) fn cut(&self, client: &Client) {
-        if client.outbox.close() {
+        if client.outbox.discard() {
             self.counters.slow_consumers.fetch_add(1, Relaxed);
-            tracing::warn!(
-                client = client.id,
-                "a NATS client does not read what it subscribed to, and is cut off"
-            );
+            if let Some(suppressed) = self.complaints.next() {
+                tracing::warn!(
+                    client = client.id,
+                    suppressed,
+                    "a NATS client does not read what it subscribed to, and is cut off"
+                );
+            }
             client.cut.notify_one();
+        }
+    }
+
+    /// Where more waits for all clients than may, ends the connection of the one for which most waits.
+    fn cut_slowest(&self) {
+        if self.pending.load(Relaxed) <= self.limits.max_pending_of_all {
+            return;
+        }
+        let clients = self.clients.lock();
+        let open = clients.values().filter(|client| client.outbox.is_open());
+        let slowest = open.max_by_key(|client| client.outbox.len()).cloned();
+        drop(clients);
+        if let Some(slowest) = slowest {
+            self.cut(&slowest);
         }
     }
 
@@ -141,9 +189,14 @@ impl Hub {
         subject: &str,
         queue: Option<&str>,
         id: &str,
-    ) {
+    ) -> Result<(), TooMany> {
         let mut subscriptions = client.subscriptions.lock();
-        let Entry::Vacant(place) = subscriptions.entry(id.to_owned()) else { return };
+        let Entry::Vacant(place) = subscriptions.entry(id.to_owned()) else { return Ok(()) };
+        let size = cost(subject, queue, id);
+        if self.subscribed.fetch_add(size, Relaxed) + size > self.limits.max_subscriptions {
+            self.subscribed.fetch_sub(size, Relaxed);
+            return Err(TooMany);
+        }
         let subscription = Arc::new(Subscription {
             client: Arc::clone(client),
             id: id.to_owned(),
@@ -155,6 +208,7 @@ impl Hub {
         place.insert(Arc::clone(&subscription));
         self.subscriptions.write().insert(subject, subscription);
         self.counters.subscriptions.fetch_add(1, Relaxed);
+        Ok(())
     }
 
     /// At once, or after so many messages since it was made.
@@ -173,6 +227,8 @@ impl Hub {
                 .write()
                 .remove(&subscription.subject, |other| Arc::ptr_eq(other, subscription));
             self.counters.subscriptions.fetch_sub(1, Relaxed);
+            let Subscription { subject, queue, id, .. } = &**subscription;
+            self.subscribed.fetch_sub(cost(subject, queue.as_deref(), id), Relaxed);
         }
     }
 
@@ -233,8 +289,15 @@ impl Hub {
         if level == Level::Overflow {
             self.cut(client);
         }
+        self.cut_slowest();
         level
     }
+}
+
+/// What a subscription takes, in bytes: every token of its subject may be a node of the tree.
+fn cost(subject: &str, queue: Option<&str>, id: &str) -> usize {
+    let texts = subject.len() + queue.map_or(0, str::len) + 2 * id.len();
+    size_of::<Subscription>() + texts + subject.split('.').count() * TOKEN
 }
 
 /// By chance, not in turn: taking turns over several subjects can give one member all of one subject.

@@ -1,8 +1,15 @@
 //! What waits for one client: a buffer with an upper bound.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering::Relaxed},
+};
+
 use bytes::BytesMut;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+
+use crate::embedded::memory::FREE;
 
 /// What a message leaves behind in the buffer it was put into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +24,8 @@ pub(super) enum Level {
 pub(super) struct Outbox {
     waiting: Mutex<Waiting>,
     bound: usize,
+    /// What waits for all clients together.
+    all: Arc<AtomicUsize>,
     /// There is something to write, or nothing will come any more.
     changed: Notify,
     /// The level fell below one half.
@@ -38,8 +47,8 @@ impl Waiting {
 }
 
 impl Outbox {
-    pub(super) fn new(bound: usize) -> Self {
-        Self { waiting: Mutex::default(), bound, changed: Notify::new(), room: Notify::new() }
+    pub(super) fn new(bound: usize, all: Arc<AtomicUsize>) -> Self {
+        Self { waiting: Mutex::default(), bound, all, changed: Notify::new(), room: Notify::new() }
     }
 
     /// Adds what `write` writes, as one piece; nothing, once it is closed.
@@ -48,9 +57,10 @@ impl Outbox {
         if waiting.closed {
             return Level::Fine;
         }
-        let was_empty = waiting.buffer.is_empty();
+        let (was_empty, before) = (waiting.buffer.is_empty(), waiting.len());
         write(&mut waiting.buffer);
         let length = waiting.len();
+        self.all.fetch_add(length - before, Relaxed);
         drop(waiting);
         if was_empty {
             self.changed.notify_one();
@@ -66,11 +76,30 @@ impl Outbox {
         self.put(|buffer| buffer.extend_from_slice(line.as_bytes()));
     }
 
+    /// Bytes that wait.
+    pub(super) fn len(&self) -> usize {
+        self.waiting.lock().len()
+    }
+
+    /// Whether more is taken.
+    pub(super) fn is_open(&self) -> bool {
+        !self.waiting.lock().closed
+    }
+
     /// Refuses everything from now on; true for who closed it first.
     pub(super) fn close(&self) -> bool {
         let first = !std::mem::replace(&mut self.waiting.lock().closed, true);
         self.changed.notify_one();
         self.room.notify_waiters();
+        first
+    }
+
+    /// Refuses everything from now on, and forgets what waits; true for who closed it first.
+    pub(super) fn discard(&self) -> bool {
+        let first = self.close();
+        let mut waiting = self.waiting.lock();
+        self.all.fetch_sub(waiting.len(), Relaxed);
+        (waiting.buffer, waiting.taken) = (BytesMut::new(), 0);
         first
     }
 
@@ -80,7 +109,13 @@ impl Outbox {
             {
                 let mut waiting = self.waiting.lock();
                 if !waiting.buffer.is_empty() {
-                    let chunk = waiting.buffer.split();
+                    // What was large once does not stay so.
+                    let is_large = waiting.buffer.capacity() > FREE;
+                    let chunk = if is_large {
+                        std::mem::take(&mut waiting.buffer)
+                    } else {
+                        waiting.buffer.split()
+                    };
                     waiting.taken = chunk.len();
                     return Some(chunk);
                 }
@@ -95,7 +130,9 @@ impl Outbox {
     /// So many of the bytes taken have been written.
     pub(super) fn written(&self, bytes: usize) {
         let mut waiting = self.waiting.lock();
-        waiting.taken = waiting.taken.saturating_sub(bytes);
+        let bytes = bytes.min(waiting.taken);
+        waiting.taken -= bytes;
+        self.all.fetch_sub(bytes, Relaxed);
         let roomy = waiting.len() <= self.bound / 2;
         drop(waiting);
         if roomy {
@@ -116,13 +153,20 @@ impl Outbox {
     }
 }
 
+impl Drop for Outbox {
+    /// What was not written waits for nobody any more.
+    fn drop(&mut self) {
+        self.all.fetch_sub(self.waiting.get_mut().len(), Relaxed);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[tokio::test]
     async fn what_the_writer_holds_still_counts() {
-        let outbox = Outbox::new(100);
+        let outbox = Outbox::new(100, Arc::default());
         assert_eq!(outbox.put(|buffer| buffer.resize(80, 0)), Level::High);
         assert_eq!(outbox.take().await.map(|chunk| chunk.len()), Some(80));
         assert_eq!(outbox.put(|buffer| buffer.resize(30, 0)), Level::Overflow);
@@ -132,7 +176,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_closed_outbox_is_emptied_and_takes_no_more() {
-        let outbox = Outbox::new(100);
+        let outbox = Outbox::new(100, Arc::default());
         outbox.say("last words");
         assert!(outbox.close());
         assert!(!outbox.close());
@@ -143,12 +187,25 @@ mod tests {
 
     #[tokio::test]
     async fn room_comes_with_writing() {
-        let outbox = Outbox::new(100);
+        let outbox = Outbox::new(100, Arc::default());
         outbox.put(|buffer| buffer.resize(80, 0));
         let chunk = outbox.take().await;
         tokio::join!(outbox.has_room(), async {
             tokio::task::yield_now().await;
             outbox.written(chunk.map_or(0, |chunk| chunk.len()));
         });
+    }
+
+    #[test]
+    fn what_waits_for_all_is_known() {
+        let all = Arc::new(AtomicUsize::new(0));
+        let (one, other) = (Outbox::new(100, Arc::clone(&all)), Outbox::new(100, Arc::clone(&all)));
+        one.say("12345");
+        other.say("123");
+        assert_eq!(all.load(Relaxed), 8);
+        assert!(one.discard() && !one.is_open());
+        assert_eq!((one.len(), all.load(Relaxed)), (0, 3));
+        drop((one, other));
+        assert_eq!(all.load(Relaxed), 0);
     }
 }

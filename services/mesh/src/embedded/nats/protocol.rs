@@ -8,11 +8,14 @@ pub(super) type Violation = &'static str;
 
 pub(super) const UNKNOWN_OPERATION: Violation = "Unknown Protocol Operation";
 pub(super) const PARSER_ERROR: Violation = "Parser Error";
-pub(super) const LINE_TOO_LONG: Violation = "Maximum Control Line Exceeded";
+pub(super) const LINE_TOO_LONG: Violation = "maximum control line exceeded";
 pub(super) const PAYLOAD_TOO_LONG: Violation = "Maximum Payload Violation";
 pub(super) const STALE: Violation = "Stale Connection";
 /// A slip that does not end the connection.
 pub(super) const INVALID_SUBJECT: &str = "-ERR 'Invalid Subject'\r\n";
+pub(super) const TOO_MANY_SUBSCRIPTIONS: &str = "-ERR 'maximum subscriptions exceeded'\r\n";
+/// Ends the connection, too.
+pub(super) const TOO_MANY_CONNECTIONS: &str = "-ERR 'maximum connections exceeded'\r\n";
 
 /// The answer to a request that nobody serves.
 pub(super) const NO_RESPONDERS: &[u8] = b"NATS/1.0 503\r\n\r\n";

@@ -18,13 +18,19 @@ use super::{
     outbox::Outbox,
     protocol::{
         Announcement, INVALID_SUBJECT, LINE_TOO_LONG, Message, Operation, PAYLOAD_TOO_LONG, STALE,
-        UNKNOWN_OPERATION, Violation,
+        TOO_MANY_CONNECTIONS, TOO_MANY_SUBSCRIPTIONS, UNKNOWN_OPERATION, Violation,
     },
     subjects,
 };
+use crate::embedded::{
+    memory::{FREE, Lease},
+    seats::Seat,
+};
 
-/// nats-server's `max_control_line`.
-const LONGEST_LINE: usize = 4096;
+/// nats-server's `max_control_line`: what may follow an operation.
+const LONGEST_ARGUMENTS: usize = 4096;
+/// With the operation itself and the end.
+const LONGEST_LINE: usize = LONGEST_ARGUMENTS + 16;
 /// nats-server's `ping_max`.
 const UNANSWERED_PINGS: usize = 2;
 /// How long a publisher is held up by a receiver whose outbox fills up: a reader that is only a little behind catches up,
@@ -33,11 +39,18 @@ const PAUSE: Duration = Duration::from_millis(2);
 /// How long the last words to a client may take.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-pub(super) async fn serve(hub: Arc<Hub>, id: u64, stream: TcpStream, peer: SocketAddr) {
+pub(super) async fn serve(
+    hub: Arc<Hub>,
+    id: u64,
+    seat: Arc<Seat>,
+    stream: TcpStream,
+    peer: SocketAddr,
+) {
     let client = hub.join(id);
     client.outbox.say(&greeting(&hub, id, &stream, peer));
     let (reader, writer) = stream.into_split();
-    let mut session = Session { hub: &hub, client: &client, reader, buffer: BytesMut::new() };
+    let mut session =
+        Session { hub: &hub, client: &client, seat: &seat, reader, buffer: BytesMut::new() };
     // One future to the end: begun anew, it would forget the rest of a message it has written half of.
     let writing = write(&client.outbox, writer, hub.limits.write_deadline);
     tokio::pin!(writing);
@@ -55,11 +68,20 @@ pub(super) async fn serve(hub: Arc<Hub>, id: u64, stream: TcpStream, peer: Socke
             false
         }
         () = client.cut.notified() => false,
+        () = seat.left() => {
+            client.outbox.say(TOO_MANY_CONNECTIONS);
+            true
+        }
     };
     hub.leave(&client);
     if reads_on && let Ok(Err(error)) = timeout(FAREWELL, writing).await {
         tracing::debug!(client = id, %error, "a NATS client was gone before its last messages");
     }
+}
+
+/// Says that there is no place, if that can be said at once.
+pub(super) fn refuse(stream: &TcpStream) {
+    stream.try_write(TOO_MANY_CONNECTIONS.as_bytes()).ok();
 }
 
 /// The version is that of the protocol's features, not of a product.
@@ -120,6 +142,7 @@ impl From<Violation> for Ended {
 struct Session<'a> {
     hub: &'a Hub,
     client: &'a Arc<Client>,
+    seat: &'a Seat,
     reader: OwnedReadHalf,
     buffer: BytesMut,
 }
@@ -129,7 +152,12 @@ impl Session<'_> {
     async fn run(&mut self) -> Result<(), Ended> {
         loop {
             let line = self.line().await?;
+            self.seat.heard();
             let line = str::from_utf8(&line).map_err(|_| UNKNOWN_OPERATION)?;
+            let arguments = line.split_once([' ', '\t']).map_or("", |(_, rest)| rest.trim());
+            if arguments.len() > LONGEST_ARGUMENTS {
+                return Err(LINE_TOO_LONG.into());
+            }
             let done = match Operation::parse(line)? {
                 Operation::Ping => {
                     self.client.outbox.say("PONG\r\n");
@@ -138,6 +166,7 @@ impl Session<'_> {
                 Operation::Pong => false,
                 Operation::Connect(options) => {
                     *self.client.options.write() = options;
+                    self.seat.keep();
                     true
                 }
                 Operation::Subscribe { subject, .. } if !subjects::is_valid(subject) => {
@@ -145,8 +174,11 @@ impl Session<'_> {
                     false
                 }
                 Operation::Subscribe { subject, queue, id } => {
-                    self.hub.subscribe(self.client, subject, queue, id);
-                    true
+                    let done = self.hub.subscribe(self.client, subject, queue, id);
+                    if done.is_err() {
+                        self.client.outbox.say(TOO_MANY_SUBSCRIPTIONS);
+                    }
+                    done.is_ok()
                 }
                 Operation::Unsubscribe { id, after } => {
                     self.hub.unsubscribe(self.client, id, after);
@@ -168,7 +200,17 @@ impl Session<'_> {
         if size > self.hub.limits.max_payload {
             return Err(PAYLOAD_TOO_LONG.into());
         }
-        let body = self.body(size).await?;
+        let lease = if size > FREE { Some(self.hub.memory.lease(size).await) } else { None };
+        let body =
+            match (&lease, timeout(self.hub.limits.read_deadline, self.body(size, lease.as_ref())))
+            {
+                (None, reading) => reading.await,
+                (Some(lease), reading) => tokio::select! {
+                    body = reading => body,
+                    () = lease.revoked() => return Err(STALE.into()),
+                },
+            };
+        let body = body.map_err(|_| STALE)??;
         match self.hub.publish(self.client, &Message { subject, reply, headers, body: &body }) {
             Routed::Delivered => {}
             Routed::Crowded(receiver) => {
@@ -188,6 +230,7 @@ impl Session<'_> {
         Ok(())
     }
 
+    /// The next whole line; a client may be silent before it, and not for long within it.
     async fn line(&mut self) -> Result<Bytes, Ended> {
         loop {
             if let Some(end) =
@@ -203,18 +246,33 @@ impl Session<'_> {
             if self.buffer.len() > LONGEST_LINE {
                 return Err(LINE_TOO_LONG.into());
             }
-            self.fill().await?;
+            if self.buffer.is_empty() {
+                self.fill().await?;
+            } else {
+                let reading = self.reader.read_buf(&mut self.buffer);
+                let read = timeout(self.hub.limits.read_deadline, reading).await;
+                if read.map_err(|_| STALE)?? == 0 {
+                    return Err(Ended::Gone);
+                }
+            }
         }
     }
 
-    async fn body(&mut self, size: usize) -> Result<Bytes, Ended> {
+    async fn body(&mut self, size: usize, lease: Option<&Lease>) -> Result<Bytes, Ended> {
         let with_end = size + 2;
         self.buffer.reserve(with_end.saturating_sub(self.buffer.len()));
         while self.buffer.len() < with_end {
-            self.fill().await?;
+            if self.reader.read_buf(&mut self.buffer).await? == 0 {
+                return Err(Ended::Gone);
+            }
+            lease.into_iter().for_each(Lease::progress);
         }
         let body = self.buffer.split_to(size).freeze();
         let end = self.buffer.split_to(2);
+        if size > FREE {
+            // What was large once does not stay so.
+            self.buffer = BytesMut::from(&*self.buffer);
+        }
         if *end != *b"\r\n" {
             return Err(UNKNOWN_OPERATION.into());
         }

@@ -1,4 +1,4 @@
-use tokio::sync::oneshot::Receiver;
+use tokio::sync::oneshot::{self, Receiver};
 
 use super::*;
 
@@ -10,6 +10,7 @@ type Waiting<T> = Receiver<Result<T, ResponseError>>;
 fn newcomer(id: &str, protocols: &[&str]) -> Newcomer {
     Newcomer {
         id: id.into(),
+        instance: None,
         client: "client".into(),
         host: "127.0.0.1".into(),
         session: SESSION,
@@ -32,10 +33,14 @@ fn join(group: &mut Group, id: &str, now: Instant) -> Waiting<Joined> {
     join_with(group, id, &["range"], now)
 }
 
+fn who(id: &str, generation: i32) -> Identity<'_> {
+    Identity { id, instance: None, generation }
+}
+
 fn sync(group: &mut Group, id: &str, decided: &[&str], now: Instant) -> Waiting<Bytes> {
     let (later, waiting) = oneshot::channel();
     let decided = decided.iter().map(|id| ((*id).into(), Bytes::from((*id).to_owned()))).collect();
-    group.sync(id, group.generation, decided, later, now);
+    group.sync(who(id, group.generation), decided, later, now);
     waiting
 }
 
@@ -53,7 +58,7 @@ fn two(now: Instant) -> Group {
     assert_eq!(told(&mut join(&mut group, "a", now)).unwrap().generation, 1);
     let mut second = join(&mut group, "b", now);
     assert!(waits(&mut second));
-    assert_eq!(group.heartbeat("a", 1, now), Err(ResponseError::RebalanceInProgress));
+    assert_eq!(group.heartbeat(who("a", 1), now), Err(ResponseError::RebalanceInProgress));
     let first = told(&mut join(&mut group, "a", now)).unwrap();
     assert_eq!((first.generation, first.members.len(), &*first.leader), (2, 2, "a"));
     assert_eq!(told(&mut second).unwrap().members.len(), 0);
@@ -74,10 +79,13 @@ fn a_rebalance_is_over_as_soon_as_all_have_come_back() {
 fn who_falls_silent_is_removed_and_the_others_rebalance() {
     let now = Instant::now();
     let mut group = two(now);
-    group.heartbeat("b", 2, now + SESSION / 2).unwrap();
+    group.heartbeat(who("b", 2), now + SESSION / 2).unwrap();
     group.tick(now + SESSION);
-    assert_eq!(group.heartbeat("a", 2, now + SESSION), Err(ResponseError::UnknownMemberId));
-    assert_eq!(group.heartbeat("b", 2, now + SESSION), Err(ResponseError::RebalanceInProgress));
+    assert_eq!(group.heartbeat(who("a", 2), now + SESSION), Err(ResponseError::UnknownMemberId));
+    assert_eq!(
+        group.heartbeat(who("b", 2), now + SESSION),
+        Err(ResponseError::RebalanceInProgress)
+    );
     let joined = told(&mut join(&mut group, "b", now + SESSION)).unwrap();
     assert_eq!((joined.generation, &*joined.leader), (3, "b"));
 }
@@ -90,7 +98,7 @@ fn who_only_says_that_it_lives_does_not_hold_up_the_others_for_ever() {
     let mut first = join(&mut group, "a", now);
     for second in 1..60 {
         let now = now + Duration::from_secs(second);
-        group.heartbeat("b", 2, now).unwrap_err();
+        group.heartbeat(who("b", 2), now).unwrap_err();
         group.tick(now);
         assert!(waits(&mut first) && waits(&mut third));
     }
@@ -119,11 +127,11 @@ fn who_leaves_is_replaced_at_once_and_an_empty_group_begins_anew() {
     let mut group = two(now);
     let mut second = join(&mut group, "b", now);
     assert_eq!(told(&mut second).unwrap().generation, 2, "nothing has changed for it");
-    group.leave("a", now).unwrap();
+    group.leave("a", None, now).unwrap();
     assert_eq!(told(&mut join(&mut group, "b", now)).unwrap().leader, "b");
-    group.leave("b", now).unwrap();
-    assert_eq!((group.state, group.may_commit("", -1, now)), (State::Empty, Ok(())));
-    assert_eq!(group.leave("b", now), Err(ResponseError::UnknownMemberId));
+    group.leave("b", None, now).unwrap();
+    assert_eq!((group.state, group.may_commit(who("", -1), now)), (State::Empty, Ok(())));
+    assert_eq!(group.leave("b", None, now), Err(ResponseError::UnknownMemberId));
     assert_eq!(told(&mut join(&mut group, "c", now)).unwrap().leader, "c");
 }
 
@@ -144,11 +152,11 @@ fn all_must_be_able_to_do_what_is_chosen() {
 fn only_members_of_this_generation_commit() {
     let now = Instant::now();
     let mut group = two(now);
-    assert_eq!(group.may_commit("a", 2, now), Ok(()));
-    assert_eq!(group.may_commit("a", 1, now), Err(ResponseError::IllegalGeneration));
-    assert_eq!(group.may_commit("", -1, now), Err(ResponseError::UnknownMemberId));
+    assert_eq!(group.may_commit(who("a", 2), now), Ok(()));
+    assert_eq!(group.may_commit(who("a", 1), now), Err(ResponseError::IllegalGeneration));
+    assert_eq!(group.may_commit(who("", -1), now), Err(ResponseError::UnknownMemberId));
     drop(join(&mut group, "c", now));
-    assert_eq!(group.may_commit("a", 2, now), Ok(()), "what it did counts until it has left");
+    assert_eq!(group.may_commit(who("a", 2), now), Ok(()), "what it did counts until it has left");
 }
 
 #[test]
@@ -159,4 +167,83 @@ fn ids_that_nobody_uses_are_forgotten() {
     assert_eq!(group.promised.len(), MOST_MEMBERS);
     group.tick(now + SESSION);
     assert!(group.is_forgettable());
+}
+
+/// As with `join`, and as the static member of this name.
+fn join_as(group: &mut Group, id: &str, instance: &str, now: Instant) -> Waiting<Joined> {
+    if !group.members.contains_key(id) {
+        group.promise(id.into(), now + SESSION).unwrap();
+    }
+    let (later, waiting) = oneshot::channel();
+    let newcomer = Newcomer { instance: Some(instance.into()), ..newcomer(id, &["range"]) };
+    group.join(newcomer, later, now);
+    waiting
+}
+
+/// `a1`, which leads, is `a`; `b1` is `b`.
+fn two_static(now: Instant) -> Group {
+    let mut group = Group::default();
+    told(&mut join_as(&mut group, "a1", "a", now)).unwrap();
+    let mut second = join_as(&mut group, "b1", "b", now);
+    told(&mut join_as(&mut group, "a1", "a", now)).unwrap();
+    let listed = told(&mut second).unwrap();
+    assert_eq!((listed.generation, listed.members.len()), (2, 0));
+    told(&mut sync(&mut group, "a1", &["a1", "b1"], now)).unwrap();
+    assert_eq!(group.state, State::Stable);
+    group
+}
+
+#[test]
+fn a_static_member_that_comes_back_has_what_it_had_and_the_others_go_on() {
+    let now = Instant::now();
+    let mut group = two_static(now);
+    let joined = told(&mut join_as(&mut group, "b2", "b", now)).unwrap();
+    assert_eq!((joined.generation, joined.instead_of, &*joined.leader), (2, None, "a1"));
+    assert_eq!(told(&mut sync(&mut group, "b2", &[], now)), Ok("b1".into()));
+    assert_eq!(group.heartbeat(who("a1", 2), now), Ok(()));
+    let leader = told(&mut join_as(&mut group, "a2", "a", now)).unwrap();
+    assert_eq!(leader.instead_of.as_deref(), Some("a1"));
+    assert_eq!((leader.generation, leader.members.len(), &*leader.leader), (2, 2, "a2"));
+}
+
+#[test]
+fn a_static_member_is_fenced_by_its_next_self() {
+    let now = Instant::now();
+    let mut group = two_static(now);
+    told(&mut join_as(&mut group, "b2", "b", now)).unwrap();
+    let before = Identity { instance: Some("b"), ..who("b1", 2) };
+    assert_eq!(group.heartbeat(before, now), Err(ResponseError::FencedInstanceId));
+    assert_eq!(group.may_commit(before, now), Err(ResponseError::FencedInstanceId));
+    let stranger = Identity { instance: Some("c"), ..who("b2", 2) };
+    assert_eq!(group.heartbeat(stranger, now), Err(ResponseError::UnknownMemberId));
+    assert_eq!(group.leave("b1", Some("b"), now), Err(ResponseError::FencedInstanceId));
+    assert_eq!(group.leave("", Some("b"), now), Ok(()));
+    assert!(!group.members.contains_key("b2"));
+}
+
+#[test]
+fn a_static_member_is_missed_after_its_session_and_not_before() {
+    let now = Instant::now();
+    let mut group = two_static(now);
+    let later = now + SESSION / 2;
+    group.heartbeat(who("a1", 2), later).unwrap();
+    group.tick(later);
+    assert_eq!((group.state, group.members.len()), (State::Stable, 2));
+    group.tick(now + SESSION);
+    assert_eq!(group.members.keys().collect::<Vec<_>>(), ["a1"]);
+    assert!(matches!(group.state, State::Preparing { .. }));
+}
+
+#[test]
+fn a_group_is_idle_from_when_its_last_member_left() {
+    let now = Instant::now();
+    let mut group = two(now);
+    group.tick(now);
+    assert_eq!(group.idle(now + SESSION), Duration::ZERO);
+    group.leave("a", None, now).unwrap();
+    group.leave("b", None, now).unwrap();
+    group.tick(now);
+    assert_eq!(group.idle(now + SESSION), SESSION);
+    group.note_commit();
+    assert_eq!(group.idle(now + SESSION), Duration::ZERO);
 }

@@ -1,0 +1,76 @@
+//! A guard between the bytes of strangers and the codec.
+//!
+//! The codec reserves room for as many elements as an array says that it has, before it reads the first: a frame of twenty
+//! bytes could ask for more memory than there is, which ends the process.
+
+use bytes::{Buf, Bytes, TryGetError};
+use kafka_protocol::protocol::buf::ByteBuf;
+
+/// Bytes in which no array has more elements than there are bytes left.
+///
+/// Where lengths are varints they are checked as they are read: nothing else is a varint, and a boolean never has more than
+/// one byte. Where lengths are plain integers, among others that may be as large as they like, a rehearsal reads all
+/// integers cut down to one more than what is left: if one that was cut was a length, it does not succeed.
+pub(super) struct Guarded {
+    pub(super) bytes: Bytes,
+    pub(super) clamps: bool,
+    varint: usize,
+    shift: u32,
+}
+
+impl Guarded {
+    pub(super) fn new(bytes: Bytes) -> Self {
+        Self { bytes, clamps: false, varint: 0, shift: 0 }
+    }
+
+    /// One more than what is left.
+    fn most(&self) -> usize {
+        self.bytes.len() + 1
+    }
+
+    fn refusal(&self, requested: usize) -> TryGetError {
+        TryGetError { requested, available: self.bytes.len() }
+    }
+}
+
+impl Buf for Guarded {
+    fn remaining(&self) -> usize {
+        self.bytes.remaining()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.bytes.chunk()
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.bytes.advance(count);
+    }
+
+    fn try_get_u8(&mut self) -> Result<u8, TryGetError> {
+        let byte = self.bytes.try_get_u8()?;
+        self.varint |= usize::from(byte & 0x7f) << self.shift;
+        let (value, ends) = (self.varint, byte < 0x80);
+        (self.varint, self.shift) = if ends { (0, 0) } else { (value, self.shift + 7) };
+        // Four bytes hold what is more than any frame has.
+        if value > self.most() || self.shift > 21 {
+            return Err(self.refusal(value));
+        }
+        Ok(byte)
+    }
+
+    fn try_get_i32(&mut self) -> Result<i32, TryGetError> {
+        let value = self.bytes.try_get_i32()?;
+        let most = if self.clamps { self.most() } else { usize::MAX };
+        Ok(value.min(i32::try_from(most).unwrap_or(i32::MAX)))
+    }
+}
+
+impl ByteBuf for Guarded {
+    fn peek_bytes(&mut self, range: std::ops::Range<usize>) -> Bytes {
+        self.bytes.slice(range)
+    }
+
+    fn get_bytes(&mut self, size: usize) -> Bytes {
+        self.bytes.split_to(size)
+    }
+}
