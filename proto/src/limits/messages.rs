@@ -187,18 +187,14 @@ impl Limited for OrderEvent {
         use order_event::Event::Placed;
         envelope!(self, violations);
         violations.number("revision", self.revision.into(), &REVISION);
-        match &self.event {
-            Some(Placed(OrderPlaced { total, payment_token, items: placed })) => {
-                money("placed.total", total.as_ref(), violations);
-                violations.text("placed.payment_token", payment_token, &PAYMENT_TOKEN);
-                items(placed, violations);
-                for (index, item) in placed.iter().enumerate().take(MOST_LINES) {
-                    let field = format_args!("items[{index}].unit_price");
-                    money(field, item.unit_price.as_ref(), violations);
-                }
+        if let Some(Placed(OrderPlaced { total, payment_token, items: placed })) = &self.event {
+            money("placed.total", total.as_ref(), violations);
+            violations.text("placed.payment_token", payment_token, &PAYMENT_TOKEN);
+            items(placed, violations);
+            for (index, item) in placed.iter().enumerate().take(MOST_LINES) {
+                let field = format_args!("items[{index}].unit_price");
+                money(field, item.unit_price.as_ref(), violations);
             }
-            // A reason that is not known here is a later version's.
-            _ => {}
         }
     }
 }
