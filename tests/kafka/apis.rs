@@ -170,8 +170,8 @@ fn administration(caller: &mut Caller, topic: &TopicName) {
     }
     for response in caller.call(|_| {
         let topic = CreatePartitionsTopic::default().with_name(topic.clone()).with_count(2);
-        let request = CreatePartitionsRequest::default().with_validate_only(true);
-        request.with_topics(vec![topic.with_assignments(None)])
+        let request = CreatePartitionsRequest::default().with_timeout_ms(10_000);
+        request.with_validate_only(true).with_topics(vec![topic.with_assignments(None)])
     }) {
         assert_eq!(response.results[0].error_code, 0, "{response:?}");
     }
