@@ -42,6 +42,11 @@ told! {
         a_key_that_is_used_for_other_orders_at_once_is_refused,
     }
     breaker { a_third_party_that_is_down_is_left_alone }
+    clients {
+        slow_clients_cost_others_nothing,
+        who_closes_its_sending_side_is_answered,
+        long_inputs_harm_no_other_request,
+    }
     letters { a_poison_message_is_parked_and_others_flow_on, a_replay_heals }
     crashes {
         any_service_may_die_while_orders_flow,

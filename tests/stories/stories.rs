@@ -2,6 +2,7 @@
 //! databases (`tests/real`): whoever runs one says how the mesh is started.
 
 pub(crate) mod breaker;
+pub(crate) mod clients;
 pub(crate) mod crashes;
 pub(crate) mod endings;
 pub(crate) mod letters;

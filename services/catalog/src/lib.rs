@@ -13,8 +13,7 @@ mod products;
 mod seed;
 mod store;
 
-use chassis::App;
-use tonic::service::Routes;
+use chassis::{App, grpc::Services};
 
 pub use config::Config;
 
@@ -34,6 +33,6 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
     let products = Products::new(store, &config.cache, &app.caches()?);
 
     // Inbound: what can reach it.
-    app.serve_grpc(config.listen, Routes::new(inbound::grpc::service(products))).await?;
+    app.serve_grpc(config.listen, Services::new(inbound::grpc::service(products))).await?;
     Ok(())
 }

@@ -18,6 +18,7 @@ use crate::{
     metrics::{IntCounter, Registry},
     nats,
     readiness::{Condition, Impact, Latch, Readiness},
+    server,
 };
 
 pub use detached::Detached;
@@ -53,7 +54,7 @@ struct Server {
 }
 
 enum ServerKind {
-    Grpc(tonic::service::Routes, grpc::Edge),
+    Grpc(grpc::Services, grpc::Edge),
     Http(axum::Router),
 }
 
@@ -73,6 +74,7 @@ pub struct App {
     draining: CancellationToken,
     clients: Clients,
     panics: IntCounter,
+    connections: server::Metrics,
     messaging: messaging::Metrics,
     producer: kafka::Producer,
     consumer: Option<kafka::Consumer>,

@@ -9,7 +9,7 @@ use proto::limits::Violations;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-use crate::breaker::Rejected;
+use crate::{breaker::Rejected, text::printable};
 
 /// What went wrong, in as few words as there are different ways to go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -140,9 +140,13 @@ pub struct Error {
 }
 
 impl Error {
-    /// An error that says what went wrong; lower case, no full stop, naming the input.
+    /// An error that says what went wrong; lower case, no full stop, naming the input, of which the beginning is kept.
     pub fn new(kind: Kind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, message: message.into(), reason: None, fields: Vec::new(), source: None }
+        let message = match message.into() {
+            Cow::Owned(text) => printable(&text, LONGEST_TEXT).into(),
+            ours => ours,
+        };
+        Self { kind, message, reason: None, fields: Vec::new(), source: None }
     }
 
     /// Adds the word that clients tell this error from others of its kind by, e.g. `OUT_OF_STOCK`.
@@ -155,7 +159,11 @@ impl Error {
     /// Adds what is wrong with one part of the request.
     #[must_use]
     pub fn field(mut self, name: impl Into<String>, message: impl Into<String>) -> Self {
-        self.fields.push(Field { name: name.into(), message: message.into() });
+        if self.fields.len() < MOST_FIELDS {
+            let name = printable(&name.into(), LONGEST_NAME);
+            let message = printable(&message.into(), LONGEST_TEXT);
+            self.fields.push(Field { name, message });
+        }
         self
     }
 
@@ -224,6 +232,27 @@ impl From<Violations> for Error {
 /// The `domain` of a `google.rpc.ErrorInfo` that we made.
 const DOMAIN: &str = "glassmesh";
 
+/// Most characters of an error's text that cross a transport: it may repeat what was sent, which has no end.
+pub(crate) const LONGEST_TEXT: usize = 500;
+/// Most characters of the name of a part of a request.
+pub(crate) const LONGEST_NAME: usize = 100;
+/// Most parts of a request that an error is about: some for each line of the longest list that a service takes.
+pub(crate) const MOST_FIELDS: usize = 200;
+/// What the parts may take of an answer's trailers, before they are encoded. Trailers that are longer than the caller's limit end
+/// more than the call.
+const TRAILERS: usize = 8 * 1024;
+
+/// The error's parts as far as they fit into trailers.
+fn fitting(fields: &[Field]) -> impl Iterator<Item = &Field> {
+    let mut left = TRAILERS;
+    fields.iter().take_while(move |field| {
+        let length = field.name.len() + field.message.len();
+        let fits = length <= left;
+        left = left.saturating_sub(length);
+        fits
+    })
+}
+
 /// As the standard error details say it: <https://cloud.google.com/apis/design/errors>
 impl From<Error> for Status {
     #[expect(clippy::disallowed_methods, reason = "the one place where an error becomes a status")]
@@ -246,7 +275,7 @@ impl From<Error> for Status {
         if let Some(reason) = &error.reason {
             details.set_error_info(reason.clone(), DOMAIN, []);
         }
-        for field in &error.fields {
+        for field in fitting(&error.fields) {
             details.add_bad_request_violation(&field.name, &field.message);
         }
         Self::with_error_details(error.kind.code(), message, details)
@@ -256,17 +285,13 @@ impl From<Error> for Status {
 impl From<Status> for Error {
     fn from(status: Status) -> Self {
         let details = status.get_error_details();
-        let fields = details.bad_request().map_or(&[][..], |request| &request.field_violations);
-        Self {
-            kind: Kind::from_code(status.code()),
-            message: Cow::Owned(status.message().to_owned()),
-            reason: details.error_info().map(|info| info.reason.clone().into()),
-            fields: fields
-                .iter()
-                .map(|one| Field { name: one.field.clone(), message: one.description.clone() })
-                .collect(),
-            source: Some(Box::new(status)),
+        let mut error = Self::new(Kind::from_code(status.code()), status.message().to_owned());
+        error.reason =
+            details.error_info().map(|info| printable(&info.reason, LONGEST_NAME).into());
+        for one in details.bad_request().map_or(&[][..], |request| &request.field_violations) {
+            error = error.field(&one.field, &one.description);
         }
+        error.source(status)
     }
 }
 
@@ -284,6 +309,22 @@ mod tests {
         assert_eq!(back.reason_word(), Some("OUT_OF_STOCK"));
         assert_eq!(back.fields()[0].name, "items[0].quantity");
         assert_eq!(back.fields()[0].message, "7 wanted, 2 available");
+    }
+
+    #[test]
+    fn an_error_fits_into_trailers_whatever_it_repeats() {
+        let long = "é\u{202e}%\n".repeat(10_000);
+        let error = Error::new(Kind::Invalid, format!("no product {long}")).reason("BAD");
+        let error = (0..1000).fold(error, |error, _| error.field(long.clone(), long.clone()));
+        let status = Status::from(error);
+        let mut trailers = http::HeaderMap::new();
+        status.add_header(&mut trailers).unwrap();
+        let size: usize =
+            trailers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+        assert!(size < 24 * 1024, "{size}");
+        let back = Error::from(status);
+        assert!(back.message().starts_with("no product é") && back.message().ends_with('…'));
+        assert!(!back.fields().is_empty());
     }
 
     #[test]

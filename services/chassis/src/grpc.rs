@@ -3,6 +3,7 @@
 mod balance;
 mod call;
 mod client;
+mod port;
 mod server;
 
 use std::{fmt, future::Future, str::FromStr};
@@ -11,6 +12,8 @@ use serde::{Deserialize, Serialize, de};
 
 pub use client::Channel;
 pub(crate) use client::Metrics as ClientMetrics;
+pub(crate) use port::Served;
+pub use port::Services;
 pub(crate) use server::{Edge, Metrics as ServerMetrics};
 
 /// Where a service can be reached: one name, which may stand for many replicas, or several addresses.
@@ -83,6 +86,11 @@ fn is_machinery(path: &str) -> bool {
     ["/opentelemetry.proto.collector.", "/grpc.health.", "/grpc.reflection."]
         .iter()
         .any(|prefix| path.starts_with(prefix))
+}
+
+/// Calls whose requests are streams: the caller goes on to send while it is answered.
+fn is_conversation(path: &str) -> bool {
+    ["/grpc.health.", "/grpc.reflection."].iter().any(|prefix| path.starts_with(prefix))
 }
 
 /// The name of a status code, as the semantic conventions write it.

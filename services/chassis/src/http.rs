@@ -1,10 +1,13 @@
 //! HTTP: every request measured, traced and bounded in time; every error a problem document.
 
+pub(crate) mod arrival;
 mod client;
+mod cors;
 mod edge;
 mod farewell;
 mod guard;
 mod json;
+mod plain;
 mod problem;
 mod proxy;
 #[cfg(test)]
@@ -21,8 +24,11 @@ pub(crate) use edge::Metrics as ServerMetrics;
 pub(crate) use farewell::farewell;
 pub use guard::{Guard, GuardSettings};
 pub use json::{Json, Path, Query};
+pub(crate) use plain::with_problems;
 pub use problem::{CONTENT_TYPE as PROBLEM, FieldProblem, Problem};
 pub use proxy::Proxy;
+
+pub use crate::server::serve_router;
 
 /// The longest that a request may take before its problem document says 504.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -33,10 +39,14 @@ const IN_FLIGHT: usize = 128;
 /// How a router is served.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Paths that begin with one of these are neither traced nor measured, and have no limit: telemetry about telemetry
-    /// never ends, and who watches the mesh is not its load.
+    /// Paths that begin with one of these are neither traced nor measured, and have no deadline: telemetry about telemetry
+    /// never ends.
     pub machinery: Vec<String>,
-    /// How many requests may be in flight until their answers begin; more are refused with 503 at once.
+    /// Paths that begin with one of these are passed on to another server, body and answer piece by piece: neither traced nor
+    /// measured either, since who watches the mesh is not its load, and bounded by the [`Proxy`] itself.
+    pub passed_on: Vec<String>,
+    /// How many requests may be in flight, from the end of their bodies until their answers begin; more are refused with 503 at
+    /// once.
     pub in_flight: usize,
     /// How long a request may take until its answer begins; streams may then go on.
     pub limit: Duration,
@@ -63,6 +73,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             machinery: Vec::new(),
+            passed_on: Vec::new(),
             in_flight: IN_FLIGHT,
             limit: LIMIT,
             body_limit: 64 * 1024,

@@ -28,6 +28,7 @@ pub mod nats;
 pub mod outbox;
 pub mod readiness;
 pub mod retry;
+mod server;
 mod shutdown;
 pub mod telemetry;
 pub mod text;

@@ -24,6 +24,8 @@ pub struct Config {
     pub trace_url: TraceUrl,
     /// Whose pages are served from here, too, so that a browser needs one address only.
     pub front_door: FrontDoor,
+    /// How many live streams may be open; more are refused with 503.
+    pub live_streams: usize,
     /// How long a request may take, with every call made for it.
     #[serde(with = "humantime_serde")]
     pub deadline: Duration,
@@ -39,6 +41,7 @@ impl Default for Config {
             customer: Customer("guest".into()),
             trace_url: TraceUrl("http://127.0.0.1:8087/api/traces/{trace_id}".into()),
             front_door: FrontDoor::default(),
+            live_streams: 256,
             deadline: Duration::from_secs(5),
         }
     }

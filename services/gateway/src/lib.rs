@@ -25,7 +25,7 @@ use chassis::{App, http};
 
 pub use config::{Config, Customer, FrontDoor, TraceUrl, Upstream};
 use inbound::{
-    front_door::machinery,
+    front_door::passed_on,
     rest::{self, Shop},
 };
 use live::{Live, Pace};
@@ -53,14 +53,20 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
         app.draining(),
         metrics.clone(),
         Pace::default(),
+        config.live_streams,
     );
 
     // Inbound: what can reach it.
     let Config { listen, customer, trace_url, front_door, deadline, .. } = config;
-    let machinery = machinery(&front_door);
+    let passed_on = passed_on(&front_door);
     let shop = Shop { products, orders, live, customer, trace_url, front_door, metrics };
-    let answers = rest::answers();
-    let options = http::Options { limit: deadline, machinery, answers, ..http::Options::default() };
+    let options = http::Options {
+        limit: deadline,
+        passed_on,
+        answers: rest::answers(),
+        guard: Some(app.guard()),
+        ..http::Options::default()
+    };
     app.serve_http(listen, rest::router(shop)?, options).await?;
     Ok(())
 }

@@ -7,7 +7,8 @@ mod story;
 
 use std::{sync::Arc, time::Duration};
 
-use chassis::{Error, metrics::IntGauge};
+use chassis::{Error, Kind, metrics::IntGauge};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -27,6 +28,8 @@ pub(crate) struct Live {
     draining: CancellationToken,
     metrics: Metrics,
     pace: Pace,
+    /// For as many streams as may be open.
+    room: Arc<Semaphore>,
 }
 
 /// When an order is read again.
@@ -52,17 +55,21 @@ impl Live {
         draining: CancellationToken,
         metrics: Metrics,
         pace: Pace,
+        most: usize,
     ) -> Self {
-        Self { orders, updates, draining, metrics, pace }
+        let room = Arc::new(Semaphore::new(most));
+        Self { orders, updates, draining, metrics, pace, room }
     }
 
-    /// The story of an order from the last event on that the watcher has; `None` if it has had all.
+    /// The story of an order from the last event on that the watcher has; `None` if it has had all. Refused if there are as many
+    /// watchers as fit in: a stream lasts as long as its order, and each holds a connection and a subscription.
     pub(crate) async fn follow(
         &self,
         customer: &Customer,
         order_id: &str,
         last_event_id: Option<&str>,
     ) -> Result<Option<Story>, Error> {
+        let watching = self.enter()?;
         let heard = self.updates.of(customer, order_id).await;
         let order = self.orders.get(customer, order_id).await?;
         let revision = u32::try_from(order.history.len()).unwrap_or(u32::MAX);
@@ -70,22 +77,36 @@ impl Live {
         if order.status.is_final() && told.has(revision) {
             return Ok(None);
         }
-        Ok(Some(Story::begin(self.clone(), customer.clone(), order, told, heard.ok())))
+        Ok(Some(Story::begin(self.clone(), customer.clone(), order, told, heard.ok(), watching)))
+    }
+
+    fn enter(&self) -> Result<Watching, Error> {
+        match Arc::clone(&self.room).try_acquire_owned() {
+            Ok(place) => Ok(Watching::new(&self.metrics.live_streams, place)),
+            Err(_) => {
+                self.metrics.live_streams_refused_total.inc();
+                let text = "as many live streams are open as fit in";
+                Err(Error::new(Kind::Unavailable, text).reason("OVERLOADED"))
+            }
+        }
     }
 }
 
 /// Counts a stream as long as it is there.
-struct Watching(IntGauge);
+struct Watching {
+    gauge: IntGauge,
+    _place: OwnedSemaphorePermit,
+}
 
 impl Watching {
-    fn new(gauge: &IntGauge) -> Self {
+    fn new(gauge: &IntGauge, place: OwnedSemaphorePermit) -> Self {
         gauge.inc();
-        Self(gauge.clone())
+        Self { gauge: gauge.clone(), _place: place }
     }
 }
 
 impl Drop for Watching {
     fn drop(&mut self) {
-        self.0.dec();
+        self.gauge.dec();
     }
 }

@@ -25,6 +25,8 @@ chassis::metrics! {
         live_streams: IntGauge,
         /// Live messages that were dropped because they break limits or are of another order.
         live_malformed_total: IntCounter,
+        /// Live streams that were refused because as many were open as fit in.
+        live_streams_refused_total: IntCounter,
         /// How often a live stream read the order again, by reason: a message was missing, or none came for a while.
         live_rereads_total: IntCounterVec["reason"] = [["gap"], ["lapse"], ["silence"]],
     }

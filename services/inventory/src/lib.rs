@@ -22,8 +22,7 @@ mod store;
 
 use std::sync::Arc;
 
-use chassis::{App, OnError};
-use tonic::service::Routes;
+use chassis::{App, OnError, grpc::Services};
 
 pub use config::Config;
 
@@ -45,7 +44,7 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
     let reservations = Arc::new(Reservations::new(store, config.reservation_ttl, metrics));
 
     // Inbound: what can reach it.
-    app.serve_grpc(config.listen, Routes::new(inbound::grpc::service(&reservations))).await?;
+    app.serve_grpc(config.listen, Services::new(inbound::grpc::service(&reservations))).await?;
     app.consume(inbound::orders::OnOrder::new(&reservations))?;
     app.spawn("expire reservations", OnError::Shutdown, inbound::clock::expire(reservations));
     Ok(())

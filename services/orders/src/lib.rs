@@ -24,8 +24,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use chassis::{App, OnError};
-use tonic::service::Routes;
+use chassis::{App, OnError, grpc::Services};
 
 pub use config::Config;
 
@@ -48,7 +47,7 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
     let orders = Orders::new(store, catalog, inventory, metrics, app.detached());
 
     // Inbound: what can reach it.
-    app.serve_grpc(config.listen, Routes::new(inbound::grpc::service(&orders))).await?;
+    app.serve_grpc(config.listen, Services::new(inbound::grpc::service(&orders))).await?;
     app.consume(inbound::facts::OnPayment(Arc::clone(&orders)))?;
     app.consume(inbound::facts::OnShipment(Arc::clone(&orders)))?;
     app.consume(inbound::facts::OnReservation(Arc::clone(&orders)))?;

@@ -18,7 +18,6 @@ mod ledger;
 
 use std::{collections::HashMap, future::pending, sync::Arc, time::Duration};
 
-use anyhow::Context;
 use axum::{
     Router,
     extract::State,
@@ -89,7 +88,8 @@ struct Desk {
 
 /// Serves until it is dropped.
 pub(crate) async fn serve(listener: TcpListener, delay: Duration) -> anyhow::Result<()> {
-    axum::serve(listener, router(delay)).await.context("serve the simulated provider")
+    chassis::http::serve_router(listener, router(delay)).await;
+    Ok(())
 }
 
 fn router(delay: Duration) -> Router {

@@ -9,17 +9,17 @@ use tokio::{
     task::JoinSet,
     time::{Instant, timeout_at},
 };
-use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
 
 use super::{App, Clients, Detached, Metrics, OnError, Server, ServerKind, Spawned};
 use crate::{
     admin::Admin,
     config::{self, Config, Identity, Loaded, Settings, Sources},
-    http, kafka, messaging,
+    grpc, http, kafka, messaging,
     metrics::{Registry, observe_runtime},
     outbox,
     readiness::{Impact, Readiness},
+    server::{self, Port, Protocol},
     shutdown,
     telemetry::{LogLevel, Telemetry},
 };
@@ -123,8 +123,10 @@ async fn live<C: Config>(
     })?;
     let address = listener.local_addr()?;
     let router = admin.router(http::Guard::new(identity.name, &settings.http));
-    side.spawn(async move { drop(axum::serve(listener, router).await) });
     let mut app = App::new(identity, settings, registry, readiness, draining.clone())?;
+    let port = app.port("admin", Protocol::Http, ADMIN_CONNECTIONS);
+    let router = http::with_problems(router);
+    side.spawn(server::serve(listener, router, port, std::future::pending()));
     app.addresses.push(("admin", address));
     tokio::select! {
         wired = wire(&mut app, service) => wired.context("wire")?,
@@ -159,6 +161,7 @@ impl App {
             messaging,
             detached: Detached::new(draining.clone(), metrics.panics_total.clone()),
             panics: metrics.panics_total,
+            connections: server::Metrics::register(&registry)?,
             settings,
             registry,
             readiness,
@@ -170,6 +173,10 @@ impl App {
             tasks: Vec::new(),
             addresses: Vec::new(),
         })
+    }
+
+    fn port(&self, name: &'static str, protocol: Protocol, connections: usize) -> Port {
+        Port { name, protocol, connections, metrics: self.connections.clone() }
     }
 
     pub(super) fn http_metrics(&self) -> anyhow::Result<http::ServerMetrics> {
@@ -189,6 +196,11 @@ struct Life {
     relay: JoinSet<anyhow::Result<()>>,
     relay_draining: CancellationToken,
 }
+
+/// Most connections of a port that clients use, and of the one for operators. With what each of them takes (some 16 KiB), they
+/// fit into a process of 32 MiB.
+const CONNECTIONS: usize = 512;
+const ADMIN_CONNECTIONS: usize = 64;
 
 /// What the drain of servers leaves of the deadline to those that come after them: consumers, outbox, live messages.
 const RESERVE: Duration = Duration::from_secs(3);
@@ -229,7 +241,7 @@ impl Life {
             life.tasks.spawn(async move { (name, on_error, task.await) });
         }
         for server in std::mem::take(&mut app.servers) {
-            life.servers.spawn(serve(server, app.draining(), app.settings.drain.settle));
+            life.servers.spawn(serve(server, app));
         }
         Ok(life)
     }
@@ -292,39 +304,38 @@ async fn finish(tasks: &mut JoinSet<anyhow::Result<()>>) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn serve(
-    server: Server,
-    draining: CancellationToken,
-    settle: Duration,
-) -> anyhow::Result<()> {
+/// Answers until the drain has begun and has been noticed.
+fn serve(server: Server, app: &App) -> impl Future<Output = anyhow::Result<()>> + use<> {
     let Server { name, listener, kind } = server;
+    let (draining, settle) = (app.draining(), app.settings.drain.settle);
     let began = draining.clone();
     let stop = async move {
         began.cancelled().await;
         tokio::time::sleep(settle).await;
     };
-    let served = match kind {
-        ServerKind::Http(router) => axum::serve(listener, http::farewell(router, draining))
-            .with_graceful_shutdown(stop)
-            .await
-            .map_err(Into::into),
-        ServerKind::Grpc(routes, edge) => {
-            let incoming = TcpListenerStream::new(listener);
-            let (reporter, health) = tonic_health::server::health_reporter();
-            reporter.set_service_status("", tonic_health::ServingStatus::Serving).await;
-            let reflection = tonic_reflection::server::Builder::configure()
-                .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
-                .build_v1()?;
-            tonic::transport::Server::builder()
-                .tcp_nodelay(true)
-                .layer(edge)
-                .add_routes(routes)
-                .add_service(health)
-                .add_service(reflection)
-                .serve_with_incoming_shutdown(incoming, stop)
-                .await
-                .map_err(anyhow::Error::from)
-        }
+    let protocol = match &kind {
+        ServerKind::Http(_) => Protocol::Http,
+        ServerKind::Grpc(..) => Protocol::Grpc,
     };
-    served.with_context(|| format!("serve {name}"))
+    let (port, readiness) = (app.port(name, protocol, CONNECTIONS), app.readiness.clone());
+    async move {
+        match kind {
+            ServerKind::Http(router) => {
+                let router = http::farewell(router, draining);
+                server::serve(listener, router, port, stop).await;
+            }
+            ServerKind::Grpc(services, edge) => {
+                let grpc::Served { service, health } = services.served(edge, &readiness)?;
+                let stop = async {
+                    tokio::select! {
+                        () = stop => {}
+                        never = health.follow() => match never {},
+                    }
+                    health.end().await;
+                };
+                server::serve(listener, service, port, stop).await;
+            }
+        }
+        Ok(())
+    }
 }

@@ -121,11 +121,11 @@ impl App {
     pub async fn serve_grpc(
         &mut self,
         listen: SocketAddr,
-        routes: tonic::service::Routes,
+        services: grpc::Services,
     ) -> anyhow::Result<SocketAddr> {
         let metrics = grpc::ServerMetrics::register(&self.registry)?;
         let edge = grpc::Edge::new(metrics, self.panics.clone());
-        self.bind("grpc", listen, ServerKind::Grpc(routes, edge)).await
+        self.bind("grpc", listen, ServerKind::Grpc(services, edge)).await
     }
 
     /// Binds an HTTP server; it accepts when everything is wired.

@@ -9,6 +9,7 @@ use tokio::{net::TcpStream, sync::mpsc, time::timeout};
 use tonic::transport::{Channel, Endpoint, channel::Change};
 
 use super::Endpoints;
+use crate::server::HEADER_LIST;
 
 /// How often names are resolved and replicas probed: a new pod gets calls after a second, a dead one loses them.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -81,6 +82,8 @@ fn endpoint(address: SocketAddr) -> Endpoint {
     Endpoint::from(uri.expect("made of an address, and so valid"))
         .connect_timeout(CONNECT)
         .tcp_nodelay(true)
+        // More than what any of our services sends: an answer beyond the limit ends the connection, and with it others' calls.
+        .http2_max_header_list_size(HEADER_LIST)
         .http2_keep_alive_interval(KEEP_ALIVE)
         .keep_alive_while_idle(true)
 }

@@ -1,22 +1,26 @@
 //! One call as telemetry sees it, from its start to the last byte of its answer.
 
 use std::{
+    future::Future,
     pin::Pin,
     task::{Context as Task, Poll},
 };
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, header};
 use http_body::{Body, Frame, SizeHint};
 use opentelemetry::{
     Context, KeyValue,
-    trace::{Status, TraceContextExt},
+    trace::{Status as SpanStatus, TraceContextExt},
 };
-use tokio::time::Instant;
-use tonic::Code;
+use tokio::time::{Instant, Sleep, sleep_until};
+use tonic::{Code, Status};
 
 use super::code_name;
-use crate::metrics::{HistogramVec, IntGauge};
+use crate::{
+    Error, Kind,
+    metrics::{HistogramVec, IntGauge},
+};
 
 /// Ends the span and counts the call, whichever way it ends; dropped early, it was cancelled.
 pub(super) struct Call {
@@ -57,7 +61,7 @@ impl Call {
         span.set_attribute(KeyValue::new("rpc.response.status_code", name));
         if is_error(code, self.server) {
             span.set_attribute(KeyValue::new("error.type", name));
-            span.set_status(Status::error(""));
+            span.set_status(SpanStatus::error(""));
         }
         span.end();
     }
@@ -94,11 +98,26 @@ pub(super) fn status(headers: &HeaderMap) -> Option<Code> {
 pub(super) struct Answer<B> {
     body: B,
     call: Option<Call>,
+    /// When a stream that goes on is ended.
+    deadline: Option<Pin<Box<Sleep>>>,
+    over: bool,
 }
 
 impl<B> Answer<B> {
-    pub(super) fn new(body: B, call: Call) -> Self {
-        Self { body, call: Some(call) }
+    pub(super) fn new(body: B, call: Call, until: Option<Instant>) -> Self {
+        let deadline = until.map(|until| Box::pin(sleep_until(until)));
+        Self { body, call: Some(call), deadline, over: false }
+    }
+
+    /// The status that ends a stream whose time is over.
+    fn too_late(&mut self) -> HeaderMap {
+        self.over = true;
+        let late = Error::new(Kind::DeadlineExceeded, "the time ran out before the stream ended");
+        self.end(late.kind().code());
+        let status = Status::from(late).into_http::<()>();
+        let mut trailers = status.into_parts().0.headers;
+        trailers.remove(header::CONTENT_TYPE);
+        trailers
     }
 
     fn end(&mut self, code: Code) {
@@ -116,7 +135,14 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Answer<B> {
         mut self: Pin<&mut Self>,
         task: &mut Task<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        if self.over {
+            return Poll::Ready(None);
+        }
         let polled = Pin::new(&mut self.body).poll_frame(task);
+        let late = |deadline: &mut Pin<Box<Sleep>>| deadline.as_mut().poll(task).is_ready();
+        if polled.is_pending() && self.deadline.as_mut().is_some_and(late) {
+            return Poll::Ready(Some(Ok(Frame::trailers(self.too_late()))));
+        }
         match &polled {
             Poll::Ready(Some(Ok(frame))) => {
                 if let Some(trailers) = frame.trailers_ref() {
@@ -131,7 +157,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Answer<B> {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.over || self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -196,7 +196,7 @@ impl Channel {
             call.finish(code);
             return Ok(response);
         }
-        Ok(response.map(|body| Body::new(Answer::new(body, call))))
+        Ok(response.map(|body| Body::new(Answer::new(body, call, None))))
     }
 }
 

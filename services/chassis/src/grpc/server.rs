@@ -3,24 +3,32 @@
 use std::{
     future::Future,
     pin::Pin,
+    sync::Arc,
     task::{Context as Task, Poll},
     time::Duration,
 };
 
 use futures::FutureExt;
 use http::{Request, Response};
+use http_body_util::Full;
 use opentelemetry::{
     KeyValue,
     trace::{FutureExt as _, SpanKind, TraceContextExt, Tracer},
 };
+use tokio::{sync::Semaphore, time::Instant};
 use tonic::{Code, Status, body::Body};
 use tower::{Layer, Service};
 
 use super::{
     call::{Answer, Call, status},
-    is_machinery,
+    is_conversation, is_machinery,
 };
-use crate::{deadline, metrics::IntCounter, telemetry};
+use crate::{
+    Error, Kind, deadline,
+    http::arrival::{ARRIVAL, Arrivals, Missing},
+    metrics::IntCounter,
+    telemetry,
+};
 
 crate::metrics! {
     /// Calls served.
@@ -44,11 +52,71 @@ const TRAVEL: Duration = Duration::from_millis(10);
 pub(crate) struct Edge {
     metrics: Metrics,
     panics: IntCounter,
+    /// For as many calls as may be in flight.
+    room: Arc<Semaphore>,
+    arrivals: Arrivals,
+    message_limit: usize,
 }
+
+/// With what each of them takes, they fit into a process of 32 MiB; a caller that would wait for that many others is better refused.
+const IN_FLIGHT: usize = 256;
+/// Memory for messages that are arriving.
+const ARRIVING: usize = 8 << 20;
+/// The largest message of a test's server.
+const MESSAGE: usize = 1 << 20;
 
 impl Edge {
     pub(crate) fn new(metrics: Metrics, panics: IntCounter) -> Self {
-        Self { metrics, panics }
+        Self {
+            metrics,
+            panics,
+            room: Arc::new(Semaphore::new(IN_FLIGHT)),
+            arrivals: Arrivals::new(ARRIVING),
+            message_limit: MESSAGE,
+        }
+    }
+
+    /// The same for messages of this size at most.
+    pub(super) fn taking(self, message_limit: usize) -> Self {
+        let arrivals = Arrivals::new(ARRIVING.max(2 * message_limit));
+        Self { arrivals, message_limit, ..self }
+    }
+
+    /// The call with its whole message: every call of our contracts begins with one, and one that arrives slowly must not take a
+    /// place among those that are answered.
+    async fn arrived(
+        &self,
+        request: Request<Body>,
+        until: Instant,
+    ) -> Result<Request<Body>, Error> {
+        let (parts, body) = request.into_parts();
+        let message = match self.arrivals.read(body, self.message_limit, until).await {
+            Ok(message) if message.len() <= self.message_limit => message,
+            Ok(_) => {
+                let text = format!("the message is larger than {} bytes", self.message_limit);
+                return Err(Error::new(Kind::Invalid, text).reason("MESSAGE_TOO_LARGE"));
+            }
+            Err(Missing::Late) => {
+                return Err(Error::new(
+                    Kind::DeadlineExceeded,
+                    "the message did not arrive in time",
+                ));
+            }
+            Err(Missing::Crowded) => {
+                let text =
+                    "the message arrives more slowly than others, for which there is no room";
+                return Err(Error::new(Kind::Unavailable, text).reason("OVERLOADED"));
+            }
+            Err(Missing::Broken) => {
+                return Err(Error::new(Kind::Cancelled, "the message ended early"));
+            }
+        };
+        Ok(Request::from_parts(parts, Body::new(Full::new(message))))
+    }
+
+    fn full() -> Error {
+        let text = format!("{IN_FLIGHT} calls are being answered, and no more fit in");
+        Error::new(Kind::Unavailable, text).reason("OVERLOADED")
     }
 }
 
@@ -85,8 +153,18 @@ where
         // The clone takes the place of the one that was polled ready.
         let fresh = self.inner.clone();
         let mut ready = std::mem::replace(&mut self.inner, fresh);
-        if is_machinery(request.uri().path()) {
+        let path = request.uri().path();
+        if is_conversation(path) {
             return Box::pin(ready.call(request));
+        }
+        if is_machinery(path) {
+            let edge = self.edge.clone();
+            return Box::pin(async move {
+                match edge.arrived(request, Instant::now() + ARRIVAL).await {
+                    Ok(request) => ready.call(request).await,
+                    Err(error) => Ok(Status::from(error).into_http()),
+                }
+            });
         }
         Box::pin(serve(ready, self.edge.clone(), request))
     }
@@ -115,14 +193,16 @@ where
     let (durations, active) =
         (&edge.metrics.rpc_server_call_duration_seconds, &edge.metrics.rpc_server_active_requests);
     let mut call = Call::start(context.clone(), method, durations, active, true);
-    let limit = request
-        .headers()
-        .get("grpc-timeout")
-        .and_then(|value| budget(value.to_str().ok()?))
-        .map(|budget| budget.saturating_sub(TRAVEL))
-        .unwrap_or(LONGEST);
-    let caught = std::panic::AssertUnwindSafe(inner.call(request)).catch_unwind();
-    let response = match deadline::within(limit, caught.with_context(context)).await {
+    let asked = request.headers().get("grpc-timeout");
+    let asked = asked.and_then(|value| budget(value.to_str().ok()?));
+    let limit = asked.map_or(LONGEST, |budget| budget.saturating_sub(TRAVEL));
+    let until = Instant::now() + limit;
+    let answer = async {
+        let request = edge.arrived(request, until.min(Instant::now() + ARRIVAL)).await?;
+        let _room = edge.room.try_acquire().map_err(|_| Edge::full())?;
+        Ok(std::panic::AssertUnwindSafe(inner.call(request)).catch_unwind().await)
+    };
+    let response = match deadline::within(limit, answer.with_context(context)).await.flatten() {
         Ok(Ok(Ok(response))) => response,
         Ok(Ok(Err(error))) => {
             call.finish(Code::Internal);
@@ -130,15 +210,17 @@ where
         }
         Ok(Err(_panic)) => {
             edge.panics.inc();
-            Status::from(crate::Error::new(crate::Kind::Internal, "panicked")).into_http()
+            Status::from(Error::new(Kind::Internal, "panicked")).into_http()
         }
-        Err(late) => Status::from(late).into_http(),
+        Err(error) => Status::from(error).into_http(),
     };
     if let Some(code) = status(response.headers()) {
         call.finish(code);
         return Ok(response);
     }
-    Ok(response.map(|body| Body::new(Answer::new(body, call))))
+    // A caller without a deadline of its own takes a stream at its own pace.
+    let until = asked.map(|_| until);
+    Ok(response.map(|body| Body::new(Answer::new(body, call, until))))
 }
 
 /// `grpc-timeout`: up to eight digits and a unit.

@@ -1,5 +1,7 @@
 //! Both sides of a call, over a real connection.
 
+mod port;
+
 use std::{
     net::SocketAddr,
     sync::{
@@ -33,6 +35,8 @@ struct Ledger {
     panics: bool,
     slow: bool,
     name: &'static str,
+    /// What its refusal repeats, if it refuses.
+    says: &'static str,
 }
 
 #[tonic::async_trait]
@@ -43,6 +47,10 @@ impl Payments for Ledger {
         let call = self.calls.fetch_add(1, Ordering::Relaxed);
         if call < self.unavailable {
             return Err(Error::new(Kind::Unavailable, "not yet").into());
+        }
+        if !self.says.is_empty() {
+            let error = Error::new(Kind::NotFound, format!("no {}", self.says));
+            return Err(error.reason("UNKNOWN").field(self.says, self.says).into());
         }
         assert!(!self.panics, "on purpose");
         if self.slow {

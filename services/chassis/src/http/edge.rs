@@ -16,11 +16,17 @@ use opentelemetry::{
 };
 use tokio::{sync::Semaphore, time::Instant};
 
-use super::{Known, Options, Problem};
+use super::{
+    Known, Options, Problem,
+    arrival::{ARRIVAL, Arrivals, Missing},
+    cors,
+    plain::as_problem,
+};
 use crate::{
     Error, Kind, deadline,
     metrics::{IntCounter, Registry},
     telemetry,
+    text::printable,
 };
 
 crate::metrics! {
@@ -43,7 +49,13 @@ pub struct Edge {
     options: Options,
     /// For as many requests as may be in flight.
     room: Arc<Semaphore>,
+    arrivals: Arrivals,
 }
+
+/// Memory for bodies that are arriving: at 64 KiB each, those of 64 requests.
+const ARRIVING: usize = 4 << 20;
+/// The longest path and query: nothing that is served here has a longer one.
+const LONGEST_TARGET: usize = 8 * 1024;
 
 impl Edge {
     pub(crate) fn new(metrics: Metrics, panics: IntCounter, options: Options) -> Self {
@@ -52,7 +64,8 @@ impl Edge {
             durations.with(&[method, route, status.as_str()]);
         }
         let room = Arc::new(Semaphore::new(options.in_flight));
-        Self { metrics, panics, options, room }
+        let arrivals = Arrivals::new(ARRIVING.max(2 * options.body_limit));
+        Self { metrics, panics, options, room, arrivals }
     }
 
     /// An edge that belongs to no [`App`](crate::App): for tests of what a service serves.
@@ -77,7 +90,7 @@ impl Edge {
             .layer(limit);
         // Inside: what is refused is measured and traced as well.
         let router = match guard {
-            Some(guard) => guard.around(router),
+            Some(guard) => guard.clone().around(cors::around(router, guard)),
             None => router,
         };
         router.layer(middleware::from_fn_with_state(Arc::new(self), serve))
@@ -85,18 +98,25 @@ impl Edge {
 }
 
 async fn serve(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> Response {
-    if edge.options.machinery.iter().any(|prefix| request.uri().path().starts_with(prefix)) {
+    let path = request.uri().path();
+    if below(path, &edge.options.passed_on) {
         return next.run(request).await;
+    }
+    if below(path, &edge.options.machinery) {
+        return match edge.arrived(request).await {
+            Ok(request) => next.run(request).await,
+            Err(problem) => problem.into_response(),
+        };
     }
     let exchange = Exchange::start(&edge, &request);
     let context = exchange.context.clone();
-    let mut response = match edge.room.try_acquire() {
-        Ok(_room) => edge.answer(request, next).with_context(context.clone()).await,
-        Err(_) => {
-            let _current = context.clone().attach();
-            edge.full().into_response()
-        }
+    let answer = async {
+        let request = edge.arrived(request).await?;
+        let _room = edge.room.try_acquire().map_err(|_| edge.full())?;
+        Ok::<_, Problem>(edge.answer(request, next).await)
     };
+    let answered = async { answer.await.unwrap_or_else(IntoResponse::into_response) };
+    let mut response = answered.with_context(context.clone()).await;
     if let Some(value) = traceresponse(&context) {
         response.headers_mut().insert("traceresponse", value);
     }
@@ -104,11 +124,43 @@ async fn serve(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> R
     response
 }
 
+fn below(path: &str, prefixes: &[String]) -> bool {
+    prefixes.iter().any(|prefix| path.starts_with(prefix))
+}
+
 impl Edge {
+    /// The request with its whole body. A body that is too large is the handler's to refuse, which knows in which words.
+    async fn arrived(&self, request: Request) -> Result<Request, Problem> {
+        let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+        if target > LONGEST_TARGET {
+            let detail = format!(
+                "the path and query have {target} bytes; expected at most {LONGEST_TARGET}"
+            );
+            return Err(Problem::new(StatusCode::URI_TOO_LONG, "uri-too-long", detail));
+        }
+        let (parts, body) = request.into_parts();
+        let read = self.arrivals.read(body, self.options.body_limit, Instant::now() + ARRIVAL);
+        match read.await {
+            Ok(body) => Ok(Request::from_parts(parts, body.into())),
+            Err(Missing::Late) => {
+                let detail = format!("the body did not arrive within {} s", ARRIVAL.as_secs());
+                Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "request-timeout", detail))
+            }
+            Err(Missing::Crowded) => {
+                let detail = "the body arrives more slowly than others, for which there is no room";
+                Err(Problem::from(Error::new(Kind::Unavailable, detail).reason("OVERLOADED")))
+            }
+            Err(Missing::Broken) => {
+                let detail = "the body ended early, or is not framed as the headers say";
+                Err(Problem::new(StatusCode::BAD_REQUEST, "incomplete-body", detail))
+            }
+        }
+    }
+
     async fn answer(&self, request: Request, next: Next) -> Response {
         let caught = AssertUnwindSafe(next.run(request)).catch_unwind();
         match deadline::within(self.options.limit, caught).await {
-            Ok(Ok(response)) => response,
+            Ok(Ok(response)) => as_problem(response).await,
             Ok(Err(_panic)) => {
                 self.panics.inc();
                 Problem::new(
@@ -149,6 +201,9 @@ const CLIENT_CLOSED_REQUEST: StatusCode = match StatusCode::from_u16(499) {
     Err(_) => StatusCode::BAD_REQUEST,
 };
 
+/// Of a client's own text, a span keeps what tells one client from another.
+const LONGEST_ATTRIBUTE: usize = 256;
+
 impl Exchange {
     fn start(edge: &Edge, request: &Request) -> Self {
         let method = method(request.method());
@@ -157,7 +212,7 @@ impl Exchange {
         let name = if route.is_empty() { method.to_owned() } else { format!("{method} {route}") };
         let mut attributes = vec![
             KeyValue::new("http.request.method", method),
-            KeyValue::new("url.path", request.uri().path().to_owned()),
+            KeyValue::new("url.path", printable(request.uri().path(), LONGEST_ATTRIBUTE)),
             KeyValue::new("url.scheme", "http"),
         ];
         if !route.is_empty() {
@@ -166,7 +221,8 @@ impl Exchange {
         if let Some(agent) =
             request.headers().get(header::USER_AGENT).and_then(|agent| agent.to_str().ok())
         {
-            attributes.push(KeyValue::new("user_agent.original", agent.to_owned()));
+            attributes
+                .push(KeyValue::new("user_agent.original", printable(agent, LONGEST_ATTRIBUTE)));
         }
         let (tracer, parent) = (telemetry::tracer(), telemetry::extract(request.headers()));
         let builder =

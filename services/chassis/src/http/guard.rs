@@ -73,6 +73,17 @@ impl Guard {
         router.layer(middleware::from_fn_with_state(self, checked))
     }
 
+    /// Whether pages of other origins may use the port at all.
+    pub(super) fn knows_origins(&self) -> bool {
+        !self.0.origins.is_empty()
+    }
+
+    /// Whether a page of this other origin may.
+    pub(super) fn may_use(&self, origin: &http::HeaderValue) -> bool {
+        let origin = origin.to_str().unwrap_or_default().to_lowercase();
+        self.0.origins.contains(&origin)
+    }
+
     /// Whether the request may go on.
     ///
     /// # Errors

@@ -1,13 +1,14 @@
 //! Extractors whose refusals are problem documents.
 
 use axum::{
+    body::Bytes,
     extract::{
         FromRequest, FromRequestParts, Request,
         rejection::{JsonRejection, PathRejection, QueryRejection},
     },
     response::{IntoResponse, Response},
 };
-use http::{StatusCode, request::Parts};
+use http::{HeaderMap, StatusCode, header, request::Parts};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::Problem;
@@ -20,11 +21,48 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        match axum::Json::<T>::from_request(request, state).await {
+        if let Some(found) = not_json(request.headers()) {
+            let detail = format!("the body must be JSON: content-type: application/json; {found}");
+            return Err(Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported-media-type",
+                detail,
+            ));
+        }
+        let body = Bytes::from_request(request, state)
+            .await
+            .map_err(|rejection| unreadable(rejection.status(), &rejection.body_text()))?;
+        // Some editors and libraries begin every file with it: <https://www.rfc-editor.org/rfc/rfc8259#section-8.1>
+        let text = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&body);
+        match axum::Json::<T>::from_bytes(text) {
             Ok(axum::Json(value)) => Ok(Self(value)),
             Err(rejection) => Err(refused(rejection)),
         }
     }
+}
+
+/// What the headers say the body is, if it is not JSON as it is.
+fn not_json(headers: &HeaderMap) -> Option<String> {
+    let text = |name| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
+    if let Some(coding) = text(header::CONTENT_ENCODING) {
+        let plain = coding.is_empty() || coding.eq_ignore_ascii_case("identity");
+        if !plain {
+            return Some(format!("it is said to be encoded: content-encoding: {coding}"));
+        }
+    }
+    let Some(kind) = text(header::CONTENT_TYPE) else {
+        return Some("it is not said what it is".to_owned());
+    };
+    let mut parts = kind.split(';').map(|part| part.trim().to_ascii_lowercase());
+    let name = parts.next().unwrap_or_default();
+    let is_json =
+        name == "application/json" || (name.starts_with("application/") && name.ends_with("+json"));
+    let mut charsets = parts.filter_map(|part| {
+        let (name, value) = part.split_once('=')?;
+        (name.trim() == "charset").then(|| value.trim().trim_matches('"').to_owned())
+    });
+    let is_utf8 = charsets.all(|charset| ["utf-8", "utf8", "us-ascii"].contains(&&*charset));
+    (!is_json || !is_utf8).then(|| format!("it is said to be {kind:?}"))
 }
 
 impl<T: Serialize> IntoResponse for Json<T> {
@@ -51,18 +89,16 @@ fn refused(rejection: JsonRejection) -> Problem {
                 _ => problem.field("body", cause),
             }
         }
-        JsonRejection::MissingJsonContentType(_) => Problem::new(
-            status,
-            "unsupported-media-type",
-            "the body must be JSON: content-type: application/json",
-        ),
-        _ if status == StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
-            status,
-            "payload-too-large",
-            "the body is larger than the 65536 bytes that are taken here",
-        ),
-        _ => Problem::new(status, "unreadable-body", text),
+        _ => unreadable(status, &text),
     }
+}
+
+fn unreadable(status: StatusCode, text: &str) -> Problem {
+    if status == StatusCode::PAYLOAD_TOO_LARGE {
+        let detail = "the body is larger than the 65536 bytes that are taken here";
+        return Problem::new(status, "payload-too-large", detail);
+    }
+    Problem::new(status, "unreadable-body", text)
 }
 
 /// The text after the library's preamble.

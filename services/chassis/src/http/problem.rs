@@ -6,7 +6,12 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Kind, telemetry};
+use crate::{
+    Error, Kind,
+    error::{LONGEST_NAME, LONGEST_TEXT, MOST_FIELDS},
+    telemetry,
+    text::printable,
+};
 
 /// Content type of a problem document.
 pub const CONTENT_TYPE: &str = "application/problem+json";
@@ -47,13 +52,13 @@ pub struct FieldProblem {
 }
 
 impl Problem {
-    /// A problem of this kind: `word` becomes the end of its `type`.
+    /// A problem of this kind: `word` becomes the end of its `type`. What the detail repeats of the request is cut.
     pub fn new(status: StatusCode, word: &str, detail: impl Into<String>) -> Self {
         Self {
             kind: format!("/problems/{}", word.to_lowercase().replace('_', "-")),
             title: title(word),
             status: status.as_u16(),
-            detail: detail.into(),
+            detail: printable(&detail.into(), LONGEST_TEXT),
             trace_id: telemetry::trace_id(),
             errors: Vec::new(),
             retry_after: None,
@@ -64,7 +69,11 @@ impl Problem {
     /// Adds what is wrong with one part of the request.
     #[must_use]
     pub fn field(mut self, field: impl Into<String>, detail: impl Into<String>) -> Self {
-        self.errors.push(FieldProblem { field: field.into(), detail: detail.into() });
+        if self.errors.len() < MOST_FIELDS {
+            let field = printable(&field.into(), LONGEST_NAME);
+            let detail = printable(&detail.into(), LONGEST_TEXT);
+            self.errors.push(FieldProblem { field, detail });
+        }
         self
     }
 }
@@ -137,6 +146,10 @@ impl IntoResponse for Problem {
         if let Some(allow) = self.allow {
             headers.insert(header::ALLOW, allow);
         }
+        // The rest of the request is not waited for.
+        if status == StatusCode::REQUEST_TIMEOUT {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         response
     }
 }
@@ -154,6 +167,17 @@ mod tests {
         assert_eq!((problem.kind.as_str(), problem.status), ("/problems/out-of-stock", 409));
         assert_eq!(problem.title, "Out of stock");
         assert_eq!(problem.errors[0].field, "items[0]");
+    }
+
+    #[test]
+    fn a_problem_repeats_the_beginning_of_what_was_sent() {
+        let long = "a\u{7}".repeat(10_000);
+        let problem = Problem::new(StatusCode::NOT_FOUND, "unknown", format!("no cup {long:?}"));
+        let problem = (0..1000).fold(problem, |problem, _| problem.field(&long, &long));
+        assert!(problem.detail.starts_with("no cup \"a") && problem.detail.ends_with('…'));
+        assert!(problem.detail.chars().count() <= LONGEST_TEXT);
+        assert_eq!(problem.errors.len(), MOST_FIELDS);
+        assert!(problem.errors[0].field.chars().count() <= LONGEST_NAME);
     }
 
     #[test]

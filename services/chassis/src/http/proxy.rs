@@ -1,20 +1,29 @@
 //! One front door: requests below a prefix are passed on to another HTTP server as they are, and its answers come back so.
 //!
-//! Bodies are streamed both ways, and no limit of ours applies to them. What belongs to one connection stays there; the
-//! server is told by which name and way it was reached. WebSockets are not passed on.
+//! Bodies are streamed both ways, whatever their size; how many requests are passed on at once is limited. What belongs to one
+//! connection stays there; the server learns by which name, from where and how it was reached from here only. A path that could
+//! mean something outside of the prefix, to whoever decodes it, is refused. WebSockets are not passed on.
 
-use std::time::Duration;
+mod path;
+#[cfg(test)]
+mod tests;
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
     body::{Body, HttpBody},
-    extract::{Request, State},
+    extract::{ConnectInfo, Request, State},
     response::{IntoResponse, Redirect, Response},
     routing::{any, get},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
+use futures::StreamExt;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
 use super::Problem;
+use crate::{Error, Kind};
 
 /// It is in the same cluster, or on this machine.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -22,9 +31,12 @@ const CONNECT: Duration = Duration::from_secs(2);
 const SILENCE: Duration = Duration::from_secs(60);
 /// Fewer idle connections than a browser opens at once: nobody looks at all of them at the same time.
 const IDLE: usize = 4;
+/// Requests that are passed on at once, until their answers end: a dashboard asks some dozens of questions at a time.
+const IN_FLIGHT: usize = 64;
 
 /// Headers that are about one connection: <https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1>
-const HOP_BY_HOP: [HeaderName; 8] = [
+const HOP_BY_HOP: [HeaderName; 9] = [
+    HeaderName::from_static("proxy-connection"),
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
     header::PROXY_AUTHENTICATE,
@@ -40,6 +52,8 @@ const HOP_BY_HOP: [HeaderName; 8] = [
 pub struct Proxy {
     client: reqwest::Client,
     base: String,
+    prefix: String,
+    room: Arc<Semaphore>,
 }
 
 impl Proxy {
@@ -60,11 +74,13 @@ impl Proxy {
             .read_timeout(silence)
             .pool_max_idle_per_host(IDLE)
             .build()?;
-        Ok(Self { client, base: base.trim_end_matches('/').to_owned() })
+        let (base, prefix) = (base.trim_end_matches('/').to_owned(), String::new());
+        Ok(Self { client, base, prefix, room: Arc::new(Semaphore::new(IN_FLIGHT)) })
     }
 
     /// All of `/prefix/…`, path included.
-    pub fn router(self, prefix: &str) -> Router {
+    pub fn router(mut self, prefix: &str) -> Router {
+        prefix.clone_into(&mut self.prefix);
         let slash = format!("{prefix}/");
         let there = slash.clone();
         Router::new()
@@ -76,28 +92,52 @@ impl Proxy {
 }
 
 async fn pass(State(proxy): State<Proxy>, request: Request) -> Response {
+    let Ok(place) = Arc::clone(&proxy.room).try_acquire_owned() else {
+        let detail = format!("{IN_FLIGHT} requests are being passed on, and no more fit in");
+        return Problem::from(Error::new(Kind::Unavailable, detail).reason("OVERLOADED"))
+            .into_response();
+    };
+    let peer = request.extensions().get().map(|ConnectInfo::<SocketAddr>(peer)| *peer);
     let (parts, body) = request.into_parts();
-    let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
+    let url = match path::target(&proxy.base, &proxy.prefix, &parts.uri) {
+        Ok(url) => url,
+        Err(reason) => {
+            let detail = format!("the path cannot be passed on: {reason}");
+            return Problem::new(StatusCode::BAD_REQUEST, "bad-path", detail).into_response();
+        }
+    };
     let mut headers = parts.headers;
-    forwarded(&mut headers);
     end_to_end(&mut headers);
-    let mut passed =
-        proxy.client.request(parts.method, format!("{}{target}", proxy.base)).headers(headers);
+    forwarded(&mut headers, peer);
+    let mut passed = proxy.client.request(parts.method, url).headers(headers);
     if !body.is_end_stream() {
         passed = passed.body(reqwest::Body::wrap_stream(body.into_data_stream()));
     }
     match passed.send().await {
-        Ok(answer) => answered(answer),
+        Ok(answer) => answered(answer, place),
         Err(error) => failed(&proxy.base, &error),
     }
 }
 
+/// By which of these a server learns what it was asked for, and by whom, is not the client's to say.
+fn is_ours_to_say(name: &HeaderName) -> bool {
+    const OTHERS: [&str; 4] = ["forwarded", "x-real-ip", "x-original-url", "x-rewrite-url"];
+    name.as_str().starts_with("x-forwarded") || OTHERS.contains(&name.as_str())
+}
+
 /// The name stays what the browser asked for: who checks where a request comes from compares with it.
-fn forwarded(headers: &mut HeaderMap) {
+fn forwarded(headers: &mut HeaderMap, peer: Option<SocketAddr>) {
+    let foreign: Vec<_> = headers.keys().filter(|name| is_ours_to_say(name)).cloned().collect();
+    for name in foreign {
+        headers.remove(name);
+    }
     if let Some(host) = headers.get(header::HOST).cloned() {
         headers.insert("x-forwarded-host", host);
     }
-    headers.entry("x-forwarded-proto").or_insert(HeaderValue::from_static("http"));
+    if let Some(peer) = peer.and_then(|peer| HeaderValue::try_from(peer.ip().to_string()).ok()) {
+        headers.insert("x-forwarded-for", peer);
+    }
+    headers.insert("x-forwarded-proto", HeaderValue::from_static("http"));
 }
 
 fn end_to_end(headers: &mut HeaderMap) {
@@ -113,10 +153,14 @@ fn end_to_end(headers: &mut HeaderMap) {
     }
 }
 
-fn answered(answer: reqwest::Response) -> Response {
+fn answered(answer: reqwest::Response, place: OwnedSemaphorePermit) -> Response {
     let (status, mut headers) = (answer.status(), answer.headers().clone());
     end_to_end(&mut headers);
-    let mut response = Response::new(Body::from_stream(answer.bytes_stream()));
+    let pieces = answer.bytes_stream().map(move |piece| {
+        let _until_the_end = &place;
+        piece
+    });
+    let mut response = Response::new(Body::from_stream(pieces));
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response
@@ -130,145 +174,4 @@ fn failed(base: &str, error: &reqwest::Error) -> Response {
     };
     tracing::warn!(upstream = base, error = error as &dyn std::error::Error, "the upstream {what}");
     Problem::new(status, kind, format!("{base} {what}")).into_response()
-}
-
-#[cfg(test)]
-mod tests {
-    use axum::{body::Bytes, routing::post};
-    use futures::StreamExt;
-    use tokio::{net::TcpListener, task::JoinSet};
-
-    use super::*;
-    use crate::{
-        http::{Edge, Options},
-        metrics::Registry,
-    };
-
-    struct Stage {
-        base: String,
-        registry: Registry,
-        _servers: JoinSet<()>,
-    }
-
-    async fn serve(servers: &mut JoinSet<()>, router: Router) -> String {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        servers.spawn(async move { axum::serve(listener, router).await.unwrap() });
-        format!("http://{address}")
-    }
-
-    /// What came in, told as text.
-    async fn echo(request: Request) -> Response {
-        let (parts, body) = request.into_parts();
-        let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
-        let mut told = format!("{} {} {} bytes\n", parts.method, parts.uri, body.len());
-        for (name, value) in &parts.headers {
-            told += &format!("{name}: {}\n", value.to_str().unwrap());
-        }
-        ([("x-answer", "yes"), ("connection", "x-secret"), ("x-secret", "1")], told).into_response()
-    }
-
-    async fn drip() -> Body {
-        let drops = futures::stream::iter(["first", "second"]).then(|drop| async move {
-            if drop == "second" {
-                std::future::pending::<()>().await;
-            }
-            Ok::<_, std::io::Error>(Bytes::from(drop))
-        });
-        Body::from_stream(drops)
-    }
-
-    async fn stage(upstream: Option<&str>) -> Stage {
-        let (mut servers, registry) = (JoinSet::new(), Registry::new());
-        let there = Router::new()
-            .route("/tea/drip", get(drip))
-            .route("/tea/moved", get(|| async { Redirect::temporary("/tea/cup") }))
-            .route("/tea/pot", post(echo))
-            .fallback(echo);
-        let base = match upstream {
-            Some(base) => base.to_owned(),
-            None => serve(&mut servers, there).await,
-        };
-        let edge =
-            Edge::alone(&registry, Options { body_limit: 16, ..Options::default() }).unwrap();
-        let here = edge.around(Proxy::new(&base).unwrap().router("/tea"));
-        let base = serve(&mut servers, here).await;
-        Stage { base, registry, _servers: servers }
-    }
-
-    impl Stage {
-        fn request(&self, method: http::Method, path: &str) -> reqwest::RequestBuilder {
-            let client = reqwest::Client::builder().no_proxy();
-            let client = client.redirect(reqwest::redirect::Policy::none()).build().unwrap();
-            client.request(method, format!("{}{path}", self.base))
-        }
-    }
-
-    #[tokio::test]
-    async fn a_request_arrives_as_it_is_and_the_answer_comes_back() {
-        let stage = stage(None).await;
-        let asked = stage.request(http::Method::GET, "/tea/cup?of=assam%20tea");
-        let asked = asked.header("connection", "x-private, keep-alive").header("x-private", "1");
-        let answer = asked.header("host", "shop.example").header("te", "trailers").send().await;
-        let answer = answer.unwrap();
-        assert_eq!(
-            (answer.status().as_u16(), &answer.headers()["x-answer"]),
-            (200, &"yes".parse().unwrap())
-        );
-        assert!(!answer.headers().contains_key("x-secret"));
-        let told = answer.text().await.unwrap();
-        assert!(told.starts_with("GET /tea/cup?of=assam%20tea 0 bytes\n"), "{told}");
-        for line in
-            ["host: shop.example", "x-forwarded-host: shop.example", "x-forwarded-proto: http"]
-        {
-            assert!(told.contains(line), "{line:?} is not in:\n{told}");
-        }
-        for word in ["x-private", "te:", "transfer-encoding"] {
-            assert!(!told.contains(word), "{word:?} is in:\n{told}");
-        }
-        let counted = "http_route=\"/tea/{*path}\"";
-        assert!(stage.registry.text().contains(counted), "{}", stage.registry.text());
-    }
-
-    #[tokio::test]
-    async fn a_large_body_is_passed_on_and_an_answer_begins_before_it_ends() {
-        let stage = stage(None).await;
-        let body = vec![b'x'; 3 << 20];
-        let told = stage.request(http::Method::POST, "/tea/pot").body(body).send().await.unwrap();
-        assert!(told.text().await.unwrap().starts_with("POST /tea/pot 3145728 bytes\n"));
-        let mut drops = stage.request(http::Method::GET, "/tea/drip").send().await.unwrap();
-        assert_eq!(drops.chunk().await.unwrap().unwrap(), "first");
-    }
-
-    #[tokio::test]
-    async fn a_redirect_is_the_browsers_to_follow() {
-        let stage = stage(None).await;
-        for (path, to) in [("/tea/moved", "/tea/cup"), ("/tea", "/tea/")] {
-            let answer = stage.request(http::Method::GET, path).send().await.unwrap();
-            assert!(answer.status().is_redirection());
-            assert_eq!(answer.headers()["location"], to);
-        }
-    }
-
-    #[tokio::test]
-    async fn a_server_that_is_away_is_a_problem_that_names_it() {
-        let stage = stage(Some("http://127.0.0.1:1")).await;
-        let answer = stage.request(http::Method::GET, "/tea/").send().await.unwrap();
-        assert_eq!(answer.status(), 502);
-        let problem: serde_json::Value = answer.json().await.unwrap();
-        assert_eq!(problem["detail"], "http://127.0.0.1:1 cannot be reached");
-    }
-
-    #[tokio::test]
-    async fn a_server_that_says_nothing_is_given_up() {
-        let mut servers = JoinSet::new();
-        let silent = Router::new().fallback(std::future::pending::<()>);
-        let there = serve(&mut servers, silent).await;
-        let proxy = Proxy::patient(&there, Duration::from_millis(50)).unwrap();
-        let here = serve(&mut servers, proxy.router("/tea")).await;
-        let answer = reqwest::get(format!("{here}/tea/cup")).await.unwrap();
-        assert_eq!(answer.status(), 504);
-        let problem: serde_json::Value = answer.json().await.unwrap();
-        assert_eq!(problem["detail"], format!("{there} does not answer in time"));
-    }
 }

@@ -16,6 +16,7 @@ use opentelemetry_sdk::propagation::TraceContextPropagator;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
     task::JoinSet,
     time::{sleep, timeout},
@@ -115,6 +116,40 @@ async fn every_wrong_body_has_its_own_problem() {
             let told = problem["errors"].to_string();
             assert!(told.contains(field), "{told}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_plain_json_is_refused_by_what_it_is_said_to_be() {
+    let setup = setup().await;
+    let cup = r#"{"tea":"assam","pieces":2}"#;
+    let send = async |headers: &[(&str, &str)], body: &str| {
+        let request = reqwest::Client::new().post(format!("{}/cups/1", setup.base));
+        let request =
+            headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        request.body(body.to_owned()).send().await.unwrap()
+    };
+    for headers in [
+        &[][..],
+        &[("content-type", "text/plain")],
+        &[("content-type", "application/x-www-form-urlencoded")],
+        &[("content-type", "application/json; charset=utf-16")],
+        &[("content-type", "application/json"), ("content-encoding", "gzip")],
+        &[("content-type", "application/json"), ("content-encoding", "br")],
+    ] {
+        let answer = send(headers, cup).await;
+        assert_eq!(answer.status(), 415, "{headers:?}");
+        let problem: Value = answer.json().await.unwrap();
+        assert_eq!(problem["type"], "/problems/unsupported-media-type", "{headers:?}");
+        let value = headers.last().map_or("not said", |(_, value)| *value);
+        assert!(problem["detail"].as_str().unwrap().contains(value), "{problem}");
+    }
+    for (kind, body) in [
+        ("application/json;charset=UTF-8", cup.to_owned()),
+        ("application/json", format!("\u{feff}{cup}")),
+        ("application/vnd.cup+json", cup.to_owned()),
+    ] {
+        assert_eq!(send(&[("content-type", kind)], &body).await.status(), 200, "{kind}");
     }
 }
 
@@ -229,4 +264,41 @@ async fn the_label_is_the_route_and_never_the_path() {
     let counted = r#"http_server_request_duration_seconds_count{http_request_method="POST",http_response_status_code="200",http_route="/cups/{id}"} 1"#;
     assert!(text.contains(counted), "{text}");
     assert!(!text.contains("secret") && !text.contains("no/such"));
+}
+
+/// A body that does not arrive takes no place from those that do, and is told so.
+#[tokio::test]
+async fn slow_bodies_cost_others_nothing() {
+    let setup = setup_with(Options { in_flight: 2, ..Options::default() }).await;
+    let address = setup.base.trim_start_matches("http://");
+    let begin = "POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nslow";
+    let mut slow = Vec::new();
+    for _ in 0..130 {
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        stream.write_all(begin.as_bytes()).await.unwrap();
+        slow.push(stream);
+    }
+    until(|| setup.registry.text().contains("http_server_active_requests 130\n")).await;
+    assert_eq!(setup.post("/budget", "").await.0, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_does_not_arrive_is_answered_with_408() {
+    let setup = setup_with(Options::default()).await;
+    let address = setup.base.trim_start_matches("http://");
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let begin = "POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nslow";
+    stream.write_all(begin.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert!(answer.contains("connection: close") && answer.contains("/problems/request-timeout"));
+}
+
+#[tokio::test]
+async fn a_path_that_is_too_long_is_refused_without_being_repeated() {
+    let setup = setup().await;
+    let (status, _, problem) = setup.post(&format!("/echo?{}", "a".repeat(9000)), "").await;
+    assert_eq!((status, problem["type"].as_str()), (414, Some("/problems/uri-too-long")));
+    assert!(problem.to_string().len() < 500, "{problem}");
 }

@@ -29,7 +29,7 @@ pub(crate) fn doors(config: &FrontDoor) -> Vec<Door<'_>> {
 }
 
 /// What is below them: no request of the shop's.
-pub(crate) fn machinery(config: &FrontDoor) -> Vec<String> {
+pub(crate) fn passed_on(config: &FrontDoor) -> Vec<String> {
     doors(config).iter().map(|door| format!("{}/", door.path)).collect()
 }
 

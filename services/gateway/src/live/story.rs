@@ -59,6 +59,7 @@ impl Story {
         order: Order,
         told: Told,
         heard: Option<BoxStream<'static, Heard>>,
+        watching: Watching,
     ) -> Self {
         let mut story = Self {
             customer,
@@ -71,7 +72,7 @@ impl Story {
             reading: Instant::now(),
             delivering: None,
             span: tracing::info_span!("tell live", order.id = order.id),
-            _watching: Watching::new(&live.metrics.live_streams),
+            _watching: watching,
             live,
         };
         story.tell_history(&order);

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::{
     contract,
-    stage::{ORDER, Stage},
+    stage::{ORDER, STREAMS, Stage},
 };
 use crate::{
     live::Pace,
@@ -101,6 +101,23 @@ async fn what_was_is_told_first_and_then_what_happens() {
     assert_eq!(watcher.all().await, ["3 cancelled (customer)"]);
     drop(watcher);
     assert_eq!(stage.metric("mesh_gateway_live_streams"), 0.0);
+}
+
+#[tokio::test]
+async fn a_stream_that_does_not_fit_in_is_refused_until_another_ends() {
+    let stage = Stage::new().await;
+    stage.peers.step(ORDER, Wire::Placed);
+    let mut watchers = Vec::new();
+    for _ in 0..STREAMS {
+        watchers.push(Watcher::open(&stage, None).await);
+    }
+    let refused = stage.get(&format!("/api/orders/{ORDER}/live")).await;
+    assert_eq!((refused.status.as_u16(), refused.header("retry-after")), (503, "1"));
+    assert_eq!(refused.body["type"], "/problems/overloaded");
+    assert_eq!(stage.metric("mesh_gateway_live_streams_refused_total"), 1.0);
+    watchers.pop();
+    let mut watcher = Watcher::open(&stage, None).await;
+    assert_eq!(watcher.told().await.unwrap(), "1 placed");
 }
 
 #[tokio::test]

@@ -87,3 +87,35 @@ async fn a_query_that_is_none_is_told_whole() {
     let answer = stage.get("/api/products?cursor=x").await;
     assert_eq!((answer.status.as_u16(), answer.fields()), (422, vec!["cursor"]));
 }
+
+/// Whatever is in the path, the answer is about its beginning only.
+#[tokio::test]
+async fn a_sku_of_any_length_and_kind_is_a_product_that_does_not_exist() {
+    let stage = Stage::new().await;
+    for sku in [
+        "a".repeat(7000),
+        "%F0%9F%AB%96".repeat(600),
+        "%25".repeat(2000),
+        "%22%5C%0A".repeat(800),
+        "%E2%80%AE".repeat(60),
+        "%00".to_owned(),
+        "%FF%FE".to_owned(),
+    ] {
+        let answer = stage.get(&format!("/api/products/{sku}")).await;
+        assert_eq!(answer.status.as_u16(), 404, "{sku}");
+        assert_eq!(answer.body["type"], "/problems/unknown-product", "{sku}");
+        assert!(answer.text.len() < 3000, "{} bytes for {sku}", answer.text.len());
+    }
+}
+
+#[tokio::test]
+async fn a_cursor_that_was_never_given_out_is_refused_in_the_words_of_this_api() {
+    let stage = Stage::new().await;
+    stage.peers.refuse("list", || {
+        Error::new(Kind::Invalid, "page_token is wrong")
+            .field("page_token", "is none of ours; expected next_page_token of the page before")
+    });
+    let answer = stage.get("/api/orders?cursor=abc").await;
+    assert_eq!((answer.status.as_u16(), answer.fields()), (422, vec!["cursor"]));
+    assert!(answer.text.contains("next_cursor") && !answer.text.contains("page_token"));
+}

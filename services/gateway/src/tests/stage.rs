@@ -31,7 +31,7 @@ use super::{
 use crate::{
     config::{Config, FrontDoor},
     inbound::{
-        front_door::machinery,
+        front_door::passed_on,
         rest::{self, Shop},
     },
     live::{Live, Pace},
@@ -39,6 +39,9 @@ use crate::{
     outbound::{Catalog, Inventory, Orders, Updates},
     products::Products,
 };
+
+/// Live streams that fit in.
+pub(super) const STREAMS: usize = 8;
 
 /// An order that the fakes use.
 pub(super) const ORDER: &str = "6f0c9d9e-0d58-5e0c-9d54-1f5f0f6f2c11";
@@ -106,15 +109,22 @@ impl Stage {
                 Inventory::new(channel()),
                 metrics.clone(),
             ),
-            live: Live::new(orders.clone(), updates, draining.clone(), metrics.clone(), pace),
+            live: Live::new(
+                orders.clone(),
+                updates,
+                draining.clone(),
+                metrics.clone(),
+                pace,
+                STREAMS,
+            ),
             orders,
             customer: config.customer,
             trace_url: config.trace_url,
             front_door,
             metrics,
         };
-        let machinery = machinery(&shop.front_door);
-        let options = Options { limit: Duration::from_secs(1), machinery, ..Options::default() };
+        let passed_on = passed_on(&shop.front_door);
+        let options = Options { limit: Duration::from_secs(1), passed_on, ..Options::default() };
         let router = Edge::alone(&registry, options).unwrap().around(rest::router(shop).unwrap());
         Self { router, peers, news, draining, registry, _tasks: tasks }
     }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use chassis::text::printable;
+use chassis::{grpc::Services, text::printable};
 use opentelemetry_proto::tonic::collector::{
     logs::v1::{
         ExportLogsPartialSuccess, ExportLogsServiceRequest, ExportLogsServiceResponse,
@@ -14,7 +14,7 @@ use opentelemetry_proto::tonic::collector::{
         trace_service_server::{TraceService, TraceServiceServer},
     },
 };
-use tonic::{Request, Response, Status, codec::CompressionEncoding, service::Routes};
+use tonic::{Request, Response, Status, codec::CompressionEncoding};
 
 use super::{
     otlp::{LARGEST, logs_of, spans_of},
@@ -23,14 +23,14 @@ use super::{
 use crate::intake::Intake;
 
 /// The services that exporters call.
-pub(crate) fn routes(intake: &Arc<Intake>) -> Routes {
+pub(crate) fn routes(intake: &Arc<Intake>) -> Services {
     let traces = TraceServiceServer::new(Inlet(Arc::clone(intake)))
         .accept_compressed(CompressionEncoding::Gzip)
         .max_decoding_message_size(LARGEST);
     let logs = LogsServiceServer::new(Inlet(Arc::clone(intake)))
         .accept_compressed(CompressionEncoding::Gzip)
         .max_decoding_message_size(LARGEST);
-    Routes::new(traces).add_service(logs)
+    Services::new(traces).with(logs).message_limit(LARGEST)
 }
 
 struct Inlet(Arc<Intake>);

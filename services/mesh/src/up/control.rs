@@ -40,7 +40,7 @@ pub(super) async fn serve(
     })?;
     let control = Arc::new(Control { port, processes, kafka, client });
     let router = Router::new().route("/status", get(status)).with_state(control);
-    tasks.spawn(async move { drop(axum::serve(listener, router).await) });
+    tasks.spawn(chassis::http::serve_router(listener, router));
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! gRPC `mesh.payments.v1.Payments` → the ledger.
 
+use chassis::grpc::Services;
 use futures::{
     StreamExt, TryStreamExt,
     stream::{self, BoxStream},
@@ -14,7 +15,7 @@ use proto::{
     },
     types::v1::Money,
 };
-use tonic::{Request, Response, Status, service::Routes};
+use tonic::{Request, Response, Status};
 
 use crate::{
     domain::{Payment, State},
@@ -33,11 +34,11 @@ impl Ledger {
     }
 }
 
-pub(crate) fn routes(store: Store, provider: Provider) -> Routes {
+pub(crate) fn routes(store: Store, provider: Provider) -> Services {
     let payments = PaymentsServer::new(Ledger::new(store));
     let charges = ChargesServer::new(ThirdParty::new(provider));
-    Routes::new(payments.max_decoding_message_size(limits::REQUEST_BYTES))
-        .add_service(charges.max_decoding_message_size(limits::REQUEST_BYTES))
+    Services::new(payments.max_decoding_message_size(limits::REQUEST_BYTES))
+        .with(charges.max_decoding_message_size(limits::REQUEST_BYTES))
 }
 
 #[tonic::async_trait]

@@ -1,5 +1,6 @@
 //! gRPC `mesh.shipping.v1.Shipping` → the ledger.
 
+use chassis::grpc::Services;
 use futures::{
     StreamExt, TryStreamExt,
     stream::{self, BoxStream},
@@ -12,7 +13,7 @@ use proto::{
         shipping_server::{Shipping, ShippingServer},
     },
 };
-use tonic::{Request, Response, Status, service::Routes};
+use tonic::{Request, Response, Status};
 
 use crate::{domain::State, store::Store};
 
@@ -27,9 +28,9 @@ impl Ledger {
     }
 }
 
-pub(crate) fn routes(store: Store) -> Routes {
+pub(crate) fn routes(store: Store) -> Services {
     let server = ShippingServer::new(Ledger::new(store));
-    Routes::new(server.max_decoding_message_size(limits::REQUEST_BYTES))
+    Services::new(server.max_decoding_message_size(limits::REQUEST_BYTES))
 }
 
 #[tonic::async_trait]

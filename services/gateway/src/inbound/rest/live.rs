@@ -29,10 +29,10 @@ const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// How long a browser waits before it comes back when a stream was cut off.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// A Server-Sent Event, field by field.
+/// A Server-Sent Event of a live stream, field by field.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes what axum writes")]
-struct LiveEvent {
+pub(super) struct LiveEvent {
     /// What the data is: a `StatusChange`, or an `Activity`.
     event: LiveKind,
     /// The revision, if it is a `status` event.
@@ -47,7 +47,7 @@ struct LiveEvent {
 #[derive(ToSchema)]
 #[schema(rename_all = "snake_case")]
 #[expect(dead_code, reason = "describes what axum writes")]
-enum LiveKind {
+pub(super) enum LiveKind {
     /// The order took a status.
     Status,
     /// Something else happened to it.
@@ -64,7 +64,8 @@ refusals!(FollowRefusals: NO_ORDER);
 /// - `status`: the order took a status. The id is the revision, the data a `StatusChange`.
 /// - `activity`: something else happened to it. No id; the data is an `Activity`.
 ///
-/// A comment is sent when there was nothing to tell for 10 s. A browser that comes back with `Last-Event-ID` is told what it
+/// A comment is sent when there was nothing to tell for 10 s. As many streams are open as fit in (`live_streams`); a further one is
+/// answered 503. A browser that comes back with `Last-Event-ID` is told what it
 /// has not had; one that has had everything is answered 204, which ends its coming back.
 #[utoipa::path(
     get, path = "/api/orders/{id}/live", tag = "orders", operation_id = "followOrder",
@@ -77,7 +78,8 @@ refusals!(FollowRefusals: NO_ORDER);
     ),
     responses(
         (
-            status = 200, description = "The order's story.", body = LiveEvent, content_type = "text/event-stream",
+            status = 200, description = "The order's story: a stream of text, each event of which is a `LiveEvent`.",
+            body = String, content_type = "text/event-stream",
             example = "retry: 1000\n\nevent: status\nid: 1\n\
                 data: {\"id\":\"6f0c9d9e-0d58-5e0c-9d54-1f5f0f6f2c11\",\"status\":\"placed\",\
                 \"at\":\"2026-03-14T09:26:53.589793Z\",\"revision\":1,\

@@ -10,11 +10,15 @@ use utoipa::{
     OpenApi as _,
     openapi::{
         HeaderBuilder, ObjectBuilder, OpenApi, RefOr,
+        extensions::Extensions,
         schema::{SchemaType, Type},
     },
 };
 
-use super::refusals::{ProblemDocument, ProblemField};
+use super::{
+    live::{LiveEvent, LiveKind},
+    refusals::{ProblemDocument, ProblemField},
+};
 use crate::resources::{Activity, StatusChange};
 
 #[derive(utoipa::OpenApi)]
@@ -30,7 +34,7 @@ use crate::resources::{Activity, StatusChange};
         (name = "orders", description = "From the click to the doorstep."),
         (name = "about", description = "This description."),
     ),
-    components(schemas(ProblemDocument, ProblemField, StatusChange, Activity)),
+    components(schemas(ProblemDocument, ProblemField, LiveEvent, LiveKind, StatusChange, Activity)),
 )]
 struct Begin;
 
@@ -51,10 +55,26 @@ pub(super) fn json(mut document: OpenApi) -> anyhow::Result<Extension<Document>>
                 let header =
                     HeaderBuilder::new().schema(Some(text)).description(Some(TRACERESPONSE));
                 response.headers.insert("traceresponse".into(), header.build().into());
+                if let Some(RefOr::T(stream)) = response.content.get_mut(EVENTS) {
+                    stream.extensions = Some(Extensions::from_iter([event_schemas()]));
+                }
             }
         }
     }
     Ok(Extension(Document(serde_json::to_vec(&document)?.into())))
+}
+
+const EVENTS: &str = "text/event-stream";
+
+/// The schema of each kind of event's data. OpenAPI 3.1 has no word for the items of a stream, so that to a generated client it is
+/// text; 3.2 calls it `itemSchema`.
+fn event_schemas() -> (String, serde_json::Value) {
+    let of = |name: &str| serde_json::json!({ "$ref": format!("#/components/schemas/{name}") });
+    let events = serde_json::json!({
+        "item": of("LiveEvent"),
+        "data": { "status": of("StatusChange"), "activity": of("Activity") },
+    });
+    ("x-events".to_owned(), events)
 }
 
 const TRACERESPONSE: &str = "The request's trace: <https://www.w3.org/TR/trace-context-2/#traceresponse-header>, if it is recorded.";

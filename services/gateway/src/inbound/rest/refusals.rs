@@ -72,10 +72,20 @@ pub(super) fn refused(error: Error) -> Problem {
     if reused || invalid {
         problem.status = StatusCode::UNPROCESSABLE_ENTITY.as_u16();
     }
+    problem.detail = in_public_words(&problem.detail);
     for part in &mut problem.errors {
         part.field = public(&part.field);
+        part.detail = in_public_words(&part.detail);
     }
     problem
+}
+
+/// What the parts of a list are called behind us, and here.
+const WORDS: [(&str, &str); 3] =
+    [("next_page_token", "next_cursor"), ("page_token", "cursor"), ("page_size", "limit")];
+
+fn in_public_words(text: &str) -> String {
+    WORDS.iter().fold(text.to_owned(), |text, (theirs, ours)| text.replace(theirs, ours))
 }
 
 /// Behind us some parts have other names.
@@ -173,8 +183,8 @@ pub(super) const TOO_LARGE: Refusal = Refusal::new(
 pub(super) const NOT_JSON: Refusal = Refusal::new(
     StatusCode::UNSUPPORTED_MEDIA_TYPE,
     "unsupported-media-type",
-    "The body is not said to be JSON.",
-    "the body must be JSON: content-type: application/json",
+    "The body is not said to be JSON, or said to be encoded.",
+    "the body must be JSON: content-type: application/json; it is said to be \"text/plain\"",
 );
 pub(super) const BAD_ORDER: Refusal = Refusal::new(
     StatusCode::UNPROCESSABLE_ENTITY,
@@ -197,11 +207,41 @@ pub(super) const KEY_REUSED: Refusal = Refusal::new(
     "the idempotency key was used for another order",
 )
 .about("Idempotency-Key", REUSED);
+const FOREIGN_ORIGIN: Refusal = Refusal::new(
+    StatusCode::FORBIDDEN,
+    "foreign-origin",
+    "A web page of another origin wants to change something, and is none of those that may.",
+    "a web page of another origin may not do this; `http.origins` names those that may",
+);
+const FOREIGN_HOST: Refusal = Refusal::new(
+    StatusCode::MISDIRECTED_REQUEST,
+    "foreign-host",
+    "The header Host has a name that is none of this server's.",
+    "\"shop.example\" is no name of this server; `http.hosts` adds names",
+);
+const TOO_SLOW: Refusal = Refusal::new(
+    StatusCode::REQUEST_TIMEOUT,
+    "request-timeout",
+    "The request's body did not arrive in time; the connection ends with the answer.",
+    "the body did not arrive within 10 s",
+);
+const TOO_LONG: Refusal = Refusal::new(
+    StatusCode::URI_TOO_LONG,
+    "uri-too-long",
+    "The path and query have more than 8192 bytes.",
+    "the path and query have 9000 bytes; expected at most 8192",
+);
 const INTERNAL: Refusal = Refusal::new(
     StatusCode::INTERNAL_SERVER_ERROR,
     "internal",
     "A mistake of ours.",
     "an unexpected error; see the trace",
+);
+const OVERLOADED: Refusal = Refusal::new(
+    StatusCode::SERVICE_UNAVAILABLE,
+    "overloaded",
+    "More requests or live streams are open than fit in; the same again may succeed.",
+    "as many live streams are open as fit in",
 );
 const UNAVAILABLE: Refusal = Refusal::new(
     StatusCode::SERVICE_UNAVAILABLE,
@@ -220,7 +260,16 @@ const TOO_LATE: Refusal = Refusal::new(
 const REUSED: &str = "was sent before, with another order";
 
 /// What any operation may answer that asks somebody behind us.
-const ANY: [&Refusal; 3] = [&INTERNAL, &UNAVAILABLE, &TOO_LATE];
+const ANY: [&Refusal; 8] = [
+    &FOREIGN_ORIGIN,
+    &TOO_SLOW,
+    &TOO_LONG,
+    &FOREIGN_HOST,
+    &INTERNAL,
+    &OVERLOADED,
+    &UNAVAILABLE,
+    &TOO_LATE,
+];
 
 /// Declares the refusals of one operation as a type that [`utoipa::path`] takes.
 macro_rules! refusals {
