@@ -27,7 +27,7 @@ pub fn threads() -> String {
 /// How much of the time the runtime's workers are busy.
 pub fn busy() -> String {
     format!(
-        "sum by (service, instance) (rate(tokio_busy_seconds{THIS}[$__rate_interval])) / sum by (service, instance) (tokio_workers{THIS})"
+        "sum by (service, instance) (rate(tokio_busy_seconds_total{THIS}[$__rate_interval])) / sum by (service, instance) (tokio_workers{THIS})"
     )
 }
 

@@ -1,5 +1,6 @@
 //! Metrics: one registry a process, handed down, never global; every metric is declared with the [`metrics!`](crate::metrics!) macro.
 
+mod accept;
 mod begin;
 mod exemplars;
 mod exposition;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use prometheus::{core::Collector, proto::MetricFamily};
 
+pub(crate) use accept::prefers_openmetrics;
 pub use begin::{Begin, each};
 pub use exemplars::{Histogram, HistogramVec};
 pub use exposition::{OPENMETRICS, TEXT};

@@ -4,17 +4,44 @@ use parking_lot::Mutex;
 use prometheus::{
     core::{Collector, Desc},
     process_collector::ProcessCollector,
-    proto::MetricFamily,
+    proto::{Counter, MetricFamily},
 };
+use rustix::time::{ClockId, clock_gettime};
 use tokio::runtime::Handle;
 use tokio_metrics::{RuntimeIntervals, RuntimeMonitor};
 
-use super::{Gauge, IntCounter, IntGauge, Opts, Registry};
+use super::{IntCounter, IntGauge, Opts, Registry};
 
 /// Declares `process_*` and `tokio_*` for this process.
 pub(crate) fn observe_runtime(registry: &Registry) -> anyhow::Result<()> {
-    registry.add(ProcessCollector::for_self())?;
+    registry.add(Process(ProcessCollector::for_self()))?;
     registry.add(Runtime::new()?)
+}
+
+/// The process' numbers, its CPU time with fractions of a second: the library has whole ones, of which a rate over a minute is 0
+/// or a sixtieth of a core.
+struct Process(ProcessCollector);
+
+const CPU: &str = "process_cpu_seconds_total";
+
+impl Collector for Process {
+    fn desc(&self) -> Vec<&Desc> {
+        self.0.desc()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let mut families = self.0.collect();
+        let used = clock_gettime(ClockId::ProcessCPUTime);
+        let seconds = used.tv_sec as f64 + used.tv_nsec as f64 / 1e9;
+        for family in families.iter_mut().filter(|family| family.name() == CPU) {
+            for metric in family.mut_metric().iter_mut() {
+                let mut counter = Counter::default();
+                counter.set_value(seconds);
+                metric.set_counter(counter);
+            }
+        }
+        families
+    }
 }
 
 /// Tokio's own counters: <https://docs.rs/tokio-metrics>
@@ -24,7 +51,7 @@ struct Runtime {
     live_tasks: IntGauge,
     queued_tasks: IntGauge,
     parks: IntCounter,
-    busy: Gauge,
+    busy: prometheus::Counter,
 }
 
 impl Runtime {
@@ -36,8 +63,8 @@ impl Runtime {
             live_tasks: gauge("tokio_live_tasks", "Tasks that have not ended.")?,
             queued_tasks: gauge("tokio_global_queue_depth", "Tasks that wait for a worker.")?,
             parks: IntCounter::new("tokio_parks_total", "How often a worker had nothing to do.")?,
-            busy: Gauge::new(
-                "tokio_busy_seconds",
+            busy: prometheus::Counter::new(
+                "tokio_busy_seconds_total",
                 "Seconds that the workers were busy since the start.",
             )?,
         })
@@ -59,8 +86,41 @@ impl Collector for Runtime {
             self.live_tasks.set(interval.live_tasks_count as i64);
             self.queued_tasks.set(interval.global_queue_depth as i64);
             self.parks.inc_by(interval.total_park_count);
-            self.busy.add(interval.total_busy_duration.as_secs_f64());
+            self.busy.inc_by(interval.total_busy_duration.as_secs_f64());
         }
         self.all().into_iter().flat_map(Collector::collect).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_processor_is_counted_in_fractions_of_a_second() {
+        let registry = Registry::new();
+        observe_runtime(&registry).unwrap();
+        let seconds = || {
+            let text = registry.text();
+            let line =
+                text.lines().find_map(|line| line.strip_prefix("process_cpu_seconds_total "));
+            line.unwrap().parse::<f64>().unwrap()
+        };
+        let (before, mut last) = (seconds(), 0.0);
+        // Each look costs some microseconds, so that the number grows between two whole ones.
+        while seconds() - before < 0.001 {
+            last = seconds();
+        }
+        assert!(last.fract() > 0.0 && last - before < 1.0, "from {before} to {last}");
+        for name in [
+            "open_fds",
+            "max_fds",
+            "virtual_memory_bytes",
+            "resident_memory_bytes",
+            "start_time_seconds",
+            "threads",
+        ] {
+            assert!(registry.text().contains(&format!("\nprocess_{name} ")), "{name}");
+        }
     }
 }
