@@ -128,7 +128,7 @@ fn dependencies(ask: impl Fn(&str, &str) -> String) -> String {
 /// Calls, requests and sends that failed each second. Zero where none did.
 pub fn call_errors() -> String {
     let rpc = "rpc_client_call_duration_seconds_count{service=~\"$service\", rpc_response_status_code!~\"OK|NOT_FOUND|ALREADY_EXISTS|FAILED_PRECONDITION\"}";
-    let http = "http_client_request_duration_seconds_count{service=~\"$service\", http_response_status_code!~\"[234]..\"}";
+    let http = "http_client_request_duration_seconds_count{service=~\"$service\", error_type!=\"cancelled\", http_response_status_code!~\"[234]..\"}";
     let send =
         "messaging_client_operation_duration_seconds_count{service=~\"$service\", outcome!=\"ok\"}";
     any(&[

@@ -14,7 +14,7 @@ use crate::{
     Error, Kind,
     breaker::{self, Breaker},
     deadline,
-    metrics::Registry,
+    metrics::{HistogramVec, Registry},
     telemetry,
 };
 
@@ -22,9 +22,12 @@ crate::metrics! {
     /// Requests made.
     pub(crate) struct Metrics in "" {
         /// Seconds from a request's start to the end of its answer; each attempt is a request.
-        http_client_request_duration_seconds: HistogramVec["http_request_method", "server_address", "http_response_status_code"],
+        http_client_request_duration_seconds: HistogramVec["http_request_method", "server_address", "http_response_status_code", "error_type"],
     }
 }
+
+/// Many times what an answer of ours takes; what is longer is no answer, and would be kept in memory.
+const LONGEST: usize = 256 * 1024;
 
 /// Calls one third party.
 #[derive(Clone)]
@@ -87,8 +90,8 @@ impl Client {
     /// Sends JSON once; repeating is the caller's decision, and `idempotency_key` what makes it harmless.
     ///
     /// # Errors
-    /// [`Kind::DeadlineExceeded`] without an answer in time, [`Kind::Unavailable`] if nobody can be reached, and, postponed,
-    /// if the breaker is open.
+    /// [`Kind::DeadlineExceeded`] without an answer in time, [`Kind::Unavailable`] if nobody can be reached or the answer is
+    /// too long, and, postponed, if the breaker is open.
     pub async fn post(
         &self,
         path: &str,
@@ -113,21 +116,12 @@ impl Client {
                 Error::new(Kind::Internal, "the request cannot be written").source(error)
             })?;
         telemetry::inject(&context, request.headers_mut());
-        let started = Instant::now();
-        let sent = async {
-            let response = self.client.execute(request).await?;
-            let status = response.status();
-            Ok::<_, reqwest::Error>(Answer { status, body: response.bytes().await?.into() })
-        };
-        let result = match deadline::within(self.limit, sent).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(cause)) => {
-                Err(Error::new(Kind::Unavailable, "the third party cannot be reached")
-                    .source(cause))
-            }
+        let exchange = Exchange::start(context, self.peer, &self.metrics);
+        let result = match deadline::within(self.limit, self.send(request)).await {
+            Ok(result) => result,
             Err(late) => Err(late),
         };
-        self.record(&context, started, &result);
+        exchange.finish(&result);
         match &result {
             Ok(answer) if !answer.status.is_server_error() => permit.succeeded(),
             _ => permit.failed(),
@@ -135,29 +129,132 @@ impl Client {
         result
     }
 
-    fn record(&self, context: &Context, started: Instant, result: &Result<Answer, Error>) {
-        let attached = context.clone().attach();
-        let status = result.as_ref().map_or("", |answer| answer.status.as_str());
-        self.metrics
-            .http_client_request_duration_seconds
-            .with(&["POST", self.peer, status])
-            .observe(started.elapsed().as_secs_f64());
-        drop(attached);
-        let span = context.span();
-        let error = match result {
-            Ok(answer) => {
-                span.set_attribute(KeyValue::new(
-                    "http.response.status_code",
-                    i64::from(answer.status.as_u16()),
-                ));
-                answer.status.is_server_error().then(|| answer.status.as_str().to_owned())
-            }
-            Err(error) => Some(error.kind().label().to_owned()),
+    async fn send(&self, request: reqwest::Request) -> Result<Answer, Error> {
+        let failed = |cause: reqwest::Error| {
+            Error::new(Kind::Unavailable, "the third party cannot be reached").source(cause)
         };
-        if let Some(word) = error {
-            span.set_attribute(KeyValue::new("error.type", word));
+        let mut response = self.client.execute(request).await.map_err(failed)?;
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+            if body.len() + chunk.len() > LONGEST {
+                let what = format!("the third party's answer is longer than {LONGEST} bytes");
+                return Err(Error::new(Kind::Unavailable, what));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Answer { status: response.status(), body })
+    }
+}
+
+/// One request as telemetry sees it; dropped before it has ended, it was cancelled.
+struct Exchange {
+    context: Context,
+    peer: &'static str,
+    started: Instant,
+    durations: HistogramVec,
+    done: bool,
+}
+
+impl Exchange {
+    fn start(context: Context, peer: &'static str, metrics: &Metrics) -> Self {
+        let durations = metrics.http_client_request_duration_seconds.clone();
+        Self { context, peer, started: Instant::now(), durations, done: false }
+    }
+
+    fn finish(mut self, result: &Result<Answer, Error>) {
+        match result {
+            Ok(answer) if answer.status.is_server_error() => {
+                self.end(Some(answer.status), answer.status.as_str());
+            }
+            Ok(answer) => self.end(Some(answer.status), ""),
+            Err(error) => self.end(None, error.kind().label()),
+        }
+    }
+
+    /// <https://opentelemetry.io/docs/specs/semconv/http/http-metrics/#metric-httpclientrequestduration>
+    fn end(&mut self, status: Option<StatusCode>, error: &str) {
+        if std::mem::replace(&mut self.done, true) {
+            return;
+        }
+        let span = self.context.span();
+        let word = status.as_ref().map_or("", StatusCode::as_str);
+        let attached = self.context.clone().attach();
+        self.durations
+            .with(&["POST", self.peer, word, error])
+            .observe(self.started.elapsed().as_secs_f64());
+        drop(attached);
+        if let Some(status) = status {
+            let code = i64::from(status.as_u16());
+            span.set_attribute(KeyValue::new("http.response.status_code", code));
+        }
+        if !error.is_empty() {
+            span.set_attribute(KeyValue::new("error.type", error.to_owned()));
             span.set_status(Status::error(""));
         }
         span.end();
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.end(None, Kind::Cancelled.label());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{Router, body::Body, routing::post};
+    use tokio::{net::TcpListener, task::JoinSet};
+
+    use super::*;
+
+    async fn third_party(servers: &mut JoinSet<()>) -> (Client, Registry) {
+        let router = Router::new()
+            .route("/silent", post(std::future::pending::<&str>))
+            .route(
+                "/endless",
+                post(async || {
+                    Body::from_stream(futures::stream::repeat_with(|| {
+                        Ok::<_, std::convert::Infallible>("x".repeat(1000))
+                    }))
+                }),
+            )
+            .route("/fine", post(async || "{}"));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        servers.spawn(async move { axum::serve(listener, router).await.unwrap() });
+        let registry = Registry::new();
+        let client = Client::alone("bank", &base, Duration::from_secs(10), &registry).unwrap();
+        (client, registry)
+    }
+
+    fn counted(registry: &Registry, status: &str, error: &str) -> bool {
+        let line = format!(
+            "http_client_request_duration_seconds_count{{error_type=\"{error}\",http_request_method=\"POST\",http_response_status_code=\"{status}\",server_address=\"bank\"}} 1"
+        );
+        registry.text().contains(&line)
+    }
+
+    #[tokio::test]
+    async fn an_endless_answer_is_cut_off() {
+        let mut servers = JoinSet::new();
+        let (client, registry) = third_party(&mut servers).await;
+        let error = client.post("/endless", "k", &()).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Unavailable);
+        assert!(counted(&registry, "", Kind::Unavailable.label()), "{}", registry.text());
+    }
+
+    #[tokio::test]
+    async fn a_call_that_its_caller_gives_up_counts_as_cancelled() {
+        let mut servers = JoinSet::new();
+        let (client, registry) = third_party(&mut servers).await;
+        {
+            let call = client.post("/silent", "k", &());
+            let given_up = tokio::time::timeout(Duration::from_millis(50), call).await;
+            assert!(given_up.is_err());
+        }
+        assert!(counted(&registry, "", Kind::Cancelled.label()), "{}", registry.text());
+        client.post("/fine", "k", &()).await.unwrap();
+        assert!(counted(&registry, "200", ""), "{}", registry.text());
     }
 }
