@@ -80,6 +80,17 @@ fn presence() -> Vec<Alert> {
 fn needs() -> Vec<Alert> {
     vec![
         Alert {
+            name: "MeshDegraded",
+            severity: TICKET,
+            hold: RESTARTED,
+            keep: None,
+            expr: "max by (service, condition) (mesh_degraded) == 1".into(),
+            summary: "{{ $labels.service }} is degraded: {{ $labels.condition }}",
+            description: "{{ $labels.service }} says that {{ $labels.condition }} does not work. Its /readyz and `mesh status` \
+                          say why; what needs it waits or is refused.",
+            dashboard: "mesh-service?var-service={{ $labels.service }}",
+        },
+        Alert {
             name: "MeshDatabaseDown",
             severity: TICKET,
             hold: RESTARTED,
@@ -133,7 +144,7 @@ fn saturation() -> Vec<Alert> {
             severity: TICKET,
             hold: LASTING,
             keep: None,
-            expr: format!("rate(tokio_busy_seconds[1m]) / tokio_workers > {NEARLY}"),
+            expr: format!("rate(tokio_busy_seconds_total[1m]) / tokio_workers > {NEARLY}"),
             summary: "{{ $labels.service }} is {{ $value | humanizePercentage }} busy",
             description: "The event loop of {{ $labels.instance }} of {{ $labels.service }} is busy \
                           {{ $value | humanizePercentage }} of the time: everything in it waits for everything else.",

@@ -155,12 +155,16 @@ async fn supervise(options: &Options, log: &Log, begun: Instant) -> anyhow::Resu
     };
     let early = tokio::select! {
         why = interrupts.next() => Some(why),
+        () = mesh.until_refused() => Some(REFUSED),
         () = ready => None,
     };
     let status = live(options, &mesh, log, &mut interrupts, early).await;
     mesh.end().await;
     Ok(status)
 }
+
+/// Why everything stops that no signal stopped.
+const REFUSED: &str = "a service cannot run with its configuration";
 
 /// From ready, or from a signal that came before, until every child has ended.
 async fn live(
@@ -178,7 +182,10 @@ async fn live(
             if let Some(rate) = options.load {
                 loads.spawn(mesh.load(rate, log.clone(), told));
             }
-            interrupts.next().await
+            tokio::select! {
+                why = interrupts.next() => why,
+                () = mesh.until_refused() => REFUSED,
+            }
         }
     };
     log.say(
@@ -194,7 +201,11 @@ async fn live(
     tokio::select! {
         peaceful = in_order => {
             log.say(SUPERVISOR, Level::Info, "stopped");
-            if peaceful { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+            match (why, peaceful) {
+                (REFUSED, _) => ExitCode::from(EX_CONFIG),
+                (_, true) => ExitCode::SUCCESS,
+                (_, false) => ExitCode::FAILURE,
+            }
         }
         why = interrupts.next() => {
             log.say(SUPERVISOR, Level::Warn, format!("{why}: ending everything at once"));

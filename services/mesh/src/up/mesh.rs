@@ -114,6 +114,19 @@ impl Mesh {
         }
     }
 
+    /// Returns once a process has refused its configuration; it was checked before, but not all of it can be.
+    pub(super) async fn until_refused(&self) {
+        let refused = self.processes.iter().map(|process| {
+            let mut state = process.watch();
+            Box::pin(async move {
+                if state.wait_for(|state| state.refused).await.is_err() {
+                    std::future::pending().await
+                }
+            })
+        });
+        futures::future::select_all(refused).await;
+    }
+
     /// Who is not ready, and what it waits for.
     pub(super) fn missing(&self) -> Vec<(String, String)> {
         let unready = self

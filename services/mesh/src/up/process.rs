@@ -19,6 +19,8 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
+use crate::config::EX_CONFIG;
+
 use super::{
     backoff::Backoff,
     layout::Process,
@@ -47,6 +49,8 @@ pub(super) struct State {
     pub(super) missing: Vec<String>,
     /// It ended for good, and whether in peace.
     pub(super) ended: Option<bool>,
+    /// It ended because nobody can run with its configuration: another start would end the same way.
+    pub(super) refused: bool,
 }
 
 /// A process of the layout, over all its lives.
@@ -124,6 +128,12 @@ impl Supervised {
                     );
                 }
                 self.state.send_modify(|state| state.ended = Some(peaceful));
+                return;
+            }
+            if status.as_ref().is_ok_and(|status| status.code() == Some(EX_CONFIG.into())) {
+                let what = "cannot run with its configuration, and is not started again";
+                self.log.say(&self.label, Level::Error, what);
+                self.state.send_modify(|state| (state.ended, state.refused) = (Some(false), true));
                 return;
             }
             let pause = self.backoff.lock().after(born.elapsed());
@@ -306,5 +316,33 @@ mod tests {
         ));
         assert!(!is_business(r#"{"level":"warn","message":"slow","target":"orders::orders"}"#));
         assert!(!is_business("panicked at"));
+    }
+
+    /// Another start would end the same way, for ever.
+    #[tokio::test]
+    async fn a_process_that_refuses_its_configuration_is_not_started_again() {
+        use std::os::unix::fs::PermissionsExt;
+
+        use crate::up::layout::{BASE, Layout};
+
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("refuses");
+        std::fs::write(&program, "#!/bin/sh\necho once >> \"$STARTS\"\nexit 78\n").unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let starts = folder.path().join("starts");
+        let environment = vec![("STARTS".to_owned(), starts.display().to_string())];
+        let layout = Layout::new(BASE, &std::collections::BTreeMap::new(), false).unwrap();
+        let (log, writer) = Log::open(false, false).unwrap();
+        let process = layout.processes[0].clone();
+        let client = ready::client().unwrap();
+        let supervised =
+            Arc::new(Supervised::new(process, program, environment, log.clone(), client));
+        let state = supervised.watch();
+        let keep = Arc::clone(&supervised).keep();
+        timeout(Duration::from_secs(30), keep).await.expect("it gives up");
+        assert!(state.borrow().refused && state.borrow().ended == Some(false));
+        assert_eq!(std::fs::read_to_string(starts).unwrap(), "once\n");
+        drop((supervised, log));
+        writer.finish();
     }
 }
