@@ -12,6 +12,8 @@
 //! Any setting `x` that holds text may be given as `x_file`: the path of a file that holds it, as Kubernetes mounts secrets.
 
 mod environment;
+mod opentelemetry;
+mod secret;
 mod settings;
 mod tree;
 
@@ -24,6 +26,8 @@ use figment::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 
+pub(crate) use secret::percent_decoded;
+pub use secret::{Secret, SecretUrl};
 pub use settings::{Admin, Drain, Log, LogFormat, Runtime, Settings};
 
 /// The settings of one service beside the chassis' own.
@@ -139,18 +143,26 @@ pub fn load<C: Config>(identity: Identity, sources: &Sources) -> Result<Loaded<C
     tree::remove_unknown(&mut merged, &defaults, &figment, &mut mistakes);
     let settings = extract::<Settings>(&mut merged, &defaults, &figment, &mut mistakes);
     let service = extract::<C>(&mut merged, &defaults, &figment, &mut mistakes);
+    for (key, what) in settings.iter().flat_map(Settings::check) {
+        mistakes.push(Mistake { source: tree::source(&figment, &key), key, what });
+    }
     match (settings, service) {
         (Some(settings), Some(service)) if mistakes.is_empty() => {
-            Ok(Loaded { settings, service, effective: tree::effective(&merged, &figment) })
+            let effective = tree::effective(&merged, &shown(&settings, &service), &figment);
+            Ok(Loaded { settings, service, effective })
         }
         _ => Err(Mistakes(mistakes)),
     }
 }
 
 fn defaults<C: Config>() -> Dict {
-    let both = Figment::from(Serialized::defaults(Settings::default()))
-        .merge(Serialized::defaults(C::default()));
-    both.extract().expect("defaults are written in our own types, and so can be read")
+    shown(&Settings::default(), &C::default())
+}
+
+/// The settings as their types show them: secrets are hidden.
+fn shown<C: Config>(settings: &Settings, service: &C) -> Dict {
+    let both = Figment::from(Serialized::defaults(settings)).merge(Serialized::defaults(service));
+    both.extract().expect("settings are written in our own types, and so can be read")
 }
 
 fn layers(
@@ -181,7 +193,7 @@ fn layers(
         }));
     }
     figment
-        .merge(environment::opentelemetry(&sources.environment, mistakes))
+        .merge(opentelemetry::layer(&sources.environment, mistakes))
         .merge(environment::mesh(identity, &sources.environment, defaults))
         .merge(environment::overrides(&sources.overrides, defaults))
 }
@@ -211,7 +223,11 @@ fn extract<T: DeserializeOwned>(
 
 fn from_figment(error: &figment::Error, figment: &Figment) -> Mistake {
     let key = error.path.join(".");
-    let what = error.kind.to_string();
+    // It says what was found, which may be a secret that has the wrong form.
+    let what = match error.path.last() {
+        Some(name) if secret::is_secret(name) => "has the wrong form".into(),
+        _ => secret::masked(&error.kind.to_string()),
+    };
     Mistake {
         source: tree::source(figment, &key),
         key: if key.is_empty() { "(file)".into() } else { key },

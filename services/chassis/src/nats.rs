@@ -28,8 +28,11 @@ pub use connection::Reconnections;
 pub use subscription::{Live, Subscription};
 
 use crate::{
-    Error, Kind, deadline, messaging,
+    Error, Kind,
+    config::SecretUrl,
+    deadline, messaging,
     metrics::{IntCounterVec, Registry},
+    readiness::Condition,
 };
 use call::Call;
 use connection::Connection;
@@ -38,7 +41,7 @@ use connection::Connection;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Settings {
     /// Where NATS is, e.g. `nats://user:password@nats:4222`; several with commas.
-    pub url: String,
+    pub url: SecretUrl,
     /// How long one call to it may take.
     #[serde(with = "humantime_serde")]
     pub timeout: Duration,
@@ -72,6 +75,21 @@ crate::metrics! {
     }
 }
 
+/// What is wrong with the addresses of NATS servers.
+pub(crate) fn check(url: &str) -> Result<(), String> {
+    let wrong = |part: &str| {
+        let address = part.trim().parse::<async_nats::ServerAddr>();
+        !address.is_ok_and(|address| !address.host().is_empty())
+    };
+    if url.split(',').any(wrong) {
+        return Err(
+            "not the address of a NATS server; expected nats://host:port, several with commas"
+                .into(),
+        );
+    }
+    Ok(())
+}
+
 /// The client counts by itself.
 fn show_traffic(registry: &Registry, client: &async_nats::Client, wire: Wire) {
     let statistics = client.statistics();
@@ -99,7 +117,7 @@ struct Inner {
 }
 
 impl Client {
-    /// Connects; waits until a server is there.
+    /// Connects; waits until a server is there. The condition is raised while there is none.
     ///
     /// # Errors
     /// The URL is none.
@@ -108,10 +126,12 @@ impl Client {
         settings: &Settings,
         operations: messaging::Metrics,
         registry: &Registry,
+        condition: Condition,
     ) -> anyhow::Result<Self> {
         let (metrics, wire) = (Metrics::register(registry)?, Wire::register(registry)?);
         let connection =
-            Connection::open(name, &settings.url, metrics.clone(), wire.clone()).await?;
+            Connection::open(name, settings.url.expose(), metrics.clone(), wire.clone(), condition)
+                .await?;
         show_traffic(registry, connection.client(), wire);
         Ok(Self(Arc::new(Inner { connection, timeout: settings.timeout, operations, metrics })))
     }

@@ -4,6 +4,7 @@
 //! spans, which nest under the edge's span because both share the current OpenTelemetry context.
 
 mod batch;
+mod exporters;
 mod format;
 mod kept;
 mod layers;
@@ -18,7 +19,6 @@ use opentelemetry::{
     trace::{FutureExt, TraceContextExt, TraceId, Tracer},
 };
 use opentelemetry_http::{HeaderExtractor, HeaderInjector};
-use opentelemetry_otlp::{LogExporter, SpanExporter, WithExportConfig, WithTonicConfig};
 use opentelemetry_sdk::{
     Resource,
     logs::SdkLoggerProvider,
@@ -27,11 +27,12 @@ use opentelemetry_sdk::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    config::{Identity, Log},
+    config::{Identity, Log, Secret},
     metrics::Registry,
 };
 
 pub use batch::Accounts;
+pub(crate) use exporters::check;
 pub use kept::Kept;
 pub use layers::LogLevel;
 pub use opentelemetry::Context;
@@ -45,17 +46,27 @@ pub(crate) const SCOPE: &str = "glassmesh";
 pub struct Settings {
     /// Whether to record nothing at all; `OTEL_SDK_DISABLED`.
     pub disabled: bool,
-    /// Where to send traces and logs, OTLP over gRPC, e.g. `http://127.0.0.1:4317`; nowhere if empty. `OTEL_EXPORTER_OTLP_ENDPOINT`.
+    /// `service.name` of this process; the service's own name if empty. `OTEL_SERVICE_NAME`.
+    pub service_name: String,
+    /// Where to send traces and logs by OTLP, e.g. `http://127.0.0.1:4317`; nowhere if empty. `OTEL_EXPORTER_OTLP_ENDPOINT`.
     pub endpoint: String,
-    /// Headers of every export, `name=value` pairs with commas; `OTEL_EXPORTER_OTLP_HEADERS`.
-    pub headers: String,
-    /// Which of the traces that begin here are recorded, 0 to 1; the others' parents decide. `OTEL_TRACES_SAMPLER_ARG`.
+    /// How to send them: `grpc`, or `http/protobuf`. `OTEL_EXPORTER_OTLP_PROTOCOL`.
+    pub protocol: String,
+    /// Headers of every export, `name=value` pairs with commas, values percent-encoded; `OTEL_EXPORTER_OTLP_HEADERS`.
+    pub headers: Secret,
+    /// Which of the traces that begin here are recorded, 0 to 1. `OTEL_TRACES_SAMPLER`, `OTEL_TRACES_SAMPLER_ARG`.
     pub sample_ratio: f64,
-    /// Further attributes of this process, `name=value` pairs with commas; `OTEL_RESOURCE_ATTRIBUTES`.
+    /// Whether a trace that began elsewhere is recorded if its parent was, whatever the ratio. `OTEL_TRACES_SAMPLER`.
+    pub parent_based: bool,
+    /// Further attributes of this process, `name=value` pairs with commas, values percent-encoded; `OTEL_RESOURCE_ATTRIBUTES`.
     pub resource_attributes: String,
     /// How long one export may take; `OTEL_EXPORTER_OTLP_TIMEOUT` (milliseconds).
     #[serde(with = "humantime_serde")]
     pub timeout: Duration,
+    /// What is different for traces; `OTEL_EXPORTER_OTLP_TRACES_*`.
+    pub traces: Signal,
+    /// What is different for logs; `OTEL_EXPORTER_OTLP_LOGS_*`.
+    pub logs: Signal,
     /// How many spans, and how many log lines, may wait to be sent; what comes beyond is dropped and counted.
     pub queue: usize,
 }
@@ -64,12 +75,48 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             disabled: false,
+            service_name: String::new(),
             endpoint: String::new(),
-            headers: String::new(),
+            protocol: "grpc".into(),
+            headers: Secret::default(),
             sample_ratio: 1.0,
+            parent_based: true,
             resource_attributes: String::new(),
             timeout: Duration::from_secs(3),
+            traces: Signal::default(),
+            logs: Signal::default(),
             queue: 8192,
+        }
+    }
+}
+
+/// What is different for one signal; empty, or zero: as for all.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Signal {
+    /// Where to send it; over HTTP the whole URL, path included.
+    pub endpoint: String,
+    /// How to send it.
+    pub protocol: String,
+    /// Headers of its exports.
+    pub headers: Secret,
+    /// How long one of its exports may take.
+    #[serde(with = "humantime_serde")]
+    pub timeout: Duration,
+}
+
+/// The transports of OTLP: <https://opentelemetry.io/docs/specs/otel/protocol/exporter/#specify-protocol>
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Protocol {
+    Grpc,
+    HttpProtobuf,
+}
+
+impl Protocol {
+    fn read(word: &str) -> Result<Self, String> {
+        match word {
+            "grpc" => Ok(Self::Grpc),
+            "http/protobuf" => Ok(Self::HttpProtobuf),
+            other => Err(format!("{other:?} is not spoken here; expected grpc or http/protobuf")),
         }
     }
 }
@@ -84,7 +131,7 @@ impl Telemetry {
     /// Starts telemetry for this process; once only, within a runtime.
     ///
     /// # Errors
-    /// The endpoint is no URL, the log filter cannot be read, or telemetry was started before.
+    /// An exporter cannot be built, the log filter cannot be read, or telemetry was started before.
     pub fn start(
         identity: Identity,
         settings: &Settings,
@@ -98,19 +145,17 @@ impl Telemetry {
             let level = layers::install(log, registry, None, None)?;
             return Ok(Self { batches: Vec::new(), level });
         }
-        let resource = resource(identity, settings);
+        let resource = resource(identity, settings)?;
         let (spans, span_batches) =
-            processors::spans(span_exporter(settings)?, &resource, settings, &accounts);
+            processors::spans(exporters::spans(settings)?, &resource, settings, &accounts);
         let tracers = SdkTracerProvider::builder()
-            .with_sampler(Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(
-                settings.sample_ratio,
-            ))))
+            .with_sampler(sampler(settings))
             .with_resource(resource.clone())
             .with_span_processor(spans)
             .build();
         global::set_tracer_provider(tracers.clone());
         let (lines, line_batches) =
-            processors::logs(log_exporter(settings)?, &resource, settings, &accounts);
+            processors::logs(exporters::logs(settings)?, &resource, settings, &accounts);
         let loggers =
             SdkLoggerProvider::builder().with_resource(resource).with_log_processor(lines).build();
         let level = layers::install(log, registry, Some(&tracers), Some(&loggers))?;
@@ -128,10 +173,19 @@ impl Telemetry {
     }
 }
 
-fn resource(identity: Identity, settings: &Settings) -> Resource {
+fn sampler(settings: &Settings) -> Sampler {
+    let ratio = Sampler::TraceIdRatioBased(settings.sample_ratio);
+    if settings.parent_based { Sampler::ParentBased(Box::new(ratio)) } else { ratio }
+}
+
+/// The later of two attributes of one name wins: `OTEL_SERVICE_NAME` over `service.name` among the attributes, both over ours.
+fn resource(identity: Identity, settings: &Settings) -> anyhow::Result<Resource> {
     let instance = uuid::Uuid::new_v4().to_string();
-    let own = pairs(&settings.resource_attributes).map(|(name, value)| KeyValue::new(name, value));
-    Resource::builder_empty()
+    let own = exporters::pairs(&settings.resource_attributes).map_err(anyhow::Error::msg)?;
+    let own = own.into_iter().map(|(name, value)| KeyValue::new(name, value));
+    let name = (!settings.service_name.is_empty())
+        .then(|| KeyValue::new("service.name", settings.service_name.clone()));
+    Ok(Resource::builder_empty()
         .with_attributes([
             KeyValue::new("service.name", identity.name),
             KeyValue::new("service.namespace", "glassmesh"),
@@ -142,38 +196,8 @@ fn resource(identity: Identity, settings: &Settings) -> Resource {
             KeyValue::new("telemetry.sdk.name", "opentelemetry"),
         ])
         .with_attributes(own)
-        .build()
-}
-
-/// `a=b,c=d`, as the specification writes headers and attributes.
-fn pairs(text: &str) -> impl Iterator<Item = (String, String)> {
-    text.split(',')
-        .filter_map(|pair| pair.split_once('='))
-        .map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()))
-}
-
-fn metadata(settings: &Settings) -> anyhow::Result<tonic::metadata::MetadataMap> {
-    let mut headers = http::HeaderMap::new();
-    for (name, value) in pairs(&settings.headers) {
-        headers.insert(http::HeaderName::try_from(name.to_lowercase())?, value.parse()?);
-    }
-    Ok(tonic::metadata::MetadataMap::from_headers(headers))
-}
-
-fn span_exporter(settings: &Settings) -> anyhow::Result<Option<SpanExporter>> {
-    if settings.endpoint.is_empty() {
-        return Ok(None);
-    }
-    let builder = SpanExporter::builder().with_tonic().with_endpoint(&settings.endpoint);
-    Ok(Some(builder.with_timeout(settings.timeout).with_metadata(metadata(settings)?).build()?))
-}
-
-fn log_exporter(settings: &Settings) -> anyhow::Result<Option<LogExporter>> {
-    if settings.endpoint.is_empty() {
-        return Ok(None);
-    }
-    let builder = LogExporter::builder().with_tonic().with_endpoint(&settings.endpoint);
-    Ok(Some(builder.with_timeout(settings.timeout).with_metadata(metadata(settings)?).build()?))
+        .with_attributes(name)
+        .build())
 }
 
 /// Lets contexts travel in the headers of W3C, over whichever bus; for tests of what is between them.

@@ -41,12 +41,23 @@ pub fn run<C: Config>(
     };
     match runtime.block_on(start(identity, loaded, wire)) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<BeforeLogging>() => refuse(&format_args!("{error:#}")),
         Err(_logged) => ExitCode::FAILURE,
     }
 }
 
 /// Exit status for a configuration nobody can run with, as `sysexits.h` has it.
 const EX_CONFIG: u8 = 78;
+
+/// What failed before anything could be logged.
+#[derive(Debug)]
+struct BeforeLogging;
+
+impl std::fmt::Display for BeforeLogging {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("telemetry cannot be started")
+    }
+}
 
 #[expect(clippy::print_stderr, reason = "there is no log yet")]
 fn refuse(error: &dyn std::fmt::Display) -> ExitCode {
@@ -83,7 +94,8 @@ pub async fn start<C: Config>(
 ) -> anyhow::Result<()> {
     let registry = Registry::new();
     let telemetry =
-        Telemetry::start(identity, &loaded.settings.telemetry, &loaded.settings.log, &registry)?;
+        Telemetry::start(identity, &loaded.settings.telemetry, &loaded.settings.log, &registry)
+            .context(BeforeLogging)?;
     let result = live(identity, loaded, registry, telemetry.log_level(), wire).await;
     match &result {
         Ok(()) => tracing::info!("stopped"),

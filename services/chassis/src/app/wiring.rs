@@ -12,6 +12,7 @@ use crate::{
     database::{self, Database, Migrations},
     grpc::{self, Channel, Endpoints},
     http, kafka, nats,
+    readiness::Impact,
 };
 
 impl App {
@@ -107,6 +108,8 @@ impl App {
             &self.settings.nats,
             self.messaging.clone(),
             &self.registry,
+            // One server is behind all replicas: where live messages cannot pass, orders still do.
+            self.condition("nats", Impact::Degraded),
         )
         .await?;
         latch.release();

@@ -5,7 +5,7 @@ use figment::{
     value::{Dict, Map, Value},
 };
 
-use super::{Identity, Mistake, tree};
+use super::{Identity, tree};
 
 /// Prefix of the mesh's own variables.
 const PREFIX: &str = "MESH_";
@@ -17,6 +17,13 @@ pub(super) struct Layer {
     name: &'static str,
     spell: fn(&[&str]) -> String,
     values: Dict,
+}
+
+impl Layer {
+    /// Of environment variables, which `spell` names by the setting's path.
+    pub(super) fn new(values: Dict, spell: fn(&[&str]) -> String) -> Self {
+        Self { name: "environment variable", spell, values }
+    }
 }
 
 impl Provider for Layer {
@@ -64,56 +71,6 @@ pub(super) fn overrides(pairs: &[(String, String)], defaults: &Dict) -> Layer {
     Layer { name: "command line", spell: |keys| format!("--set {}", keys.join(".")), values }
 }
 
-/// The variables of the OpenTelemetry specification that we honour, and the settings they stand for.
-/// <https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/>
-const OPENTELEMETRY: [(&str, &str); 5] = [
-    ("OTEL_EXPORTER_OTLP_ENDPOINT", "endpoint"),
-    ("OTEL_EXPORTER_OTLP_HEADERS", "headers"),
-    ("OTEL_RESOURCE_ATTRIBUTES", "resource_attributes"),
-    ("OTEL_SDK_DISABLED", "disabled"),
-    ("OTEL_TRACES_SAMPLER_ARG", "sample_ratio"),
-];
-
-pub(super) fn opentelemetry(variables: &[(String, String)], mistakes: &mut Vec<Mistake>) -> Layer {
-    let mut values = Dict::new();
-    let find = |name: &str| {
-        variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
-    };
-    let setting = |name: &str| vec!["telemetry".to_owned(), name.to_owned()];
-    for (variable, name) in OPENTELEMETRY {
-        if let Some(value) = find(variable).filter(|value| !value.is_empty()) {
-            let text = matches!(name, "endpoint" | "headers" | "resource_attributes");
-            insert(
-                &mut values,
-                &setting(name),
-                typed(value, text.then(|| Value::from("")).as_ref()),
-            );
-        }
-    }
-    if let Some(milliseconds) = find("OTEL_EXPORTER_OTLP_TIMEOUT") {
-        insert(&mut values, &setting("timeout"), format!("{milliseconds}ms").into());
-    }
-    match find("OTEL_TRACES_SAMPLER") {
-        None | Some("" | "traceidratio" | "parentbased_traceidratio") => {}
-        Some("always_on" | "parentbased_always_on") => insert(&mut values, &setting("sample_ratio"), 1.0.into()),
-        Some("always_off" | "parentbased_always_off") => insert(&mut values, &setting("sample_ratio"), 0.0.into()),
-        Some(other) => mistakes.push(Mistake {
-            key: "telemetry.sample_ratio".into(),
-            what: format!("no sampler {other:?} here; expected always_on, always_off, traceidratio, or parentbased_ of these"),
-            source: "environment variable OTEL_TRACES_SAMPLER".into(),
-        }),
-    }
-    let spell = |keys: &[&str]| match keys.last() {
-        Some(&"timeout") => "OTEL_EXPORTER_OTLP_TIMEOUT".into(),
-        Some(last) => OPENTELEMETRY
-            .iter()
-            .find(|(_, name)| name == last)
-            .map_or_else(|| "OTEL_*".into(), |(name, _)| (*name).into()),
-        None => "OTEL_*".into(),
-    };
-    Layer { name: "environment variable", spell, values }
-}
-
 /// Text stays text where text is expected: a password of digits is not a number.
 fn typed(value: &str, default: Option<&Value>) -> Value {
     match default {
@@ -122,7 +79,7 @@ fn typed(value: &str, default: Option<&Value>) -> Value {
     }
 }
 
-fn insert(tree: &mut Dict, path: &[String], value: Value) {
+pub(super) fn insert(tree: &mut Dict, path: &[String], value: Value) {
     match path {
         [] => {}
         [last] => {

@@ -31,6 +31,17 @@ pub struct Settings {
     pub telemetry: telemetry::Settings,
 }
 
+impl Settings {
+    /// Values that can be read, but not be run with: the setting, and what was expected.
+    pub(super) fn check(&self) -> Vec<(String, String)> {
+        let mut wrong = telemetry::check(&self.telemetry, &self.log);
+        if let Err(what) = nats::check(self.nats.url.expose()) {
+            wrong.push(("nats.url".into(), what));
+        }
+        wrong
+    }
+}
+
 /// The port for operators: health, metrics, log level, configuration, profiles.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Admin {

@@ -121,13 +121,34 @@ fn a_secret_may_be_a_file_and_is_never_shown() {
     assert!(mistakes.to_string().contains("lid.password_file: cannot read"), "{mistakes}");
 }
 
+/// The types hide it, the names hide it, and so does what looks like a URL, wherever it came from.
 #[test]
-fn a_url_is_shown_without_its_password() {
-    assert_eq!(
-        tree::masked("postgres://ada:lovelace@db:5432/mesh"),
-        "postgres://ada:***@db:5432/mesh"
+fn no_secret_is_shown_whatever_its_source() {
+    let file = "[default]\nlid.password = 'hunter2'\n[teapot]\ntelemetry.headers = 'x=hunter2'";
+    let environment = [
+        ("MESH_NATS__URL", "nats://a:hunter2@one:1,nats://hunter2@two:2"),
+        ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "authorization=Bearer%20hunter2"),
+        ("MESH_LID__COLOUR", "https://example.com/?api_key=hunter2"),
+        ("MESH_REDIS__URL", "redis://:hunter2@valkey:6379"),
+    ];
+    let loaded = read(file, &environment, &[("kafka.brokers", "kafka:1")]).unwrap();
+    let shown = serde_json::to_string(&loaded.effective).unwrap();
+    assert!(!shown.contains("hunter2"), "{shown}");
+    assert!(
+        shown.contains("nats://a:***@one:1,nats://***@two:2")
+            && shown.contains("redis://:***@valkey"),
+        "{shown}"
     );
-    assert_eq!(tree::masked("http://localhost:1/x@y"), "http://localhost:1/x@y");
+    assert!(!format!("{:?}", loaded.settings.telemetry).contains("hunter2"));
+    assert_eq!(loaded.settings.telemetry.headers.expose(), "x=hunter2");
+    // Neither is one that is wrong.
+    let wrong =
+        [("OTEL_EXPORTER_OTLP_HEADERS", "hunter2"), ("MESH_CUPS", "nats://a:hunter2@one:1")];
+    let mistakes = read("", &wrong, &[]).unwrap_err().to_string();
+    assert!(
+        !mistakes.contains("hunter2") && mistakes.contains("OTEL_EXPORTER_OTLP_HEADERS"),
+        "{mistakes}"
+    );
 }
 
 #[test]
@@ -144,4 +165,57 @@ fn opentelemetry_variables_are_honoured() {
     assert_eq!(telemetry.timeout.as_millis(), 1500);
     let mistakes = read("", &[("OTEL_TRACES_SAMPLER", "jaeger_remote")], &[]).unwrap_err();
     assert!(mistakes.to_string().contains("jaeger_remote"), "{mistakes}");
+}
+
+#[test]
+fn opentelemetry_variables_mean_what_the_specification_says() {
+    let telemetry =
+        |environment: &[(&str, &str)]| read("", environment, &[]).unwrap().settings.telemetry;
+    for (text, disabled) in [
+        ("TRUE", true),
+        ("True", true),
+        ("true", true),
+        ("false", false),
+        ("1", false),
+        ("yes", false),
+    ] {
+        assert_eq!(telemetry(&[("OTEL_SDK_DISABLED", text)]).disabled, disabled, "{text}");
+    }
+    // The argument alone says nothing.
+    let ratio = |environment: &[(&str, &str)]| {
+        let telemetry = telemetry(environment);
+        (telemetry.sample_ratio.to_string(), telemetry.parent_based)
+    };
+    assert_eq!(ratio(&[("OTEL_TRACES_SAMPLER_ARG", "0.25")]), ("1".into(), true));
+    assert_eq!(ratio(&[("OTEL_TRACES_SAMPLER", "always_off")]), ("0".into(), false));
+    let both = [("OTEL_TRACES_SAMPLER", "traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", "0.25")];
+    assert_eq!(ratio(&both), ("0.25".into(), false));
+    let signal = telemetry(&[
+        ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "http://logs:4318/v1/logs"),
+        ("OTEL_EXPORTER_OTLP_LOGS_PROTOCOL", "http/protobuf"),
+        ("OTEL_EXPORTER_OTLP_LOGS_TIMEOUT", "1500"),
+        ("OTEL_SERVICE_NAME", "pot"),
+    ]);
+    assert_eq!(signal.logs.endpoint, "http://logs:4318/v1/logs");
+    assert_eq!((signal.logs.timeout.as_millis(), signal.service_name.as_str()), (1500, "pot"));
+}
+
+#[test]
+fn a_wrong_variable_of_opentelemetry_is_named() {
+    for (name, value) in [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4317"),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "localhost:4317"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "a b=c"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "soon"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "a=%"),
+        ("MESH_LOG__FILTER", "orders=wat"),
+        ("MESH_NATS__URL", "nats://one:4222,nats://two:port"),
+    ] {
+        let mistakes = read("", &[(name, value)], &[]).unwrap_err().to_string();
+        assert!(mistakes.contains(&format!("(from environment variable {name})")), "{mistakes}");
+    }
+    let range = [("OTEL_TRACES_SAMPLER", "traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", "1.5")];
+    let mistakes = read("", &range, &[]).unwrap_err().to_string();
+    assert!(mistakes.contains("OTEL_TRACES_SAMPLER_ARG"), "{mistakes}");
 }

@@ -7,12 +7,9 @@ use figment::{
     value::{Dict, Value},
 };
 
-use super::{Effective, Mistake};
+use super::{Effective, Mistake, secret};
 
 const FILE_SUFFIX: &str = "_file";
-
-/// Words that end the name of a setting nobody should read in a log.
-const SECRETS: [&str; 4] = ["password", "secret", "token", "key"];
 
 pub(super) fn find<'a>(tree: &'a Dict, path: &[String]) -> Option<&'a Value> {
     let (last, parents) = path.split_last()?;
@@ -150,15 +147,20 @@ fn nearest<'a>(key: &str, siblings: &'a [String]) -> Option<&'a String> {
     siblings.iter().find(alike)
 }
 
-/// Every leaf with its source.
-pub(super) fn effective(tree: &Dict, figment: &Figment) -> Vec<Effective> {
+/// Every leaf with its source. What is a secret by its type is in `typed` as it may be shown; what has the name of one, or is
+/// a URL, is not shown either, whatever its type.
+pub(super) fn effective(tree: &Dict, typed: &Dict, figment: &Figment) -> Vec<Effective> {
     let mut all = Vec::new();
     walk_leaves(tree, "", &mut |key, value| {
-        let name = key.rsplit('.').next().unwrap_or(key);
-        let secret = SECRETS.iter().any(|word| name.ends_with(word));
+        let path: Vec<_> = key.split('.').map(str::to_owned).collect();
+        let named = path.last().is_some_and(|name| secret::is_secret(name));
         let value = match value.as_str() {
-            Some(text) if !text.is_empty() && secret => "***".into(),
-            Some(text) => masked(text).into(),
+            Some(text) if !text.is_empty() && named => "***".into(),
+            Some(text) => {
+                let shown = find(typed, &path).and_then(Value::as_str).unwrap_or(text);
+                secret::masked(shown).into()
+            }
+            None if named && !matches!(value, Value::Bool(..)) => "***".into(),
             None => serde_json::to_value(value).unwrap_or_default(),
         };
         let with_file = format!("{key}{FILE_SUFFIX}");
@@ -179,19 +181,6 @@ fn walk_leaves(tree: &Dict, above: &str, visit: &mut impl FnMut(&str, &Value)) {
             Value::Dict(_, inner) => walk_leaves(inner, &key, visit),
             _ => visit(&key, value),
         }
-    }
-}
-
-/// The text without the password of a URL.
-pub(super) fn masked(text: &str) -> String {
-    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
-    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    match authority.rsplit_once('@') {
-        Some((user, host)) if user.contains(':') => {
-            let name = user.split(':').next().unwrap_or_default();
-            format!("{scheme}://{name}:***@{host}{path}")
-        }
-        _ => text.to_owned(),
     }
 }
 

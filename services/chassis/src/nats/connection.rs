@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::{Metrics, Wire, closed};
-use crate::{Error, Kind, deadline};
+use crate::{Error, Kind, deadline, readiness::Condition};
 
 /// Between attempts to connect: short enough that a restarted server is found before somebody wonders, ...
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -48,9 +48,11 @@ impl Connection {
         url: &str,
         metrics: Metrics,
         wire: Wire,
+        condition: Condition,
     ) -> anyhow::Result<Self> {
         let (sender, mut link) = watch::channel(Link::default());
-        let events = Arc::new(Events { link: sender, metrics, wire, trouble: Mutex::default() });
+        let events =
+            Arc::new(Events { link: sender, metrics, wire, trouble: Mutex::default(), condition });
         let options = ConnectOptions::new()
             .name(name)
             .retry_on_initial_connect()
@@ -147,6 +149,8 @@ struct Events {
     wire: Wire,
     /// What was logged last: a server that stays away is worth one line, not two a second.
     trouble: Mutex<Option<String>>,
+    /// Raised while there is no connection.
+    condition: Condition,
 }
 
 impl Events {
@@ -154,6 +158,7 @@ impl Events {
         match event {
             Event::Connected => {
                 *self.trouble.lock() = None;
+                self.condition.clear();
                 tracing::info!("connected to NATS");
                 self.wire.connected.set(1);
                 if self.link.borrow().made > 0 {
@@ -171,6 +176,7 @@ impl Events {
             }
             Event::Disconnected => {
                 self.wire.connected.set(0);
+                self.condition.raise("the connection to NATS was lost");
                 self.log_trouble("the connection to NATS was lost");
             }
             Event::ServerError(error) => self.log_trouble(&format!("NATS refuses: {error}")),

@@ -1,11 +1,15 @@
 //! Collects telemetry and sends it in batches, without ever making the sender of a request wait.
 
-use std::{future::Future, time::Duration};
+use std::{
+    future::Future,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use tokio::{
     sync::mpsc::{self, Receiver, Sender},
     task::JoinHandle,
-    time::{sleep, timeout},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -62,16 +66,42 @@ impl<T> Inlet<T> {
     }
 }
 
+/// How long sending what waits may take at the end, all batches of it together: a collector that takes connections and says
+/// nothing must not hold up the exit beyond a pod's grace period.
+const FLUSH: Duration = Duration::from_secs(3);
+
 /// The task that sends, until it is told to finish.
 pub(super) struct Batches {
     task: JoinHandle<()>,
-    finish: CancellationToken,
+    end: End,
+}
+
+/// When to finish, and when to give up.
+#[derive(Clone, Default)]
+struct End {
+    begun: CancellationToken,
+    deadline: Arc<OnceLock<Instant>>,
+}
+
+impl End {
+    fn begin(&self) {
+        self.deadline.get_or_init(|| Instant::now() + FLUSH);
+        self.begun.cancel();
+    }
+
+    /// Returns when there is no time left.
+    async fn reached(&self) {
+        self.begun.cancelled().await;
+        if let Some(deadline) = self.deadline.get() {
+            sleep_until(*deadline).await;
+        }
+    }
 }
 
 impl Batches {
-    /// Sends what is waiting and ends.
+    /// Sends what is waiting and ends; what cannot be sent in time counts as dropped.
     pub(super) async fn finish(self) {
-        self.finish.cancel();
+        self.end.begin();
         // A task that panicked has nothing left to send.
         drop(self.task.await);
     }
@@ -93,9 +123,9 @@ where
     F: Future<Output = Result<(), String>> + Send + 'static,
 {
     let (sender, receiver) = mpsc::channel(queue.max(1));
-    let finish = CancellationToken::new();
-    let task = tokio::spawn(run(receiver, limit, account.clone(), export, finish.clone()));
-    (Inlet { queue: sender, account }, Batches { task, finish })
+    let end = End::default();
+    let task = tokio::spawn(run(receiver, limit, account.clone(), export, end.clone()));
+    (Inlet { queue: sender, account }, Batches { task, end })
 }
 
 async fn run<T, F>(
@@ -103,7 +133,7 @@ async fn run<T, F>(
     limit: Duration,
     account: Account,
     export: impl Fn(Vec<T>) -> F,
-    finish: CancellationToken,
+    end: End,
 ) where
     F: Future<Output = Result<(), String>>,
 {
@@ -113,7 +143,7 @@ async fn run<T, F>(
         let first = tokio::select! {
             biased;
             first = queue.recv() => first,
-            () = finish.cancelled(), if !queue.is_closed() => {
+            () = end.begun.cancelled(), if !queue.is_closed() => {
                 queue.close();
                 continue;
             }
@@ -121,22 +151,26 @@ async fn run<T, F>(
         let Some(first) = first else { return };
         batch.push(first);
         if queue.len() < BATCH {
-            tokio::select! { () = sleep(DELAY) => {} () = finish.cancelled() => {} }
+            tokio::select! { () = sleep(DELAY) => {} () = end.begun.cancelled() => {} }
         }
         while batch.len() < BATCH {
             let Ok(next) = queue.try_recv() else { break };
             batch.push(next);
         }
         let count = batch.len() as u64;
-        let result = timeout(limit, export(batch))
-            .await
-            .unwrap_or_else(|_| Err(format!("no answer within {limit:?}")));
+        let result = tokio::select! {
+            biased;
+            () = end.reached() => Err("the process ended before it was sent".into()),
+            sent = timeout(limit, export(batch)) => {
+                sent.unwrap_or_else(|_| Err(format!("no answer within {limit:?}")))
+            }
+        };
         match result {
             Ok(()) => account.exported.inc_by(count),
             Err(_) => account.dropped.inc_by(count),
         }
         // Who ends after its collector cannot send its last lines, and that is no news: lens is its own collector.
-        if !finish.is_cancelled() {
+        if !end.begun.is_cancelled() {
             report(&mut away, result);
         }
     }
@@ -182,6 +216,23 @@ mod tests {
         batches.finish().await;
         assert_eq!(*sent.lock(), (0..3000).collect::<Vec<_>>());
         assert_eq!((account.exported.get(), account.dropped.get()), (3000, 0));
+    }
+
+    /// Each batch alone would take its whole limit.
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_collector_holds_up_the_end_once_and_not_once_a_batch() {
+        let account = account();
+        let (inlet, batches) = start(8192, FLUSH, account.clone(), |_| std::future::pending());
+        for number in 0..8192 {
+            inlet.start();
+            inlet.put(number);
+        }
+        // One batch is on its way, seven wait.
+        sleep(DELAY * 2).await;
+        let begun = Instant::now();
+        batches.finish().await;
+        assert!(begun.elapsed() <= FLUSH + DELAY, "{:?}", begun.elapsed());
+        assert_eq!((account.exported.get(), account.dropped.get()), (0, 8192));
     }
 
     #[tokio::test]

@@ -72,7 +72,7 @@ pub(super) fn install(
             .with_level(false)
             .with_filter(own_spans())
     });
-    let (filter, handle) = reload::Layer::new(filter(&log.filter)?);
+    let (filter, handle) = reload::Layer::new(filter(&log.filter).map_err(anyhow::Error::msg)?);
     let json = match log.format {
         LogFormat::Json => true,
         LogFormat::Pretty => false,
@@ -90,7 +90,7 @@ pub(super) fn install(
     Ok(LogLevel {
         filter: Arc::new(move |wanted| {
             if let Some(directives) = wanted {
-                let filter = self::filter(directives).map_err(|error| error.to_string())?;
+                let filter = self::filter(directives)?;
                 handle.reload(filter).map_err(|error| error.to_string())?;
             }
             handle.with_current(ToString::to_string).map_err(|error| error.to_string())
@@ -98,10 +98,19 @@ pub(super) fn install(
     })
 }
 
+/// Whether these directives can be read.
+pub(super) fn check(directives: &str) -> Result<(), String> {
+    filter(directives).map(drop)
+}
+
 /// Libraries are quiet unless something is wrong; they follow our own filter only when it names them.
-fn filter(directives: &str) -> anyhow::Result<EnvFilter> {
+fn filter(directives: &str) -> Result<EnvFilter, String> {
     let quiet = "h2=warn,hyper=warn,tower=warn,tonic=warn,rdkafka=warn,async_nats=warn,sqlx=warn,opentelemetry=warn,reqwest=warn";
-    Ok(EnvFilter::try_new(format!("{quiet},{directives}"))?)
+    // Without any there would be no lines at all but those of libraries.
+    if directives.split(',').all(|directive| directive.trim().is_empty()) {
+        return Err("has no directives; expected some as info,chassis=debug, or off".into());
+    }
+    EnvFilter::try_new(format!("{quiet},{directives}")).map_err(|error| error.to_string())
 }
 
 /// Which `tracing` spans become OpenTelemetry spans: ours, at INFO and above.

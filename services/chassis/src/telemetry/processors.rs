@@ -14,6 +14,7 @@ use opentelemetry_sdk::{
 use super::{
     Accounts, Settings,
     batch::{self, Account, Batches, Inlet},
+    exporters,
 };
 
 /// Spans on their way out.
@@ -32,7 +33,8 @@ pub(super) fn spans(
         Arc::new(exporter)
     });
     let account = Account::of(&accounts.spans_total);
-    let (inlet, batches) = batch::start(settings.queue, settings.timeout, account, move |spans| {
+    let limit = exporters::timeout(settings, &settings.traces);
+    let (inlet, batches) = batch::start(settings.queue, limit, account, move |spans| {
         let exporter = exporter.clone();
         async move {
             let Some(exporter) = exporter else { return Err("no endpoint is set".into()) };
@@ -76,15 +78,15 @@ pub(super) fn logs(
         Arc::new(exporter)
     });
     let account = Account::of(&accounts.log_records_total);
-    let (inlet, batches) =
-        batch::start(settings.queue, settings.timeout, account, move |records: Vec<_>| {
-            let exporter = exporter.clone();
-            async move {
-                let Some(exporter) = exporter else { return Err("no endpoint is set".into()) };
-                let pairs: Vec<_> = records.iter().map(|(record, scope)| (record, scope)).collect();
-                exporter.export(LogBatch::new(&pairs)).await.map_err(|error| error.to_string())
-            }
-        });
+    let limit = exporters::timeout(settings, &settings.logs);
+    let (inlet, batches) = batch::start(settings.queue, limit, account, move |records: Vec<_>| {
+        let exporter = exporter.clone();
+        async move {
+            let Some(exporter) = exporter else { return Err("no endpoint is set".into()) };
+            let pairs: Vec<_> = records.iter().map(|(record, scope)| (record, scope)).collect();
+            exporter.export(LogBatch::new(&pairs)).await.map_err(|error| error.to_string())
+        }
+    });
     (Logs(inlet), batches)
 }
 

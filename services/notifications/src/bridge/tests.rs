@@ -1,6 +1,10 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use chassis::{messaging, metrics::Registry};
+use chassis::{
+    messaging,
+    metrics::Registry,
+    readiness::{Impact, Readiness},
+};
 use parking_lot::Mutex;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
@@ -75,10 +79,13 @@ fn update(customer: &str) -> LiveUpdate {
 async fn bridge(server: &Server) -> (Bridge, Registry) {
     let registry = Registry::new();
     let settings =
-        nats::Settings { url: format!("nats://{}", server.address), ..Default::default() };
+        nats::Settings { url: format!("nats://{}", server.address).into(), ..Default::default() };
     let operations = messaging::Metrics::register(&registry).unwrap();
+    let condition = Readiness::new(&registry).unwrap().condition("nats", Impact::Degraded);
     let client =
-        nats::Client::connect("notifications", &settings, operations, &registry).await.unwrap();
+        nats::Client::connect("notifications", &settings, operations, &registry, condition)
+            .await
+            .unwrap();
     (Bridge::new(client, Metrics::register(&registry).unwrap()), registry)
 }
 
