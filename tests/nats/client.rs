@@ -6,6 +6,7 @@ use chassis::{
     Kind, messaging,
     metrics::Registry,
     nats::{Client, Live, Settings, Subscription},
+    readiness::{Impact, Readiness},
 };
 use futures::StreamExt;
 use proto::{Message, notifications::v1::LiveUpdate, subjects::LIVE_ORDERS};
@@ -15,9 +16,11 @@ use crate::server::{PATIENCE, Server, next, settled, until};
 
 async fn connect(server: &Server, limit: Duration) -> (Client, Registry) {
     let registry = Registry::new();
-    let settings = Settings { url: server.url(), timeout: limit };
+    let settings = Settings { url: server.url().into(), timeout: limit };
     let operations = messaging::Metrics::register(&registry).unwrap();
-    let client = timeout(PATIENCE, Client::connect("story", &settings, operations, &registry));
+    let condition = Readiness::new(&registry).unwrap().condition("nats", Impact::Degraded);
+    let client =
+        timeout(PATIENCE, Client::connect("story", &settings, operations, &registry, condition));
     (client.await.expect("a connection in time").unwrap(), registry)
 }
 
@@ -106,10 +109,12 @@ pub(crate) async fn what_cannot_be_read_is_skipped_and_counted(server: Server) {
 pub(crate) async fn connecting_waits_for_the_server(mut server: Server) {
     server.kill().await;
     let address = server.url();
-    let settings = Settings { url: address, ..Settings::default() };
+    let settings = Settings { url: address.into(), ..Settings::default() };
     let registry = Registry::new();
     let operations = messaging::Metrics::register(&registry).unwrap();
-    let mut waiting = std::pin::pin!(Client::connect("story", &settings, operations, &registry));
+    let condition = Readiness::new(&registry).unwrap().condition("nats", Impact::Degraded);
+    let connecting = Client::connect("story", &settings, operations, &registry, condition);
+    let mut waiting = std::pin::pin!(connecting);
     assert!(timeout(Duration::from_millis(100), &mut waiting).await.is_err());
 
     server.restart().await;

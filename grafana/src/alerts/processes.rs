@@ -11,7 +11,7 @@ const LITTLE_ROOM: u64 = 64 << 20;
 const LONG_LOG: u64 = 64 << 20;
 
 pub(super) fn alerts() -> Vec<Alert> {
-    [presence(), needs(), saturation(), disks()].concat()
+    [presence(), needs(), connections(), saturation(), disks()].concat()
 }
 
 /// Those whose absence no customer feels: a backend of ours that only watches.
@@ -78,18 +78,21 @@ fn presence() -> Vec<Alert> {
 }
 
 fn needs() -> Vec<Alert> {
-    vec![
-        Alert {
-            name: "MeshDegraded",
-            severity: TICKET,
-            hold: RESTARTED,
-            keep: None,
-            expr: "max by (service, condition) (mesh_degraded) == 1".into(),
-            summary: "{{ $labels.service }} is degraded: {{ $labels.condition }}",
-            description: "{{ $labels.service }} says that {{ $labels.condition }} does not work. Its /readyz and `mesh status` \
+    vec![Alert {
+        name: "MeshDegraded",
+        severity: TICKET,
+        hold: RESTARTED,
+        keep: None,
+        expr: "max by (service, condition) (mesh_degraded) == 1".into(),
+        summary: "{{ $labels.service }} is degraded: {{ $labels.condition }}",
+        description: "{{ $labels.service }} says that {{ $labels.condition }} does not work. Its /readyz and `mesh status` \
                           say why; what needs it waits or is refused.",
-            dashboard: "mesh-service?var-service={{ $labels.service }}",
-        },
+        dashboard: "mesh-service?var-service={{ $labels.service }}",
+    }]
+}
+
+fn connections() -> Vec<Alert> {
+    vec![
         Alert {
             name: "MeshDatabaseDown",
             severity: TICKET,

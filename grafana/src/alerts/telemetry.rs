@@ -9,7 +9,7 @@ const PARTS: [&str; 3] = ["otel-collector", "jaeger", "loki"];
 const FULL: f64 = 0.8;
 
 pub(super) fn alerts() -> Vec<Alert> {
-    [signals(), collector(), watching()].concat()
+    [signals(), collector(), watching(), alerting()].concat()
 }
 
 /// One question about spans and log records, told apart by `signal`.
@@ -117,6 +117,11 @@ fn watching() -> Vec<Alert> {
                           is down, or it cannot be reached.",
             dashboard: "mesh-telemetry",
         },
+    ]
+}
+
+fn alerting() -> Vec<Alert> {
+    vec![
         Alert {
             name: "MeshRulesFailing",
             severity: TICKET,
@@ -136,7 +141,7 @@ fn watching() -> Vec<Alert> {
             expr: counted("alertmanager", "prometheus_notifications_errors_total", "1m"),
             summary: "Alertmanager does not take alerts",
             description: "{{ $value | humanize }} alerts could not be handed to {{ $labels.alertmanager }} within a minute: \
-                          nobody is told of them.",
+                          they reach no receiver.",
             dashboard: "mesh-telemetry",
         },
         Alert {

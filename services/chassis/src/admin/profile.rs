@@ -72,7 +72,7 @@ async fn limit() -> Option<(u64, u64)> {
 }
 
 /// Memory that is not there would end the process, and with it what the profile was to explain.
-fn fits(limit: Option<(u64, u64)>) -> Result<(), Problem> {
+fn fits(limit: Option<(u64, u64)>) -> Result<(), Box<Problem>> {
     match limit {
         Some((limit, used)) if limit.saturating_sub(used) < MEMORY => {
             let detail = format!(
@@ -82,7 +82,11 @@ fn fits(limit: Option<(u64, u64)>) -> Result<(), Problem> {
                 limit / MIB,
                 limit.saturating_sub(used) / MIB,
             );
-            Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no-memory-for-a-profile", detail))
+            Err(Box::new(Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "no-memory-for-a-profile",
+                detail,
+            )))
         }
         _ => Ok(()),
     }
@@ -105,7 +109,7 @@ pub(super) async fn profile(Query(options): Query<ProfileOptions>) -> Result<Res
         problem.retry_after = Some(1);
         return Err(problem);
     };
-    fits(limit().await)?;
+    fits(limit().await).map_err(|problem| *problem)?;
     let failed = |error: pprof::Error| {
         Problem::new(StatusCode::CONFLICT, "profiling-failed", error.to_string())
     };

@@ -118,7 +118,7 @@ mod tests {
     #[tokio::test]
     async fn a_panic_is_an_error_of_ours_and_counted() {
         let detached = detached();
-        let error = detached.run(async { panic!("at the disco") }).await.map(|()| ()).unwrap_err();
+        let error = detached.run(async { panic!("at the disco") }).await.unwrap_err();
         assert_eq!(error.kind(), Kind::Internal);
         assert_eq!(detached.panics.get(), 1);
     }

@@ -89,12 +89,12 @@ impl Guard {
     /// # Errors
     /// 400 if it names no host or several, 421 if it names a host that is none of ours, 403 if a foreign page wants to change
     /// something or to have something that costs.
-    pub fn check(&self, request: &http::request::Parts) -> Result<(), Problem> {
+    pub fn check(&self, request: &http::request::Parts) -> Result<(), Box<Problem>> {
         self.check_host(&request.uri, &request.headers, request.version)?;
         if self.is_effective(request) && self.is_foreign(&request.headers) {
             let detail =
                 "a web page of another origin may not do this; `http.origins` names those that may";
-            return Err(Problem::new(StatusCode::FORBIDDEN, "foreign-origin", detail));
+            return Err(Box::new(Problem::new(StatusCode::FORBIDDEN, "foreign-origin", detail)));
         }
         Ok(())
     }
@@ -104,13 +104,13 @@ impl Guard {
         uri: &Uri,
         headers: &HeaderMap,
         version: http::Version,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), Box<Problem>> {
         let named: Vec<_> = headers.get_all(header::HOST).iter().collect();
         // HTTP/2 has `:authority`, HTTP/1.0 needs neither.
         let may_lack = uri.authority().is_some() || version < http::Version::HTTP_11;
         if named.len() > 1 || (named.is_empty() && !may_lack) {
             let detail = format!("there are {} Host headers; expected one", named.len());
-            return Err(Problem::new(StatusCode::BAD_REQUEST, "bad-host", detail));
+            return Err(Box::new(Problem::new(StatusCode::BAD_REQUEST, "bad-host", detail)));
         }
         let asked = named.iter().map(|value| value.to_str().unwrap_or_default());
         for authority in asked.chain(uri.authority().map(Authority::as_str)) {
@@ -118,7 +118,11 @@ impl Guard {
                 let shown = printable(authority, SHOWN);
                 let detail =
                     format!("{shown:?} is no name of this server; `http.hosts` adds names");
-                return Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, "foreign-host", detail));
+                return Err(Box::new(Problem::new(
+                    StatusCode::MISDIRECTED_REQUEST,
+                    "foreign-host",
+                    detail,
+                )));
             }
         }
         Ok(())

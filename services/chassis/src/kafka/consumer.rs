@@ -29,7 +29,7 @@ use super::{
     link::Link,
     metrics::Metrics,
     owned::Owned,
-    poll::{self, Ears, Joined},
+    poll::{self, Ears, Input, Joined},
     route::{Route, Scope},
     single::{Applied, Observed, Singly},
 };
@@ -154,25 +154,7 @@ impl Consumer {
         grace: Duration,
     ) -> anyhow::Result<()> {
         let (sender, inputs) = mpsc::channel(INPUTS);
-        let joined: Joined = Box::new(joined);
-        let ears = Ears {
-            group: self.service,
-            link: Link::shown(
-                "consumer",
-                self.metrics.mesh_kafka_connected.clone(),
-                self.health.brokers.clone(),
-            ),
-            inputs: sender,
-            joined: Mutex::new(Some(joined)),
-            hand_over: self.settings.hand_over(),
-            ends: Ends::default(),
-            owned: Owned::new(self.service, self.metrics.mesh_consumer_lag.clone()),
-            assigned: self.metrics.mesh_consumer_assigned_partitions.clone(),
-            rebalances: self
-                .metrics
-                .mesh_consumer_rebalances_total
-                .with_label_values(&[self.service]),
-        };
+        let ears = self.ears(sender, Box::new(joined));
         let consumer: BaseConsumer<Ears> = self
             .settings
             .consumer(self.service)
@@ -204,6 +186,28 @@ impl Consumer {
             },
             told,
         )
+    }
+
+    /// What the client calls back.
+    fn ears(&self, inputs: mpsc::Sender<Input>, joined: Joined) -> Ears {
+        Ears {
+            group: self.service,
+            link: Link::shown(
+                "consumer",
+                self.metrics.mesh_kafka_connected.clone(),
+                self.health.brokers.clone(),
+            ),
+            inputs,
+            joined: Mutex::new(Some(joined)),
+            hand_over: self.settings.hand_over(),
+            ends: Ends::default(),
+            owned: Owned::new(self.service, self.metrics.mesh_consumer_lag.clone()),
+            assigned: self.metrics.mesh_consumer_assigned_partitions.clone(),
+            rebalances: self
+                .metrics
+                .mesh_consumer_rebalances_total
+                .with_label_values(&[self.service]),
+        }
     }
 }
 

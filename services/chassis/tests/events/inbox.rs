@@ -1,6 +1,6 @@
 //! Ids of handled events: when they are forgotten, and when they must not be.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use proto::topics::Envelope;
 use rdkafka::Message;
@@ -35,7 +35,7 @@ async fn the_id_of_an_event_that_may_be_delivered_again_is_kept_however_old() {
         let mut plan = Plan::new("payments", folder.path(), &broker);
         plan.outbox.inbox_keep = Duration::ZERO;
         let waits = Waits::default();
-        let (gate, handler) = (waits.gate.clone(), waits);
+        let (gate, handler) = (Arc::clone(&waits.gate), waits);
         let service =
             plan.start(|consumer, database| consumer.handle(database, handler).unwrap()).await;
         (service, gate)
@@ -75,7 +75,7 @@ async fn the_id_of_an_event_that_was_sent_twice_is_kept_for_the_later_one() {
     let mut plan = Plan::new("payments", folder.path(), &broker);
     plan.outbox.inbox_keep = Duration::ZERO;
     let waits = Waits::default();
-    let gate = waits.gate.clone();
+    let gate = Arc::clone(&waits.gate);
     let payments = plan.start(|consumer, database| consumer.handle(database, waits).unwrap()).await;
     until(async || payments.metric("mesh_duplicates_dropped_total", "orders.events") == 1.0).await;
     let place = "select position from inbox where event_id = '1'";
