@@ -150,8 +150,8 @@ pub(crate) async fn it_comes_back_by_itself(mut server: Server) {
     let (notifications, _) = connect(&server, PATIENCE).await;
     let (gateway, _) = connect(&server, PATIENCE).await;
     // So much that subscribing anew takes longer than connecting.
-    let ada = &"a".repeat(3500);
-    let orders: Vec<String> = (0..1000).map(|order| order.to_string()).collect();
+    let ada = &"a".repeat(128);
+    let orders: Vec<String> = (0..4000).map(|order| order.to_string()).collect();
     let mut open_pages = Vec::new();
     for order in &orders {
         open_pages.push(gateway.subscribe(LIVE_ORDERS, &[ada, order]).await.unwrap());

@@ -165,6 +165,11 @@ impl Orders {
             }
         }
         let (metrics, changed) = (self.metrics.clone(), Changed::new(&before, order));
+        // Now, since the span has ended when the commit is made; if that fails, the span has failed, too.
+        annotate("order.id", changed.id.clone());
+        if let Some(last) = changed.steps.last() {
+            annotate("order.status", last.status.word());
+        }
         tx.after_commit(move || changed.record(&metrics));
         Ok(true)
     }
@@ -191,12 +196,10 @@ impl Changed {
     }
 
     fn record(&self, metrics: &Metrics) {
-        annotate("order.id", self.id.clone());
         for step in &self.steps {
             metrics.orders_status_total.with_label_values(&[step.status.word()]).inc();
         }
         let Some(last) = self.steps.last() else { return };
-        annotate("order.status", last.status.word());
         if let Some(reason) = self.reason {
             metrics.orders_cancelled_total.with_label_values(&[reason]).inc();
         }

@@ -144,8 +144,8 @@ impl File {
     }
 
     /// After each commit.
-    pub(super) fn committed(&self) {
-        self.keeper.committed();
+    pub(super) async fn committed(&self) {
+        self.keeper.committed().await;
     }
 
     pub(super) fn keeper(&self) -> &Keeper {

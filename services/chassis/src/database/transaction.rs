@@ -97,7 +97,7 @@ impl Tx {
         result?;
         database.seen_up(true);
         if let Backend::Sqlite(file) = &database.inner.backend {
-            file.committed();
+            file.committed().await;
         }
         if published {
             database.published().notify_one();

@@ -228,7 +228,9 @@ impl ClientContext for Ears {
                     continue;
                 };
                 let asked = self.ends.lag(topic, number, partition.committed_offset);
-                let fetched = Some(partition.consumer_lag).filter(|lag| *lag >= 0);
+                // In an empty partition nothing was ever committed, and the client knows no lag of it.
+                let empty = (partition.hi_offset == 0).then_some(0);
+                let fetched = Some(partition.consumer_lag).filter(|lag| *lag >= 0).or(empty);
                 self.owned.tell(topic, number, asked.max(fetched), partition.hi_offset);
                 committed.push((topic.clone(), number, partition.committed_offset));
             }

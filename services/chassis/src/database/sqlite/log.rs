@@ -6,7 +6,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -22,8 +22,10 @@ use super::disk::Disk;
 
 /// Commits between two checkpoints that nobody waits for.
 const COMMITS: u32 = 500;
-/// How often a log that is too long is cut at most: one that another process reads cannot be.
+/// How long to leave a log alone that could not be cut: another process reads it.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How many times too long a log is before those who write wait until it is cut: it grows faster than it is moved into the file.
+const FAR_TOO_LONG: u64 = 4;
 
 /// Keeps the log short.
 pub(in crate::database) struct Keeper {
@@ -35,8 +37,10 @@ pub(in crate::database) struct Keeper {
     commits: AtomicU32,
     /// Bytes of a log that is too long.
     longest: AtomicU64,
-    working: Arc<AtomicBool>,
-    cut_at: parking_lot::Mutex<Option<Instant>>,
+    /// Held by the checkpoint that is at work.
+    working: Arc<Mutex<()>>,
+    /// When a log that is too long could not be cut.
+    pinned: Arc<parking_lot::Mutex<Option<Instant>>>,
 }
 
 impl Keeper {
@@ -54,17 +58,20 @@ impl Keeper {
             commits: AtomicU32::new(0),
             longest: AtomicU64::new(disk.longest_log()),
             working: Arc::default(),
-            cut_at: parking_lot::Mutex::new(None),
+            pinned: Arc::default(),
         }
     }
 
-    /// After each commit.
-    pub(in crate::database) fn committed(&self) {
+    /// After each commit. Waits for the checkpoint where the log is far too long.
+    pub(in crate::database) async fn committed(&self) {
         let commits = self.commits.fetch_add(1, Ordering::Relaxed);
-        let long = self.disk.log_bytes() > self.longest.load(Ordering::Relaxed);
-        if long && self.cut_at.lock().is_none_or(|since| since.elapsed() > PAUSE) {
-            *self.cut_at.lock() = Some(Instant::now());
+        let (log, longest) = (self.disk.log_bytes(), self.longest.load(Ordering::Relaxed));
+        let pinned = self.pinned.lock().is_some_and(|since| since.elapsed() <= PAUSE);
+        if log > longest && !pinned {
             drop(self.work(true));
+            if log > FAR_TOO_LONG * longest {
+                drop(self.working.lock().await);
+            }
         } else if commits >= COMMITS {
             drop(self.work(false));
         }
@@ -85,12 +92,11 @@ impl Keeper {
 
     /// A checkpoint, unless one is at work already.
     fn work(&self, cut: bool) -> Option<JoinHandle<()>> {
-        if self.working.swap(true, Ordering::Acquire) {
-            return None;
-        }
+        let working = Arc::clone(&self.working).try_lock_owned().ok()?;
         self.commits.store(0, Ordering::Relaxed);
         self.longest.store(self.disk.longest_log(), Ordering::Relaxed);
-        let (cleaner, working) = (Arc::clone(&self.cleaner), Arc::clone(&self.working));
+        let (cleaner, disk) = (Arc::clone(&self.cleaner), Arc::clone(&self.disk));
+        let (pinned, longest) = (Arc::clone(&self.pinned), self.longest.load(Ordering::Relaxed));
         let (writer, reader) = (Arc::clone(&self.writer), Arc::clone(&self.reader));
         Some(spawn_blocking(move || {
             let cleaner = cleaner.lock();
@@ -99,6 +105,7 @@ impl Keeper {
             if cut && done.is_ok() {
                 let _alone = (writer.blocking_lock(), reader.blocking_lock());
                 done = checkpoint(&cleaner, "truncate");
+                *pinned.lock() = (disk.log_bytes() > longest).then(Instant::now);
             }
             if let Err(error) = done {
                 tracing::warn!(
@@ -106,7 +113,7 @@ impl Keeper {
                     "the write-ahead log was not moved into the database"
                 );
             }
-            working.store(false, Ordering::Release);
+            drop(working);
         }))
     }
 }
