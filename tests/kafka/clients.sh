@@ -26,10 +26,18 @@ PATIENCE=240
 
 need() { command -v "$1" >/dev/null || { echo "clients: $1 is missing: $2" >&2; exit 1; }; }
 
+kcat_is_there() {
+  if command -v kcat >/dev/null; then return; fi
+  [ "$(id -u)" = 0 ] || need kcat "it is one of the clients (Debian: kcat)"
+  need apt-get "install kcat by hand: it is one of the clients"
+  apt-get update -qq >&2
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends kcat >&2 </dev/null
+}
+
 install() {
   need python3 "Python's clients run in it (Debian: python3-venv)"
   need go "clients in Go are built with it"
-  need kcat "it is one of the clients (Debian: kcat)"
+  kcat_is_there
   need java "Apache Kafka's own client runs in it"
   mkdir -p "$TOOLS"
   if [ "$(cat "$VENV/installed" 2>/dev/null)" != "$PYTHON_CLIENTS" ]; then
