@@ -1,6 +1,7 @@
 //! What is advertised works: every version of every request is answered with what its decoder takes.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::{
@@ -122,7 +123,15 @@ fn records(caller: &mut Caller, topic: &TopicName) {
     }) {
         assert_eq!(response.topics[0].partitions[0].error_code, 0);
     }
-    for response in caller.call(|_| InitProducerIdRequest::default().with_transactional_id(None)) {
+    let producer = InitProducerIdRequest::default().with_transactional_id(None);
+    // A broker that has just started has no ids at hand yet: COORDINATOR_LOAD_IN_PROGRESS, and the client asks again.
+    for _ in 0..200 {
+        if Wire::open(&caller.broker).call(2, &producer).error_code != 14 {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    for response in caller.call(|_| producer.clone()) {
         assert!(response.error_code == 0 && response.producer_id.0 >= 0, "{response:?}");
     }
 }
