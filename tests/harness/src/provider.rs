@@ -1,6 +1,7 @@
 //! A third party that a test can make refuse.
 
 use std::{
+    collections::HashSet,
     net::SocketAddr,
     sync::{
         Arc,
@@ -8,7 +9,13 @@ use std::{
     },
 };
 
-use axum::{Json, Router, extract::State, http::StatusCode, routing::post};
+use axum::{
+    Json, Router,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    routing::post,
+};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
@@ -26,7 +33,7 @@ struct Mood {
     refuses: AtomicBool,
     held: watch::Sender<Held>,
     charges: AtomicUsize,
-    refunds: AtomicUsize,
+    refunds: Mutex<HashSet<String>>,
 }
 
 /// Charges and refunds whatever it is asked to; stops when dropped.
@@ -79,9 +86,9 @@ impl Provider {
         self.mood.charges.load(Ordering::Relaxed)
     }
 
-    /// How many refunds it made.
+    /// How many refunds it made: one for each idempotency key, however often it was asked.
     pub fn refunds(&self) -> usize {
-        self.mood.refunds.load(Ordering::Relaxed)
+        self.mood.refunds.lock().len()
     }
 }
 
@@ -116,10 +123,13 @@ async fn void(State(mood): State<Arc<Mood>>) -> (StatusCode, Json<Value>) {
     (status, Json(json!({ "charge_id": null })))
 }
 
-async fn refund(State(mood): State<Arc<Mood>>) -> (StatusCode, Json<Value>) {
+async fn refund(State(mood): State<Arc<Mood>>, headers: HeaderMap) -> (StatusCode, Json<Value>) {
     if mood.refuses.load(Ordering::Relaxed) {
         return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({})));
     }
-    mood.refunds.fetch_add(1, Ordering::Relaxed);
+    let Some(key) = headers.get("idempotency-key").and_then(|key| key.to_str().ok()) else {
+        return (StatusCode::BAD_REQUEST, Json(json!({})));
+    };
+    mood.refunds.lock().insert(key.to_owned());
     (StatusCode::CREATED, Json(json!({ "refund_id": "re_test" })))
 }
