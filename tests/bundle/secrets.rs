@@ -20,7 +20,7 @@ const NAMED: [(&str, &str); 6] = [
     ("http.request.header.set-cookie", "s3cr3t-cookie"),
 ];
 /// By what stands in a text; what is left of it.
-const WRITTEN: [(&str, &str, &str); 5] = [
+const WRITTEN: [(&str, &str, &str); 6] = [
     (
         "note.url",
         "at postgres://orders:s3cr3t@db:5432/orders",
@@ -30,6 +30,8 @@ const WRITTEN: [(&str, &str, &str); 5] = [
     ("note.query", "GET /x?page=2&token=s3cr3t&sort=up", "GET /x?page=2&token=[redacted]&sort=up"),
     ("note.card", "paid with 4111 1111 1111 1111, twice", "paid with [card], twice"),
     ("note.amex", "371449635398431", "[card]"),
+    // Such names are not searched, but one that has a template is made of foreign words.
+    ("messaging.destination.name", "live.orders.token=s3cr3t.7", "live.orders.token=[redacted]"),
 ];
 /// What must stay as it is, though it has many digits or a word in common.
 const INNOCENT: [(&str, &str); 6] = [
@@ -37,7 +39,7 @@ const INNOCENT: [(&str, &str); 6] = [
     ("time.nanos", "1766336000123456789"),
     ("trace.other", "41111111111111114111111111111111"),
     ("url.full", "http://orders:9090/mesh.orders.v1.Orders/Place"),
-    ("messaging.destination.name", "orders.events"),
+    ("messaging.destination.template", "live.orders.{customer}.{order}"),
     ("note.words", "the word token alone"),
 ];
 /// In every secret above, and in no other text.
