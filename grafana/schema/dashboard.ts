@@ -8,6 +8,7 @@ import type * as dashboard from '@grafana/grafana-foundation-sdk/dashboard';
 import type * as heatmap from '@grafana/grafana-foundation-sdk/heatmap';
 import type * as logs from '@grafana/grafana-foundation-sdk/logs';
 import type * as loki from '@grafana/grafana-foundation-sdk/loki';
+import type * as nodegraph from '@grafana/grafana-foundation-sdk/nodegraph';
 import type * as prometheus from '@grafana/grafana-foundation-sdk/prometheus';
 import type * as stat from '@grafana/grafana-foundation-sdk/stat';
 import type * as statetimeline from '@grafana/grafana-foundation-sdk/statetimeline';
@@ -32,7 +33,7 @@ type Partly<T> = T extends (infer Item)[]
 
 type Without<T, Key extends keyof T> = { [Kept in keyof T as Kept extends Key ? never : Kept]: T[Kept] };
 
-/** The SDK has no type for a search of traces in Jaeger: https://grafana.com/docs/grafana/latest/datasources/jaeger/ */
+/** The SDK has no type for what is asked of Jaeger: https://grafana.com/docs/grafana/latest/datasources/jaeger/ */
 interface JaegerQuery {
   datasource: { type: 'jaeger'; uid: string };
   queryType: 'search';
@@ -43,11 +44,17 @@ interface JaegerQuery {
   refId: string;
 }
 
+interface JaegerGraph {
+  datasource: { type: 'jaeger'; uid: string };
+  queryType: 'dependencyGraph';
+  refId: string;
+}
+
 type Of<Query, Type extends string> = Without<Json<Query>, 'datasource' & keyof Json<Query>> & {
   datasource: { type: Type; uid: string };
 };
 
-type Query = Of<prometheus.Dataquery, 'prometheus'> | Of<loki.dataquery, 'loki'> | JaegerQuery;
+type Query = Of<prometheus.Dataquery, 'prometheus'> | Of<loki.dataquery, 'loki'> | JaegerQuery | JaegerGraph;
 
 type FieldConfig<Custom> = Json<Without<dashboard.FieldConfigSource, 'defaults'>> & {
   defaults: Json<Without<dashboard.FieldConfig, 'custom' | 'links'>> & {
@@ -73,6 +80,7 @@ type Panels =
   | Panel<'bargauge', bargauge.Options, None>
   | Panel<'heatmap', heatmap.Options, heatmap.FieldConfig>
   | Panel<'logs', logs.Options, None>
+  | Panel<'nodeGraph', nodegraph.Options, None>
   | Panel<'stat', stat.Options, None>
   | Panel<'state-timeline', statetimeline.Options, statetimeline.FieldConfig>
   | Panel<'table', table.Options, common.TableFieldOptions>

@@ -46,8 +46,8 @@ fn none_of(title: &str, says: &str, query: String) -> Panel {
 /// logarithmic, since milliseconds and seconds stand beside each other.
 fn latency(title: &str, says: &str, ask: impl Fn(f64) -> String, legend: &str) -> Panel {
     Panel::new(Kind::Lines, title, says)
-        .ask_with_traces(ask(0.99), &format!("p99 {legend}"))
-        .ask(ask(0.5), &format!("p50 {legend}"))
+        .ask_with_traces(ask(0.99), format!("p99 {legend}").trim_end())
+        .ask(ask(0.5), format!("p50 {legend}").trim_end())
         .unit(Unit::Seconds)
         .logarithmic()
 }

@@ -83,6 +83,8 @@ pub enum Kind {
     Logs,
     /// Traces that were found.
     Traces,
+    /// Circles, and arrows between them.
+    Graph,
     /// Words, in Markdown.
     Words,
 }
@@ -108,6 +110,8 @@ pub enum Source {
         /// As Jaeger reads it: `100ms`.
         longer_than: String,
     },
+    /// Which services ask which, and how often, in the traces that Jaeger keeps.
+    Dependencies,
 }
 
 /// A question, and how its series are called.

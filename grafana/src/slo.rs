@@ -18,6 +18,11 @@ pub const FLOW_WITHIN: &str = "2.0";
 /// An event is handled within this; a bucket of its histogram ends there.
 pub const EVENT_WITHIN: &str = "1.0";
 
+/// One of these bounds as the number at which a panel draws its line.
+pub fn seconds(within: &str) -> f64 {
+    within.parse().expect("the bounds above are numbers")
+}
+
 /// How fast a budget may be used up before somebody is told.
 /// <https://sre.google/workbook/alerting-on-slos/>, "Multiwindow, Multi-Burn-Rate Alerts".
 #[derive(Clone, Copy, Debug)]

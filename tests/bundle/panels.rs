@@ -187,7 +187,7 @@ async fn traces_are_found(stack: &Stack) {
     let mut asked = BTreeSet::new();
     for dashboard in dashboards() {
         for target in list(&dashboard, "/panels").iter().flat_map(|panel| list(panel, "/targets")) {
-            if text(target, "/datasource/type") == "jaeger" {
+            if text(target, "/queryType") == "search" {
                 let service = text(target, "/service").replace("$service", "orders");
                 let (operation, longer) =
                     (text(target, "/operation"), text(target, "/minDuration"));

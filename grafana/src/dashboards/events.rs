@@ -5,6 +5,7 @@ use crate::{
     dashboard::{Dashboard, Variable},
     panel::{Colour, Kind, Panel, Unit},
     queries::{self, events},
+    slo,
 };
 
 pub(super) fn dashboard() -> Dashboard {
@@ -30,7 +31,7 @@ fn waiting() -> Vec<Panel> {
             .ask(events::oldest_age(), "{{topic}} → {{group}}")
             .unit(Unit::Seconds)
             .thresholds(&[(10.0, Colour::Warning), (60.0, Colour::Bad)]),
-        latency("From published to handled", "What the events' readers feel. Grows with the lag; if it grows alone, handling itself is slow.", events::delay, "{{topic}} → {{group}}").line(1.0, Colour::Bad),
+        latency("From published to handled", "What the events' readers feel. Grows with the lag; if it grows alone, handling itself is slow.", events::delay, "{{topic}} → {{group}}").line(slo::seconds(slo::EVENT_WITHIN), Colour::Bad),
         Panel::new(Kind::Heatmap, "From published to handled, all", "The same as a heat map: a second band above the first are the events that were retried.")
             .ask_with_traces(events::delay_buckets(), "{{le}}")
             .unit(Unit::Seconds)

@@ -5,6 +5,7 @@ use crate::{
     dashboard::Dashboard,
     panel::{Colour, Kind, Panel, Source, Unit},
     queries::flows,
+    slo,
 };
 
 pub(super) fn dashboard() -> Dashboard {
@@ -43,7 +44,7 @@ fn duration() -> Vec<Panel> {
             .ask_with_traces(flows::duration_buckets(), "{{le}}")
             .unit(Unit::Seconds)
             .size(12, 11),
-        latency("By outcome", "Completed ones wait for dispatch and delivery; cancelled ones only for the payment's answer. The diamonds are traces.", flows::duration, "{{outcome}}").line(2.0, Colour::Bad).size(12, 11),
+        latency("By outcome", "Completed ones wait for dispatch and delivery; cancelled ones only for the payment's answer. The diamonds are traces.", flows::duration, "{{outcome}}").line(slo::seconds(slo::FLOW_WITHIN), Colour::Bad).size(12, 11),
         Panel::new(Kind::Stacked, "Open orders", "Orders that are neither completed nor cancelled, by how far they came. A band that grows is the step that is held up.")
             .ask(flows::open(), "{{status}}")
             .colour("placed", Colour::Palest)

@@ -1,10 +1,11 @@
 //! Is the mesh well? If not: what burns, and where?
 
-use super::{by_outcome, none_of};
+use super::{by_outcome, latency, none_of};
 use crate::{
     dashboard::Dashboard,
-    panel::{Colour, Column, Kind, Panel, Unit},
+    panel::{Colour, Column, Kind, Panel, Source, Unit},
     queries::{self, events, flows, runtime},
+    slo,
 };
 
 pub(super) fn dashboard() -> Dashboard {
@@ -105,6 +106,9 @@ fn services() -> Vec<Panel> {
             .ask(queries::latency_by_service(), "{{service}}")
             .unit(Unit::Seconds)
             .logarithmic()),
+        Panel::new(Kind::Graph, "Who asks whom", "Calls and events between services, counted in the traces that Jaeger keeps of the time shown. An arrow that is gone: that call is made no more. A failing service that others point to is the cause, one that points to others a victim.")
+            .question(Source::Dependencies, "")
+            .size(24, 11),
     ]
 }
 
@@ -133,21 +137,21 @@ fn table() -> Panel {
 fn flow() -> Vec<Panel> {
     vec![
         by_outcome("Orders that ended", "Orders that come to an end, by how; each counts once. Less than is placed: the flow stops somewhere; the dashboard Flows shows between which two.")
-            .size(6, 8),
-        Panel::new(Kind::Lines, "From placed to the end", "How long an order takes. The dashed line is the promise. The diamonds are traces: click one to see where its time went.")
-            .ask_with_traces(flows::duration(0.99), "p99 {{outcome}}")
-            .ask(flows::duration(0.5), "p50 {{outcome}}")
-            .unit(Unit::Seconds)
-            .line(2.0, Colour::Bad)
-            .size(6, 8),
+            .size(8, 8),
+        latency("From click to answer", "How long the gateway takes to answer an order. The dashed line is the promise. The diamonds are traces: click one to see where its time went.", flows::answered, "")
+            .line(slo::seconds(slo::ORDER_WITHIN), Colour::Bad)
+            .size(8, 8),
+        latency("From placed to the end", "How long an order takes. The dashed line is the promise. The diamonds are traces.", flows::duration, "{{outcome}}")
+            .line(slo::seconds(slo::FLOW_WITHIN), Colour::Bad)
+            .size(8, 8),
         Panel::new(Kind::Lines, "Oldest open order", "How long ago the oldest order was placed that is neither completed nor cancelled. Growing: at least one stands still, which no duration shows. MeshOrderStuck pages at two minutes.")
             .ask(flows::oldest_open(), "oldest")
             .unit(Unit::Seconds)
             .line(120.0, Colour::Bad)
-            .size(6, 8),
+            .size(12, 8),
         Panel::new(Kind::Lines, "Events that wait", "Records on Kafka that a group has not handled, and events in outboxes. Growing: that consumer is too slow or stuck, or Kafka takes nothing; the dashboard Events has more.")
             .ask("sum by (group) (mesh_consumer_lag)".into(), "{{group}}")
             .ask(events::outbox(), "outbox of {{service}}")
-            .size(6, 8),
+            .size(12, 8),
     ]
 }

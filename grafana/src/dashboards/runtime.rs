@@ -88,8 +88,10 @@ fn database() -> Vec<Panel> {
             .ask(runtime::database_up(), "{{service}}")
             .word(0, "away", Colour::Bad)
             .word(1, "answers", Colour::Good),
-        Panel::new(Kind::Stacked, "Connections", "Connections to the database, by state. Idle ones are ready for use. All used: transactions wait for one.")
-            .ask(runtime::pool(), "{{service}} {{db_client_connection_state}}")
+        Panel::new(Kind::Lines, "Connections in use", "The share of the connections to its database that each service uses at the moment of a scrape. Near zero in health, since a transaction takes a millisecond. All of them for long: transactions wait for one.")
+            .ask(runtime::pool(), "{{service}}")
+            .unit(Unit::Share)
+            .line(1.0, Colour::Bad)
             .size(12, 8),
         Panel::new(Kind::Stacked, "Cache", "Questions to the catalogue's cache. Errors: it is away, and the database answers instead.")
             .ask(runtime::cache(), "{{cache}} {{outcome}}")

@@ -45,6 +45,7 @@ fn plugin(kind: Kind) -> &'static str {
         Kind::Stat => "stat",
         Kind::Bars => "bargauge",
         Kind::Table | Kind::Traces => "table",
+        Kind::Graph => "nodeGraph",
         Kind::Heatmap => "heatmap",
         Kind::States => "state-timeline",
         Kind::Logs => "logs",
@@ -56,7 +57,7 @@ fn source(source: &Source) -> Value {
     let name = match source {
         Source::Prometheus { .. } => "prometheus",
         Source::Loki(_) => "loki",
-        Source::Jaeger { .. } => "jaeger",
+        Source::Jaeger { .. } | Source::Dependencies => "jaeger",
     };
     json!({ "type": name, "uid": name })
 }
@@ -82,6 +83,7 @@ fn target(kind: Kind, question: &Question, index: usize) -> Value {
             "queryType": "search", "service": service, "operation": operation,
             "minDuration": longer_than, "limit": 20,
         }),
+        Source::Dependencies => json!({ "queryType": "dependencyGraph" }),
     };
     target["datasource"] = source(&question.source);
     // More than 26 questions in one panel nobody could read.
@@ -118,9 +120,11 @@ fn defaults(panel: &Panel) -> Value {
         "mappings": mappings(panel),
         "custom": custom(panel),
     });
-    if !matches!(panel.kind, Kind::Table | Kind::Traces | Kind::Logs | Kind::Heatmap)
-        && !panel.logarithmic
-    {
+    let has_scale = !matches!(
+        panel.kind,
+        Kind::Table | Kind::Traces | Kind::Logs | Kind::Heatmap | Kind::Graph
+    );
+    if has_scale && !panel.logarithmic {
         defaults["min"] = json!(0);
     }
     if panel.named {
@@ -252,6 +256,8 @@ fn options(panel: &Panel) -> Value {
         }),
         Kind::Words => json!({ "mode": "markdown", "content": panel.words_in_markdown }),
         Kind::Table | Kind::Traces => json!({ "showHeader": true, "cellHeight": "sm" }),
+        // Greedy would take the wheel from the reader who scrolls past.
+        Kind::Graph => json!({ "zoomMode": "cooperative", "nodes": {}, "edges": {} }),
         Kind::Heatmap => json!({
             "calculate": false, "cellGap": 1, "cellValues": { "unit": "suffix: /s" },
             "color": { "mode": "scheme", "scheme": "Oranges", "exponent": 0.5, "fill": "dark-orange", "scale": "exponential", "reverse": false, "steps": 64 },

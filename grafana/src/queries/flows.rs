@@ -49,6 +49,12 @@ pub fn oldest_open() -> String {
     "max(mesh_orders_oldest_open_age_seconds)".into()
 }
 
+/// From the click to the answer, of orders that are not answered with a server error: as in the promise.
+pub fn answered(share: f64) -> String {
+    let orders = "{service=\"gateway\", http_request_method=\"POST\", http_route=\"/api/orders\", http_response_status_code!~\"5..\"}";
+    quantile(share, &format!("http_server_request_duration_seconds{orders}"), "")
+}
+
 /// From placed to the end.
 pub fn duration(share: f64) -> String {
     quantile(share, "mesh_flow_duration_seconds", "outcome")

@@ -83,9 +83,12 @@ pub fn database_up() -> String {
     format!("min by (service) (mesh_database_up{THIS})")
 }
 
-/// Connections by state.
+/// The share of the connections to its database that a service uses.
 pub fn pool() -> String {
-    format!("sum by (service, db_client_connection_state) (db_client_connection_count{THIS})")
+    let used = THIS.replace('}', ", db_client_connection_state=\"used\"}");
+    format!(
+        "sum by (service) (db_client_connection_count{used}) / sum by (service) (db_client_connection_max{THIS})"
+    )
 }
 
 /// What became of questions to a cache.

@@ -12,7 +12,7 @@
 
 use std::collections::BTreeSet;
 
-use grafana::panel::DATA_SOURCES;
+use grafana::{panel::DATA_SOURCES, slo};
 use serde_json::Value;
 
 use crate::{
@@ -24,7 +24,7 @@ use crate::{
 /// A rule: what it has to say against a dashboard.
 type Rule = fn(&Dashboard) -> Vec<String>;
 
-const RULES: [(&str, Rule); 12] = [
+const RULES: [(&str, Rule); 13] = [
     ("ours", ours),
     ("chosen", chosen),
     ("variables", variables),
@@ -33,6 +33,7 @@ const RULES: [(&str, Rule); 12] = [
     ("exemplars", exemplars),
     ("titles", titles),
     ("colours", colours),
+    ("promised", promised),
     ("worked", worked),
     ("places", places),
     ("known", known),
@@ -193,6 +194,30 @@ fn colours(dashboard: &Dashboard) -> Vec<String> {
     pale.map(|panel| format!("{:?} has other colours than other panels", panel.title())).collect()
 }
 
+/// What a promise is about and how long it took: there is the line of the promise.
+fn promised(dashboard: &Dashboard) -> Vec<String> {
+    let promises = [
+        ("http_route=\"/api/orders\"", slo::ORDER_WITHIN),
+        ("mesh_flow_duration_seconds", slo::FLOW_WITHIN),
+        ("mesh_event_delay_seconds", slo::EVENT_WITHIN),
+    ];
+    let mut complaints = Vec::new();
+    for panel in dashboard.panels().iter().filter(|panel| panel.kind() == "timeseries") {
+        let asked = |of: &str| {
+            let mut exprs = panel.targets().iter().map(|target| text(target, "/expr"));
+            exprs.any(|expr| expr.contains("histogram_quantile") && expr.contains(of))
+        };
+        let steps = list(panel.0, "/fieldConfig/defaults/thresholds/steps");
+        for (_, within) in promises.iter().filter(|(of, _)| asked(of)) {
+            let within = slo::seconds(within);
+            if !steps.iter().any(|step| step["value"].as_f64() == Some(within)) {
+                complaints.push(format!("{:?} has no line at {within} s", panel.title()));
+            }
+        }
+    }
+    complaints
+}
+
 /// How often and how long events are handled is asked of those that were: the others are passed over in no time.
 fn worked(dashboard: &Dashboard) -> Vec<String> {
     let mut complaints = Vec::new();
@@ -331,6 +356,8 @@ fn a_dashboard_that_breaks_a_rule_is_found() {
     let long = "How long it takes until somebody has read the whole of this title, and looked on";
     spoilt(titles, |json| quantiles(json)["title"] = long.into());
     spoilt(colours, |json| quantiles(json)["targets"][0]["legendFormat"] = "{{service}}".into());
+    let late = "histogram_quantile(0.9, sum by (le) (rate(mesh_event_delay_seconds_bucket[$__rate_interval])))";
+    spoilt(promised, |json| quantiles(json)["targets"][0]["expr"] = late.into());
     let skipped =
         "sum(rate(messaging_process_duration_seconds_count{service=\"a\"}[$__rate_interval]))";
     spoilt(worked, |json| quantiles(json)["targets"][0]["expr"] = skipped.into());
