@@ -135,16 +135,42 @@ fn letters() -> Vec<Alert> {
 }
 
 fn unsendable() -> Vec<Alert> {
-    vec![Alert {
-        name: "MeshEventsUnsendable",
-        severity: TICKET,
-        hold: SEEN,
-        keep: None,
-        expr: "max by (service) (mesh_outbox_unsendable) > 0".into(),
-        summary: "{{ $labels.service }} has events that it can never send",
-        description: "{{ $value | humanize }} events in the outbox of {{ $labels.service }} are such as no broker takes, and \
+    vec![
+        Alert {
+            name: "MeshDeadLettersLost",
+            severity: PAGE,
+            hold: SEEN,
+            keep: None,
+            expr: counted("service, topic", "mesh_dead_letters_lost_total", "15m"),
+            summary: "Dead letters of {{ $labels.topic }} from {{ $labels.service }} are lost",
+            description: "The broker refused {{ $value | humanize }} dead letters of {{ $labels.service }} for good within 15 \
+                          minutes: these events of {{ $labels.topic }} were neither handled nor set aside. The log of \
+                          {{ $labels.service }} has their positions; while the topic keeps them, they can be read there.",
+            dashboard: "mesh-events?var-topic={{ $labels.topic }}",
+        },
+        Alert {
+            name: "MeshChargesUnresolved",
+            severity: TICKET,
+            hold: SEEN,
+            keep: None,
+            expr: "max by (service) (mesh_payments_unresolved) > 0".into(),
+            summary: "{{ $value | humanize }} charges are unresolved",
+            description: "{{ $value | humanize }} cancelled orders may have been charged: the third party has not confirmed in ten \
+                          attempts of {{ $labels.service }}, some half an hour, that it gave the money back. The attempts \
+                          go on; an operator asks the third party.",
+            dashboard: "mesh-flows",
+        },
+        Alert {
+            name: "MeshEventsUnsendable",
+            severity: TICKET,
+            hold: SEEN,
+            keep: None,
+            expr: "max by (service) (mesh_outbox_unsendable) > 0".into(),
+            summary: "{{ $labels.service }} has events that it can never send",
+            description: "{{ $value | humanize }} events in the outbox of {{ $labels.service }} are such as no broker takes, and \
                       were set aside. Others go on; the orders that these belong to may stand still until somebody \
                       mends, puts back or gives up what `mesh outbox list {{ $labels.service }}` shows.",
-        dashboard: "mesh-events",
-    }]
+            dashboard: "mesh-events",
+        },
+    ]
 }
