@@ -86,6 +86,8 @@ pub(crate) async fn a_replay_heals(options: Options) {
         !mesh.run(&["audit"]).await.status.success(),
         "the books are wrong: cancelled, and not refunded"
     );
+    let refused =
+        mesh.metrics("payments").await.sum("mesh_retries_total", &[("topic", "orders.events")]);
     provider.refuse(false);
     for _ in 0..2 {
         let replayed = mesh.run(&["dlq", "replay", "all"]).await;
@@ -94,4 +96,12 @@ pub(crate) async fn a_replay_heals(options: Options) {
     until("the refund", || async { mesh.run(&["audit"]).await.status.success().then_some(()) })
         .await;
     assert_eq!(provider.refunds(), 1);
+    // Each further call belongs to an attempt that failed after it or was given up in it: no event is in two handlers at once.
+    let metrics = mesh.metrics("payments").await;
+    let orders = [("topic", "orders.events")];
+    let retried = metrics.sum("mesh_retries_total", &orders);
+    let abandoned = [orders[0], ("outcome", "abandoned")];
+    let explained = retried - refused + metrics.sum("mesh_events_total", &abandoned);
+    let calls = provider.refund_calls();
+    assert!(calls as f64 - 1.0 <= explained, "{calls} calls, {explained} of them explained");
 }

@@ -34,6 +34,7 @@ struct Mood {
     held: watch::Sender<Held>,
     charges: AtomicUsize,
     refunds: Mutex<HashSet<String>>,
+    refund_calls: AtomicUsize,
 }
 
 /// Charges and refunds whatever it is asked to; stops when dropped.
@@ -86,9 +87,16 @@ impl Provider {
         self.mood.charges.load(Ordering::Relaxed)
     }
 
-    /// How many refunds it made: one for each idempotency key, however often it was asked.
+    /// How many refunds it made: one for each idempotency key, however often it was asked. It may be asked again legally: the
+    /// call comes before the transaction, so an attempt whose answer or transaction failed makes it again. See
+    /// [`Provider::refund_calls`].
     pub fn refunds(&self) -> usize {
         self.mood.refunds.lock().len()
+    }
+
+    /// How often it was asked for a refund and did not refuse.
+    pub fn refund_calls(&self) -> usize {
+        self.mood.refund_calls.load(Ordering::Relaxed)
     }
 }
 
@@ -130,6 +138,7 @@ async fn refund(State(mood): State<Arc<Mood>>, headers: HeaderMap) -> (StatusCod
     let Some(key) = headers.get("idempotency-key").and_then(|key| key.to_str().ok()) else {
         return (StatusCode::BAD_REQUEST, Json(json!({})));
     };
+    mood.refund_calls.fetch_add(1, Ordering::Relaxed);
     mood.refunds.lock().insert(key.to_owned());
     (StatusCode::CREATED, Json(json!({ "refund_id": "re_test" })))
 }

@@ -2,6 +2,8 @@
 
 mod leave;
 mod poison;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::HashMap,
@@ -25,7 +27,7 @@ use super::{
     Committed, Settings,
     ends::Surveyor,
     health::Health,
-    partition::{Partition, Work},
+    partition::{Partition, Running, Work},
     poll::{Ears, Input, Position, list},
     record::Record,
     route::Route,
@@ -48,10 +50,11 @@ pub(super) struct Dispatcher {
     settings: Settings,
     health: Health,
     draining: CancellationToken,
-    partitions: HashMap<Id, Owned>,
-    epoch: u64,
+    partitions: HashMap<Id, Partition>,
     tasks: JoinSet<Done>,
     leaving: Vec<HandOver>,
+    /// Of partitions that left: what is still in flight although it was aborted. A handler ends where it waits next.
+    ending: HashMap<Id, Running>,
     commit_at: Option<Instant>,
     tell_at: Instant,
     surveyor: Surveyor,
@@ -60,15 +63,8 @@ pub(super) struct Dispatcher {
     committed: Committed,
 }
 
-/// A partition, and which assignment of it: what is left of an earlier one must not count for a later one.
-struct Owned {
-    partition: Partition,
-    epoch: u64,
-}
-
 struct Done {
     id: Id,
-    epoch: u64,
     lane: u64,
     offsets: Vec<i64>,
 }
@@ -97,9 +93,9 @@ impl Dispatcher {
             health,
             draining,
             partitions: HashMap::new(),
-            epoch: 0,
             tasks: JoinSet::new(),
             leaving: Vec::new(),
+            ending: HashMap::new(),
             commit_at: None,
             tell_at: Instant::now(),
             surveyor: Surveyor::default(),
@@ -118,8 +114,7 @@ impl Dispatcher {
         let draining = self.draining.clone();
         let mut deadline = None;
         loop {
-            if deadline.is_some() && self.partitions.values().all(|owned| owned.partition.is_idle())
-            {
+            if deadline.is_some() && self.partitions.values().all(Partition::is_idle) {
                 break;
             }
             let next = self.next_due(deadline);
@@ -146,9 +141,7 @@ impl Dispatcher {
                 }
             }
         }
-        for owned in self.partitions.values_mut() {
-            owned.partition.abort();
-        }
+        self.partitions.values_mut().for_each(Partition::abort);
         let ids: Vec<_> = self.partitions.keys().copied().collect();
         let positions = self.positions(&ids);
         self.surveyor.end().await;
@@ -157,7 +150,7 @@ impl Dispatcher {
     }
 
     fn next_due(&self, deadline: Option<Instant>) -> Instant {
-        let batches = self.partitions.values().filter_map(|owned| self.batch_due(&owned.partition));
+        let batches = self.partitions.values().filter_map(|partition| self.batch_due(partition));
         let leaving = self.leaving.iter().map(|hand_over| hand_over.until);
         batches
             .chain(leaving)
@@ -173,18 +166,7 @@ impl Dispatcher {
     fn input(&mut self, input: Input) {
         match input {
             Input::Record(record) => self.record(record),
-            Input::Assigned(partitions) => {
-                for (topic, partition, start) in partitions {
-                    let Some(route) = self.routes.get(topic.as_str()) else { continue };
-                    self.epoch += 1;
-                    let id = (route.scope().topic, partition);
-                    self.committed.set(&topic, partition, start.unwrap_or(-1));
-                    let (route, cancel) = (Arc::clone(route), self.draining.child_token());
-                    let partition = Partition::new(route, cancel, start);
-                    self.partitions.insert(id, Owned { partition, epoch: self.epoch });
-                }
-                self.share();
-            }
+            Input::Assigned(partitions) => self.assign(&partitions),
             Input::Revoked { partitions, lost, answer } => self.revoke(&partitions, lost, answer),
             Input::Refused(error) => self.refused(error),
             Input::Committed(positions) => {
@@ -195,18 +177,33 @@ impl Dispatcher {
         }
     }
 
+    fn assign(&mut self, partitions: &[(String, i32, Option<i64>)]) {
+        let ids = partitions.iter().filter_map(|(topic, partition, _)| self.id(topic, *partition));
+        let ids: Vec<_> = ids.collect();
+        self.leave_now(&ids);
+        for (topic, number, start) in partitions {
+            let Some(route) = self.routes.get(topic.as_str()).map(Arc::clone) else { continue };
+            let id = (route.scope().topic, *number);
+            self.committed.set(topic, *number, start.unwrap_or(-1));
+            let mut partition = Partition::new(route, self.draining.child_token(), *start);
+            partition.inherit(self.ending.remove(&id).unwrap_or_default());
+            self.partitions.insert(id, partition);
+        }
+        self.share();
+    }
+
     fn record(&mut self, record: Record) {
         let Some(id) = self.id(&record.topic, record.partition) else { return };
         self.passed_over(id, record.offset);
-        let Some(owned) = self.partitions.get_mut(&id) else { return };
+        let Some(partition) = self.partitions.get_mut(&id) else { return };
         // Moving away, or stopping.
-        if owned.partition.cancel.is_cancelled() {
+        if partition.cancel.is_cancelled() {
             return;
         }
         let offset = record.offset;
-        let gap = owned.partition.take(record);
+        let gap = partition.take(record);
         if gap > 0 {
-            owned.partition.route.scope().metrics.gaps.inc_by(gap.unsigned_abs());
+            partition.route.scope().metrics.gaps.inc_by(gap.unsigned_abs());
             tracing::error!(
                 topic = id.0,
                 partition = id.1,
@@ -223,7 +220,7 @@ impl Dispatcher {
     /// What may be in flight is shared evenly by the partitions.
     fn share(&mut self) {
         let each = self.settings.concurrency / self.partitions.len().max(1);
-        self.partitions.values_mut().for_each(|owned| owned.partition.limit(each));
+        self.partitions.values_mut().for_each(|partition| partition.limit(each));
         let ids: Vec<_> = self.partitions.keys().copied().collect();
         for id in ids {
             self.fill(id);
@@ -232,8 +229,7 @@ impl Dispatcher {
     }
 
     fn fill(&mut self, id: Id) {
-        while let Some(work) = self.partitions.get_mut(&id).and_then(|owned| owned.partition.next())
-        {
+        while let Some(work) = self.partitions.get_mut(&id).and_then(Partition::next) {
             self.start(id, work);
         }
     }
@@ -245,7 +241,7 @@ impl Dispatcher {
             return;
         };
         self.committed.set(topic, partition, offset);
-        if !owned.partition.confirm(offset) {
+        if !owned.confirm(offset) {
             self.commit_soon();
         }
     }
@@ -255,30 +251,50 @@ impl Dispatcher {
     }
 
     fn start(&mut self, id: Id, work: Work) {
-        let Some(Owned { partition, epoch }) = self.partitions.get_mut(&id) else { return };
-        let (epoch, lane) = (*epoch, work.lane);
+        let Some(partition) = self.partitions.get_mut(&id) else { return };
+        let lane = work.lane;
         let process = Arc::clone(&partition.route).process(work.records, partition.cancel.clone());
-        let handle =
-            self.tasks.spawn(async move { Done { id, epoch, lane, offsets: process.await } });
-        partition.started(lane, handle);
+        self.spawn(id, lane, process);
     }
 
-    fn done(&mut self, done: Done) {
-        let Some(owned) =
-            self.partitions.get_mut(&done.id).filter(|owned| owned.epoch == done.epoch)
-        else {
+    /// Runs it until it ends or is aborted; that it ended is known in both cases.
+    fn spawn(
+        &mut self,
+        id: Id,
+        lane: u64,
+        process: impl Future<Output = Vec<i64>> + Send + 'static,
+    ) {
+        let Some(partition) = self.partitions.get_mut(&id) else { return };
+        let abort = partition.started(lane);
+        self.tasks.spawn(async move {
+            let offsets = tokio::select! {
+                biased;
+                () = abort.cancelled() => Vec::new(),
+                offsets = process => offsets,
+            };
+            Done { id, lane, offsets }
+        });
+    }
+
+    fn done(&mut self, Done { id, lane, offsets }: Done) {
+        if let Some(running) = self.ending.get_mut(&id) {
+            running.remove(&lane);
+            if running.is_empty() {
+                self.ending.remove(&id);
+            }
             return;
-        };
-        owned.partition.finish(done.lane, &done.offsets);
-        self.fill(done.id);
+        }
+        let Some(partition) = self.partitions.get_mut(&id) else { return };
+        partition.finish(lane, &offsets);
+        self.fill(id);
         self.commit_soon();
-        self.throttle(done.id);
+        self.throttle(id);
         self.hand_over();
     }
 
     /// Stops or resumes fetching a partition. Both only tell the client's own thread.
     fn throttle(&mut self, id: Id) {
-        let Some(Owned { partition, .. }) = self.partitions.get_mut(&id) else { return };
+        let Some(partition) = self.partitions.get_mut(&id) else { return };
         let full = partition.is_full();
         if full == partition.paused || partition.cancel.is_cancelled() {
             return;
@@ -303,17 +319,17 @@ impl Dispatcher {
             self.tell_age();
             self.examine();
             self.watch_progress();
-            let paused = self.partitions.iter().filter(|(_, owned)| owned.partition.paused);
+            let paused = self.partitions.iter().filter(|(_, partition)| partition.paused);
             let paused = paused.map(|((topic, partition), _)| ((*topic).to_owned(), *partition));
             self.surveyor.ask(&self.consumer, paused.collect());
             self.tell_at = now + TELL;
         }
-        let ready = |owned: &Owned| self.batch_due(&owned.partition).is_some_and(|due| due <= now);
-        let ids: Vec<_> =
-            self.partitions.iter().filter(|(_, owned)| ready(owned)).map(|(id, _)| *id).collect();
+        let ready = |partition: &Partition| self.batch_due(partition).is_some_and(|due| due <= now);
+        let ids = self.partitions.iter().filter(|(_, partition)| ready(partition));
+        let ids: Vec<_> = ids.map(|(id, _)| *id).collect();
         for id in ids {
-            let owned = self.partitions.get_mut(&id);
-            if let Some(work) = owned.and_then(|owned| owned.partition.batch(self.settings.batch)) {
+            let partition = self.partitions.get_mut(&id);
+            if let Some(work) = partition.and_then(|one| one.batch(self.settings.batch)) {
                 self.start(id, work);
             }
         }
@@ -340,7 +356,7 @@ impl Dispatcher {
     fn positions(&mut self, ids: &[Id]) -> Vec<Position> {
         let mut positions = Vec::new();
         for id in ids {
-            let Some(Owned { partition, .. }) = self.partitions.get_mut(id) else { continue };
+            let Some(partition) = self.partitions.get_mut(id) else { continue };
             if let Some(offset) = partition.uncommitted() {
                 partition.asked(offset);
                 positions.push((id.0.to_owned(), id.1, offset));
@@ -354,7 +370,7 @@ impl Dispatcher {
             SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as i64;
         for (topic, route) in &self.routes {
             let own = self.partitions.iter().filter(|((of, _), _)| of == topic);
-            let oldest = own.filter_map(|(_, owned)| owned.partition.oldest_ms()).min();
+            let oldest = own.filter_map(|(_, partition)| partition.oldest_ms()).min();
             let age = oldest.map_or(0, |oldest| (now - oldest).max(0));
             route.scope().metrics.oldest_age.set(age as f64 / 1000.0);
         }

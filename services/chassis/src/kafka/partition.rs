@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{task::AbortHandle, time::Instant};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{record::Record, route::Route, tracker::Tracker, turns::Turns};
@@ -36,10 +36,20 @@ pub(super) struct Partition {
     /// When the last record was done with, or the first came after a time without any.
     finished: Instant,
     lanes: Lanes,
-    running: HashMap<u64, AbortHandle>,
+    running: Running,
     /// How many records may be in flight, and how many may be fetched and not done with.
     concurrency: usize,
     most: usize,
+}
+
+/// What is in flight, by its lane. A lane has one thing in flight at a time, whatever becomes of the assignment meanwhile: so
+/// no event is ever in two handlers of this process.
+pub(super) type Running = HashMap<u64, InFlight>;
+
+pub(super) struct InFlight {
+    abort: CancellationToken,
+    /// Of an earlier assignment, or an earlier log: its offsets say nothing of this one.
+    stale: bool,
 }
 
 /// Records that wait.
@@ -67,7 +77,7 @@ impl Partition {
         } else {
             Lanes::Keys(Turns::default())
         };
-        let (tracker, running) = (Tracker::default(), HashMap::new());
+        let (tracker, running) = (Tracker::default(), Running::new());
         Self {
             route,
             cancel,
@@ -85,6 +95,14 @@ impl Partition {
         }
     }
 
+    /// Waits for what an earlier assignment has left in flight, lane by lane.
+    pub(super) fn inherit(&mut self, running: Running) {
+        if let Lanes::Keys(turns) = &mut self.lanes {
+            running.keys().for_each(|lane| turns.occupy(*lane));
+        }
+        self.running.extend(running);
+    }
+
     /// Takes a record in; how many records before it were never seen.
     pub(super) fn take(&mut self, record: Record) -> i64 {
         let gap = self.expected.map_or(0, |expected| record.offset - expected);
@@ -94,6 +112,7 @@ impl Partition {
             }
             // The log began anew. What is in flight of the old one has nothing to commit any more.
             self.tracker = Tracker::default();
+            self.running.values_mut().for_each(|in_flight| in_flight.stale = true);
         }
         self.expected = Some(record.offset + 1);
         self.heard = Instant::now();
@@ -154,7 +173,8 @@ impl Partition {
 
     /// A lane's work ended.
     pub(super) fn finish(&mut self, lane: u64, done: &[i64]) {
-        self.running.remove(&lane);
+        let stale = self.running.remove(&lane).is_some_and(|in_flight| in_flight.stale);
+        let done = if stale { &[] } else { done };
         if !done.is_empty() {
             self.finished = Instant::now();
         }
@@ -200,8 +220,11 @@ impl Partition {
         (!records.is_empty()).then_some(Work { lane: 0, records })
     }
 
-    pub(super) fn started(&mut self, lane: u64, handle: AbortHandle) {
-        self.running.insert(lane, handle);
+    /// Something is in flight from now on; what aborts it.
+    pub(super) fn started(&mut self, lane: u64) -> CancellationToken {
+        let abort = CancellationToken::new();
+        self.running.insert(lane, InFlight { abort: abort.clone(), stale: false });
+        abort
     }
 
     /// Forgets what waits, and stops waiting: what is in flight ends soon.
@@ -218,7 +241,14 @@ impl Partition {
 
     /// Ends what is in flight, wherever it is; its transactions are rolled back.
     pub(super) fn abort(&mut self) {
-        self.running.drain().for_each(|(_, handle)| handle.abort());
+        self.running.values().for_each(|in_flight| in_flight.abort.cancel());
+    }
+
+    /// Aborts what is in flight, and returns what has not ended yet.
+    pub(super) fn abandon(mut self) -> Running {
+        self.abort();
+        self.running.values_mut().for_each(|in_flight| in_flight.stale = true);
+        self.running
     }
 
     pub(super) fn is_idle(&self) -> bool {

@@ -49,6 +49,11 @@ impl<T> Turns<T> {
         }
     }
 
+    /// Something else is under way in a lane; until that is done, the lane waits.
+    pub(super) fn occupy(&mut self, lane: u64) {
+        self.under_way.insert(lane);
+    }
+
     /// Forgets what is not under way.
     pub(super) fn clear(&mut self) {
         self.queues.clear();

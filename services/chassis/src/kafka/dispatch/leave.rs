@@ -5,8 +5,8 @@ use std::{sync::mpsc as sync, time::Duration};
 use rdkafka::{TopicPartitionList, consumer::Consumer as _};
 use tokio::time::Instant;
 
-use super::{Dispatcher, HandOver, Id, Owned};
-use crate::kafka::poll::Position;
+use super::{Dispatcher, HandOver, Id};
+use crate::kafka::{partition::Partition, poll::Position};
 
 impl Dispatcher {
     pub(super) fn revoke(
@@ -18,7 +18,7 @@ impl Dispatcher {
         let ids: Vec<_> =
             partitions.iter().filter_map(|(topic, partition)| self.id(topic, *partition)).collect();
         for id in &ids {
-            let Some(Owned { partition, .. }) = self.partitions.get_mut(id) else { continue };
+            let Some(partition) = self.partitions.get_mut(id) else { continue };
             partition.wind_up();
             if lost {
                 partition.abort();
@@ -33,8 +33,7 @@ impl Dispatcher {
     pub(super) fn hand_over(&mut self) {
         let now = Instant::now();
         for HandOver { ids, until, answer } in std::mem::take(&mut self.leaving) {
-            let idle =
-                |id: &Id| self.partitions.get(id).is_none_or(|owned| owned.partition.is_idle());
+            let idle = |id: &Id| self.partitions.get(id).is_none_or(Partition::is_idle);
             if until > now && !ids.iter().all(idle) {
                 self.leaving.push(HandOver { ids, until, answer });
                 continue;
@@ -42,8 +41,9 @@ impl Dispatcher {
             let positions = self.positions(&ids);
             for id in &ids {
                 self.committed.remove(id.0, id.1);
-                if let Some(mut owned) = self.partitions.remove(id) {
-                    owned.partition.abort();
+                let running = self.partitions.remove(id).map(Partition::abandon);
+                if let Some(running) = running.filter(|running| !running.is_empty()) {
+                    self.ending.insert(*id, running);
                 }
             }
             // Nobody listens if it took too long.
@@ -52,10 +52,21 @@ impl Dispatcher {
         }
     }
 
+    /// Ends the hand-over of partitions that come back: nobody waits for it any more. If this process was too busy to end it in
+    /// time, it would otherwise take the new assignment along.
+    pub(super) fn leave_now(&mut self, ids: &[Id]) {
+        for hand_over in &mut self.leaving {
+            if hand_over.ids.iter().any(|id| ids.contains(id)) {
+                hand_over.until = Instant::now();
+            }
+        }
+        self.hand_over();
+    }
+
     pub(super) fn wind_up(&mut self) {
         let mut all = TopicPartitionList::new();
-        for (id, owned) in &mut self.partitions {
-            owned.partition.wind_up();
+        for (id, partition) in &mut self.partitions {
+            partition.wind_up();
             all.add_partition(id.0, id.1);
         }
         if let Err(error) = self.consumer.pause(&all) {

@@ -5,8 +5,11 @@ use std::{sync::Arc, time::Duration};
 use rdkafka::{Offset, consumer::Consumer as _, error::KafkaError};
 use tokio::time::Instant;
 
-use super::{Dispatcher, Done, Id, Owned};
-use crate::kafka::unreadable::{Finding, Suspect};
+use super::{Dispatcher, Id};
+use crate::kafka::{
+    partition::Partition,
+    unreadable::{Finding, Suspect},
+};
 
 /// An error about a record and a gap in the offsets that follows it belong together for so long.
 const TOGETHER: Duration = Duration::from_secs(10);
@@ -14,8 +17,6 @@ const TOGETHER: Duration = Duration::from_secs(10);
 const QUIET: Duration = Duration::from_secs(5);
 /// How long no event of a partition may be finished while some wait. One attempt may take as long.
 const STUCK: Duration = Duration::from_secs(30);
-/// The lane of setting aside: next to all others.
-const LANE: u64 = u64::MAX;
 
 /// The last error about a record, of whichever partition.
 pub(super) struct Refused {
@@ -32,7 +33,7 @@ impl Dispatcher {
     /// The client passes over some damaged records by itself as soon as others follow: what is missing then was unreadable.
     pub(super) fn passed_over(&mut self, id: Id, offset: i64) {
         let Some(Refused { at, error }) = &self.refused else { return };
-        let missing = self.partitions.get(&id).and_then(|owned| owned.partition.missing(offset));
+        let missing = self.partitions.get(&id).and_then(|partition| partition.missing(offset));
         let Some(from) = missing.filter(|_| at.elapsed() < TOGETHER) else { return };
         let error = error.to_string();
         self.set_aside(id, from, offset, error);
@@ -51,20 +52,19 @@ impl Dispatcher {
         if self.consumer.context().link.is_down() {
             return;
         }
-        let suspects = self.partitions.iter().filter(|(_, Owned { partition, .. })| {
+        let suspects = self.partitions.iter().filter(|(_, partition)| {
             let quiet = partition.quiet_for();
             !partition.paused
                 && !partition.cancel.is_cancelled()
                 && (recent && !quiet.is_zero() || quiet >= QUIET)
         });
-        let suspects = suspects.filter(|((topic, partition), owned)| {
-            recent
-                || self.consumer.context().waits(topic, *partition, owned.partition.next_offset())
+        let suspects = suspects.filter(|((topic, number), partition)| {
+            recent || self.consumer.context().waits(topic, *number, partition.next_offset())
         });
-        let suspects = suspects.map(|((topic, partition), owned)| Suspect {
+        let suspects = suspects.map(|((topic, number), partition)| Suspect {
             topic,
-            partition: *partition,
-            next: owned.partition.next_offset(),
+            partition: *number,
+            next: partition.next_offset(),
         });
         let suspects = suspects.collect();
         self.examiner.look(suspects);
@@ -72,8 +72,7 @@ impl Dispatcher {
 
     /// Says so if events wait, and none of their partition has been finished for long.
     pub(super) fn watch_progress(&self) {
-        let stuck = self.partitions.iter().find_map(|(id, owned)| {
-            let partition = &owned.partition;
+        let stuck = self.partitions.iter().find_map(|(id, partition)| {
             let waits = || self.consumer.context().waits(id.0, id.1, partition.next_offset());
             let idle = partition.idle_for(waits)?;
             (idle >= STUCK).then(|| {
@@ -95,8 +94,7 @@ impl Dispatcher {
     fn found(&mut self, finding: Finding) {
         let Finding { topic, partition, from, to, error } = finding;
         let id = (topic, partition);
-        let stands = |owned: &&Owned| {
-            let partition = &owned.partition;
+        let stands = |partition: &&Partition| {
             !partition.cancel.is_cancelled() && partition.next_offset().is_none_or(|at| at <= from)
         };
         if self.partitions.get(&id).filter(stands).is_none() {
@@ -114,15 +112,14 @@ impl Dispatcher {
 
     /// Sets records aside as one letter; the partition goes on after them, and is committed when the letter is written.
     fn set_aside(&mut self, id: Id, from: i64, to: i64, error: String) {
-        let Some(Owned { partition, epoch }) = self.partitions.get_mut(&id) else { return };
+        let Some(partition) = self.partitions.get_mut(&id) else { return };
         partition.skip(from, to);
         let (route, cancel) = (Arc::clone(&partition.route), partition.cancel.clone());
-        let epoch = *epoch;
-        let handle = self.tasks.spawn(async move {
+        // Next to those of keys, which are hashes.
+        let lane = u64::MAX - from.unsigned_abs();
+        self.spawn(id, lane, async move {
             let done = route.scope().unreadable(id.1, from..to, &error, &cancel).await;
-            let offsets = if done { vec![from] } else { Vec::new() };
-            Done { id, epoch, lane: LANE, offsets }
+            if done { vec![from] } else { Vec::new() }
         });
-        partition.started(LANE, handle);
     }
 }

@@ -1,0 +1,255 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures::future::BoxFuture;
+use parking_lot::Mutex;
+use rdkafka::config::FromClientConfigAndContext as _;
+use tokio::{sync::Semaphore, time::advance};
+
+use super::*;
+use crate::{
+    kafka::{
+        Producer, ends::Ends, link::Link, metrics::Metrics, owned, poll::Position, route::Scope,
+    },
+    messaging,
+    metrics::{IntCounter, Registry},
+    readiness::Readiness,
+};
+
+const TOPIC: &str = "orders.events";
+
+/// Longer than what counts as stuck.
+const STUCK_FOR: Duration = Duration::from_secs(31);
+
+/// Handles a record when it is let go, and counts how many are handled at once.
+struct Gated {
+    scope: Scope,
+    gate: Arc<Semaphore>,
+    /// Whether it holds its thread while it waits, as a handler that computes does.
+    blocks: bool,
+    now: Arc<AtomicUsize>,
+    most: Arc<AtomicUsize>,
+}
+
+/// Counted for as long as the handler lives.
+struct Inside(Arc<AtomicUsize>);
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Route for Gated {
+    fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    fn batches(&self) -> bool {
+        false
+    }
+
+    fn process(
+        self: Arc<Self>,
+        records: Vec<Record>,
+        _: CancellationToken,
+    ) -> BoxFuture<'static, Vec<i64>> {
+        Box::pin(async move {
+            let inside = self.now.fetch_add(1, Ordering::SeqCst) + 1;
+            let _inside = Inside(Arc::clone(&self.now));
+            self.most.fetch_max(inside, Ordering::SeqCst);
+            if self.blocks {
+                while self.gate.available_permits() == 0 {
+                    std::thread::yield_now();
+                }
+            }
+            self.gate.acquire().await.unwrap().forget();
+            records.iter().map(|record| record.offset).collect()
+        })
+    }
+}
+
+struct Scene {
+    dispatcher: Dispatcher,
+    readiness: Readiness,
+    gate: Arc<Semaphore>,
+    now: Arc<AtomicUsize>,
+    most: Arc<AtomicUsize>,
+}
+
+/// A test that fails does not wait for handlers that hold their threads.
+impl Drop for Scene {
+    fn drop(&mut self) {
+        self.gate.add_permits(100);
+    }
+}
+
+/// A dispatcher whose brokers do not exist: what they would say is put in by the test.
+fn scene(blocks: bool) -> Scene {
+    let settings = Settings { brokers: "127.0.0.1:1".into(), ..Settings::default() };
+    let registry = Registry::new();
+    let readiness = Readiness::new(&registry).unwrap();
+    let metrics = Metrics::register(&registry).unwrap();
+    let sent = messaging::Metrics::register(&registry).unwrap();
+    let producer = Producer::new("payments", &settings, sent);
+    let panics: IntCounter = registry.register("mesh_panics_total", "Panics.", &[]).unwrap();
+    let scope = Scope {
+        topic: TOPIC,
+        group: "payments",
+        types: &[],
+        settings: settings.clone(),
+        producer,
+        metrics: metrics.topic(TOPIC, "payments", &panics),
+    };
+    let (gate, now, most) = (Arc::new(Semaphore::new(0)), Arc::default(), Arc::default());
+    let route = Gated {
+        scope,
+        gate: Arc::clone(&gate),
+        blocks,
+        now: Arc::clone(&now),
+        most: Arc::clone(&most),
+    };
+    let ears = Ears {
+        group: "payments",
+        link: Link::new("consumer"),
+        inputs: mpsc::channel(1).0,
+        joined: Mutex::new(None),
+        hand_over: settings.hand_over(),
+        ends: Ends::default(),
+        owned: owned::Owned::new("payments", metrics.mesh_consumer_lag.clone()),
+        assigned: metrics.mesh_consumer_assigned_partitions.clone(),
+        rebalances: metrics.mesh_consumer_rebalances_total.with_label_values(&["payments"]),
+    };
+    let config = settings.consumer("payments");
+    let consumer = Arc::new(BaseConsumer::from_config_and_context(&config, ears).unwrap());
+    let routes = Routes::from([(TOPIC, Arc::new(route) as Arc<dyn Route>)]);
+    let (health, draining) = (Health::new(&readiness), CancellationToken::new());
+    let dispatcher =
+        Dispatcher::new(consumer, routes, settings, health, draining, Committed::default());
+    Scene { dispatcher, readiness, gate, now, most }
+}
+
+impl Scene {
+    fn assign(&mut self, start: i64) {
+        self.dispatcher.input(Input::Assigned(vec![(TOPIC.into(), 0, Some(start))]));
+    }
+
+    fn revoke(&mut self, lost: bool) -> sync::Receiver<Vec<Position>> {
+        let (answer, positions) = sync::channel();
+        let partitions = vec![(TOPIC.into(), 0)];
+        self.dispatcher.input(Input::Revoked { partitions, lost, answer });
+        positions
+    }
+
+    fn record(&mut self, offset: i64) {
+        let key = Some(b"o-1".to_vec());
+        let record = Record { key, ..Record::lost(TOPIC, 0, offset) };
+        self.dispatcher.input(Input::Record(record));
+    }
+
+    /// Lets handlers run until so many are at work.
+    async fn until_inside(&self, count: usize) {
+        while self.now.load(Ordering::SeqCst) != count {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Takes the next end of a handler.
+    async fn done(&mut self) {
+        let done = self.dispatcher.tasks.join_next().await.unwrap().unwrap();
+        self.dispatcher.done(done);
+    }
+
+    /// Why the condition of a consumer without progress is raised; empty if it is not.
+    fn progress(&self) -> String {
+        self.dispatcher.watch_progress();
+        let raised = self.readiness.degraded();
+        raised
+            .into_iter()
+            .find(|one| one.name == "kafka_progress")
+            .map_or_else(String::new, |one| one.reason)
+    }
+
+    fn to_commit(&self) -> Option<i64> {
+        self.dispatcher.partitions[&(TOPIC, 0)].uncommitted()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_that_is_assigned_again_waits_for_its_earlier_handler() {
+    // Both when the partition was lost and when its hand-over took too long.
+    for lost in [true, false] {
+        let mut scene = scene(true);
+        scene.assign(0);
+        scene.record(0);
+        scene.until_inside(1).await;
+        let positions = scene.revoke(lost);
+        scene.assign(0);
+        scene.record(0);
+        assert_eq!(positions.try_recv(), Ok(Vec::new()), "nothing of it is done with");
+        assert_eq!(
+            scene.dispatcher.tasks.len(),
+            1,
+            "the second handler was started next to the first"
+        );
+        scene.gate.add_permits(2);
+        scene.done().await;
+        assert_eq!(
+            scene.to_commit(),
+            None,
+            "the first handler's end counts for the new assignment"
+        );
+        scene.done().await;
+        assert_eq!((scene.to_commit(), scene.most.load(Ordering::SeqCst)), (Some(1), 1));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_hand_over_does_not_take_the_new_assignment_along() {
+    let mut scene = scene(false);
+    scene.assign(0);
+    scene.record(0);
+    scene.until_inside(1).await;
+    let _positions = scene.revoke(false);
+    scene.assign(0);
+    advance(scene.dispatcher.settings.hand_over() * 2).await;
+    scene.dispatcher.hand_over();
+    scene.record(0);
+    scene.gate.add_permits(1);
+    scene.done().await;
+    scene.done().await;
+    assert_eq!(scene.to_commit(), Some(1));
+}
+
+#[tokio::test]
+async fn what_is_in_flight_of_an_earlier_log_finishes_nothing_of_the_new_one() {
+    let mut scene = scene(false);
+    scene.assign(10);
+    scene.record(10);
+    (0..=10).for_each(|offset| scene.record(offset));
+    scene.gate.add_permits(1);
+    scene.done().await;
+    assert_eq!(scene.dispatcher.partitions[&(TOPIC, 0)].open(), 11);
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_that_are_not_finished_for_long_raise_the_condition_until_one_is() {
+    let mut scene = scene(false);
+    scene.assign(0);
+    scene.record(0);
+    assert_eq!(scene.progress(), "");
+    advance(STUCK_FOR).await;
+    let in_hand = "nothing of orders.events/0 was finished for 31 s, 1 in hand";
+    assert_eq!(scene.progress(), in_hand);
+    scene.gate.add_permits(1);
+    scene.done().await;
+    assert_eq!(scene.progress(), "");
+
+    // The log has one more, and the client does not deliver it.
+    let owned = &scene.dispatcher.consumer.context().owned;
+    owned.add(&[(TOPIC.into(), 0, None)]);
+    owned.tell(TOPIC, 0, Some(1), 2);
+    advance(STUCK_FOR).await;
+    assert_eq!(scene.progress(), "nothing of orders.events/0 was finished for 31 s, 0 in hand");
+    scene.record(1);
+    assert_eq!(scene.progress(), "");
+}
