@@ -1,14 +1,15 @@
 //! What a payment is, and what becomes of it. Pure: no clock, no I/O.
 //!
 //! ```text
-//!  nothing ──placed, charged──▶ authorized ──cancelled, refunded──▶ refunded ◀─────────────┐
-//!   │  │└───placed, refused──▶ declined                                                     │ it was charged
-//!   │  └────placed, unanswered──▶ unknown ──the charge is voided by its key──┴─ it was not ──▶ failed
+//!  nothing ──placed──▶ asking ──charged──▶ authorized ──cancelled, refunded──▶ refunded ◀──┐
+//!   │                   │└──refused──▶ declined                                            │ it was charged
+//!   │                   └──unanswered, or cancelled──▶ unknown ──the charge is voided by its key──┴─ it was not ──▶ failed
 //!   └──cancelled──▶ void: a charge asked for later is not made
 //! ```
 //!
 //! Events may come again, and after a replayed dead letter out of order. So what to do follows from the wish and the state
-//! together, and every end is an end: for a cancelled order no money is kept, for any order it is taken once.
+//! together, and every end is an end: for a cancelled order no money is kept, for any order it is taken once. `asking` is written
+//! before the third party is called: if the event becomes a dead letter after the call, the key is known by which to void it.
 
 use std::time::Duration;
 
@@ -31,8 +32,18 @@ pub(crate) enum Wish {
 /// What the third party is to be asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Errand<'a> {
-    Charge { amount: &'a Money, token: &'a str },
-    Refund { charge: &'a str },
+    /// Nothing yet: first it has to be written down that a charge will be asked for, and by which key.
+    Prepare {
+        amount: &'a Money,
+    },
+    Charge {
+        key: &'a str,
+        amount: &'a Money,
+        token: &'a str,
+    },
+    Refund {
+        charge: &'a str,
+    },
     Nothing,
 }
 
@@ -56,6 +67,10 @@ pub(crate) enum Answer {
 /// Where a payment is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum State {
+    /// The third party is being asked for a charge by this key, or was when the event was set aside.
+    Asking {
+        key: String,
+    },
     Authorized {
         charge: String,
     },
@@ -78,6 +93,7 @@ pub(crate) enum State {
 impl State {
     pub(crate) fn word(&self) -> &'static str {
         match self {
+            Self::Asking { .. } => "asking",
             Self::Authorized { .. } => "authorized",
             Self::Declined { .. } => "declined",
             Self::Unknown { .. } => "unknown",
@@ -137,7 +153,10 @@ impl Wish {
     /// What has to be asked of the third party before the wish can be settled.
     pub(crate) fn errand<'a>(&'a self, state: Option<&'a State>) -> Errand<'a> {
         match (self, state) {
-            (Self::Pay { amount, token }, None) => Errand::Charge { amount, token },
+            (Self::Pay { amount, .. }, None) => Errand::Prepare { amount },
+            (Self::Pay { amount, token }, Some(State::Asking { key })) => {
+                Errand::Charge { key, amount, token }
+            }
             (Self::Cancel, Some(State::Authorized { charge })) => Errand::Refund { charge },
             _ => Errand::Nothing,
         }
@@ -163,9 +182,14 @@ impl Wish {
             (Errand::Refund { charge }, Answer::Refunded) => {
                 Ok(Some(State::Refunded { charge: charge.into() }))
             }
-            (Errand::Nothing, Answer::NotAsked) => {
-                Ok((*self == Self::Cancel && state.is_none()).then_some(State::Void))
-            }
+            (Errand::Nothing, Answer::NotAsked) => Ok(match (self, state) {
+                (Self::Cancel, None) => Some(State::Void),
+                // Its placing was set aside: it may have been charged.
+                (Self::Cancel, Some(State::Asking { key })) => {
+                    Some(State::Unknown { key: key.clone() })
+                }
+                _ => None,
+            }),
             _ => Err(Overtaken),
         }
     }

@@ -77,12 +77,38 @@ impl Payments {
 
     /// Asks the third party for what the wish needs, outside of any transaction; `key` makes it harmless to ask again.
     pub(crate) async fn ask(&self, key: &str, order: &Order) -> Result<Answer, Error> {
-        let state = self.store.peek(&order.id).await?;
+        let mut state = self.store.peek(&order.id).await?;
+        if let Errand::Prepare { amount } = order.wish.errand(state.as_ref()) {
+            state = self.prepare(key, order, amount).await?;
+        }
         match order.wish.errand(state.as_ref()) {
-            Errand::Charge { amount, token } => self.charge(key, &order.id, amount, token).await,
+            Errand::Charge { key, amount, token } => {
+                self.charge(key, &order.id, amount, token).await
+            }
             Errand::Refund { charge } => self.refund(key, &order.id, charge).await,
+            Errand::Prepare { .. } => Err(Error::Overtaken(order.id.clone())),
             Errand::Nothing => Ok(Answer::NotAsked),
         }
+    }
+
+    /// Writes down, in a transaction of its own, by which key a charge will be asked for; the state from then on.
+    async fn prepare(
+        &self,
+        key: &str,
+        order: &Order,
+        amount: &Money,
+    ) -> Result<Option<State>, Error> {
+        let payment = Payment {
+            order: order.id.clone(),
+            customer: order.customer.clone(),
+            amount: amount.clone(),
+            state: State::Asking { key: key.to_owned() },
+        };
+        let mut tx = self.store.begin("prepare charge").await?;
+        // There may be one by now: of an event that was told twice, or another replica's.
+        self.store.insert(&mut tx, &payment).await?;
+        tx.commit().await?;
+        Ok(self.store.peek(&order.id).await?)
     }
 
     #[instrument(name = "charge order", skip_all, fields(order.id = order))]
@@ -117,25 +143,28 @@ impl Payments {
         let settled = settled.map_err(|Overtaken| Error::Overtaken(order.id.clone()))?;
         let Some(state) = settled else { return Ok(()) };
         let Order { id, customer, wish } = order;
+        // Of an order that is cancelled already, only a refund is news.
+        let news = wish != Wish::Cancel || matches!(state, State::Refunded { .. });
         let amount = match wish {
             Wish::Pay { amount, .. } => amount,
             Wish::Cancel => Money { currency: String::new(), minor: 0 },
         };
         let payment = Payment { order: id, customer, amount, state };
-        let written = match before {
-            None => {
+        let written = match &before {
+            None => self.store.insert(tx, &payment).await?,
+            Some(State::Asking { .. }) => {
                 let resolve_at = match payment.state {
                     State::Unknown { .. } => Some(self.pace.next_attempt(0, database::now())),
                     _ => None,
                 };
-                self.store.insert(tx, &payment, resolve_at).await?
+                self.store.settle(tx, &payment, resolve_at).await?
             }
             Some(_) => self.store.refund(tx, &payment.order).await?,
         };
         if !written {
             return Err(Error::Overtaken(payment.order));
         }
-        if let Some(event) = outbound::event(&payment) {
+        if let Some(event) = outbound::event(&payment).filter(|_| news) {
             tx.publish(&event).await?;
         }
         let metrics = self.metrics.clone();
@@ -152,12 +181,12 @@ fn told(payment: &Payment, metrics: &Metrics) {
         State::Unknown { .. } => {
             tracing::warn!(
                 order.id = order,
-                "payment unknown: the third party did not answer, and may have charged"
+                "payment unknown: the third party may have charged, and its answer was lost"
             )
         }
         State::Failed => tracing::info!(order.id = order, "payment failed"),
         State::Refunded { .. } => tracing::info!(order.id = order, "payment refunded"),
-        State::Void => return,
+        State::Asking { .. } | State::Void => return,
     }
     match state {
         State::Refunded { .. } => metrics.refunds_total.inc(),

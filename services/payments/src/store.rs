@@ -52,35 +52,33 @@ impl Store {
         self.database.begin(operation).await
     }
 
-    /// Writes a new payment, as part of the current trace; `false` if the order has one by now.
-    pub(crate) async fn insert(
+    /// Writes a new payment; `false` if the order has one by now.
+    pub(crate) async fn insert(&self, tx: &mut Tx, payment: &Payment) -> Result<bool, Error> {
+        let Payment { order, customer, amount, state } = payment;
+        let Columns { charge, reason, key } = Columns::of(state);
+        let sql = "insert into payments
+            (order_id, customer, currency, amount_minor, state, charge_id, decline_reason, charge_key, created_at, updated_at)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9) on conflict (order_id) do nothing";
+        let query = tx.query(sql).bind(&**order).bind(&**customer);
+        let query = query.bind(&*amount.currency).bind(amount.minor).bind(state.word());
+        let query = query.bind(charge).bind(reason).bind(key).bind(now());
+        Ok(query.execute().await? > 0)
+    }
+
+    /// Writes what a charge came to, as part of the current trace; `false` if it is not being asked for any more.
+    pub(crate) async fn settle(
         &self,
         tx: &mut Tx,
         payment: &Payment,
         resolve_at: Option<i64>,
     ) -> Result<bool, Error> {
-        let Payment { order, customer, amount, state } = payment;
-        let (charge, reason, key) = match state {
-            State::Authorized { charge } | State::Refunded { charge } => {
-                (Some(&**charge), None, None)
-            }
-            State::Declined { reason } => (None, Some(&**reason), None),
-            State::Unknown { key } => (None, None, Some(&**key)),
-            State::Failed | State::Void => (None, None, None),
-        };
-        let traceparent = key.and_then(|_| telemetry::traceparent());
-        let sql = "insert into payments
-            (order_id, customer, currency, amount_minor, state, charge_id, decline_reason, charge_key, resolve_at, traceparent,
-            created_at, updated_at)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11) on conflict (order_id) do nothing";
-        let query = tx
-            .query(sql)
-            .bind(&**order)
-            .bind(&**customer)
-            .bind(&*amount.currency)
-            .bind(amount.minor);
-        let query = query.bind(state.word()).bind(charge).bind(reason).bind(key).bind(resolve_at);
-        Ok(query.bind(traceparent.as_deref()).bind(now()).execute().await? > 0)
+        let Columns { charge, reason, .. } = Columns::of(&payment.state);
+        let traceparent = resolve_at.and_then(|_| telemetry::traceparent());
+        let sql = "update payments set state = $1, charge_id = $2, decline_reason = $3, resolve_at = $4, traceparent = $5,
+            updated_at = $6 where order_id = $7 and state = 'asking'";
+        let query = tx.query(sql).bind(payment.state.word()).bind(charge).bind(reason);
+        let query = query.bind(resolve_at).bind(traceparent.as_deref()).bind(now());
+        Ok(query.bind(&*payment.order).execute().await? > 0)
     }
 
     /// Unknown payments that are due, the longest overdue first.
@@ -153,6 +151,27 @@ impl Store {
     }
 }
 
+/// What a state has beside its word.
+struct Columns<'a> {
+    charge: Option<&'a str>,
+    reason: Option<&'a str>,
+    key: Option<&'a str>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(state: &'a State) -> Self {
+        let nothing = Self { charge: None, reason: None, key: None };
+        match state {
+            State::Authorized { charge } | State::Refunded { charge } => {
+                Self { charge: Some(charge), ..nothing }
+            }
+            State::Declined { reason } => Self { reason: Some(reason), ..nothing },
+            State::Asking { key } | State::Unknown { key } => Self { key: Some(key), ..nothing },
+            State::Failed | State::Void => nothing,
+        }
+    }
+}
+
 fn payment(
     (order, customer, currency, minor, word, charge, reason, key): Row,
 ) -> Result<Payment, Error> {
@@ -165,6 +184,7 @@ fn state((word, charge, reason, key): StateRow) -> Result<State, Error> {
         ("authorized", Some(charge), ..) => Ok(State::Authorized { charge }),
         ("refunded", Some(charge), ..) => Ok(State::Refunded { charge }),
         ("declined", _, Some(reason), _) => Ok(State::Declined { reason }),
+        ("asking", .., Some(key)) => Ok(State::Asking { key }),
         ("unknown", .., Some(key)) => Ok(State::Unknown { key }),
         ("failed", ..) => Ok(State::Failed),
         ("void", ..) => Ok(State::Void),

@@ -227,6 +227,33 @@ async fn a_charge_whose_answer_was_lost_is_given_back() {
     assert!(stage.counted("mesh_payments_unknown 0"));
 }
 
+/// The third party charged, and the transaction after it failed until the event was a dead letter.
+#[tokio::test]
+async fn a_charge_whose_order_became_a_dead_letter_is_given_back_when_it_is_cancelled() {
+    let stage = Stage::new(1).await;
+    let event = told("e-1", placed("tok_ok"));
+    let (_, charged) = stage.handler.call(&event).await.unwrap();
+    assert!(matches!(charged, domain::Answer::Charged { .. }), "{charged:?}");
+    assert_eq!(stage.listed().await, [Listed::Unknown], "the audit sees it");
+    assert_eq!(stage.resolver.resolve_due().await.unwrap(), 0, "it may still be replayed");
+    stage.deliver("e-2", cancelled()).await.unwrap();
+    stage.resolver.resolve_due().await.unwrap();
+    assert_eq!(stage.charged().await, [(ORDER.to_owned(), true)]);
+    assert_eq!(stage.listed().await, [Listed::Refunded]);
+    stage.deliver("e-1", placed("tok_ok")).await.unwrap();
+    assert_eq!(stage.told().await, ["PaymentRefunded"], "a replay afterwards changes nothing");
+}
+
+/// Its key is the first event's, whichever event asks.
+#[tokio::test]
+async fn an_order_that_was_set_aside_is_charged_once_when_it_is_replayed() {
+    let stage = Stage::new(1).await;
+    stage.handler.call(&told("e-1", placed("tok_lost"))).await.unwrap();
+    stage.deliver("e-2", placed("tok_ok")).await.unwrap();
+    assert_eq!(stage.charged().await, [(ORDER.to_owned(), false)]);
+    assert_eq!(stage.told().await, ["PaymentAuthorized"]);
+}
+
 #[tokio::test]
 async fn a_charge_that_was_never_made_cannot_be_made_after_it_was_voided() {
     let stage = Stage::new(1).await;

@@ -31,9 +31,12 @@ enum Verdict {
 
 impl World {
     fn ask(&mut self, wish: &Wish, key: usize, verdict: Verdict) -> Answer {
-        match wish.errand(self.state.as_ref()) {
-            Errand::Charge { .. } => {
-                let (key, charge) = (format!("key-{key}"), format!("charge-key-{key}"));
+        if let Errand::Prepare { .. } = wish.errand(self.state.as_ref()) {
+            self.state = Some(State::Asking { key: format!("key-{key}") });
+        }
+        match wish.errand(self.state.clone().as_ref()) {
+            Errand::Charge { key, .. } => {
+                let (key, charge) = (key.to_owned(), format!("charge-{key}"));
                 let charges = matches!(verdict, Verdict::Charges | Verdict::LosesTheAnswer);
                 if charges && !self.voided.contains(&key) {
                     self.charged.insert(charge.clone());
@@ -54,7 +57,15 @@ impl World {
                 self.refunded.insert(charge.to_owned());
                 Answer::Refunded
             }
+            Errand::Prepare { .. } => unreachable!("it was prepared"),
             Errand::Nothing => Answer::NotAsked,
+        }
+    }
+
+    /// The event becomes a dead letter after the third party was asked so often.
+    fn set_aside(&mut self, wish: &Wish, key: usize, verdict: Verdict, attempts: usize) {
+        for _ in 0..attempts {
+            self.ask(wish, key, verdict);
         }
     }
 
@@ -148,6 +159,28 @@ fn an_unanswered_charge_is_unknown_until_it_is_voided() {
 }
 
 #[test]
+fn a_charge_whose_order_was_set_aside_is_voided_when_the_order_is_cancelled() {
+    for verdict in [Verdict::Charges, Verdict::LosesTheAnswer, Verdict::IsSilent] {
+        let mut world = World::default();
+        world.set_aside(&pay(), 0, verdict, 3);
+        world.deliver(&Wish::Cancel, 1, verdict, 0);
+        world.resolve(0);
+        assert_eq!(world.charged, world.refunded);
+        // Its letter is replayed after all.
+        world.deliver(&pay(), 0, Verdict::Charges, 0);
+        assert_eq!(world.charged, world.refunded);
+    }
+}
+
+#[test]
+fn an_order_that_was_set_aside_and_replayed_is_charged_once() {
+    let mut world = World::default();
+    world.set_aside(&pay(), 0, Verdict::LosesTheAnswer, 2);
+    world.deliver(&pay(), 5, Verdict::Charges, 0);
+    assert_eq!((&world.told[..], world.charged.len()), (&["authorized"][..], 1));
+}
+
+#[test]
 fn attempts_to_void_are_further_and_further_apart_and_never_end() {
     let pace = Pace { first: Duration::from_secs(1), longest: Duration::from_secs(300) };
     let waits = [0, 1, 2, 8, 9, 1000, i64::MAX].map(|attempts| pace.next_attempt(attempts, 7) - 7);
@@ -157,6 +190,7 @@ fn attempts_to_void_are_further_and_further_apart_and_never_end() {
 #[test]
 fn an_answer_to_another_question_is_not_taken() {
     let authorized = State::Authorized { charge: "c".into() };
+    assert_eq!(pay().settle(None, charged()), Err(Overtaken));
     assert_eq!(Wish::Cancel.settle(Some(&authorized), Answer::NotAsked), Err(Overtaken));
     assert_eq!(pay().settle(Some(&authorized), charged()), Err(Overtaken));
 }
@@ -174,12 +208,18 @@ fn verdict() -> impl Strategy<Value = Verdict> {
 #[derive(Clone, Copy, Debug)]
 enum Happens {
     Placed,
+    PlacedAndSetAside,
     Cancelled,
     Timer,
 }
 
 fn happens() -> impl Strategy<Value = Happens> {
-    prop_oneof![Just(Happens::Placed), Just(Happens::Cancelled), Just(Happens::Timer)]
+    prop_oneof![
+        Just(Happens::Placed),
+        Just(Happens::PlacedAndSetAside),
+        Just(Happens::Cancelled),
+        Just(Happens::Timer)
+    ]
 }
 
 proptest! {
@@ -193,6 +233,7 @@ proptest! {
         for (happens, key, verdict, deaths) in &events {
             match happens {
                 Happens::Placed => world.deliver(&pay(), *key, *verdict, *deaths),
+                Happens::PlacedAndSetAside => world.set_aside(&pay(), *key, *verdict, *deaths),
                 Happens::Cancelled => world.deliver(&Wish::Cancel, *key, *verdict, *deaths),
                 Happens::Timer => world.resolve(*deaths),
             }
@@ -200,7 +241,12 @@ proptest! {
         world.resolve(0);
         let kept: Vec<_> = world.charged.difference(&world.refunded).collect();
         prop_assert!(world.charged.len() <= 1, "charged once at most");
-        prop_assert_eq!(kept.len(), usize::from(matches!(world.state, Some(State::Authorized { .. }))));
+        match world.state {
+            Some(State::Authorized { .. }) => prop_assert_eq!(kept.len(), 1),
+            // Its letter is to be replayed, or its order cancelled.
+            Some(State::Asking { .. }) => {}
+            _ => prop_assert!(kept.is_empty(), "money is kept in {:?}", world.state),
+        }
         if events.iter().any(|(happens, ..)| matches!(happens, Happens::Cancelled)) {
             prop_assert!(kept.is_empty(), "nothing is kept for a cancelled order");
         }

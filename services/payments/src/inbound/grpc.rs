@@ -111,7 +111,7 @@ impl From<Payment> for Listed {
         let state = match state {
             State::Authorized { .. } => ListedState::Authorized,
             State::Declined { .. } => ListedState::Declined,
-            State::Unknown { .. } => ListedState::Unknown,
+            State::Asking { .. } | State::Unknown { .. } => ListedState::Unknown,
             State::Failed => ListedState::Failed,
             State::Refunded { .. } => ListedState::Refunded,
             State::Void => ListedState::Unspecified,

@@ -15,7 +15,7 @@ pub(crate) fn event(payment: &Payment) -> Option<PaymentEvent> {
         State::Declined { reason } => Event::Declined(PaymentDeclined { reason }),
         State::Unknown { .. } | State::Failed => Event::Failed(PaymentFailed {}),
         State::Refunded { charge } => Event::Refunded(PaymentRefunded { charge_id: charge }),
-        State::Void => return None,
+        State::Asking { .. } | State::Void => return None,
     };
     Some(PaymentEvent {
         order_id: payment.order.clone(),
