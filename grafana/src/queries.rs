@@ -70,14 +70,21 @@ pub(crate) fn renamed(query: &str, to: &str, prefix: &str, from: &str) -> String
     format!("label_replace({query}, \"{to}\", \"{prefix}$1\", \"{from}\", \"(.*)\")")
 }
 
-/// A line at zero where nothing else is said, called `none`.
-pub(crate) fn none(label: &str) -> String {
+/// A line at zero, called `none`.
+fn none(label: &str) -> String {
     format!("label_replace(vector(0), \"{label}\", \"none\", \"\", \"\")")
 }
 
-/// The series that matter: the ten largest, and none that is zero.
+/// The series that matter: the ten largest in all that is shown, and none that is zero. They are the same ten at each step: the ten
+/// largest of every moment would be dozens of lines with holes.
 pub(crate) fn largest(query: &str) -> String {
-    format!("topk(10, {query}) > 0")
+    let in_all = query.replace("[$__rate_interval]", "[$__range] @ end()");
+    format!("({query})\nand topk(10, ({in_all}) > 0)")
+}
+
+/// The same of what does not happen in health: a line at zero, called `none`, where nothing did.
+pub(crate) fn largest_or_none(query: &str, label: &str) -> String {
+    format!("{}\nor on () {}", largest(query), none(label))
 }
 
 /// Alerts of a severity that fire now; 0 where none does.

@@ -14,7 +14,7 @@ pub(super) fn panel(panel: &Panel, id: usize, x: u8, y: usize) -> Value {
         .questions
         .iter()
         .enumerate()
-        .map(|(index, question)| target(panel.kind, question, index))
+        .map(|(index, question)| target(panel, question, index))
         .collect();
     let mut model = json!({
         "id": id,
@@ -62,11 +62,12 @@ fn source(source: &Source) -> Value {
     json!({ "type": name, "uid": name })
 }
 
-fn target(kind: Kind, question: &Question, index: usize) -> Value {
+fn target(panel: &Panel, question: &Question, index: usize) -> Value {
     let mut target = match &question.source {
         Source::Prometheus { query, exemplars } => {
-            let now = matches!(kind, Kind::Table | Kind::Bars);
-            let format = match kind {
+            // The last value of a series that has ended would be shown as if it were now.
+            let now = matches!(panel.kind, Kind::Table | Kind::Bars) || panel.named;
+            let format = match panel.kind {
                 Kind::Table => "table",
                 Kind::Heatmap => "heatmap",
                 _ => "time_series",
@@ -200,7 +201,25 @@ fn overrides(panel: &Panel) -> Value {
             "properties": [{ "id": "custom.width", "value": pixels }],
         })
     });
-    services.chain(fixed).chain(widths).chain(columns).collect()
+    services.chain(none(panel)).chain(fixed).chain(widths).chain(columns).collect()
+}
+
+/// The line that says that there is nothing: its legend is made of labels that it does not have.
+fn none(panel: &Panel) -> Option<Value> {
+    let asks = |question: &Question| match &question.source {
+        Source::Prometheus { query, .. } => query.contains("\"none\""),
+        _ => false,
+    };
+    let drawn = matches!(panel.kind, Kind::Lines | Kind::Stacked);
+    (drawn && panel.questions.iter().any(asks)).then(|| {
+        json!({
+            "matcher": { "id": "byRegexp", "options": r"/^none(?![.\w])/" },
+            "properties": [
+                { "id": "displayName", "value": "none" },
+                { "id": "color", "value": { "mode": "fixed", "fixedColor": Colour::Quiet.name() } },
+            ],
+        })
+    })
 }
 
 fn column(column: &Column) -> Value {

@@ -1,6 +1,6 @@
 //! Kafka and NATS: what was sent, what waits, what was set aside.
 
-use super::{largest, quantile, rate};
+use super::{largest, largest_or_none, quantile, rate};
 
 const THIS: &str = "{topic=~\"$topic\", group=~\"$group\"}";
 const PROCESS: &str = "messaging_process_duration_seconds";
@@ -14,7 +14,11 @@ pub fn lag() -> String {
 
 /// Records that wait, by partition.
 pub fn lag_by_partition() -> String {
-    format!("topk(10, sum by (topic, group, partition) (mesh_consumer_lag{THIS}))")
+    let most = format!("max_over_time(mesh_consumer_lag{THIS}[$__range] @ end())");
+    format!(
+        "sum by (topic, group, partition) (mesh_consumer_lag{THIS})\nand topk(10, sum by (topic, group, partition) ({most}) > 0)\nor on () {}",
+        super::none("topic")
+    )
 }
 
 /// Age of the oldest record that somebody has in hand.
@@ -77,7 +81,9 @@ pub fn sending(share: f64) -> String {
 
 /// Attempts after the first, each second.
 pub fn retries() -> String {
-    rate("mesh_retries_total{topic=~\"$topic\", service=~\"$group\"}", "topic, service")
+    let retries =
+        rate("mesh_retries_total{topic=~\"$topic\", service=~\"$group\"}", "topic, service");
+    largest_or_none(&retries, "topic")
 }
 
 /// Events set aside, in the time shown, of any topic.
@@ -92,12 +98,14 @@ pub fn dead_letters() -> String {
 
 /// Events set aside, each second.
 pub fn dead_letter_rate() -> String {
-    rate("mesh_dead_letters_total{topic=~\"$topic\"}", "topic, reason")
+    let letters = rate("mesh_dead_letters_total{topic=~\"$topic\"}", "topic, reason");
+    largest_or_none(&letters, "topic")
 }
 
 /// Events that came again, each second.
 pub fn duplicates() -> String {
-    rate("mesh_duplicates_dropped_total{topic=~\"$topic\"}", "topic, service")
+    let duplicates = rate("mesh_duplicates_dropped_total{topic=~\"$topic\"}", "topic, service");
+    largest_or_none(&duplicates, "topic")
 }
 
 /// Records that were gone before anybody read them.

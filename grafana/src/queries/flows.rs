@@ -1,6 +1,6 @@
 //! The business: orders, and what becomes of them.
 
-use super::{buckets, quantile, rate};
+use super::{buckets, largest_or_none, quantile, rate};
 use crate::slo::FLOWS_GIVEN_UP;
 
 /// Orders placed each second.
@@ -72,7 +72,7 @@ pub fn refused() -> String {
 
 /// Requests to hold stock, by outcome.
 pub fn reservations() -> String {
-    rate("mesh_inventory_reservations_total", "outcome")
+    largest_or_none(&rate("mesh_inventory_reservations_total", "outcome"), "outcome")
 }
 
 /// Holds that are open, and holds that ran out.
@@ -97,7 +97,8 @@ pub fn payments() -> String {
 
 /// Requests to the third party by outcome.
 pub fn provider() -> String {
-    rate("mesh_payments_provider_attempts_total", "operation, outcome")
+    let attempts = rate("mesh_payments_provider_attempts_total", "operation, outcome");
+    largest_or_none(&attempts, "operation")
 }
 
 /// How long the third party takes.

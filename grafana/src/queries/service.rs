@@ -1,6 +1,6 @@
 //! One service: what it is asked, what it asks others.
 
-use super::{any, largest, none, quantile, rate, renamed};
+use super::{any, largest, largest_or_none, quantile, rate, renamed};
 
 const HTTP: &str = "http_server_request_duration_seconds";
 const RPC: &str = "rpc_server_call_duration_seconds";
@@ -37,7 +37,7 @@ pub fn errors() -> String {
         format!("{RPC}_count{{service=~\"$service\", rpc_response_status_code=~\"{FAULTS}\"}}");
     let event =
         format!("{EVENT}_count{{service=~\"$service\", outcome=~\"dead_lettered|abandoned\"}}");
-    any(&[
+    let errors = any(&[
         renamed(
             &rate(&http, "http_route, http_response_status_code"),
             "operation",
@@ -51,8 +51,8 @@ pub fn errors() -> String {
             "process ",
             "messaging_destination_name",
         ),
-        none("operation"),
-    ])
+    ]);
+    largest_or_none(&errors, "operation")
 }
 
 /// What a share of what is asked took longer than, by operation.
@@ -131,7 +131,7 @@ pub fn call_errors() -> String {
     let http = "http_client_request_duration_seconds_count{service=~\"$service\", error_type!=\"cancelled\", http_response_status_code!~\"[234]..\"}";
     let send =
         "messaging_client_operation_duration_seconds_count{service=~\"$service\", outcome!=\"ok\"}";
-    any(&[
+    let errors = any(&[
         renamed(&rate(rpc, "rpc_method, rpc_response_status_code"), "dependency", "", "rpc_method"),
         renamed(
             &rate(http, "server_address, http_response_status_code"),
@@ -145,8 +145,8 @@ pub fn call_errors() -> String {
             "send ",
             "messaging_destination_name",
         ),
-        none("dependency"),
-    ])
+    ]);
+    largest_or_none(&errors, "dependency")
 }
 
 /// What is under way right now, by kind.

@@ -9,7 +9,7 @@ pub fn spans() -> String {
 
 /// Spans that were dropped, by service.
 pub fn spans_dropped() -> String {
-    rate("mesh_spans_total{state=\"dropped\"}", "service")
+    super::largest_or_none(&rate("mesh_spans_total{state=\"dropped\"}", "service"), "service")
 }
 
 /// Log records by what became of them.
@@ -68,7 +68,7 @@ pub fn collector_out() -> String {
 
 /// What the collector could not take or hand on. Zero where nothing was lost.
 pub fn collector_lost() -> String {
-    super::any(&[
+    let lost = super::any(&[
         super::renamed(
             &rate("otelcol_receiver_refused_spans_total{job=\"otel-collector\"}", "receiver"),
             "what",
@@ -90,8 +90,8 @@ pub fn collector_lost() -> String {
             "log records not sent to ",
             "exporter",
         ),
-        super::none("what"),
-    ])
+    ]);
+    super::largest_or_none(&lost, "what")
 }
 
 /// How full the collector's queues are.

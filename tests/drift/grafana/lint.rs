@@ -24,7 +24,7 @@ use crate::{
 /// A rule: what it has to say against a dashboard.
 type Rule = fn(&Dashboard) -> Vec<String>;
 
-const RULES: [(&str, Rule); 13] = [
+const RULES: [(&str, Rule); 14] = [
     ("ours", ours),
     ("chosen", chosen),
     ("variables", variables),
@@ -34,6 +34,7 @@ const RULES: [(&str, Rule); 13] = [
     ("titles", titles),
     ("colours", colours),
     ("promised", promised),
+    ("present", present),
     ("worked", worked),
     ("places", places),
     ("known", known),
@@ -122,7 +123,9 @@ fn queries(dashboard: &Dashboard) -> Vec<String> {
             for function in ["rate(", "irate("] {
                 for call in written.split(function).skip(1) {
                     let window = window(call);
-                    if window != "$__rate_interval" {
+                    // Over all that is shown, to choose which series are.
+                    let whole = window == "$__range" && call.contains("[$__range] @ end()");
+                    if window != "$__rate_interval" && !whole {
                         wrong.push(format!("{function}…[{window}])"));
                     }
                 }
@@ -192,6 +195,16 @@ fn colours(dashboard: &Dashboard) -> Vec<String> {
         panel.kind() == "timeseries" && by_service && !coloured
     });
     pale.map(|panel| format!("{:?} has other colours than other panels", panel.title())).collect()
+}
+
+/// What names series asks for those of now: of a series that has ended, the last value would go on being shown.
+fn present(dashboard: &Dashboard) -> Vec<String> {
+    let panels = dashboard.panels();
+    let past = panels.iter().filter(|panel| {
+        text(panel.0, "/options/textMode") == "name"
+            && panel.targets().iter().any(|target| target["instant"] != true)
+    });
+    past.map(|panel| format!("{:?} names what was", panel.title())).collect()
 }
 
 /// What a promise is about and how long it took: there is the line of the promise.
@@ -358,6 +371,7 @@ fn a_dashboard_that_breaks_a_rule_is_found() {
     spoilt(colours, |json| quantiles(json)["targets"][0]["legendFormat"] = "{{service}}".into());
     let late = "histogram_quantile(0.9, sum by (le) (rate(mesh_event_delay_seconds_bucket[$__rate_interval])))";
     spoilt(promised, |json| quantiles(json)["targets"][0]["expr"] = late.into());
+    spoilt(present, |json| quantiles(json)["options"]["textMode"] = "name".into());
     let skipped =
         "sum(rate(messaging_process_duration_seconds_count{service=\"a\"}[$__rate_interval]))";
     spoilt(worked, |json| quantiles(json)["targets"][0]["expr"] = skipped.into());

@@ -70,7 +70,13 @@ impl Reader<'_> {
     fn aggregate(&mut self, aggregate: &AggregateExpr) -> Labels {
         let inner = self.read(&aggregate.expr).unwrap_or_default();
         let none = BTreeSet::new();
+        // What chooses among series leaves them as they are.
+        let chooses = ["topk", "bottomk"].contains(&aggregate.op.to_string().as_str());
         let (kept, named): (BTreeSet<String>, _) = match &aggregate.modifier {
+            modifier if chooses => {
+                let by = modifier.as_ref().map(|modifier| modifier.labels().labels.clone());
+                (inner.clone(), by.unwrap_or_default())
+            }
             None => (none, Vec::new()),
             Some(LabelModifier::Include(by)) => {
                 (by.labels.iter().cloned().collect(), by.labels.clone())
