@@ -73,7 +73,9 @@ fn promises() -> Vec<Panel> {
             .size(12, 7),
         Panel::new(Kind::Table, "Alerts", "What fires, and what will if it goes on. Empty in health. A click on an alert leads to its runbook, or to the dashboard where one sees it.")
             .ask(queries::alerts(), "value")
-            .without(&["__name__", "value", "Value", "runbook", "dashboard"])
+            .without(&["__name__", "value", "Value"])
+            .column(Column::new("runbook").hidden())
+            .column(Column::new("dashboard").hidden())
             .first(&["severity", "alertname", "alertstate", "service", "topic", "slo", "window"])
             .column(Column::new("severity").word("page", "page", Colour::Bad).word("ticket", "ticket", Colour::Warning).width(80))
             .column(

@@ -12,13 +12,15 @@ pub struct Column {
     pub(crate) words: Vec<(&'static str, &'static str, Colour)>,
     pub(crate) links: Vec<(&'static str, &'static str)>,
     pub(crate) width: Option<u16>,
+    pub(crate) hidden: bool,
 }
 
 impl Column {
     /// A column as it is called in the header.
     pub fn new(name: &'static str) -> Self {
         let (unit, decimals, width) = (None, None, None);
-        Self { name, unit, decimals, thresholds: vec![], words: vec![], links: vec![], width }
+        let (thresholds, words, links) = (vec![], vec![], vec![]);
+        Self { name, unit, decimals, thresholds, words, links, width, hidden: false }
     }
 
     /// What its numbers are.
@@ -46,6 +48,13 @@ impl Column {
     #[must_use]
     pub fn link(mut self, title: &'static str, url: &'static str) -> Self {
         self.links.push((title, url));
+        self
+    }
+
+    /// Not shown, but there for the links of others: what a panel is `without` they cannot name.
+    #[must_use]
+    pub fn hidden(mut self) -> Self {
+        self.hidden = true;
         self
     }
 

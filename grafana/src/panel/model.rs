@@ -234,6 +234,9 @@ fn column(column: &Column) -> Value {
     if let Some(width) = column.width {
         set("custom.width", json!(width));
     }
+    if column.hidden {
+        set("custom.hideFrom", json!({ "viz": true }));
+    }
     if !column.thresholds.is_empty() {
         set("thresholds", steps("transparent", &column.thresholds));
         set("color", json!({ "mode": "thresholds" }));
