@@ -19,44 +19,36 @@ struct Way {
     timeout: Duration,
 }
 
+/// Builds one signal's exporter. The SDK's builders have the same steps for every signal, but no trait in common.
+macro_rules! build {
+    ($exporter:ident, $way:expr) => {{
+        let Way { endpoint, protocol, headers, timeout } = $way;
+        match protocol {
+            Protocol::Grpc => $exporter::builder()
+                .with_tonic()
+                .with_endpoint(endpoint)
+                .with_timeout(timeout)
+                .with_metadata(tonic::metadata::MetadataMap::from_headers(headers))
+                .build()?,
+            Protocol::HttpProtobuf => $exporter::builder()
+                .with_http()
+                .with_http_client(client(timeout)?)
+                .with_endpoint(endpoint)
+                .with_timeout(timeout)
+                .with_headers(map(&headers))
+                .build()?,
+        }
+    }};
+}
+
 pub(super) fn spans(settings: &Settings) -> anyhow::Result<Option<SpanExporter>> {
     let Some(way) = way(settings, &settings.traces, "/v1/traces")? else { return Ok(None) };
-    let exporter = match way.protocol {
-        Protocol::Grpc => SpanExporter::builder()
-            .with_tonic()
-            .with_endpoint(way.endpoint)
-            .with_timeout(way.timeout)
-            .with_metadata(tonic::metadata::MetadataMap::from_headers(way.headers))
-            .build()?,
-        Protocol::HttpProtobuf => SpanExporter::builder()
-            .with_http()
-            .with_http_client(client(way.timeout)?)
-            .with_endpoint(way.endpoint)
-            .with_timeout(way.timeout)
-            .with_headers(map(&way.headers))
-            .build()?,
-    };
-    Ok(Some(exporter))
+    Ok(Some(build!(SpanExporter, way)))
 }
 
 pub(super) fn logs(settings: &Settings) -> anyhow::Result<Option<LogExporter>> {
     let Some(way) = way(settings, &settings.logs, "/v1/logs")? else { return Ok(None) };
-    let exporter = match way.protocol {
-        Protocol::Grpc => LogExporter::builder()
-            .with_tonic()
-            .with_endpoint(way.endpoint)
-            .with_timeout(way.timeout)
-            .with_metadata(tonic::metadata::MetadataMap::from_headers(way.headers))
-            .build()?,
-        Protocol::HttpProtobuf => LogExporter::builder()
-            .with_http()
-            .with_http_client(client(way.timeout)?)
-            .with_endpoint(way.endpoint)
-            .with_timeout(way.timeout)
-            .with_headers(map(&way.headers))
-            .build()?,
-    };
-    Ok(Some(exporter))
+    Ok(Some(build!(LogExporter, way)))
 }
 
 /// How long one export of the signal may take.

@@ -144,7 +144,8 @@ mod tests {
             old.revoked().await;
             drop(old);
         };
-        let (_, new) = tokio::join!(hold_on, memory.lease(5 * UNIT));
+        let both = async { tokio::join!(hold_on, memory.lease(5 * UNIT)) };
+        let (_, new) = timeout(10 * SAFE, both).await.expect("the old lease is revoked");
         assert_eq!(memory.leased_bytes(), 5 * UNIT);
         // Nobody waits, so nobody has to go.
         assert!(timeout(10 * SAFE, new.revoked()).await.is_err());
@@ -163,9 +164,10 @@ mod tests {
                 }
             }
         };
+        let work = timeout(10 * SAFE, work);
         let waits = timeout(2 * SAFE, memory.lease(UNIT));
         let (held, waited) = tokio::join!(work, waits);
-        assert!(held >= SAFE && waited.is_err());
+        assert!(held.expect("the lease is revoked") >= SAFE && waited.is_err());
     }
 
     #[tokio::test]
