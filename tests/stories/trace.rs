@@ -1,6 +1,6 @@
 //! One order is one trace.
 
-use harness::{Options, until};
+use harness::Options;
 use insta::assert_snapshot;
 use reqwest::Method;
 
@@ -55,11 +55,7 @@ pub(crate) async fn a_cancelled_order_is_one_trace_too(options: Options) {
     mesh.gateway().until_status(&order, "paid").await;
     // Shipping reads batches: a batch of one event continues the order's trace, a batch of two has a trace of its own.
     // Shipping must have handled `OrderPaid` before `OrderCancelled` is published, so that each is a batch of one.
-    until("shipping's span of OrderPaid", || {
-        let spans = mesh.collector().trace(&order.trace_id);
-        async move { spans.iter().any(|span| span.service == "shipping").then_some(()) }
-    })
-    .await;
+    mesh.collector().until_span(&order.trace_id, "shipping").await;
     let cancelled = mesh
         .gateway()
         .send(Method::POST, &format!("/api/orders/{}/cancel", order.id), &[], None)

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{Collector, Kind, Span};
+use crate::{Collector, Kind, Span, until};
 
 impl Collector {
     /// The story of a trace, lines sorted so that what runs at the same time reads the same.
@@ -31,6 +31,18 @@ impl Collector {
             .into_iter()
             .filter(|span| !span.parent.is_empty() && !ids.contains(&span.parent))
             .collect()
+    }
+
+    /// Waits for a span of this service in a trace.
+    ///
+    /// # Panics
+    /// There was none in [`PATIENCE`](crate::PATIENCE).
+    pub async fn until_span(&self, trace_id: &str, service: &str) {
+        until(&format!("a span of {service}"), || {
+            let found = self.trace(trace_id).iter().any(|span| span.service == service);
+            async move { found.then_some(()) }
+        })
+        .await;
     }
 }
 
