@@ -11,12 +11,13 @@ mod server;
 
 use std::{hash::Hash, sync::Arc, time::Duration};
 
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 
 pub(crate) use server::Shared;
 
 use crate::{
     Error, breaker,
+    config::SecretUrl,
     metrics::{Begin, IntCounter, Registry},
 };
 
@@ -24,7 +25,8 @@ use crate::{
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Settings {
     /// Where Redis or Valkey is, e.g. `redis://user:password@valkey:6379/0`, or `rediss://…` for TLS; empty: each process has caches of its own, in memory.
-    pub url: String,
+    #[serde(deserialize_with = "address")]
+    pub url: SecretUrl,
     /// How long it may take to answer; a database takes no longer.
     #[serde(with = "humantime_serde")]
     pub timeout: Duration,
@@ -32,8 +34,12 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { url: String::new(), timeout: Duration::from_millis(50) }
+        Self { url: SecretUrl::default(), timeout: Duration::from_millis(50) }
     }
+}
+
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretUrl, D::Error> {
+    SecretUrl::checked(deserializer, server::check)
 }
 
 crate::metrics! {
@@ -64,7 +70,7 @@ impl Caches {
         registry: &Registry,
         breakers: impl FnOnce() -> anyhow::Result<breaker::Metrics>,
     ) -> anyhow::Result<Self> {
-        let shared = match &*settings.url {
+        let shared = match settings.url.expose() {
             "" => None,
             _ => Some(Shared::open(settings, registry, &breakers()?)?),
         };

@@ -34,6 +34,7 @@ use tokio::{
 };
 
 use crate::{
+    config::SecretUrl,
     metrics::{HistogramVec, IntGauge, IntGaugeVec, Registry},
     readiness::{Condition, Impact, Readiness},
 };
@@ -77,7 +78,7 @@ pub struct Database {
 
 struct Inner {
     backend: Backend,
-    url: String,
+    url: SecretUrl,
     statement_timeout: Duration,
     consumers: Semaphore,
     durations: HistogramVec,
@@ -267,12 +268,12 @@ impl Database {
     }
 
     pub(crate) fn url(&self) -> &str {
-        &self.inner.url
+        self.inner.url.expose()
     }
 
     /// SQLite: the file's path.
     pub(crate) fn path(&self) -> &str {
-        sqlite::path(&self.inner.url)
+        sqlite::path(self.inner.url.expose())
     }
 
     /// Notified after each commit that left something in the outbox.

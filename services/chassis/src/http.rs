@@ -18,7 +18,7 @@ use std::time::Duration;
 use ::http::StatusCode;
 
 pub(crate) use client::Metrics as ClientMetrics;
-pub use client::{Answer, Client};
+pub use client::{Answer, Client, base_url};
 pub use edge::Edge;
 pub(crate) use edge::Metrics as ServerMetrics;
 pub(crate) use farewell::farewell;

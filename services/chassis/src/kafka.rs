@@ -47,6 +47,7 @@ pub(crate) use producer::Outgoing;
 pub use producer::Producer;
 pub use security::{Mechanism, Sasl, Tls};
 pub(crate) use settings::MESSAGE_MAX;
+pub(crate) use settings::check;
 pub use settings::{Profile, Settings};
 
 /// An event as its handler sees it.

@@ -27,7 +27,7 @@ use opentelemetry_sdk::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    config::{Identity, Log, Secret},
+    config::{Identity, Log, Secret, SecretUrl},
     metrics::Registry,
 };
 
@@ -49,7 +49,7 @@ pub struct Settings {
     /// `service.name` of this process; the service's own name if empty. `OTEL_SERVICE_NAME`.
     pub service_name: String,
     /// Where to send traces and logs by OTLP, e.g. `http://127.0.0.1:4317`; nowhere if empty. `OTEL_EXPORTER_OTLP_ENDPOINT`.
-    pub endpoint: String,
+    pub endpoint: SecretUrl,
     /// How to send them: `grpc`, or `http/protobuf`. `OTEL_EXPORTER_OTLP_PROTOCOL`.
     pub protocol: String,
     /// Headers of every export, `name=value` pairs with commas, values percent-encoded; `OTEL_EXPORTER_OTLP_HEADERS`.
@@ -76,7 +76,7 @@ impl Default for Settings {
         Self {
             disabled: false,
             service_name: String::new(),
-            endpoint: String::new(),
+            endpoint: SecretUrl::default(),
             protocol: "grpc".into(),
             headers: Secret::default(),
             sample_ratio: 1.0,
@@ -94,7 +94,7 @@ impl Default for Settings {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Signal {
     /// Where to send it; over HTTP the whole URL, path included.
-    pub endpoint: String,
+    pub endpoint: SecretUrl,
     /// How to send it.
     pub protocol: String,
     /// Headers of its exports.

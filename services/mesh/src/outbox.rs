@@ -215,7 +215,7 @@ mod tests {
     async fn a_database_that_is_not_there_is_not_made() {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}/orders.db", folder.path().display());
-        let config = database::Config { url, ..database::Config::default() };
+        let config = database::Config { url: url.into(), ..database::Config::default() };
         let error = open(&config).await.unwrap_err();
         assert!(error.to_string().starts_with("there is no database"), "{error}");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);

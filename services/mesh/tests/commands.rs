@@ -69,3 +69,28 @@ fn an_argument_that_cannot_be_right_is_refused_with_what_is_expected() {
         assert!(output.stdout.is_empty(), "{arguments:?}");
     }
 }
+
+/// A start that can never succeed says everything that is wrong, where it came from, and that a restart is of no use.
+#[test]
+fn addresses_that_cannot_be_right_end_the_start_with_all_of_them_named() {
+    let wrong = [
+        ("database.url", "mysql://ada:hunter2@db/payments"),
+        ("provider", "ftp://ada:hunter2@pay"),
+        ("redis.url", "http://ada:hunter2@valkey"),
+        ("nats.url", "http://"),
+        ("kafka.brokers", "kafka:x"),
+    ];
+    let mut command = mesh(&["payments"]);
+    for (key, value) in wrong {
+        command.args(["--set", &format!("{key}={value}")]);
+    }
+    let output = command.output().unwrap();
+    let complaints = complaints(&output);
+    assert_eq!(output.status.code(), Some(78), "{complaints}");
+    for (key, _) in wrong {
+        let from = format!("(from command line --set {key})");
+        assert!(complaints.contains(&from), "{key}: {complaints}");
+    }
+    assert!(!complaints.contains("hunter2"), "{complaints}");
+    assert!(output.stdout.is_empty());
+}

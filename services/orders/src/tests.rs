@@ -138,7 +138,7 @@ impl Stage {
         tasks.spawn(keep);
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", folder.path().join("orders.db").display());
-        let config = Config { url, ..Config::local("orders") };
+        let config = Config { url: url.into(), ..Config::local("orders") };
         let migrations = chassis::migrations!["0001_orders"];
         let database = Database::connect(&config, migrations, &registry).await.unwrap();
         let orders = Orders::new(

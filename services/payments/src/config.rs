@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use chassis::database;
+use chassis::{config::SecretUrl, database, http};
 use serde::{Deserialize, Serialize};
 
 /// The settings of `payments`.
@@ -13,7 +13,8 @@ pub struct Config {
     /// Where the payments are kept.
     pub database: database::Config,
     /// Base URL of the third party that charges and refunds.
-    pub provider: String,
+    #[serde(deserialize_with = "http::base_url")]
+    pub provider: SecretUrl,
     /// How long the third party may take over one request: longer than its `tok_slow`, 3 s.
     #[serde(with = "humantime_serde")]
     pub provider_timeout: Duration,

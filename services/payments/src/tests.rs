@@ -62,7 +62,7 @@ impl Stage {
         let metrics = Metrics::register(&registry).unwrap();
         let folder = TempDir::new().unwrap();
         let url = format!("sqlite://{}/payments.db", folder.path().display());
-        let config = database::Config { url, ..database::Config::local("payments") };
+        let config = database::Config { url: url.into(), ..database::Config::local("payments") };
         let migrations = chassis::migrations!["0001_payments", "0002_unknown"];
         let database = Database::connect(&config, migrations, &registry).await.unwrap();
         let asking = || Provider::new(client.clone(), TIMEOUT, attempts, metrics.clone());

@@ -46,7 +46,7 @@ impl Replica {
     async fn new(folder: &Path, pace: Pace) -> Self {
         let registry = Registry::new();
         let url = format!("sqlite://{}/shipping.db", folder.display());
-        let config = database::Config { url, ..database::Config::local("shipping") };
+        let config = database::Config { url: url.into(), ..database::Config::local("shipping") };
         let database = Database::connect(
             &config,
             chassis::migrations!["0001_shipments", "0002_trace"],

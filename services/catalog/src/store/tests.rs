@@ -5,7 +5,7 @@ use super::*;
 pub(crate) async fn store() -> (tempfile::TempDir, Store) {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("catalog.db").display());
-    let config = Config { url, ..Config::local("catalog") };
+    let config = Config { url: url.into(), ..Config::local("catalog") };
     let migrations = chassis::migrations!["0001_products"];
     (folder, Store::open(Database::connect(&config, migrations, &Registry::new()).await.unwrap()))
 }

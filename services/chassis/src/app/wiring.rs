@@ -9,6 +9,7 @@ use super::{App, OnError, Server, ServerKind};
 use crate::{
     breaker::{self, Breaker},
     cache::Caches,
+    config::SecretUrl,
     database::{self, Database, Migrations},
     grpc::{self, Channel, Endpoints},
     http, kafka, nats,
@@ -42,7 +43,7 @@ impl App {
     pub fn http_client(
         &mut self,
         peer: &'static str,
-        base: &str,
+        base: &SecretUrl,
         limit: Duration,
     ) -> anyhow::Result<http::Client> {
         let metrics = match &self.clients.http {

@@ -32,14 +32,25 @@ pub(crate) struct Shared {
     limit: Duration,
 }
 
+/// What is wrong with the address of a Redis server; it may be empty.
+pub(super) fn check(url: &str) -> Result<(), String> {
+    let known =
+        ["redis:", "rediss:", "valkey:", "valkeys:", "unix:", "redis+unix:", "valkey+unix:"];
+    let schemes = known.iter().any(|scheme| url.starts_with(scheme));
+    if url.is_empty() || schemes && redis::Client::open(url).is_ok() {
+        return Ok(());
+    }
+    Err("not the address of a Redis server; expected redis://host:port/number, or rediss:// for TLS".into())
+}
+
 impl Shared {
     pub(super) fn open(
         settings: &Settings,
         registry: &Registry,
         breakers: &breaker::Metrics,
     ) -> anyhow::Result<Self> {
-        let wrong = "redis.url is not the address of a Redis server; expected redis://host:port/number, or rediss:// for TLS";
-        let client = redis::Client::open(settings.url.as_str()).context(wrong)?;
+        let wrong = "redis.url is not the address of a Redis server";
+        let client = redis::Client::open(settings.url.expose()).context(wrong)?;
         // Who asks next tries again: the breaker sees to the pauses.
         let config = ConnectionManagerConfig::new()
             .set_number_of_retries(0)

@@ -11,7 +11,6 @@ use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
     task::JoinSet,
-    time::Instant,
 };
 
 use super::*;
@@ -85,11 +84,23 @@ async fn number(stream: &mut BufReader<TcpStream>) -> Option<usize> {
     line.get(1..)?.trim().parse().ok()
 }
 
+/// Caches that wait for their server, however busy this machine is.
 fn caches(url: &str) -> (Caches, Registry) {
+    caches_within(url, Duration::from_secs(30))
+}
+
+fn caches_within(url: &str, timeout: Duration) -> (Caches, Registry) {
     let registry = Registry::new();
     let breakers = || breaker::Metrics::register(&registry);
-    let settings = Settings { url: url.to_owned(), ..Settings::default() };
+    let settings = Settings { url: url.into(), timeout };
     (Caches::open("shop", &settings, &registry, breakers).unwrap(), registry)
+}
+
+/// How often the circuit breaker let no question through.
+fn rejections(registry: &Registry) -> u64 {
+    let text = registry.text();
+    let line = "mesh_breaker_rejections_total{destination=\"redis\"} ";
+    text.lines().find_map(|counted| counted.strip_prefix(line)?.parse().ok()).unwrap()
 }
 
 fn cups(caches: &Caches) -> Cache<String, usize> {
@@ -172,24 +183,30 @@ async fn a_server_that_is_away_or_silent_costs_no_request() {
     server.silent.store(true, Ordering::Relaxed);
     let silent = [format!("redis://{address}"), format!("rediss://{address}")];
     for url in silent.into_iter().chain(["redis://127.0.0.1:1".to_owned()]) {
-        let (caches, registry) = caches(&url);
+        let (caches, registry) = caches_within(&url, Settings::default().timeout);
         let cache = cups(&caches);
         for number in 0..30 {
             assert_eq!(cache.get(number.to_string(), load(number)).await.unwrap(), number);
         }
         assert_eq!(counts(&registry), [0, 0, 30], "{url}");
         assert!(registry.text().contains("mesh_breaker_state{destination=\"redis\"} 2\n"), "{url}");
-        let begun = Instant::now();
+        let left_alone = rejections(&registry);
         cache.get("assam".to_owned(), load(7)).await.unwrap();
-        assert!(begun.elapsed() < Settings::default().timeout, "it is left alone");
+        assert_eq!(rejections(&registry), left_alone + 1, "{url}: it was asked");
     }
 }
 
 #[test]
-fn an_address_that_is_none_is_told() {
-    let registry = Registry::new();
-    let breakers = || breaker::Metrics::register(&registry);
-    let settings = Settings { url: "http://valkey".into(), ..Settings::default() };
-    let error = Caches::open("shop", &settings, &registry, breakers).err().unwrap();
-    assert!(error.to_string().starts_with("redis.url is not"), "{error:#}");
+fn what_is_no_address_of_a_server_is_refused_without_being_repeated() {
+    for wrong in
+        ["http://valkey", "valkey:6379", "redis://", "redis://:hunter2@valkey:x", "redis:/", "?"]
+    {
+        let settings = serde_json::json!({ "url": wrong, "timeout": "50ms" });
+        let error = serde_json::from_value::<Settings>(settings).unwrap_err().to_string();
+        assert!(error.starts_with("not the address of a Redis server"), "{wrong}: {error}");
+    }
+    for right in ["", "redis://valkey", "redis://a:b@valkey:6379/3", "rediss://valkey:6380"] {
+        let settings = serde_json::json!({ "url": right, "timeout": "50ms" });
+        serde_json::from_value::<Settings>(settings).expect(right);
+    }
 }

@@ -37,13 +37,22 @@ impl SecretUrl {
         &self.0
     }
 
+    /// Reads an address for a setting; what `check` says of it does not repeat it.
+    pub(crate) fn checked<'de, D: Deserializer<'de>>(
+        deserializer: D,
+        check: impl FnOnce(&str) -> Result<(), String>,
+    ) -> Result<Self, D::Error> {
+        let url = Self::deserialize(deserializer)?;
+        check(&url.0).map_err(de::Error::custom)?;
+        Ok(url)
+    }
+
     fn shown(&self) -> Cow<'_, str> {
         if self.0.contains("://") {
             return masked(&self.0).into();
         }
-        // Without a scheme, as NATS takes them, too.
-        let parts: Vec<_> = self.0.split(',').map(|part| without_user("", part)).collect();
-        parts.join(",").into()
+        // Without a scheme, as NATS takes them, too. Of several, all before the last user is hidden: a password may hold a comma.
+        without_user("", &self.0).into()
     }
 }
 
@@ -147,9 +156,11 @@ pub(super) fn masked(text: &str) -> String {
 fn without_user(scheme: &str, address: &str) -> String {
     match address.rsplit_once('@') {
         Some((user, host)) => match user.split_once(':') {
-            Some((name, _)) => format!("{scheme}{name}:{HIDDEN}@{host}"),
-            // A name alone may be a token.
-            None => format!("{scheme}{HIDDEN}@{host}"),
+            Some((name, _)) if !name.contains(['@', ',', '/']) => {
+                format!("{scheme}{name}:{HIDDEN}@{host}")
+            }
+            // A name alone may be a token; what looks like another address before this one may hold one.
+            _ => format!("{scheme}{HIDDEN}@{host}"),
         },
         None => format!("{scheme}{address}"),
     }
@@ -202,6 +213,9 @@ mod tests {
             ("nats://a:b@one:1, nats://token@two:2", "nats://a:***@one:1, nats://***@two:2"),
             ("nats://one:1,two:2", "nats://one:1,two:2"),
             ("token@one:1,two:2", "***@one:1,two:2"),
+            ("nats://token@one:1,a:b@two:2", "nats://***@two:2"),
+            ("a:b,c@one:1", "a:***@one:1"),
+            ("a:b@one:1,token@two:2", "a:***@two:2"),
             ("nats://a:b,c@one:1,nats://two:2", "nats://a:***@one:1,nats://two:2"),
             ("postgres://a:x/y@db/mesh", "postgres://a:***@db/mesh"),
             ("postgres://a:x?y@db/mesh", "postgres://a:***@db/mesh"),

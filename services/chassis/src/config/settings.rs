@@ -38,6 +38,9 @@ impl Settings {
         if let Err(what) = nats::check(self.nats.url.expose()) {
             wrong.push(("nats.url".into(), what));
         }
+        if let Err(what) = kafka::check(&self.kafka.brokers) {
+            wrong.push(("kafka.brokers".into(), what));
+        }
         wrong
     }
 }

@@ -160,7 +160,7 @@ fn opentelemetry_variables_are_honoured() {
         ("OTEL_EXPORTER_OTLP_TIMEOUT", "1500"),
     ];
     let telemetry = read("", &environment, &[]).unwrap().settings.telemetry;
-    assert_eq!(telemetry.endpoint, "http://collector:4317");
+    assert_eq!(telemetry.endpoint.expose(), "http://collector:4317");
     assert!((telemetry.sample_ratio - 0.25).abs() < f64::EPSILON);
     assert_eq!(telemetry.timeout.as_millis(), 1500);
     let mistakes = read("", &[("OTEL_TRACES_SAMPLER", "jaeger_remote")], &[]).unwrap_err();
@@ -196,7 +196,7 @@ fn opentelemetry_variables_mean_what_the_specification_says() {
         ("OTEL_EXPORTER_OTLP_LOGS_TIMEOUT", "1500"),
         ("OTEL_SERVICE_NAME", "pot"),
     ]);
-    assert_eq!(signal.logs.endpoint, "http://logs:4318/v1/logs");
+    assert_eq!(signal.logs.endpoint.expose(), "http://logs:4318/v1/logs");
     assert_eq!((signal.logs.timeout.as_millis(), signal.service_name.as_str()), (1500, "pot"));
 }
 
@@ -218,4 +218,96 @@ fn a_wrong_variable_of_opentelemetry_is_named() {
     let range = [("OTEL_TRACES_SAMPLER", "traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", "1.5")];
     let mistakes = read("", &range, &[]).unwrap_err().to_string();
     assert!(mistakes.contains("OTEL_TRACES_SAMPLER_ARG"), "{mistakes}");
+}
+
+/// A service with all kinds of addresses.
+#[derive(Debug, Serialize, Deserialize)]
+struct Warehouse {
+    database: crate::database::Config,
+    #[serde(deserialize_with = "crate::http::base_url")]
+    provider: SecretUrl,
+}
+
+impl Default for Warehouse {
+    fn default() -> Self {
+        let database = crate::database::Config::local("teapot");
+        Self { database, provider: "http://127.0.0.1:1".into() }
+    }
+}
+
+fn warehouse(environment: &[(&str, &str)]) -> Result<Loaded<Warehouse>, Mistakes> {
+    let (_folder, sources) = sources("", environment, &[]);
+    load(IDENTITY, &sources)
+}
+
+/// `/config` and `mesh config` show what is effective; logs and errors show what `Debug` and `Display` make of the types.
+#[test]
+fn no_setting_shows_its_secret_in_any_form() {
+    let loaded = warehouse(&[
+        ("MESH_DATABASE__URL", "postgres://ada:hunter2@db/mesh?password=hunter2"),
+        ("MESH_PROVIDER", "http://ada:hunter2@pay/v1"),
+        ("MESH_REDIS__URL", "redis://:hunter2@valkey:6379"),
+        ("MESH_NATS__URL", "nats://hunter2@one:1,ada:hunter2@two:2"),
+        ("MESH_KAFKA__SASL__PASSWORD", "hunter2"),
+        ("MESH_KAFKA__TLS__KEY", "hunter2"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://ada:hunter2@collector:4317"),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://collector/v1/traces?api_key=hunter2"),
+        ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "http://hunter2@collector/v1/logs"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=hunter2"),
+        ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "authorization=hunter2"),
+        ("OTEL_EXPORTER_OTLP_LOGS_HEADERS", "authorization=hunter2"),
+    ])
+    .unwrap();
+    let Loaded { settings, service, effective } = loaded;
+    for shown in [
+        serde_json::to_string(&effective).unwrap(),
+        serde_json::to_string(&settings).unwrap(),
+        serde_json::to_string(&service).unwrap(),
+        format!("{settings:?} {service:?}"),
+    ] {
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+    assert!(service.database.url.expose().contains("hunter2"), "what connects has it");
+    assert_eq!(service.provider.expose(), "http://ada:hunter2@pay/v1");
+}
+
+#[test]
+fn addresses_that_cannot_be_reached_by_anything_are_mistakes_all_at_once() {
+    let wrong = [
+        ("MESH_DATABASE__URL", "mysql://ada:hunter2@db/mesh"),
+        ("MESH_PROVIDER", "ftp://ada:hunter2@pay"),
+        ("MESH_REDIS__URL", "http://ada:hunter2@valkey"),
+        ("MESH_NATS__URL", "://hunter2@"),
+        ("MESH_KAFKA__BROKERS", "kafka:9092,hunter2@kafka:9093"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "ada:hunter2@collector"),
+    ];
+    let mistakes = warehouse(&wrong).unwrap_err();
+    let text = mistakes.to_string();
+    for (variable, _) in wrong {
+        assert!(text.contains(&format!("(from environment variable {variable})")), "{text}");
+    }
+    assert_eq!(mistakes.0.len(), wrong.len(), "{text}");
+    assert!(!text.contains("hunter2"), "{text}");
+
+    let refused = |variable: &str, value: &str| warehouse(&[(variable, value)]).is_err();
+    for database in ["", "db", "postgres://db:x/mesh", "sqlite://", "sqlite:", "file:x"] {
+        assert!(refused("MESH_DATABASE__URL", database), "{database}");
+    }
+    for provider in
+        ["", "pay", "pay:80", "http://", "https://pay", "http://pay?key=x", "http://pay:x"]
+    {
+        assert!(refused("MESH_PROVIDER", provider), "{provider}");
+    }
+    for brokers in
+        ["", ",", "kafka:x", "kafka:0", "kafka:9092,", "http://kafka:9092", "a b:9092", "::1"]
+    {
+        assert!(refused("MESH_KAFKA__BROKERS", brokers), "{brokers}");
+    }
+    for brokers in ["kafka", "kafka:9092, b:9092", "[::1]:9092", "SASL_SSL://kafka:9093"] {
+        assert!(!refused("MESH_KAFKA__BROKERS", brokers), "{brokers}");
+    }
+    for database in ["postgresql://db/mesh", "postgres:///mesh?host=/run/postgresql", "sqlite:a.db"]
+    {
+        assert!(!refused("MESH_DATABASE__URL", database), "{database}");
+    }
 }

@@ -1,17 +1,19 @@
 //! How a database is reached.
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use super::sqlite;
+use super::{connect, sqlite};
+use crate::config::SecretUrl;
 
 /// A service's own database.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Config {
     /// `sqlite://path/to/file.db` (made if it is not there) or `postgres://user:password@host/database`.
-    pub url: String,
+    #[serde(deserialize_with = "address")]
+    pub url: SecretUrl,
     /// PostgreSQL: most connections at once. SQLite has one writer.
     pub max_connections: u32,
     /// SQLite: what a commit waits for. `normal` survives a crash of the process, `full` also one of the machine.
@@ -27,12 +29,13 @@ pub struct Config {
 impl Config {
     /// A SQLite file named after the service, below the current folder.
     pub fn local(service: &str) -> Self {
-        Self { url: format!("sqlite://.mesh/{service}.db"), ..Self::default() }
+        Self { url: format!("sqlite://.mesh/{service}.db").into(), ..Self::default() }
     }
 
     /// The path of a SQLite file; `None` if the database is a server.
     pub fn file(&self) -> Option<PathBuf> {
-        self.url.starts_with("sqlite:").then(|| sqlite::path(&self.url).into())
+        let url = self.url.expose();
+        url.starts_with("sqlite:").then(|| sqlite::path(url).into())
     }
 }
 
@@ -48,12 +51,8 @@ impl Default for Config {
     }
 }
 
-impl fmt::Debug for Config {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The URL may hold a password.
-        let kind = self.url.split(':').next().unwrap_or_default();
-        f.debug_struct("Config").field("url", &format_args!("{kind}:…")).finish_non_exhaustive()
-    }
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretUrl, D::Error> {
+    SecretUrl::checked(deserializer, connect::check)
 }
 
 /// What a commit to SQLite waits for: <https://www.sqlite.org/pragma.html#pragma_synchronous>

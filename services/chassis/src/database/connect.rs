@@ -9,10 +9,24 @@ use tokio::time::sleep;
 use super::{Backend, Config, Database, Migrations, error, migrations, postgres, sqlite};
 
 pub(super) fn open(config: &Config) -> anyhow::Result<Backend> {
-    match config.url.split(':').next() {
+    match config.url.expose().split(':').next() {
         Some("sqlite") => Ok(Backend::Sqlite(sqlite::File::open(config)?)),
         Some("postgres" | "postgresql") => Ok(Backend::Postgres(postgres::open(config)?)),
         _ => anyhow::bail!("database.url must begin with sqlite:// or postgres://"),
+    }
+}
+
+/// What is wrong with the address of a database.
+pub(super) fn check(url: &str) -> Result<(), String> {
+    let expected = "expected sqlite://path/to/file.db or postgres://user:password@host/database";
+    match url.split(':').next() {
+        Some("sqlite") if sqlite::path(url).is_empty() => Err(format!("has no path; {expected}")),
+        Some("sqlite") => Ok(()),
+        Some("postgres" | "postgresql") => match url.parse::<sqlx::postgres::PgConnectOptions>() {
+            Ok(_) => Ok(()),
+            Err(_) => Err(format!("not the address of a PostgreSQL database; {expected}")),
+        },
+        _ => Err(format!("not the address of a database; {expected}")),
     }
 }
 
@@ -123,7 +137,7 @@ mod tests {
 
     /// Nobody is asked: connections are made when they are needed.
     fn database(url: &str) -> Database {
-        let config = Config { url: url.to_owned(), ..Config::default() };
+        let config = Config { url: url.into(), ..Config::default() };
         Database::open(&config, &Registry::new()).unwrap()
     }
 

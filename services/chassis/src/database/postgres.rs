@@ -22,7 +22,7 @@ const STALE: Duration = Duration::from_secs(1);
 const FROZEN: Duration = Duration::from_secs(60);
 
 pub(super) fn open(config: &Config) -> anyhow::Result<PgPool> {
-    let options = PgConnectOptions::from_str(&config.url)
+    let options = PgConnectOptions::from_str(config.url.expose())
         .context("database.url")?
         .disable_statement_logging();
     let limit = format!(

@@ -65,7 +65,8 @@ pub(super) fn path(url: &str) -> &str {
 
 impl File {
     pub(super) fn open(config: &Config) -> anyhow::Result<Self> {
-        let path = std::path::absolute(path(&config.url)).context("database.url has no path")?;
+        let path =
+            std::path::absolute(path(config.url.expose())).context("database.url has no path")?;
         let folder = path.parent().unwrap_or(Path::new("/"));
         std::fs::create_dir_all(folder)
             .with_context(|| format!("create the folder {}", folder.display()))?;

@@ -29,7 +29,7 @@ impl Kept {
         let url = format!("sqlite://{}/notes.db", folder.path().display());
         let registry = Registry::new();
         let readiness = Readiness::new(&registry).unwrap();
-        let config = Config { url, ..config };
+        let config = Config { url: url.into(), ..config };
         let database = Database::connect(&config, TABLES, &registry).await.unwrap();
         database.report_to(&readiness);
         let mut tasks = JoinSet::new();

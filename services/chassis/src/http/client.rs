@@ -7,12 +7,13 @@ use opentelemetry::{
     Context, KeyValue,
     trace::{SpanKind, Status, TraceContextExt, Tracer},
 };
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserializer, Serialize, de::DeserializeOwned};
 use tokio::time::Instant;
 
 use crate::{
     Error, Kind,
     breaker::{self, Breaker},
+    config::SecretUrl,
     deadline,
     metrics::{HistogramVec, Registry},
     telemetry,
@@ -33,7 +34,9 @@ const LONGEST: usize = 256 * 1024;
 #[derive(Clone)]
 pub struct Client {
     client: reqwest::Client,
-    base: String,
+    base: SecretUrl,
+    /// The same without what lets one in.
+    shown: String,
     peer: &'static str,
     limit: Duration,
     breaker: Breaker,
@@ -63,14 +66,15 @@ impl Answer {
 impl Client {
     pub(crate) fn new(
         peer: &'static str,
-        base: &str,
+        base: &SecretUrl,
         limit: Duration,
         breaker: Breaker,
         metrics: Metrics,
     ) -> anyhow::Result<Self> {
         let client = reqwest::Client::builder().no_proxy().build()?;
-        let base = base.trim_end_matches('/').to_owned();
-        Ok(Self { client, base, peer, limit, breaker, metrics })
+        let base = base.expose().trim_end_matches('/');
+        let (shown, base) = (without_user(base)?, SecretUrl::from(base));
+        Ok(Self { client, base, shown, peer, limit, breaker, metrics })
     }
 
     /// A client that belongs to no [`App`](crate::App): for tests of what a service does with one.
@@ -84,7 +88,7 @@ impl Client {
         registry: &Registry,
     ) -> anyhow::Result<Self> {
         let breaker = Breaker::new(peer, registry, &breaker::Metrics::register(registry)?);
-        Self::new(peer, base, limit, breaker, Metrics::register(registry)?)
+        Self::new(peer, &base.into(), limit, breaker, Metrics::register(registry)?)
     }
 
     /// Sends JSON once; repeating is the caller's decision, and `idempotency_key` what makes it harmless.
@@ -102,18 +106,19 @@ impl Client {
         let (tracer, parent) = (telemetry::tracer(), Context::current());
         let builder = tracer.span_builder("POST").with_kind(SpanKind::Client).with_attributes([
             KeyValue::new("http.request.method", "POST"),
-            KeyValue::new("url.full", format!("{}{path}", self.base)),
+            KeyValue::new("url.full", format!("{}{path}", self.shown)),
             KeyValue::new("server.address", self.peer),
         ]);
         let context = parent.with_span(builder.start_with_context(tracer, &parent));
         let mut request = self
             .client
-            .request(Method::POST, format!("{}{path}", self.base))
+            .request(Method::POST, format!("{}{path}", self.base.expose()))
             .header("idempotency-key", idempotency_key)
             .json(body)
             .build()
             .map_err(|error| {
-                Error::new(Kind::Internal, "the request cannot be written").source(error)
+                Error::new(Kind::Internal, "the request cannot be written")
+                    .source(error.without_url())
             })?;
         telemetry::inject(&context, request.headers_mut());
         let exchange = Exchange::start(context, self.peer, &self.metrics);
@@ -131,7 +136,8 @@ impl Client {
 
     async fn send(&self, request: reqwest::Request) -> Result<Answer, Error> {
         let failed = |cause: reqwest::Error| {
-            Error::new(Kind::Unavailable, "the third party cannot be reached").source(cause)
+            Error::new(Kind::Unavailable, "the third party cannot be reached")
+                .source(cause.without_url())
         };
         let mut response = self.client.execute(request).await.map_err(failed)?;
         let mut body = Vec::new();
@@ -144,6 +150,37 @@ impl Client {
         }
         Ok(Answer { status: response.status(), body })
     }
+}
+
+/// Reads the base URL of a server for a setting: `#[serde(deserialize_with = "base_url")]`.
+///
+/// # Errors
+/// It is none.
+pub fn base_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretUrl, D::Error> {
+    SecretUrl::checked(deserializer, |text| {
+        let expected = "expected http://host:port";
+        let wrong = |why: &str| Err(format!("not the base URL of a server: {why}; {expected}"));
+        let Ok(url) = text.parse::<reqwest::Url>() else { return wrong("it cannot be read") };
+        match url.scheme() {
+            _ if url.query().is_some() || url.fragment().is_some() => {
+                wrong("paths are put at its end, so it has no parameters")
+            }
+            "http" => Ok(()),
+            "https" => wrong("TLS is not spoken to third parties, put a proxy in between"),
+            _ => wrong("its scheme is not spoken here"),
+        }
+    })
+}
+
+/// A URL as spans may carry it: <https://opentelemetry.io/docs/specs/semconv/registry/attributes/url/>
+fn without_user(base: &str) -> anyhow::Result<String> {
+    let mut url: reqwest::Url = base.parse()?;
+    // They fail for URLs that have no host, which those of servers do.
+    url.set_username("").ok();
+    url.set_password(None).ok();
+    url.set_query(None);
+    url.set_fragment(None);
+    Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
 /// One request as telemetry sees it; dropped before it has ended, it was cancelled.
@@ -256,5 +293,18 @@ mod tests {
         assert!(counted(&registry, "", Kind::Cancelled.label()), "{}", registry.text());
         client.post("/fine", "k", &()).await.unwrap();
         assert!(counted(&registry, "200", ""), "{}", registry.text());
+    }
+
+    /// Not in its span, and not in what is logged of its failures.
+    #[tokio::test]
+    async fn a_request_does_not_show_by_what_it_was_let_in() {
+        let base = "http://ada:hunter2@127.0.0.1:1/v1/";
+        let client =
+            Client::alone("bank", base, Duration::from_secs(10), &Registry::new()).unwrap();
+        assert_eq!(client.shown, "http://127.0.0.1:1/v1");
+        let error = client.post("/charges", "k", &()).await.unwrap_err();
+        let shown = format!("{error} {error:?}");
+        assert!(!shown.contains("hunter2") && !shown.contains("ada"), "{shown}");
+        assert_eq!(without_user("http://pay?key=hunter2#x").unwrap(), "http://pay");
     }
 }

@@ -4,6 +4,8 @@
 use rdkafka::ClientConfig;
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
+use crate::config::Secret;
+
 /// Whether this build speaks TLS: librdkafka does by OpenSSL alone, which would double the time of the first build.
 const TLS: bool = cfg!(feature = "kafka-tls");
 const MISSING: &str = "not in this build, which has no TLS for Kafka: the image has it, and a build with `--features kafka-tls`";
@@ -20,7 +22,7 @@ pub struct Tls {
     /// Who this client is, where brokers ask for it: a certificate, PEM, as `certificate_file`.
     pub certificate: String,
     /// The certificate's private key, PEM, as `key_file`.
-    pub key: String,
+    pub key: Secret,
 }
 
 /// As whom to log in to the brokers.
@@ -33,7 +35,7 @@ pub struct Sasl {
     /// The user's name.
     pub username: String,
     /// The user's password, as `password_file` if it is in a file.
-    pub password: String,
+    pub password: Secret,
 }
 
 /// How a password is shown to the brokers.
@@ -93,7 +95,7 @@ pub(super) fn apply(tls: &Tls, sasl: &Sasl, config: &mut ClientConfig) {
         config
             .set("sasl.mechanism", mechanism)
             .set("sasl.username", &sasl.username)
-            .set("sasl.password", &sasl.password);
+            .set("sasl.password", sasl.password.expose());
     }
     if !tls.enabled {
         return;
@@ -103,9 +105,9 @@ pub(super) fn apply(tls: &Tls, sasl: &Sasl, config: &mut ClientConfig) {
         config.set("ssl.ca.location", "probe");
     }
     let own = [
-        ("ssl.ca.pem", &tls.ca),
-        ("ssl.certificate.pem", &tls.certificate),
-        ("ssl.key.pem", &tls.key),
+        ("ssl.ca.pem", tls.ca.as_str()),
+        ("ssl.certificate.pem", tls.certificate.as_str()),
+        ("ssl.key.pem", tls.key.expose()),
     ];
     for (name, value) in own.into_iter().filter(|(_, value)| !value.is_empty()) {
         config.set(name, value);

@@ -67,6 +67,33 @@ impl Default for Settings {
     }
 }
 
+/// What is wrong with the addresses of brokers.
+pub(crate) fn check(brokers: &str) -> Result<(), String> {
+    let fits = |part: &str| {
+        // The client takes a protocol before the address, too.
+        let address = part.rsplit_once("://").map_or(part, |(_, address)| address).trim();
+        let (host, port) = match address.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+            _ => (address, None),
+        };
+        let named = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]%".contains(&byte);
+        !host.is_empty()
+            && host.bytes().all(named)
+            && (host.starts_with('[') || !host.contains(':'))
+            && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0))
+            && part
+                .rsplit_once("://")
+                .is_none_or(|(protocol, _)| PROTOCOLS.contains(&protocol.trim()))
+    };
+    if brokers.split(',').all(fits) {
+        return Ok(());
+    }
+    Err("not the addresses of Kafka brokers; expected host:port, several with commas".into())
+}
+
+/// <https://github.com/confluentinc/librdkafka/blob/v2.12.1/CONFIGURATION.md>: `security.protocol`.
+const PROTOCOLS: [&str; 4] = ["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"];
+
 /// What kind of brokers: they need other timing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

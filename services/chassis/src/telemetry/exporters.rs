@@ -58,8 +58,8 @@ pub(super) fn timeout(settings: &Settings, signal: &Signal) -> Duration {
 
 /// `None` if the signal goes nowhere.
 fn way(settings: &Settings, signal: &Signal, path: &str) -> anyhow::Result<Option<Way>> {
-    let own = !signal.endpoint.is_empty();
-    let endpoint = if own { &signal.endpoint } else { &settings.endpoint };
+    let own = !signal.endpoint.expose().is_empty();
+    let endpoint = if own { &signal.endpoint } else { &settings.endpoint }.expose();
     if endpoint.is_empty() {
         return Ok(None);
     }
@@ -68,7 +68,7 @@ fn way(settings: &Settings, signal: &Signal, path: &str) -> anyhow::Result<Optio
     // Over HTTP, what is for all signals is a base URL, what is for one is the URL itself.
     let endpoint = match protocol {
         Protocol::HttpProtobuf if !own => format!("{}{path}", endpoint.trim_end_matches('/')),
-        _ => endpoint.clone(),
+        _ => endpoint.to_owned(),
     };
     let given =
         if signal.headers.expose().is_empty() { &settings.headers } else { &signal.headers };
@@ -149,12 +149,12 @@ pub(crate) fn check(settings: &Settings, log: &Log) -> Vec<(String, String)> {
         }
     };
     look("log.filter", layers::check(&log.filter));
-    look("telemetry.endpoint", endpoint(&settings.endpoint));
+    look("telemetry.endpoint", endpoint(settings.endpoint.expose()));
     look("telemetry.protocol", Protocol::read(&settings.protocol).map(drop));
     look("telemetry.headers", headers(&settings.headers).map(drop));
     look("telemetry.resource_attributes", pairs(&settings.resource_attributes).map(drop));
     for (name, signal) in [("traces", &settings.traces), ("logs", &settings.logs)] {
-        look(&format!("telemetry.{name}.endpoint"), endpoint(&signal.endpoint));
+        look(&format!("telemetry.{name}.endpoint"), endpoint(signal.endpoint.expose()));
         look(&format!("telemetry.{name}.headers"), headers(&signal.headers).map(drop));
         if !signal.protocol.is_empty() {
             look(&format!("telemetry.{name}.protocol"), Protocol::read(&signal.protocol).map(drop));

@@ -76,7 +76,7 @@ impl<'a> Plan<'a> {
         crate::traces::record();
         let registry = Registry::new();
         let url = format!("sqlite://{}/{}.db", self.folder.display(), self.name);
-        let config = database::Config { url, ..database::Config::default() };
+        let config = database::Config { url: url.into(), ..database::Config::default() };
         let database = Database::connect(&config, TABLES, &registry).await.unwrap();
         let metrics = messaging::Metrics::register(&registry).unwrap();
         let producer = Producer::new(self.name, &self.kafka, metrics);

@@ -196,3 +196,17 @@ impl Observer for PassesOn {
         Ok(())
     }
 }
+
+#[tokio::test]
+async fn the_span_of_a_call_does_not_show_by_what_it_was_let_in() {
+    let context = request("order");
+    let base = "http://ada:hunter2@127.0.0.1:1/v1";
+    let limit = std::time::Duration::from_secs(10);
+    let registry = chassis::metrics::Registry::new();
+    let client = chassis::http::Client::alone("bank", base, limit, &registry).unwrap();
+    client.post("/charges", "k", &()).with_context(context.clone()).await.unwrap_err();
+    let spans = spans(context.span().span_context().trace_id());
+    let url = attribute(named(&spans, "POST")[0], "url.full");
+    assert_eq!(url.as_deref(), Some("http://127.0.0.1:1/v1/charges"));
+    assert!(!format!("{spans:?}").contains("hunter2"), "{spans:?}");
+}

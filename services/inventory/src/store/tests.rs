@@ -6,7 +6,7 @@ use super::*;
 pub(crate) async fn store<const N: usize>(stock: [(&str, i64); N]) -> (tempfile::TempDir, Store) {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("inventory.db").display());
-    let config = Config { url, ..Config::local("inventory") };
+    let config = Config { url: url.into(), ..Config::local("inventory") };
     let migrations = chassis::migrations!["0001_stock", "0002_trace"];
     let database = Database::connect(&config, migrations, &Registry::new()).await.unwrap();
     let store = Store::open(database);

@@ -6,7 +6,7 @@ use crate::domain::Fact;
 async fn store() -> (tempfile::TempDir, Store) {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("orders.db").display());
-    let config = Config { url, ..Config::local("orders") };
+    let config = Config { url: url.into(), ..Config::local("orders") };
     let migrations = chassis::migrations!["0001_orders", "0002_open"];
     (folder, Store::open(Database::connect(&config, migrations, &Registry::new()).await.unwrap()))
 }
