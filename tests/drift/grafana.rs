@@ -6,6 +6,8 @@
 
 #[path = "grafana/contract.rs"]
 mod contract;
+#[path = "grafana/links.rs"]
+mod links;
 #[path = "grafana/lint.rs"]
 mod lint;
 #[path = "grafana/panels.rs"]

@@ -17,6 +17,7 @@ use serde_json::Value;
 
 use crate::{
     contract::Contract,
+    links,
     panels::{Dashboard, Panel, everywhere, list, promql, text},
     query,
 };
@@ -24,7 +25,7 @@ use crate::{
 /// A rule: what it has to say against a dashboard.
 type Rule = fn(&Dashboard) -> Vec<String>;
 
-const RULES: [(&str, Rule); 14] = [
+const RULES: [(&str, Rule); 15] = [
     ("ours", ours),
     ("chosen", chosen),
     ("variables", variables),
@@ -38,7 +39,8 @@ const RULES: [(&str, Rule); 14] = [
     ("worked", worked),
     ("places", places),
     ("known", known),
-    ("links", links),
+    ("links", links::lead_somewhere),
+    ("fields", links::fields),
 ];
 
 /// Every data source is one that is provisioned, or Grafana's own.
@@ -290,33 +292,6 @@ fn known(dashboard: &Dashboard) -> Vec<String> {
     right.into_iter().filter(|(right, _)| !right).map(|(_, what)| what.to_owned()).collect()
 }
 
-/// A link to a dashboard leads to one of ours, and gives it variables that it has.
-fn links(dashboard: &Dashboard) -> Vec<String> {
-    let mut urls = Vec::new();
-    everywhere(&dashboard.json, "url", &mut urls);
-    let all = Dashboard::all();
-    let mut complaints = Vec::new();
-    for url in urls.into_iter().filter_map(Value::as_str) {
-        let Some((_, target)) = url.split_once("/d/") else { continue };
-        // As the alert says: the test of the alerts looks whether there is such a dashboard.
-        if target.starts_with("${__data.fields.dashboard}") {
-            continue;
-        }
-        let (uid, query) = target.split_once('?').unwrap_or((target, ""));
-        let Some(there) = all.iter().find(|one| one.file == uid) else {
-            complaints.push(format!("{url} leads nowhere"));
-            continue;
-        };
-        let given =
-            query.split('&').filter_map(|pair| pair.strip_prefix("var-")?.split('=').next());
-        let unknown = given.filter(|name| {
-            !there.variables().iter().any(|variable| text(variable, "/name") == *name)
-        });
-        complaints.extend(unknown.map(|name| format!("{url}: {uid} has no variable {name}")));
-    }
-    complaints
-}
-
 #[test]
 fn dashboards_keep_the_rules() {
     let mut complaints = Vec::new();
@@ -379,9 +354,17 @@ fn a_dashboard_that_breaks_a_rule_is_found() {
     spoilt(places, |json| quantiles(json)["id"] = 1.into());
     spoilt(known, |json| json["uid"] = "service".into());
     let nowhere = serde_json::json!([{"url": "/d/mesh-servce"}]);
-    spoilt(links, |json| quantiles(json)["links"] = nowhere.clone());
+    spoilt(links::lead_somewhere, |json| quantiles(json)["links"] = nowhere.clone());
+    let unknown =
+        serde_json::json!([{"url": "/d/mesh-runbooks?viewPanel=${__data.fields.runbook}"}]);
+    spoilt(links::fields, |json| {
+        let panels = json["panels"].as_array_mut().unwrap();
+        let table = panels.iter_mut().find(|panel| panel["type"] == "table").unwrap();
+        table["fieldConfig"]["defaults"]["links"] = unknown.clone();
+        table["transformations"][0]["options"]["excludeByName"]["runbook"] = true.into();
+    });
     let unheard = serde_json::json!([{"url": "/d/mesh-events?var-colour=red"}]);
-    spoilt(links, |json| quantiles(json)["links"] = unheard.clone());
+    spoilt(links::lead_somewhere, |json| quantiles(json)["links"] = unheard.clone());
     for query in [
         "sum(rate(mesh_retries_total[5m]))",
         "sum by (service) (mesh_retries_total)",
