@@ -67,7 +67,9 @@ pub(crate) fn any(questions: &[String]) -> String {
 
 /// The same series, with the value of one label under another name.
 pub(crate) fn renamed(query: &str, to: &str, prefix: &str, from: &str) -> String {
-    format!("label_replace({query}, \"{to}\", \"{prefix}$1\", \"{from}\", \"(.*)\")")
+    // A method without its package: `Orders/Place` of `mesh.orders.v1.Orders/Place`.
+    let value = if from == "rpc_method" { "(?:.*[.])?(.*)" } else { "(.*)" };
+    format!("label_replace({query}, \"{to}\", \"{prefix}$1\", \"{from}\", \"{value}\")")
 }
 
 /// A line at zero, called `none`.
@@ -104,7 +106,8 @@ pub fn services_up() -> String {
 
 /// Services that do not.
 pub fn services_away() -> String {
-    "service:up:max == 0".into()
+    // One for each, so that none at all is less.
+    format!("1 - (service:up:max == 0)\nor on () {}", none("service"))
 }
 
 /// Whether each service answers.

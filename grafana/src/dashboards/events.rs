@@ -33,7 +33,7 @@ fn waiting() -> Vec<Panel> {
             .thresholds(&[(10.0, Colour::Warning), (60.0, Colour::Bad)]),
         latency("From published to handled", "What the events' readers feel. Grows with the lag; if it grows alone, handling itself is slow.", events::delay, "{{topic}} → {{group}}").line(slo::seconds(slo::EVENT_WITHIN), Colour::Bad),
         Panel::new(Kind::Heatmap, "From published to handled, all", "The same as a heat map: a second band above the first are the events that were retried.")
-            .ask_with_traces(events::delay_buckets(), "{{le}}")
+            .ask(events::delay_buckets(), "{{le}}")
             .unit(Unit::Seconds)
             .size(12, 8),
         Panel::new(Kind::Lines, "Lag by partition", "One partition above the others: one key holds it up, or its reader is gone.")
@@ -73,7 +73,7 @@ fn trouble() -> Vec<Panel> {
             .unit(Unit::PerSecond)
             .thresholds(&[(0.001, Colour::Bad)])
             .size(6, 8),
-        Panel::new(Kind::Lines, "Duplicates dropped", "Events that came again and were known. Some after every crash or rebalance: that is the inbox at work. Steady: offsets are not committed.")
+        Panel::new(Kind::Lines, "Duplicates", "Events that came again and were known. Some after every crash or rebalance: that is the inbox at work. Steady: offsets are not committed.")
             .ask(events::duplicates(), "{{topic}} → {{service}}")
             .unit(Unit::PerSecond)
             .size(6, 8),
@@ -93,7 +93,7 @@ fn outbox() -> Vec<Panel> {
     vec![
         Panel::new(Kind::Lines, "Outbox", "Events committed and not yet sent. Growing: the broker does not take them. Nothing is lost: they are sent when it is back.")
             .ask(events::outbox(), "{{service}}"),
-        Panel::new(Kind::Lines, "Age of the oldest in the outbox", "How long it has waited. Above a second: no relay leads, or the broker is away.")
+        Panel::new(Kind::Lines, "Age in the outbox", "How long the oldest event has waited. Above a second: no relay leads, or the broker is away.")
             .ask(events::outbox_age(), "{{service}}")
             .unit(Unit::Seconds)
             .thresholds(&[(1.0, Colour::Warning), (10.0, Colour::Bad)]),
@@ -112,7 +112,7 @@ fn live() -> Vec<Panel> {
             .colour("sent", Colour::Good)
             .colour("lost", Colour::Warning)
             .size(6, 8),
-        Panel::new(Kind::Lines, "Messages over NATS", "In and out. What notifications sends and the gateway does not receive: nobody listens to it, which is no fault.")
+        Panel::new(Kind::Lines, "NATS messages", "In and out. What notifications sends and the gateway does not receive: nobody listens to it, which is no fault.")
             .ask(events::nats_messages(), "{{service}} {{direction}}")
             .unit(Unit::PerSecond)
             .size(6, 8),

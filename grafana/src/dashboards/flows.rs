@@ -41,7 +41,7 @@ fn funnel() -> Vec<Panel> {
 fn duration() -> Vec<Panel> {
     vec![
         Panel::new(Kind::Heatmap, "From placed to the end", "The promise is 99 % within 2 s. A second band above are orders with a slow payment.")
-            .ask_with_traces(flows::duration_buckets(), "{{le}}")
+            .ask(flows::duration_buckets(), "{{le}}")
             .unit(Unit::Seconds)
             .size(12, 11),
         latency("By outcome", "Completed ones wait for dispatch and delivery; cancelled ones only for the payment's answer. The diamonds are traces.", flows::duration, "{{outcome}}").line(slo::seconds(slo::FLOW_WITHIN), Colour::Bad).size(12, 11),
@@ -67,7 +67,7 @@ fn payment() -> Vec<Panel> {
             .colour("authorized", Colour::Good)
             .colour("failed", Colour::Bad)
             .size(6, 8),
-        Panel::new(Kind::Lines, "Requests to the third party", "Attempts by outcome. Failing and silent ones are repeated; many of them open the breaker.")
+        Panel::new(Kind::Lines, "Attempts", "Requests to the third party, by outcome. Failing and silent ones are repeated; many of them open the breaker.")
             .ask(flows::provider(), "{{operation}} {{outcome}}")
             .unit(Unit::Requests)
             .size(6, 8),
@@ -77,7 +77,7 @@ fn payment() -> Vec<Panel> {
             .logarithmic()
             .size(6, 8),
         Panel::new(Kind::States, "Breaker", "Open: payments asks no more for a while, and events wait. It tries again by itself.")
-            .ask(flows::breaker(), "{{service}} → {{destination}}")
+            .ask(flows::breaker(), "{{destination}}")
             .word(0, "closed", Colour::Good)
             .word(1, "half-open", Colour::Warning)
             .word(2, "open", Colour::Bad)
@@ -87,7 +87,7 @@ fn payment() -> Vec<Panel> {
 
 fn stock() -> Vec<Panel> {
     vec![
-        Panel::new(Kind::Lines, "Requests to hold stock", "By outcome. Out of stock is an answer, not an error: the customer is told which item.")
+        Panel::new(Kind::Lines, "Stock requests", "Requests to hold stock, by outcome. Out of stock is an answer, not an error: the customer is told which item.")
             .ask(flows::reservations(), "{{outcome}}")
             .unit(Unit::PerSecond)
             .size(6, 8),
@@ -95,7 +95,7 @@ fn stock() -> Vec<Panel> {
             .ask(flows::held(), "held")
             .ask(flows::timers(), "parcels that wait")
             .size(6, 8),
-        Panel::new(Kind::Lines, "What became of holds", "Committed for paid orders, released for cancelled ones, returned when a paid one was cancelled.")
+        Panel::new(Kind::Lines, "Holds settled", "Committed for paid orders, released for cancelled ones, returned when a paid one was cancelled.")
             .ask(flows::holds_settled(), "{{change}}")
             .unit(Unit::PerSecond)
             .size(6, 8),

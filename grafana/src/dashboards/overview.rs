@@ -18,6 +18,7 @@ pub(super) fn dashboard() -> Dashboard {
     .row("What was promised, and is it kept?", promises())
     .row("Which service is it?", services())
     .row("Do orders flow?", flow())
+    .row("Who asks whom?", vec![graph()])
 }
 
 fn wellness() -> Vec<Panel> {
@@ -26,29 +27,29 @@ fn wellness() -> Vec<Panel> {
             .ask(queries::services_up(), "services")
             .thresholds(&[(0.0, Colour::Bad), (8.0, Colour::Good)])
             .decimals(0)
-            .size(3, 4),
+            .size(6, 3),
         Panel::new(Kind::Stat, "Missing", "The services that do not answer Prometheus now, by name: dead, frozen, or out of reach. MeshServiceAbsent says it half a minute later.")
             .ask(queries::services_away(), "{{service}}")
-            .thresholds(&[(0.0, Colour::Bad)])
+            .thresholds(&[(1.0, Colour::Bad)])
             .named()
-            .size(3, 4),
-        none_of("Pages", "Symptoms: alerts that wake somebody and fire now. The table below names them, and each links to its runbook.", queries::firing_count("page")).size(3, 4),
+            .size(6, 3),
+        none_of("Pages", "Symptoms: alerts that wake somebody and fire now. The table below names them, and each links to its runbook.", queries::firing_count("page")).size(6, 3),
         Panel::new(Kind::Stat, "Tickets", "Causes, and what can wait until the morning: alerts that fire now and wake nobody.")
             .ask(queries::firing_count("ticket"), "tickets")
             .thresholds(&[(1.0, Colour::Warning)])
             .decimals(0)
-            .size(3, 4),
+            .size(6, 3),
         Panel::new(Kind::Stat, "Placed", "Orders accepted each second. Zero under load: nobody gets through; look at the gateway in the dashboard Service.")
             .ask(flows::placed(), "placed")
             .unit(Unit::PerSecond)
-            .size(3, 4),
+            .size(6, 3),
         Panel::new(Kind::Stat, "Completed", "The share of ended orders that were completed, in the time shown. Declined cards and customers who cancel do not count, as in the promise. It falls when nobody answers for payments, or the stock is not held long enough: the dashboard Flows has the reasons.")
             .ask(flows::completed_share(), "completed")
             .unit(Unit::Share)
             .thresholds(&[(0.0, Colour::Bad), (0.95, Colour::Warning), (0.99, Colour::Good)])
-            .size(3, 4),
-        none_of("Letters", "Events that were set aside in the time shown: dead letters. Any: `mesh dlq list` shows them, the dashboard Events says from where.", events::dead_letters_of_all()).size(3, 4),
-        none_of("Panics", "Panics that were caught, in the time shown. Any is a bug: the log of that service has its place.", runtime::panics_of_all()).size(3, 4),
+            .size(6, 3),
+        none_of("Letters", "Events that were set aside in the time shown: dead letters. Any: `mesh dlq list` shows them, the dashboard Events says from where.", events::dead_letters_of_all()).size(6, 3),
+        none_of("Panics", "Panics that were caught, in the time shown. Any is a bug: the log of that service has its place.", runtime::panics_of_all()).size(6, 3),
     ]
 }
 
@@ -60,10 +61,11 @@ fn promises() -> Vec<Panel> {
             .ask(queries::each_promise(&queries::burn("5m")), "burn rate")
             .ask(queries::known(), "known")
             .first(&["slo"])
-            .column(Column::new("left").unit(Unit::Share, 0).thresholds(&[(f64::MIN, Colour::Bad), (0.001, Colour::Warning), (0.25, Colour::Good)]).width(70))
-            .column(Column::new("spent since").unit(Unit::Since, 0))
-            .column(Column::new("burn rate").unit(Unit::Times, 1).thresholds(&[(1.0, Colour::Warning), (14.4, Colour::Bad)]).width(90))
-            .column(Column::new("known").unit(Unit::Seconds, 1).width(90))
+            .column(Column::new("slo").width(135))
+            .column(Column::new("left").unit(Unit::Share, 0).thresholds(&[(f64::MIN, Colour::Bad), (0.001, Colour::Warning), (0.25, Colour::Good)]).width(60))
+            .column(Column::new("spent since").unit(Unit::Since, 0).width(95))
+            .column(Column::new("burn rate").unit(Unit::Times, 1).thresholds(&[(1.0, Colour::Warning), (14.4, Colour::Bad)]).width(80))
+            .column(Column::new("known").unit(Unit::Seconds, 1).width(80))
             .size(12, 7),
         Panel::new(Kind::Lines, "Burn rate", "How much faster than allowed the budget is used up, over five minutes. 1 uses it up in exactly 30 days, 14.4 in two days: that wakes somebody.")
             .ask(queries::burn("5m"), "{{slo}}")
@@ -96,7 +98,7 @@ fn services() -> Vec<Panel> {
             .ask(queries::up(), "{{service}}")
             .word(0, "away", Colour::Bad)
             .word(1, "answers", Colour::Good)
-            .size(9, 9),
+            .size(8, 11),
         link(Panel::new(Kind::Lines, "Requests by service", "Requests, calls and events that each service handles. A line that falls to zero while others go on: that service is stuck or gone.")
             .ask(queries::requests_by_service(), "{{service}}")
             .unit(Unit::Requests)),
@@ -108,9 +110,6 @@ fn services() -> Vec<Panel> {
             .ask(queries::latency_by_service(), "{{service}}")
             .unit(Unit::Seconds)
             .logarithmic()),
-        Panel::new(Kind::Graph, "Who asks whom", "Calls and events between services, counted in the traces that Jaeger keeps of the time shown. An arrow that is gone: that call is made no more. A failing service that others point to is the cause, one that points to others a victim.")
-            .question(Source::Dependencies, "")
-            .size(24, 11),
     ]
 }
 
@@ -125,15 +124,15 @@ fn table() -> Panel {
         .ask(queries::restarts(), "restarts")
         .ask(queries::memory(), "memory")
         .first(&["service"])
-        .column(Column::new("service").link("Open the service", "/d/mesh-service?var-service=${__data.fields.service}&${__url_time_range}"))
-        .column(Column::new("up").word("0", "away", Colour::Bad).word("1", "up", Colour::Good).width(60))
-        .column(Column::new("requests").unit(Unit::Requests, 1))
-        .column(Column::new("errors").unit(Unit::Share, 1).thresholds(&[(0.001, Colour::Warning), (0.01, Colour::Bad)]).width(75))
-        .column(Column::new("p99").unit(Unit::Seconds, 1).width(80))
-        .column(Column::new("lag").unit(Unit::Count, 0).thresholds(&[(100.0, Colour::Warning), (1000.0, Colour::Bad)]).width(65))
-        .column(Column::new("restarts").unit(Unit::Count, 0).thresholds(&[(1.0, Colour::Warning), (3.0, Colour::Bad)]).width(80))
-        .column(Column::new("memory").unit(Unit::Bytes, 1).width(90))
-        .size(15, 9)
+        .column(Column::new("service").width(110).link("Open the service", "/d/mesh-service?var-service=${__data.fields.service}&${__url_time_range}"))
+        .column(Column::new("up").word("0", "away", Colour::Bad).word("1", "up", Colour::Good).width(50))
+        .column(Column::new("requests").unit(Unit::Requests, 1).width(90))
+        .column(Column::new("errors").unit(Unit::Share, 1).thresholds(&[(0.001, Colour::Warning), (0.01, Colour::Bad)]).width(60))
+        .column(Column::new("p99").unit(Unit::Seconds, 0).width(70))
+        .column(Column::new("lag").unit(Unit::Count, 0).thresholds(&[(100.0, Colour::Warning), (1000.0, Colour::Bad)]).width(50))
+        .column(Column::new("restarts").unit(Unit::Count, 0).thresholds(&[(1.0, Colour::Warning), (3.0, Colour::Bad)]).width(75))
+        .column(Column::new("memory").unit(Unit::Bytes, 0).width(80))
+        .size(16, 11)
 }
 
 fn flow() -> Vec<Panel> {
@@ -156,4 +155,11 @@ fn flow() -> Vec<Panel> {
             .ask(events::outbox(), "outbox of {{service}}")
             .size(12, 8),
     ]
+}
+
+/// At the end, since it takes a screen: Grafana does not scale it down.
+fn graph() -> Panel {
+    Panel::new(Kind::Graph, "Calls and events", "Which service asks which, over calls and events: counted in the traces that Jaeger keeps of the time shown. An arrow that is gone: that call is made no more. A failing service that others point to is the cause, one that points to others a victim.")
+            .question(Source::Dependencies, "")
+            .size(24, 24)
 }

@@ -62,8 +62,8 @@ fn tokio() -> Vec<Panel> {
         .size(6, 8),
         Panel::new(
             Kind::Lines,
-            "Tasks that wait for a worker",
-            "Above zero for long: the runtime is saturated, or something blocks it.",
+            "Waiting tasks",
+            "Tasks that wait for a worker. Above zero for long: the runtime is saturated, or something blocks it.",
         )
         .ask(runtime::queued(), "{{service}} {{instance}}")
         .size(6, 8),

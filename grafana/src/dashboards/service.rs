@@ -26,15 +26,15 @@ fn asked() -> Vec<Panel> {
             .ask(service::replicas(), "replicas")
             .thresholds(&[(0.0, Colour::Bad), (1.0, Colour::Good)])
             .decimals(0)
-            .size(3, 8),
+            .size(5, 8),
         Panel::new(Kind::Stat, "Up for", "Time since its youngest process began. Seconds, again and again: it dies and is started; its log says why.")
             .ask(service::uptime(), "up for")
             .unit(Unit::Seconds)
-            .size(3, 8),
+            .size(5, 8),
         Panel::new(Kind::Lines, "Handled", "What it handles, by operation. One that stops while callers go on asking is stuck.")
             .ask(service::handled(), "{{operation}}")
             .unit(Unit::Requests)
-            .size(9, 8),
+            .size(7, 8),
         Panel::new(Kind::Stacked, "Answers", "What it answers, by HTTP status, gRPC code, and what became of events. Many kinds at once: look at the errors by operation below.")
             .ask(service::answers(), "{{status}}")
             .unit(Unit::Requests)
@@ -47,7 +47,7 @@ fn asked() -> Vec<Panel> {
             .colour("event duplicate", Colour::Pale)
             .colour("event dead_lettered", Colour::Bad)
             .colour("event abandoned", Colour::Warning)
-            .size(9, 8),
+            .size(7, 8),
         Panel::new(Kind::Lines, "Errors", "What failed by the service's own fault, by operation. Zero in health. Next: the same operation's dependencies, then the log.")
             .ask(service::errors(), "{{operation}} {{http_response_status_code}}{{rpc_response_status_code}}{{outcome}}")
             .unit(Unit::Requests)

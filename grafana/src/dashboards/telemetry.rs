@@ -26,17 +26,17 @@ fn services() -> Vec<Panel> {
             .ask(telemetry::exported_share(), "exported")
             .unit(Unit::Share)
             .thresholds(&[(0.0, Colour::Bad), (0.95, Colour::Warning), (0.99, Colour::Good)])
-            .size(4, 8),
+            .size(6, 8),
         Panel::new(Kind::Lines, "Spans", "Started, exported, dropped. Dropped ones are counted and cost no request: the Collector is away, or too slow.")
             .ask(telemetry::spans(), "{{state}}")
             .unit(Unit::PerSecond)
             .colour("dropped", Colour::Bad)
-            .size(7, 8),
-        Panel::new(Kind::Lines, "Spans dropped, by service", "One service: it cannot reach the Collector. All: the Collector is away.")
+            .size(6, 8),
+        Panel::new(Kind::Lines, "Spans dropped", "By service. One service: it cannot reach the Collector. All: the Collector is away.")
             .ask(telemetry::spans_dropped(), "{{service}}")
             .unit(Unit::PerSecond)
             .thresholds(&[(0.001, Colour::Bad)])
-            .size(7, 8),
+            .size(6, 8),
         Panel::new(Kind::Lines, "Log records", "The same for log lines on their way to Loki.")
             .ask(telemetry::log_records(), "{{state}}")
             .unit(Unit::PerSecond)
@@ -92,8 +92,8 @@ fn prometheus() -> Vec<Panel> {
             .size(8, 9),
         Panel::new(Kind::Stat, "Series in memory", "All series that Prometheus keeps in memory now.")
             .ask(telemetry::series(), "series")
-            .size(4, 9),
-        none_of("Rules that failed", "Evaluations that failed in the time shown. Any: an alert may be blind.", telemetry::rules_failed()).size(4, 9),
+            .size(8, 9),
+        none_of("Rules that failed", "Evaluations that failed in the time shown. Any: an alert may be blind.", telemetry::rules_failed()).size(8, 9),
     ]
 }
 

@@ -162,11 +162,13 @@ fn custom(panel: &Panel) -> Value {
                 true => json!({ "type": "log", "log": 10 }),
                 false => json!({ "type": "linear" }),
             };
+            // On a logarithmic axis an area says nothing, and ten of them are mud.
+            let fill = if stacked { 30 } else { 8 * u8::from(!panel.logarithmic) };
             let dashed = !panel.thresholds.is_empty() || !panel.lines.is_empty();
             json!({
                 "scaleDistribution": scale,
                 "drawStyle": "line", "lineInterpolation": "linear", "lineWidth": 1,
-                "fillOpacity": if stacked { 30 } else { 8 }, "showPoints": "never", "spanNulls": false,
+                "fillOpacity": fill, "showPoints": "never", "spanNulls": false,
                 "axisSoftMax": panel.unit.least_scale(),
                 "stacking": { "mode": if stacked { "normal" } else { "none" }, "group": "A" },
                 "thresholdsStyle": { "mode": if dashed { "dashed" } else { "off" } },
@@ -235,7 +237,7 @@ fn column(column: &Column) -> Value {
         set("custom.width", json!(width));
     }
     if column.hidden {
-        set("custom.hideFrom", json!({ "viz": true }));
+        set("custom.hideFrom.viz", json!(true));
     }
     if !column.thresholds.is_empty() {
         set("thresholds", steps("transparent", &column.thresholds));
@@ -258,17 +260,19 @@ fn column(column: &Column) -> Value {
 }
 
 fn options(panel: &Panel) -> Value {
+    // A narrow legend has room for one number.
+    let calcs: &[&str] = if panel.width > 6 { &["lastNotNull", "max"] } else { &["lastNotNull"] };
     let reduce = json!({ "calcs": ["lastNotNull"], "fields": "", "values": false });
     match panel.kind {
         Kind::Lines | Kind::Stacked => json!({
             "legend": {
-                "displayMode": "table", "placement": "bottom", "showLegend": true, "calcs": ["lastNotNull", "max"],
+                "displayMode": "table", "placement": "bottom", "showLegend": true, "calcs": calcs,
                 "sortBy": "Last *", "sortDesc": true,
             },
             "tooltip": { "mode": "multi", "sort": "desc", "hideZeros": true },
         }),
         Kind::Stat => json!({
-            "colorMode": "value", "graphMode": "area", "justifyMode": "auto", "orientation": "auto",
+            "colorMode": "value", "graphMode": if panel.height > 3 { "area" } else { "none" }, "justifyMode": "auto", "orientation": "auto",
             "textMode": if panel.named { "name" } else { "auto" }, "wideLayout": true, "reduceOptions": reduce,
         }),
         Kind::Bars => json!({
