@@ -51,8 +51,8 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
     // Inbound: what can reach it.
     app.serve_grpc(config.otlp_listen, inbound::otlp_grpc::routes(&intake)).await?;
     let router = inbound::otlp_http::routes(&intake)
-        .merge(inbound::jaeger::routes(&store, &topology))
-        .nest("/lens", inbound::jaeger::routes(&store, &topology))
+        .merge(inbound::jaeger::routes(&store, &topology, &scraper))
+        .nest("/lens", inbound::jaeger::routes(&store, &topology, &scraper))
         .merge(inbound::lens::routes(&store, &topology, &scraper));
     // A span for taking in spans would be one more span to take in.
     let options = http::Options {

@@ -24,6 +24,10 @@ use self::history::History;
 pub(crate) use self::history::{REACH, Red, Vitals};
 use crate::coverage::{Measured, service_of};
 
+/// Attempts in a row that must fail before it is worth a warning: one that stops, or starts again, is seen in between. What is shown
+/// says at once that it does not answer.
+const WARN_AFTER: u32 = 3;
+
 /// A service of the mesh says some 100 KiB.
 const LONGEST_TEXT: usize = 2 << 20;
 
@@ -50,7 +54,17 @@ struct Instance {
     scraped_at: Option<SystemTime>,
     /// Why the last attempt failed.
     error: Option<String>,
+    /// How many attempts in a row failed.
+    failures: u32,
     history: History,
+}
+
+impl Instance {
+    /// Counts a failed attempt; whether it is time to warn.
+    fn failed(&mut self) -> bool {
+        self.failures = self.failures.saturating_add(1);
+        self.failures == WARN_AFTER
+    }
 }
 
 /// What came of asking one target: its instances and their answers, or why its name could not be looked up.
@@ -231,10 +245,11 @@ impl Target {
                     let sample = exposition::read(&String::from_utf8_lossy(&answer));
                     instance.history.add(Instant::now(), sample);
                     (instance.scraped_at, instance.error) = (Some(SystemTime::now()), None);
+                    instance.failures = 0;
                     text = text.or(Some(answer));
                 }
                 Err(error) => {
-                    if instance.error.is_none() {
+                    if instance.failed() {
                         tracing::warn!(asked = name, error, "a service does not tell its metrics");
                     }
                     instance.error = Some(error);
@@ -310,6 +325,26 @@ mod tests {
             orders.error.is_some() && orders.vitals.memory_bytes == Some(42.0),
             "down, and what is known of it"
         );
+    }
+
+    /// `mesh up` stops its services before the lens.
+    #[tokio::test]
+    async fn a_service_that_stops_is_shown_at_once_and_warned_of_when_it_stays_away() {
+        let mut instance = Instance::default();
+        assert_eq!([(); 5].map(|()| instance.failed()), [false, false, true, false, false]);
+        let mut tasks = JoinSet::new();
+        let url = serve(&mut tasks, Router::new().route("/metrics", get(|| async { "" }))).await;
+        let scraper = scraper(&[("orders", &url)]);
+        let failures = |scraper: &Scraper| {
+            let targets = scraper.targets.read();
+            targets["orders"].instances.values().map(|instance| instance.failures).sum::<u32>()
+        };
+        scraper.scrape().await;
+        assert_eq!(failures(&scraper), 0);
+        tasks.shutdown().await;
+        scraper.scrape().await;
+        assert_eq!(failures(&scraper), 1);
+        assert!(scraper.services(REACH)[0].error.is_some());
     }
 
     #[tokio::test]

@@ -21,10 +21,15 @@ use futures::{StreamExt, stream};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::params::{Bad, Params, TRACE_ID, parse_lookback};
+use super::{
+    lens,
+    params::{Bad, Params, TRACE_ID, parse_lookback},
+};
 use crate::{
+    coverage,
     domain::{Kind, TraceId},
     intake::since_epoch,
+    scrape::Scraper,
     store::{Search, Store},
     topology::Topology,
 };
@@ -43,13 +48,22 @@ const SERVICE: &str = "the name of a service; /api/services lists them";
 struct Jaeger {
     store: Arc<Store>,
     topology: Arc<Topology>,
+    scraper: Arc<Scraper>,
 }
 
 type Shared = State<Arc<Jaeger>>;
 
 /// The paths that Jaeger's clients ask.
-pub(crate) fn routes(store: &Arc<Store>, topology: &Arc<Topology>) -> Router {
-    let jaeger = Jaeger { store: Arc::clone(store), topology: Arc::clone(topology) };
+pub(crate) fn routes(
+    store: &Arc<Store>,
+    topology: &Arc<Topology>,
+    scraper: &Arc<Scraper>,
+) -> Router {
+    let jaeger = Jaeger {
+        store: Arc::clone(store),
+        topology: Arc::clone(topology),
+        scraper: Arc::clone(scraper),
+    };
     Router::new()
         .route("/api/services", get(services))
         .route("/api/services/{service}/operations", get(operation_names))
@@ -188,7 +202,14 @@ async fn dependencies(State(jaeger): Shared, params: Params) -> Result<Response,
     let shown = dependencies
         .iter()
         .map(|one| json!({ "parent": one.parent, "child": one.child, "callCount": one.calls }));
-    Ok(list(0, shown.collect::<Vec<_>>()))
+    // Counts are those of the traces that are here. Jaeger's clients pass over fields that they do not know.
+    let share = lens::share(&jaeger.topology, &jaeger.scraper);
+    let envelope =
+        Envelope { data: shown.collect::<Vec<_>>(), total: 0, limit: 0, offset: 0, errors: None };
+    let mut answer = serde_json::to_value(envelope).unwrap_or_default();
+    answer["sampled"] = share.map(coverage::is_sampled).into();
+    answer["coverage"] = share.map(lens::rounded).into();
+    Ok(axum::Json(answer).into_response())
 }
 
 /// What every answer is wrapped in.

@@ -4,6 +4,7 @@
 mod stories;
 
 use std::{
+    collections::BTreeMap,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -20,12 +21,12 @@ use serde_json::{Map, Value, json};
 
 use super::params::{Bad, Params};
 use crate::{
-    coverage,
+    coverage::{self, Measured},
     domain::Severity,
     intake::since_epoch,
     scrape::{REACH, Red, Scraper, Service},
     store::{FoundFlow, Line, Store, Wanted},
-    topology::{Calls, LONGEST_WINDOW, Node, NodeKind, Topology},
+    topology::{Calls, LONGEST_WINDOW, Node, NodeKind, Picture, Topology},
 };
 
 /// What is shown if nobody says how far back.
@@ -86,9 +87,7 @@ async fn topology_of_window(State(lens): Shared, params: Params) -> Result<Json<
     let window = params.window(USUAL_WINDOW, LONGEST_WINDOW).map_err(refused)?;
     let picture = lens.topology.picture(window, since_epoch());
     let measured = lens.scraper.measured(window);
-    let services = picture.nodes.iter().filter(|node| node.kind == NodeKind::Service);
-    let spans = services.map(|node| (node.name.as_str(), node.calls.calls));
-    let share = coverage::share(spans, picture.seconds, &measured);
+    let share = share_of(&picture, &measured);
     let id = |node: &Node| format!("{}:{}", node.kind.label(), node.name);
     let nodes = picture.nodes.iter().map(|node| {
         let mut named = json!({ "id": id(node), "kind": node.kind.label(), "name": node.name });
@@ -115,6 +114,18 @@ async fn topology_of_window(State(lens): Shared, params: Params) -> Result<Json<
     })))
 }
 
+/// The share of what the services handle that has spans here; `None` if too little is known.
+pub(super) fn share(topology: &Topology, scraper: &Scraper) -> Option<f64> {
+    let picture = topology.picture(USUAL_WINDOW, since_epoch());
+    share_of(&picture, &scraper.measured(USUAL_WINDOW))
+}
+
+fn share_of(picture: &Picture, measured: &BTreeMap<String, Measured>) -> Option<f64> {
+    let services = picture.nodes.iter().filter(|node| node.kind == NodeKind::Service);
+    let spans = services.map(|node| (node.name.as_str(), node.calls.calls));
+    coverage::share(spans, picture.seconds, measured)
+}
+
 fn with_calls(mut named: Value, calls: &Calls, seconds: u64) -> Value {
     if let Some(fields) = named.as_object_mut() {
         fields.insert("calls".into(), calls.calls.into());
@@ -127,7 +138,7 @@ fn with_calls(mut named: Value, calls: &Calls, seconds: u64) -> Value {
 }
 
 /// To a thousandth: what comes after is noise that makes answers long.
-fn rounded(value: f64) -> f64 {
+pub(super) fn rounded(value: f64) -> f64 {
     (value * 1e3).round() / 1e3
 }
 
@@ -175,7 +186,12 @@ fn line(line: &Line) -> Value {
 
 async fn flows(State(lens): Shared, params: Params) -> Result<Json<Value>, Problem> {
     let limit = params.limit(USUAL_LIMIT, LARGEST_LIMIT).map_err(refused)?;
-    Ok(items(lens.store.flows(params.text("state"), limit).iter().map(flow)))
+    let share = share(&lens.topology, &lens.scraper);
+    let flows = lens.store.flows(params.text("state"), limit);
+    let Json(mut answer) = items(flows.iter().map(flow));
+    answer["sampled"] = share.map(coverage::is_sampled).into();
+    answer["coverage"] = share.map(rounded).into();
+    Ok(Json(answer))
 }
 
 fn flow(flow: &FoundFlow) -> Value {

@@ -48,8 +48,8 @@ impl World {
             Metrics::register(&registry).unwrap(),
         ));
         let router = otlp_http::routes(&intake)
-            .merge(jaeger::routes(&store, &topology))
-            .nest("/lens", jaeger::routes(&store, &topology))
+            .merge(jaeger::routes(&store, &topology, &scraper))
+            .nest("/lens", jaeger::routes(&store, &topology, &scraper))
             .merge(lens::routes(&store, &topology, &scraper));
         Self { router, scraper, registry }
     }

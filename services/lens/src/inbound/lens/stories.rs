@@ -71,6 +71,11 @@ async fn a_window_has_an_end() {
     }
 }
 
+/// Without metrics to compare with, nothing is known of sampling.
+fn of_unknown_share(items: Value) -> Value {
+    json!({ "items": items, "sampled": null, "coverage": null })
+}
+
 #[tokio::test]
 async fn an_order_is_a_flow() {
     let world = World::new();
@@ -79,8 +84,9 @@ async fn an_order_is_a_flow() {
         "id": "o-1", "trace_id": TRACE, "state": "completed", "started_at": "2026-01-02T03:04:05.000000Z",
         "duration_ms": 11.5, "spans": 7, "errors": 1, "services": ["gateway", "orders", "payments"],
     });
-    assert_eq!(world.answer("/lens/v1/flows").await, json!({ "items": [flow] }));
-    assert_eq!(world.answer("/lens/v1/flows?state=placed&limit=5").await, json!({ "items": [] }));
+    assert_eq!(world.answer("/lens/v1/flows").await, of_unknown_share(json!([flow])));
+    let placed = world.answer("/lens/v1/flows?state=placed&limit=5").await;
+    assert_eq!(placed, of_unknown_share(json!([])));
     assert_eq!(world.get("/lens/v1/flows?limit=9999").await.0, StatusCode::BAD_REQUEST);
 }
 
@@ -176,6 +182,11 @@ async fn a_sampled_picture_says_so() {
     }
     let picture = world.answer("/lens/v1/topology").await;
     assert_eq!(picture["sampled"], true, "{picture}");
+    for counted in ["/lens/v1/flows", "/api/dependencies"] {
+        let answer = world.answer(counted).await;
+        assert_eq!(answer["sampled"], true, "{counted}: {answer}");
+        assert!(answer["coverage"].is_number(), "{counted}: {answer}");
+    }
     let orders = picture["nodes"].as_array().unwrap().iter().find(|node| node["name"] == "orders");
     let orders = orders.unwrap();
     assert!(orders["measured"]["rate"].as_f64() > orders["rate"].as_f64(), "{orders}");
