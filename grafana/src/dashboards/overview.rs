@@ -63,9 +63,9 @@ fn promises() -> Vec<Panel> {
             .first(&["slo"])
             .column(Column::new("slo").width(135))
             .column(Column::new("left").unit(Unit::Share, 0).thresholds(&[(f64::MIN, Colour::Bad), (0.001, Colour::Warning), (0.25, Colour::Good)]).width(60))
-            .column(Column::new("spent since").unit(Unit::Since, 0).width(95))
-            .column(Column::new("burn rate").unit(Unit::Times, 1).thresholds(&[(1.0, Colour::Warning), (14.4, Colour::Bad)]).width(80))
-            .column(Column::new("known").unit(Unit::Seconds, 1).width(80))
+            .column(Column::new("spent since").unit(Unit::Since, 0).width(120))
+            .column(Column::new("burn rate").unit(Unit::Times, 1).thresholds(&[(1.0, Colour::Warning), (14.4, Colour::Bad)]).width(70))
+            .column(Column::new("known").unit(Unit::Seconds, 0).width(70))
             .size(12, 7),
         Panel::new(Kind::Lines, "Burn rate", "How much faster than allowed the budget is used up, over five minutes. 1 uses it up in exactly 30 days, 14.4 in two days: that wakes somebody.")
             .ask(queries::burn("5m"), "{{slo}}")
@@ -75,7 +75,7 @@ fn promises() -> Vec<Panel> {
             .size(12, 7),
         Panel::new(Kind::Table, "Alerts", "What fires, and what will if it goes on. Empty in health. A click on an alert leads to its runbook, or to the dashboard where one sees it.")
             .ask(queries::alerts(), "value")
-            .without(&["__name__", "value", "Value"])
+            .without(&["__name__", "value", "Value", "job"])
             .column(Column::new("runbook").hidden())
             .column(Column::new("dashboard").hidden())
             .first(&["severity", "alertname", "alertstate", "service", "topic", "slo", "window"])
