@@ -82,10 +82,12 @@ fn promises() -> Vec<Panel> {
             .column(Column::new("severity").word("page", "page", Colour::Bad).word("ticket", "ticket", Colour::Warning).width(80))
             .column(
                 Column::new("alertname")
+                    .width(190)
                     .link("Runbook", "/d/mesh-runbooks?viewPanel=${__data.fields.runbook}")
                     .link("Dashboard", "/d/${__data.fields.dashboard}?var-service=${__data.fields.service}&${__url_time_range}"),
             )
             .column(Column::new("alertstate").width(90))
+            .column(Column::new("window").width(75))
             .size(24, 6),
     ]
 }

@@ -261,7 +261,7 @@ fn column(column: &Column) -> Value {
 
 fn options(panel: &Panel) -> Value {
     // A narrow legend has room for one number.
-    let calcs: &[&str] = if panel.width > 6 { &["lastNotNull", "max"] } else { &["lastNotNull"] };
+    let calcs: &[&str] = if panel.width > 7 { &["lastNotNull", "max"] } else { &["lastNotNull"] };
     let reduce = json!({ "calcs": ["lastNotNull"], "fields": "", "values": false });
     match panel.kind {
         Kind::Lines | Kind::Stacked => json!({
@@ -281,7 +281,12 @@ fn options(panel: &Panel) -> Value {
             "text": { "titleSize": 14, "valueSize": 18 },
         }),
         Kind::Words => json!({ "mode": "markdown", "content": panel.words_in_markdown }),
-        Kind::Table | Kind::Traces => json!({ "showHeader": true, "cellHeight": "sm" }),
+        Kind::Table | Kind::Traces => {
+            // By the first column: pages stand before tickets.
+            let sorted =
+                panel.first.first().map(|name| json!({ "displayName": name, "desc": false }));
+            json!({ "showHeader": true, "cellHeight": "sm", "sortBy": Vec::from_iter(sorted) })
+        }
         // Greedy would take the wheel from the reader who scrolls past.
         Kind::Graph => json!({ "zoomMode": "cooperative", "nodes": {}, "edges": {} }),
         Kind::Heatmap => json!({
