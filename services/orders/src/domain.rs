@@ -110,6 +110,9 @@ pub(crate) struct Order {
     pub(crate) fingerprint: String,
     /// The trace that its story belongs to.
     pub(crate) traceparent: String,
+    /// What else belongs to that trace: whoever continues the story later passes it on.
+    pub(crate) tracestate: Option<String>,
+    pub(crate) baggage: Option<String>,
     pub(crate) progress: Progress,
 }
 

@@ -39,7 +39,11 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
     let catalog = outbound::Catalog::new(app.channel(&config.catalog)?);
     let inventory = outbound::Inventory::new(app.channel(&config.inventory)?);
     let store = Store::open(
-        app.database(&config.database, chassis::migrations!["0001_orders", "0002_open"]).await?,
+        app.database(
+            &config.database,
+            chassis::migrations!["0001_orders", "0002_open", "0003_story"],
+        )
+        .await?,
     );
 
     // Core: what it decides.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use chassis::{
     app::Detached,
     database::{self, Tx},
-    telemetry::{self, annotate},
+    telemetry::{self, Kept, annotate},
 };
 use tracing::{info, instrument};
 
@@ -96,7 +96,7 @@ impl Orders {
                 };
             }
             let mut tx = self.store.begin("cancel order").await?;
-            let story = telemetry::context_of(&order.traceparent);
+            let story = story_of(&order).context();
             if self.apply(&mut tx, &mut order, Fact::CustomerCancelled, Some(&story)).await? {
                 tx.commit().await?;
                 return Ok(order);
@@ -214,3 +214,12 @@ impl Changed {
 
 /// How often a decision is made anew: two who change one order at once is rare, ten times in a row a mistake.
 const ATTEMPTS: usize = 10;
+
+/// What an order's story is continued with.
+fn story_of(order: &Order) -> Kept {
+    Kept {
+        traceparent: Some(order.traceparent.clone()),
+        tracestate: order.tracestate.clone(),
+        baggage: order.baggage.clone(),
+    }
+}

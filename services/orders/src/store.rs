@@ -48,13 +48,15 @@ type Row = (
     i64,
     String,
     String,
+    Option<String>,
+    Option<String>,
 );
 
 macro_rules! select {
     ($($rest:literal)+) => {
         concat!(
             "select id, customer, status, reason, authorized, dispatched, delivered, items, history, currency, total_minor, ",
-            "fingerprint, traceparent from orders ",
+            "fingerprint, traceparent, tracestate, baggage from orders ",
             $($rest),+
         )
     };
@@ -124,8 +126,8 @@ pub(crate) async fn find_in(tx: &mut Tx, id: &str) -> Result<Option<Found>, Erro
 pub(crate) async fn insert(tx: &mut Tx, order: &Order) -> Result<bool, Error> {
     let placed_at = order.progress.history.first().map_or(0, |step| step.at);
     let sql = "insert into orders (id, customer, status, reason, authorized, dispatched, delivered, items, history, currency, \
-               total_minor, fingerprint, traceparent, placed_at, revision) \
-               values ($1, $2, $3, null, 0, 0, 0, $4, $5, $6, $7, $8, $9, $10, 1) on conflict do nothing";
+               total_minor, fingerprint, traceparent, tracestate, baggage, placed_at, revision) \
+               values ($1, $2, $3, null, 0, 0, 0, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1) on conflict do nothing";
     let query = tx
         .query(sql)
         .bind(order.id.as_str())
@@ -139,6 +141,7 @@ pub(crate) async fn insert(tx: &mut Tx, order: &Order) -> Result<bool, Error> {
         .bind(order.total_minor)
         .bind(order.fingerprint.as_str())
         .bind(order.traceparent.as_str());
+    let query = query.bind(order.tracestate.as_deref()).bind(order.baggage.as_deref());
     Ok(query.bind(placed_at).execute().await? == 1)
 }
 
@@ -201,6 +204,8 @@ fn order(row: Row) -> Result<Order, Error> {
         total,
         print,
         trace,
+        tracestate,
+        baggage,
     ) = row;
     let items: Vec<Item> = read(&items)?;
     let history: Vec<Step> = read(&history)?;
@@ -216,6 +221,8 @@ fn order(row: Row) -> Result<Order, Error> {
         total_minor: total,
         fingerprint: print,
         traceparent: trace,
+        tracestate,
+        baggage,
         progress,
     })
 }

@@ -8,6 +8,7 @@ use chassis::{
     database::{Config, Database},
     grpc::{Channel, Endpoints},
     metrics::Registry,
+    telemetry,
 };
 use parking_lot::Mutex;
 use proto::{
@@ -139,7 +140,7 @@ impl Stage {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", folder.path().join("orders.db").display());
         let config = Config { url: url.into(), ..Config::local("orders") };
-        let migrations = chassis::migrations!["0001_orders"];
+        let migrations = chassis::migrations!["0001_orders", "0002_open", "0003_story"];
         let database = Database::connect(&config, migrations, &registry).await.unwrap();
         let orders = Orders::new(
             Store::open(database.clone()),
@@ -272,6 +273,29 @@ async fn an_order_of_another_customer_is_neither_returned_nor_cancelled() {
     let listed = client.list(ListRequest { customer, ..Default::default() }).await.unwrap();
     assert!(listed.into_inner().orders.is_empty());
     assert_eq!(stage.events().await, ["OrderPlaced"]);
+}
+
+#[tokio::test]
+async fn a_customers_cancellation_continues_the_orders_tracestate_and_baggage() {
+    telemetry::propagate();
+    let kept = |number: u8, plan: &str| telemetry::Kept {
+        traceparent: Some(format!(
+            "00-4bf92f3577b34da6a3ce929d0e0e473{number}-00f067aa0ba902b7-01"
+        )),
+        tracestate: Some(format!("vendor={number}")),
+        baggage: Some(format!("plan={plan}")),
+    };
+    let stage = Stage::new(usize::MAX >> 4).await;
+    let placing = stage.place(teapots("ada", 1));
+    let order_id = telemetry::in_context(&kept(1, "gold").context(), placing).await.unwrap();
+    let mut client = OrdersClient::new(grpc::service(&stage.orders));
+    let cancelling = client.cancel(CancelRequest { customer: "ada".into(), order_id });
+    telemetry::in_context(&kept(2, "none").context(), cancelling).await.unwrap();
+    assert_eq!(stage.events().await, ["OrderPlaced", "OrderCancelled"]);
+    let sql = "select tracestate, baggage from outbox order by seq";
+    let rows: Vec<(String, String)> = stage.database.query("outbox", sql).all().await.unwrap();
+    let placed = ("vendor=1".to_owned(), "plan=gold".to_owned());
+    assert_eq!(rows, [placed.clone(), placed]);
 }
 
 #[tokio::test]

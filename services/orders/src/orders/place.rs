@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use chassis::{
     Error as Remote, Kind, database, deadline,
     retry::Backoff,
-    telemetry::{self, annotate},
+    telemetry::{Kept, annotate},
 };
 use proto::limits::AMOUNT_MINOR;
 use tokio::time::Instant;
@@ -206,6 +206,7 @@ fn priced(id: String, request: &Request, prices: &[Price]) -> Result<Order, Erro
     if !wrong.is_empty() {
         return Err(Error::Malformed(wrong));
     }
+    let story = Kept::current();
     Ok(Order {
         id,
         customer: request.customer.clone(),
@@ -213,7 +214,9 @@ fn priced(id: String, request: &Request, prices: &[Price]) -> Result<Order, Erro
         currency,
         total_minor,
         fingerprint: request.fingerprint(),
-        traceparent: telemetry::traceparent().unwrap_or_default(),
+        traceparent: story.traceparent.unwrap_or_default(),
+        tracestate: story.tracestate,
+        baggage: story.baggage,
         progress: Progress::placed(database::now()),
     })
 }

@@ -7,7 +7,7 @@ async fn store() -> (tempfile::TempDir, Store) {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("orders.db").display());
     let config = Config { url: url.into(), ..Config::local("orders") };
-    let migrations = chassis::migrations!["0001_orders", "0002_open"];
+    let migrations = chassis::migrations!["0001_orders", "0002_open", "0003_story"];
     (folder, Store::open(Database::connect(&config, migrations, &Registry::new()).await.unwrap()))
 }
 
@@ -20,6 +20,8 @@ fn teapots(id: &str, at: i64) -> Order {
         total_minor: 3998,
         fingerprint: "print".into(),
         traceparent: "00-1-2-01".into(),
+        tracestate: Some("vendor=1".into()),
+        baggage: Some("tenant=tea".into()),
         progress: Progress::placed(at),
     }
 }
