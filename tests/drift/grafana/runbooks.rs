@@ -1,6 +1,6 @@
 //! The runbooks: three things to look at, which can be looked at.
 
-use std::{fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path};
 
 use crate::{contract::Contract, query};
 
@@ -49,6 +49,99 @@ fn every_section_says_what_to_do_and_how_to_try_it() {
             assert!(section.contains(part), "{heading} has no {part}");
         }
     }
+}
+
+/// The commands of a section that begin with the same word: for `cargo up` and Compose, and for a cluster.
+fn commands<'a>(section: &'a str, place: &str) -> Vec<&'a str> {
+    let line = section.lines().find_map(|line| line.strip_prefix(place)).unwrap_or_default();
+    line.split('`').skip(1).step_by(2).collect()
+}
+
+/// Names of workloads and values of their labels, as the manifests in `deploy` have them.
+fn workloads() -> BTreeSet<String> {
+    let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy");
+    let folders = ["base", "components"].map(|folder| deploy.join(folder));
+    let (mut names, mut open) = (BTreeSet::new(), Vec::from(folders));
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry")) {
+            let path = entry.path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "yaml") {
+                names.extend(named(&fs::read_to_string(path).expect("a manifest")));
+            }
+        }
+    }
+    names
+}
+
+fn named(manifests: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for manifest in manifests.split("\n---") {
+        let value = |name: &str| {
+            manifest.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim()
+        };
+        let kind = match value("kind:") {
+            "Deployment" => "deploy",
+            "StatefulSet" => "statefulset",
+            _ => continue,
+        };
+        found.push(format!("{kind}/{}", value("  name:")));
+        let labels = manifest.split("app.kubernetes.io/").skip(1);
+        found.extend(
+            labels
+                .filter_map(|label| label.split(['}', ',', '\n']).next())
+                .map(|label| label.replacen(": ", "=", 1).trim().to_owned()),
+        );
+    }
+    found
+}
+
+/// What of a command for a cluster is the name of a workload or a label.
+fn targets(command: &str) -> Vec<String> {
+    let words = command.split(' ').map(|word| word.trim_matches('\''));
+    let kinds = ["deploy/", "statefulset/"];
+    words
+        .filter_map(|word| match word.strip_prefix("app.kubernetes.io/") {
+            Some(label) => label.contains('=').then_some(label),
+            None => kinds.iter().any(|kind| word.starts_with(kind)).then_some(word),
+        })
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn every_section_has_its_commands_for_here_and_for_a_cluster() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks.md");
+    let text = fs::read_to_string(file).expect("the runbooks");
+    let (workloads, mut wrong) = (workloads(), Vec::new());
+    for section in text.split("\n## ").skip(1) {
+        let heading = section.lines().next().unwrap_or_default();
+        if commands(section, "- Here: ").is_empty() {
+            wrong.push(format!("{heading} has no command for `cargo up` or Compose"));
+        }
+        let cluster = commands(section, "- Kubernetes: ");
+        let kubectl: Vec<_> =
+            cluster.iter().filter(|command| command.starts_with("kubectl -n glassmesh ")).collect();
+        if kubectl.is_empty() {
+            wrong.push(format!("{heading} has no command for a cluster"));
+        }
+        let missing = kubectl.iter().flat_map(|command| targets(command));
+        let missing = missing.filter(|target| !workloads.contains(target));
+        wrong.extend(missing.map(|target| format!("{heading}: no manifest has {target}")));
+        // The image has no path on which `mesh` would be found.
+        let nameless = kubectl.iter().filter(|command| command.contains(" -- mesh "));
+        wrong.extend(nameless.map(|command| format!("{heading}: /mesh in {command}")));
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn names_in_commands_are_found_in_manifests() {
+    let manifest = "kind: Deployment\nmetadata:\n  name: orders\n  labels:\n    app.kubernetes.io/name: orders\n---\nkind: Service\nmetadata:\n  name: other";
+    assert_eq!(named(manifest), ["deploy/orders", "name=orders"]);
+    let command = "kubectl -n glassmesh logs deploy/orders -l app.kubernetes.io/name=shop";
+    assert_eq!(targets(command), ["deploy/orders", "name=shop"]);
 }
 
 #[test]
