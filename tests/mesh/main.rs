@@ -1,5 +1,7 @@
 //! The stories with nothing installed: embedded brokers, SQLite, the binary as it was built.
 
+mod openapi;
+
 #[path = "../stories/stories.rs"]
 mod stories;
 

@@ -29,6 +29,9 @@ use crate::resources::{Activity, StatusChange};
             `traceresponse`; every error is a problem document (RFC 9457) that names its trace.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
+    servers((url = "/", description = "Where this document is.")),
+    // Nobody has to log in.
+    security(()),
     tags(
         (name = "products", description = "What the shop sells."),
         (name = "orders", description = "From the click to the doorstep."),
