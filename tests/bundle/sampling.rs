@@ -2,6 +2,8 @@
 
 use std::{fs, time::Duration};
 
+use harness::{Samples, until};
+
 use crate::{
     otlp,
     stack::{Stack, root, script},
@@ -33,29 +35,48 @@ async fn errors_and_slow_flows_are_kept_and_a_share_of_the_rest() {
     );
     fs::write(folder.path().join("environment"), settings).expect("a file");
     script(PARTS, &["start", "otelcol", &place]).await;
-    let http = script(PARTS, &["address", "otelcol", &place, "http"]).await;
+    let address = async |name| {
+        format!("http://{}", script(PARTS, &["address", "otelcol", &place, name]).await)
+    };
+    let (http, metrics) = (address("http").await, address("metrics").await);
 
-    let kept = kept(&stack, &format!("http://{http}")).await;
+    let kept = kept(&stack, &http, &metrics).await;
     script(PARTS, &["stop", "otelcol", &place]).await;
     // As a coin thrown two hundred times: eighty off the middle are eleven standard deviations.
     assert!((20..=180).contains(&kept), "{kept} of {OTHERS} others");
 }
 
-/// Sends all kinds; waits for those that must come, and counts the others.
-async fn kept(stack: &Stack, collector: &str) -> usize {
+/// Sends all kinds; waits until all were decided on and what is kept was sent; counts the others in Jaeger.
+async fn kept(stack: &Stack, collector: &str, metrics: &str) -> usize {
     let fast = Duration::from_millis(5);
     let (failed, slow) = (otlp::trace_id(), otlp::trace_id());
     let others: Vec<_> = (0..OTHERS).map(|_| otlp::trace_id()).collect();
     let mut spans = vec![otlp::span(&failed, fast, true), otlp::span(&slow, 2 * SLOW, false)];
     spans.extend(others.iter().map(|id| otlp::span(id, fast, false)));
     otlp::send(collector, "/v1/traces", &otlp::traces(&[("service.name", "by-hand")], spans)).await;
+    let sampled = sent(metrics).await;
     stack.until_trace(&failed).await;
     stack.until_trace(&slow).await;
-    // All were decided on together; the last batch needs half a second.
-    tokio::time::sleep(Duration::from_secs(3)).await;
     let mut kept = 0;
     for id in &others {
         kept += usize::from(stack.trace(id).await.is_some());
     }
+    assert_eq!(kept + 2, sampled, "Jaeger has what the Collector says that it sent");
     kept
+}
+
+/// How many traces the Collector keeps, once it has decided on all of them and Jaeger has acknowledged those.
+async fn sent(metrics: &str) -> usize {
+    until("the Collector to decide on every trace and to send those that it keeps", || async {
+        let samples = Samples::read(&harness::text(&format!("{metrics}/metrics")).await?);
+        let decided = |decision| {
+            let name = "otelcol_processor_tail_sampling_global_count_traces_sampled_total";
+            samples.sum(name, &[("sampled", decision)])
+        };
+        // Each of these traces is one span.
+        let sent = samples.sum("otelcol_exporter_sent_spans_total", &[]);
+        let all = decided("true") + decided("false") == (OTHERS + 2) as f64;
+        (all && sent == decided("true")).then_some(sent as usize)
+    })
+    .await
 }

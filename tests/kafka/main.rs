@@ -104,11 +104,18 @@ fn a_wish_for_more_than_there_is_ends_the_connection() {
 
 #[test]
 fn damaged_requests_end_their_own_connections_and_no_other() {
+    if !harness::is_alone("damaged_requests_end_their_own_connections_and_no_other") {
+        return;
+    }
     strangers::damaged_requests_end_their_own_connections_and_no_other(broker::Broker::embedded());
 }
 
 #[test]
 fn half_frames_and_readers_that_do_not_read_cost_a_bounded_sum() {
+    // Of the process: clients of other tests would count.
+    if !harness::is_alone("half_frames_and_readers_that_do_not_read_cost_a_bounded_sum") {
+        return;
+    }
     memory::half_frames_and_readers_that_do_not_read_cost_a_bounded_sum(&broker::Broker::embedded());
 }
 

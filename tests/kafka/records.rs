@@ -1,14 +1,11 @@
 //! What goes in comes out.
 
-use std::time::Duration;
-
 use rdkafka::{
     Message, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
     error::{KafkaError, RDKafkaErrorCode},
     message::{Header, Headers, OwnedHeaders},
 };
-use tokio::time::Instant;
 
 use crate::broker::{Broker, PATIENCE, Sent, next, stored, text, unique};
 
@@ -41,16 +38,15 @@ pub(crate) fn what_is_produced_is_consumed_in_order_with_all_that_it_carries(bro
 pub(crate) fn a_waiting_consumer_is_woken_by_the_record(broker: Broker) {
     let topic = broker.topic(1);
     let mut patient = broker.client();
-    patient.set("fetch.wait.max.ms", "20000").set("socket.timeout.ms", "30000");
+    // Longer than the story waits for a record.
+    patient.set("fetch.wait.max.ms", "120000").set("socket.timeout.ms", "180000");
     let reader = broker.reader_with(&patient, &topic, 0, Offset::Offset(0));
-    let begun = Instant::now();
     // All but perhaps the first find it waiting.
     for number in 0..10 {
         let payload = number.to_string();
         broker.send(&broker.client(), Sent::new(&topic, 0, payload.as_bytes())).unwrap();
         assert_eq!(text(&next(&reader, 1)[0]), payload);
     }
-    assert!(begun.elapsed() < Duration::from_secs(15), "it slept until its time was over");
 }
 
 pub(crate) fn compressed_records_arrive(broker: Broker) {

@@ -66,6 +66,10 @@ async fn half_an_operation_is_not_waited_for_and_silence_before_one_is() {
 
 #[tokio::test]
 async fn half_messages_cost_a_bounded_sum_and_hold_up_nobody() {
+    // Of the process: clients of other tests would count.
+    if !harness::is_alone("hostile::half_messages_cost_a_bounded_sum_and_hold_up_nobody") {
+        return;
+    }
     let server = start(Limits::default()).await;
     let before = resident();
     let mut halves = Vec::new();
@@ -189,6 +193,9 @@ fn damaged(random: &mut StdRng) -> Vec<u8> {
 
 #[tokio::test]
 async fn nonsense_ends_its_own_connection_and_no_other() {
+    if !harness::is_alone("hostile::nonsense_ends_its_own_connection_and_no_other") {
+        return;
+    }
     let panics = count_panics();
     let server = start(Limits::default()).await;
     let healthy = async_nats::connect(server.address().to_string()).await.unwrap();

@@ -43,6 +43,9 @@ use crate::{
     store::Store,
 };
 
+/// How long anything may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Catalogue and inventory.
 #[derive(Clone)]
 struct Peers {
@@ -166,7 +169,7 @@ impl Stage {
     }
 
     async fn until_events(&self, expected: &[&str]) {
-        let waited = timeout(Duration::from_secs(20), async {
+        let waited = timeout(PATIENCE, async {
             while self.events().await != expected {
                 sleep(Duration::from_millis(5)).await;
             }
@@ -175,7 +178,7 @@ impl Stage {
     }
 
     async fn until_reserving(&self) {
-        let waited = timeout(Duration::from_secs(20), async {
+        let waited = timeout(PATIENCE, async {
             while self.peers.reserved.lock().is_empty() {
                 sleep(Duration::from_millis(5)).await;
             }

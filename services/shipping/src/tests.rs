@@ -28,6 +28,9 @@ use crate::{
     store::Store, timers,
 };
 
+/// How long anything may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 const PAID: order_event::Event = order_event::Event::Paid(OrderPaid {});
 const CANCELLED: order_event::Event = order_event::Event::Cancelled(OrderCancelled { reason: 0 });
 
@@ -81,7 +84,7 @@ impl Replica {
     }
 
     async fn until_told(&self, words: &[&str]) {
-        timeout(Duration::from_secs(10), async {
+        timeout(PATIENCE, async {
             while self.told().await != words {
                 sleep(Duration::from_millis(1)).await;
             }
@@ -194,7 +197,7 @@ async fn two_replicas_never_both_win() {
     one.deliver(&orders).await;
     one.run_timers();
     other.run_timers();
-    timeout(Duration::from_secs(20), async {
+    timeout(PATIENCE, async {
         while one.listed().await.iter().any(|state| *state != Listed::Delivered) {
             sleep(Duration::from_millis(10)).await;
         }

@@ -5,6 +5,7 @@
 //!   └─ Gateway: places orders          └─ /metrics ──▶ Samples
 //! ```
 
+mod alone;
 mod collector;
 mod gateway;
 mod mesh;
@@ -18,6 +19,7 @@ use std::{future::Future, time::Duration};
 
 use tokio::time::{Instant, sleep};
 
+pub use alone::is_alone;
 pub use collector::{Collector, Kind, Line, Span};
 pub use gateway::{Answer, Gateway, Live, Order};
 pub use mesh::{Mesh, Options, Service};

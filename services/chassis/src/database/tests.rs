@@ -59,7 +59,7 @@ impl Kept {
 }
 
 async fn until(condition: impl AsyncFn() -> bool) {
-    for _ in 0..1000 {
+    for _ in 0..6000 {
         if condition().await {
             return;
         }

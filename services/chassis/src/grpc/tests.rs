@@ -101,6 +101,18 @@ async fn setup(ledgers: &[Ledger]) -> Setup {
     Setup { servers, addresses, server_side, client_side, channel, stop, _keep: tasks }
 }
 
+/// How long anything may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    let holds = async {
+        while !condition().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    assert!(tokio::time::timeout(PATIENCE, holds).await.is_ok(), "{what}: not in {PATIENCE:?}");
+}
+
 async fn ask(channel: &Channel) -> Result<Payment, Status> {
     let mut stream = PaymentsClient::new(channel.clone())
         .list_payments(ListPaymentsRequest {})
@@ -135,16 +147,14 @@ async fn the_remaining_budget_travels_and_ends_the_call_on_both_sides() {
     let code = late.map_or(Code::DeadlineExceeded, |answer| answer.unwrap_err().code());
     assert_eq!(code, Code::DeadlineExceeded);
     let counted = format!(r#"rpc_server_call_duration_seconds_count{METHOD}"#);
-    while !setup.server_side.text().contains(&counted) {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until("the call is counted", async || setup.server_side.text().contains(&counted)).await;
     let text = setup.server_side.text();
     assert!(text.contains(r#""DEADLINE_EXCEEDED""#) || text.contains(r#""CANCELLED""#), "{text}");
     let quick = self::setup(&[Ledger::default()]).await;
-    let payment =
-        deadline::within(Duration::from_secs(2), ask(&quick.channel)).await.unwrap().unwrap();
+    let payment = deadline::within(PATIENCE, ask(&quick.channel)).await.unwrap().unwrap();
+    let most = PATIENCE.as_millis() as i64;
     assert!(
-        (1..=2000).contains(&payment.amount.unwrap().amount_minor),
+        (1..=most).contains(&payment.amount.unwrap().amount_minor),
         "the server knows what remains"
     );
 }
@@ -177,13 +187,12 @@ async fn repeats_have_a_budget() {
 async fn who_is_away_until_the_deadline_is_said_to_be_away() {
     let setup = setup(&[Ledger { unavailable: u32::MAX, ..Ledger::default() }]).await;
     let channel = setup.channel.clone().idempotent();
-    let mut said = Vec::new();
-    for _ in 0..3 {
+    // An attempt that is under way when the time runs out is cut off: the busier the machine, the more often.
+    until("the server is reported as unavailable", async || {
         let refused = deadline::within(Duration::from_millis(300), ask(&channel)).await;
-        said.push(refused.map_or(Code::DeadlineExceeded, |answer| answer.unwrap_err().code()));
-    }
-    // An attempt that is under way when the time runs out is cut off, which is seldom.
-    assert!(said.contains(&Code::Unavailable), "{said:?}");
+        refused.is_ok_and(|answer| answer.unwrap_err().code() == Code::Unavailable)
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -198,9 +207,11 @@ async fn calls_go_to_every_replica_and_around_a_dead_one() {
     let named = |name| Ledger { name, ..Ledger::default() };
     let mut setup = setup(&[named("one"), named("two")]).await;
     let mut seen = std::collections::BTreeSet::new();
-    while seen.len() < 2 {
+    until("both have answered", async || {
         seen.insert(ask(&setup.channel).await.unwrap().order_id);
-    }
+        seen.len() == 2
+    })
+    .await;
     setup.stop.cancel();
     while setup.servers.join_next().await.is_some() {}
     let listener = TcpListener::bind(setup.addresses[0]).await.unwrap();
@@ -221,7 +232,7 @@ async fn calls_go_to_every_replica_and_around_a_dead_one() {
             };
         }
     };
-    deadline::within(Duration::from_secs(30), back).await.unwrap();
+    deadline::within(PATIENCE, back).await.unwrap();
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! Clients that take their time, over real connections.
 
-use std::net::SocketAddr;
+use std::{
+    net::SocketAddr,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use axum::{
     Router,
@@ -22,6 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 struct Setup {
     address: SocketAddr,
+    /// How many requests have been read that are never answered.
+    unanswered: Arc<AtomicUsize>,
     registry: Registry,
     stop: CancellationToken,
     servers: JoinSet<()>,
@@ -33,9 +38,15 @@ fn port(registry: &Registry, connections: usize) -> Port {
 }
 
 async fn setup(connections: usize) -> Setup {
+    let unanswered = Arc::<AtomicUsize>::default();
+    let asked = Arc::clone(&unanswered);
+    let never = async move || {
+        asked.fetch_add(1, Ordering::Relaxed);
+        std::future::pending::<()>().await;
+    };
     let router = Router::new()
         .route("/", get(|| async { "tea" }))
-        .route("/never", get(std::future::pending::<()>))
+        .route("/never", get(never))
         .route("/large", get(|| async { Bytes::from(vec![b'x'; 64 << 20]) }))
         .route("/echo", post(|body: String| async { body }))
         .route("/refuses", post(|| async { "no" }))
@@ -53,7 +64,7 @@ async fn setup(connections: usize) -> Setup {
     let mut servers = JoinSet::new();
     let port = port(&registry, connections);
     servers.spawn(serve(listener, router, port, stop.clone().cancelled_owned()));
-    Setup { address, registry, stop, servers }
+    Setup { address, unanswered, registry, stop, servers }
 }
 
 impl Setup {
@@ -167,8 +178,7 @@ async fn a_connection_that_does_not_fit_in_is_refused_with_a_reason() {
     let busy = "GET /never HTTP/1.1\r\nhost: a\r\n\r\n";
     let _busy = [setup.connect(busy).await, setup.connect(busy).await];
     // A connection whose request was not read yet gives way to another one.
-    setup.until(|setup| setup.metric(OPEN) == 2).await;
-    sleep(Duration::from_millis(100)).await;
+    setup.until(|setup| setup.unanswered.load(Ordering::Relaxed) == 2).await;
     let answer = setup.ask().await;
     assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("retry-after: 1"), "{answer}");
     assert_eq!(setup.closed("refused"), 1);

@@ -16,7 +16,7 @@ use rdkafka::{
     types::{RDKafkaApiKey, RDKafkaRespErr},
 };
 
-const LONG: Duration = Duration::from_secs(10);
+const LONG: Duration = Duration::from_secs(60);
 
 /// A broker with the mesh's topics.
 pub(crate) struct Broker {
@@ -155,9 +155,8 @@ impl Broker {
         consumer.assign(&list).unwrap();
         let mut records = Vec::new();
         while (records.len() as i64) < missing {
-            if let Some(record) = consumer.poll(LONG) {
-                records.push(record.unwrap().detach());
-            }
+            let record = consumer.poll(LONG).expect("a record that the broker says it has");
+            records.push(record.unwrap().detach());
         }
         records
     }

@@ -162,7 +162,7 @@ impl Service {
 
 /// Waits for a condition.
 pub(crate) async fn until(condition: impl AsyncFn() -> bool) {
-    for _ in 0..1500 {
+    for _ in 0..6000 {
         if condition().await {
             return;
         }

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::{
     contract,
-    stage::{ORDER, STREAMS, Stage},
+    stage::{ORDER, PATIENCE, STREAMS, Stage},
 };
 use crate::{
     live::Pace,
@@ -50,9 +50,7 @@ impl Watcher {
                 self.text = rest;
                 return Some(event);
             }
-            let chunk = timeout(Duration::from_secs(10), self.body.next())
-                .await
-                .expect("an event in time")?;
+            let chunk = timeout(PATIENCE, self.body.next()).await.expect("an event in time")?;
             self.text += std::str::from_utf8(&chunk.unwrap()).unwrap();
         }
     }
@@ -75,6 +73,17 @@ impl Watcher {
                 data["type"].as_str().unwrap().to_owned()
             }
         })
+    }
+
+    /// Reads while the condition does not hold: no event may come meanwhile.
+    async fn hears_nothing_until(&mut self, condition: impl Fn() -> bool) {
+        let waited = timeout(PATIENCE, async {
+            while !condition() {
+                let heard = timeout(Duration::from_millis(5), self.told()).await;
+                assert!(heard.is_err(), "{heard:?} although nothing happened");
+            }
+        });
+        waited.await.expect("the condition holds in time");
     }
 
     async fn all(&mut self) -> Vec<String> {
@@ -187,12 +196,8 @@ async fn silence_is_not_believed_for_long() {
     let mut watcher = Watcher::open(&stage, None).await;
     assert_eq!(watcher.told().await.unwrap(), "1 placed");
     stage.peers.refuse("get", || Error::new(Kind::Internal, "orders is not well"));
-    while stage.metric("mesh_gateway_live_rereads_total{reason=\"silence\"}") < 2.0 {
-        assert!(
-            timeout(Duration::from_millis(5), watcher.told()).await.is_err(),
-            "there is nothing to tell"
-        );
-    }
+    let rereads = "mesh_gateway_live_rereads_total{reason=\"silence\"}";
+    watcher.hears_nothing_until(|| stage.metric(rereads) >= 2.0).await;
     stage.peers.relent("get");
     stage.peers.step(ORDER, Wire::Paid);
     assert_eq!(watcher.told().await.unwrap(), "2 paid");
@@ -209,12 +214,7 @@ async fn without_nats_the_order_is_read_until_it_is_back() {
     stage.peers.step(ORDER, Wire::Paid);
     assert_eq!(watcher.told().await.unwrap(), "2 paid");
     stage.news.comes_back();
-    while stage.news.listeners() == 0 {
-        assert!(
-            timeout(Duration::from_millis(5), watcher.told()).await.is_err(),
-            "there is nothing to tell"
-        );
-    }
+    watcher.hears_nothing_until(|| stage.news.listeners() > 0).await;
     stage.news.status(3, Status::Dispatched, None);
     assert_eq!(watcher.told().await.unwrap(), "3 dispatched");
 }

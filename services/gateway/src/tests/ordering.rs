@@ -6,8 +6,9 @@ use axum::{
 };
 use chassis::{Error, Kind};
 use proto::orders::v1::Status;
+use tokio::time::timeout;
 
-use super::stage::{ORDER, Stage, json};
+use super::stage::{ORDER, PATIENCE, Stage, json};
 
 const TEAPOTS: &str = r#"{"items":[{"sku":"teapot","quantity":2}],"payment_token":"tok_ok"}"#;
 
@@ -58,9 +59,12 @@ async fn placing_is_repeated_with_the_same_key_while_orders_is_away() {
     let stage = Stage::new().await;
     stage.peers.refuse("place", || Error::new(Kind::Unavailable, "restarting"));
     let (answer, ()) = tokio::join!(stage.place(TEAPOTS), async {
-        while stage.peers.placed.lock().len() < 2 {
-            tokio::task::yield_now().await;
-        }
+        let twice = async {
+            while stage.peers.placed.lock().len() < 2 {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(PATIENCE, twice).await.expect("orders is asked twice");
         stage.peers.relent("place");
     });
     assert_eq!(answer.status, 202);

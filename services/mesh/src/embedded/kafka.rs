@@ -268,8 +268,9 @@ mod tests {
         };
         assert!(answers(&connected, 10_000));
         broker.pause();
-        // It may just have answered one more.
-        while answers(&connected, 300) {}
+        // Answers that were on their way when it was paused still arrive; there are few of them.
+        let silent = (0..20).any(|_| !answers(&connected, 300));
+        assert!(silent, "a paused broker answered twenty requests");
         assert!(!answers(&client(&broker), 300));
         broker.resume();
         assert!(answers(&connected, 10_000) && answers(&client(&broker), 10_000));

@@ -66,13 +66,11 @@ impl Stage {
     async fn until(&self, status: i32) {
         for service in [NAME, ""] {
             let mut client = HealthClient::new(self.channel.clone());
-            loop {
+            until("its health is told", async || {
                 let asked = HealthCheckRequest { service: service.into() };
-                if client.check(asked).await.unwrap().into_inner().status == status {
-                    break;
-                }
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
+                client.check(asked).await.unwrap().into_inner().status == status
+            })
+            .await;
         }
     }
 }
