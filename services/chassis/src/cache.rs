@@ -17,8 +17,9 @@ pub(crate) use server::Shared;
 
 use crate::{
     Error, breaker,
-    config::SecretUrl,
+    config::{Secret, SecretUrl},
     metrics::{Begin, IntCounter, Registry},
+    readiness::Readiness,
 };
 
 /// Where caches are kept.
@@ -27,6 +28,9 @@ pub struct Settings {
     /// Where Redis or Valkey is, e.g. `redis://user:password@valkey:6379/0`, or `rediss://…` for TLS; empty: each process has caches of its own, in memory.
     #[serde(deserialize_with = "address")]
     pub url: SecretUrl,
+    /// Certificates, where `url` begins with `rediss://`.
+    #[serde(default)]
+    pub tls: Tls,
     /// How long it may take to answer; a database takes no longer.
     #[serde(with = "humantime_serde")]
     pub timeout: Duration,
@@ -34,8 +38,20 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { url: SecretUrl::default(), timeout: Duration::from_millis(50) }
+        Self { url: SecretUrl::default(), tls: Tls::default(), timeout: Duration::from_millis(50) }
     }
+}
+
+/// TLS to the server.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Tls {
+    /// Certificates of the authorities to trust, PEM, most easily as `ca_file`; this machine's if empty.
+    pub ca: String,
+    /// The certificate of this client, PEM, as `certificate_file`, where the server asks for one.
+    pub certificate: String,
+    /// The certificate's private key, PEM, as `key_file`.
+    pub key: Secret,
 }
 
 fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretUrl, D::Error> {
@@ -68,11 +84,12 @@ impl Caches {
         service: &'static str,
         settings: &Settings,
         registry: &Registry,
+        readiness: &Readiness,
         breakers: impl FnOnce() -> anyhow::Result<breaker::Metrics>,
     ) -> anyhow::Result<Self> {
         let shared = match settings.url.expose() {
             "" => None,
-            _ => Some(Shared::open(settings, registry, &breakers()?)?),
+            _ => Some(Shared::open(settings, registry, readiness, &breakers()?)?),
         };
         Ok(Self { service, shared, metrics: Metrics::register(registry)? })
     }

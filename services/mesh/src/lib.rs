@@ -18,6 +18,7 @@ mod load;
 mod logs;
 mod outbox;
 mod output;
+mod refusals;
 mod running;
 mod service;
 mod signals;

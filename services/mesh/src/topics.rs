@@ -10,12 +10,11 @@ use proto::topics;
 use rdkafka::{
     ClientConfig,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
-    client::DefaultClientContext,
     error::{KafkaError, RDKafkaErrorCode},
 };
 use tokio::time::{Instant, sleep};
 
-use crate::{config::EX_CONFIG, output, service};
+use crate::{config::EX_CONFIG, output, refusals, refusals::Refusals, service};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -153,11 +152,15 @@ async fn make_these(
     let brokers = &kafka.brokers;
     let mut config = ClientConfig::new();
     kafka.secure(&mut config);
-    config.set("bootstrap.servers", brokers).set("client.id", "mesh-topics").set("log_level", "0");
+    config.set("bootstrap.servers", brokers).set("client.id", "mesh-topics");
     config.set("reconnect.backoff.max.ms", "500").set("allow.auto.create.topics", "false");
-    let admin: AdminClient<DefaultClientContext> = config.create()?;
-    let unreachable = || format!("no answer from Kafka at {brokers}");
-    let metadata = admin.inner().fetch_metadata(None, patience).with_context(unreachable)?;
+    let refusals = Refusals::of(&mut config);
+    let admin: AdminClient<Refusals> = config.create_with_context(refusals.clone())?;
+    let unreachable = || refusals.explain(brokers);
+    // A group must be named, but is not joined.
+    config.set("group.id", "mesh-topics");
+    let consumer = config.create_with_context(refusals.clone())?;
+    let metadata = refusals::metadata(&consumer, brokers, patience)?;
     for topic in &mut topics {
         let there = metadata.topics().iter().find(|there| there.name() == topic.name);
         topic.there = there.and_then(|there| i32::try_from(there.partitions().len()).ok());

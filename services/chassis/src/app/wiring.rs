@@ -73,7 +73,8 @@ impl App {
             return Ok(caches.clone());
         }
         let (settings, registry) = (self.settings.redis.clone(), self.registry.clone());
-        let caches = Caches::open(self.name, &settings, &registry, || self.breakers())?;
+        let readiness = self.readiness.clone();
+        let caches = Caches::open(self.name, &settings, &registry, &readiness, || self.breakers())?;
         Ok(self.clients.caches.insert(caches).clone())
     }
 

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail, ensure};
 use opentelemetry::{
     Context, KeyValue,
     trace::{Span, SpanKind, Status, TraceContextExt, Tracer},
 };
 use redis::{
-    Cmd, FromRedisValue,
+    Client, ClientTlsConfig, Cmd, FromRedisValue, TlsCertificates,
     aio::{ConnectionManager, ConnectionManagerConfig},
 };
 use tokio::time::timeout;
@@ -18,6 +18,7 @@ use crate::{
     Error, Kind,
     breaker::{self, Breaker},
     metrics::Registry,
+    readiness::{Condition, Impact, Readiness},
     telemetry,
 };
 
@@ -30,6 +31,8 @@ pub(crate) struct Shared {
     connection: ConnectionManager,
     breaker: Breaker,
     limit: Duration,
+    /// Raised while it cannot be used. All replicas share it, and each works without it.
+    condition: Condition,
 }
 
 /// What is wrong with the address of a Redis server; it may be empty.
@@ -47,18 +50,20 @@ impl Shared {
     pub(super) fn open(
         settings: &Settings,
         registry: &Registry,
+        readiness: &Readiness,
         breakers: &breaker::Metrics,
     ) -> anyhow::Result<Self> {
-        let wrong = "redis.url is not the address of a Redis server";
-        let client = redis::Client::open(settings.url.expose()).context(wrong)?;
+        let client = client(settings)?;
         // Who asks next tries again: the breaker sees to the pauses.
         let config = ConnectionManagerConfig::new()
             .set_number_of_retries(0)
             .set_connection_timeout(Some(settings.timeout))
             .set_response_timeout(Some(settings.timeout));
-        let connection = ConnectionManager::new_lazy_with_config(client, config).context(wrong)?;
+        let connection = ConnectionManager::new_lazy_with_config(client, config)
+            .context("redis.url is not the address of a Redis server")?;
         let breaker = Breaker::new(DESTINATION, registry, breakers);
-        Ok(Self { connection, breaker, limit: settings.timeout })
+        let condition = readiness.condition(DESTINATION, Impact::Degraded);
+        Ok(Self { connection, breaker, limit: settings.timeout, condition })
     }
 
     pub(super) async fn get(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
@@ -70,21 +75,36 @@ impl Shared {
         self.ask("SET", redis::cmd("SET").arg(name).arg(value).arg("PX").arg(ttl)).await
     }
 
+    /// The reason of the last error stays.
+    fn raise_if_not(&self, reason: &str) {
+        if !self.condition.is_raised() {
+            self.condition.raise(format!("Redis cannot be used: {reason}"));
+        }
+    }
+
     async fn ask<T: FromRedisValue>(
         &self,
         operation: &'static str,
         command: &Cmd,
     ) -> Result<T, Error> {
-        let permit = self.breaker.ask()?;
+        let permit =
+            self.breaker.ask().inspect_err(|_| self.raise_if_not("it does not answer in time"))?;
         let span = span(operation);
         let mut connection = self.connection.clone();
         let asked = timeout(self.limit, command.query_async(&mut connection)).await;
         let answer = match asked {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(Error::new(Kind::Unavailable, "redis").source(error)),
+            Ok(Err(error)) => {
+                // One slow answer is no outage: the circuit breaker tells when there are many.
+                if !error.is_timeout() {
+                    self.condition.raise(format!("Redis cannot be used: {error}"));
+                }
+                Err(Error::new(Kind::Unavailable, "redis").source(error))
+            }
             Err(_) => Err(Error::new(Kind::DeadlineExceeded, "redis did not answer in time")),
         };
         if answer.is_ok() {
+            self.condition.clear();
             permit.succeeded()
         } else {
             permit.failed()
@@ -97,6 +117,32 @@ impl Shared {
         }
         answer
     }
+}
+
+fn client(settings: &Settings) -> anyhow::Result<Client> {
+    let (url, tls) = (settings.url.expose(), &settings.tls);
+    let pem = |text: &str| (!text.is_empty()).then(|| text.as_bytes().to_vec());
+    let root_cert = pem(&tls.ca);
+    let client_tls = match (pem(&tls.certificate), pem(tls.key.expose())) {
+        (Some(client_cert), Some(client_key)) => Some(ClientTlsConfig { client_cert, client_key }),
+        (None, None) => None,
+        _ => bail!("redis.tls.certificate and redis.tls.key belong together: one of them is empty"),
+    };
+    if root_cert.is_none() && client_tls.is_none() {
+        return Client::open(url).context("redis.url is not the address of a Redis server");
+    }
+    ensure!(
+        url.starts_with("rediss:") || url.starts_with("valkeys:"),
+        "redis.tls is set and redis.url has no TLS; expected rediss://host:port/number"
+    );
+    // What has no certificate in it would be an authority list without any.
+    ensure!(
+        tls.ca.is_empty() || tls.ca.contains("BEGIN CERTIFICATE"),
+        "redis.tls.ca holds no certificate; expected PEM"
+    );
+    let certificates = TlsCertificates { client_tls, root_cert };
+    Client::build_with_tls(url, certificates)
+        .context("redis.url, redis.tls: expected rediss://host:port/number and certificates in PEM")
 }
 
 /// Only within a recorded trace, as the database's.

@@ -25,7 +25,11 @@ struct Server {
 
 impl Server {
     async fn start(tasks: &mut JoinSet<()>) -> (Arc<Self>, SocketAddr) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_at(([127, 0, 0, 1], 0).into(), tasks).await
+    }
+
+    async fn start_at(address: SocketAddr, tasks: &mut JoinSet<()>) -> (Arc<Self>, SocketAddr) {
+        let listener = TcpListener::bind(address).await.unwrap();
         let (address, server) = (listener.local_addr().unwrap(), Arc::<Self>::default());
         let here = Arc::clone(&server);
         tasks.spawn(async move {
@@ -84,23 +88,20 @@ async fn number(stream: &mut BufReader<TcpStream>) -> Option<usize> {
     line.get(1..)?.trim().parse().ok()
 }
 
-/// Caches that wait for their server, however busy this machine is.
+fn open(settings: &Settings, registry: &Registry) -> anyhow::Result<Caches> {
+    let readiness = Readiness::new(registry).unwrap();
+    Caches::open("shop", settings, registry, &readiness, || breaker::Metrics::register(registry))
+}
+
+/// With a server that answers in the end, however busy the machine is.
 fn caches(url: &str) -> (Caches, Registry) {
-    caches_within(url, Duration::from_secs(30))
+    caches_within(url, Duration::from_secs(60))
 }
 
 fn caches_within(url: &str, timeout: Duration) -> (Caches, Registry) {
     let registry = Registry::new();
-    let breakers = || breaker::Metrics::register(&registry);
-    let settings = Settings { url: url.into(), timeout };
-    (Caches::open("shop", &settings, &registry, breakers).unwrap(), registry)
-}
-
-/// How often the circuit breaker let no question through.
-fn rejections(registry: &Registry) -> u64 {
-    let text = registry.text();
-    let line = "mesh_breaker_rejections_total{destination=\"redis\"} ";
-    text.lines().find_map(|counted| counted.strip_prefix(line)?.parse().ok()).unwrap()
+    let settings = Settings { url: url.into(), timeout, ..Settings::default() };
+    (open(&settings, &registry).unwrap(), registry)
 }
 
 fn cups(caches: &Caches) -> Cache<String, usize> {
@@ -118,6 +119,13 @@ fn counts(registry: &Registry) -> [u64; 3] {
             format!("mesh_cache_operations_total{{cache=\"cups\",outcome=\"{outcome}\"}} ");
         text.lines().find_map(|line| line.strip_prefix(&series)).unwrap().parse().unwrap()
     })
+}
+
+/// How many questions the circuit breaker kept from the server.
+fn rejections(registry: &Registry) -> u64 {
+    let text = registry.text();
+    let series = "mesh_breaker_rejections_total{destination=\"redis\"} ";
+    text.lines().find_map(|line| line.strip_prefix(series)).unwrap().parse().unwrap()
 }
 
 #[tokio::test]
@@ -190,9 +198,9 @@ async fn a_server_that_is_away_or_silent_costs_no_request() {
         }
         assert_eq!(counts(&registry), [0, 0, 30], "{url}");
         assert!(registry.text().contains("mesh_breaker_state{destination=\"redis\"} 2\n"), "{url}");
-        let left_alone = rejections(&registry);
+        let rejected = rejections(&registry);
         cache.get("assam".to_owned(), load(7)).await.unwrap();
-        assert_eq!(rejections(&registry), left_alone + 1, "{url}: it was asked");
+        assert!(rejections(&registry) > rejected, "{url}: it is left alone");
     }
 }
 
@@ -208,5 +216,54 @@ fn what_is_no_address_of_a_server_is_refused_without_being_repeated() {
     for right in ["", "redis://valkey", "redis://a:b@valkey:6379/3", "rediss://valkey:6380"] {
         let settings = serde_json::json!({ "url": right, "timeout": "50ms" });
         serde_json::from_value::<Settings>(settings).expect(right);
+    }
+}
+
+#[test]
+fn certificates_without_tls_and_half_of_a_pair_are_mistakes() {
+    let own = Tls { ca: "pem".into(), ..Tls::default() };
+    let half = Tls { certificate: "pem".into(), ..Tls::default() };
+    for (url, tls, expected) in [
+        ("redis://valkey:6379", own.clone(), "redis.url has no TLS"),
+        ("rediss://valkey:6379", own, "redis.tls.ca holds no certificate"),
+        ("rediss://valkey:6379", half, "redis.tls.certificate and redis.tls.key belong together"),
+    ] {
+        let settings = Settings { url: url.into(), tls, ..Settings::default() };
+        let error = open(&settings, &Registry::new()).err().unwrap();
+        assert!(error.to_string().contains(expected), "{error:#}");
+    }
+}
+
+/// A server that refuses is reported, and not only left alone.
+#[tokio::test]
+async fn a_server_that_cannot_be_used_degrades_the_service_until_it_can() {
+    let mut tasks = JoinSet::new();
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = closed.local_addr().unwrap();
+    drop(closed);
+    let (registry, url) = (Registry::new(), format!("redis://user:hunter2@{address}"));
+    let readiness = Readiness::new(&registry).unwrap();
+    let settings = Settings {
+        url: url.as_str().into(),
+        timeout: Duration::from_secs(60),
+        ..Settings::default()
+    };
+    let breakers = || breaker::Metrics::register(&registry);
+    let caches = Caches::open("shop", &settings, &registry, &readiness, breakers).unwrap();
+    let cache = cups(&caches);
+    cache.get("assam".to_owned(), load(7)).await.unwrap();
+    let degraded = readiness.degraded();
+    assert_eq!(degraded[0].name, "redis");
+    assert!(degraded[0].reason.contains("refused"), "{degraded:?}");
+    assert!(!degraded[0].reason.contains("hunter2"), "{degraded:?}");
+    assert!(readiness.missing().is_empty(), "it works without it");
+
+    let (_server, _) = Server::start_at(address, &mut tasks).await;
+    for number in 0.. {
+        cache.get(number.to_string(), load(number)).await.unwrap();
+        if readiness.degraded().is_empty() {
+            break;
+        }
+        assert!(number < 1000, "{:?}", readiness.degraded());
     }
 }

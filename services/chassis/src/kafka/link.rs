@@ -55,6 +55,8 @@ pub(super) struct Link {
     /// Whether the condition is raised, and when brokers refused something last.
     raised: AtomicBool,
     refused: Mutex<Option<Instant>>,
+    /// Why the last connection failed, as the library says it: an outage itself has no reason.
+    cause: Mutex<String>,
     /// Where it is shown.
     shown: Option<(IntGauge, Condition)>,
 }
@@ -67,6 +69,7 @@ impl Link {
             down: AtomicBool::new(false),
             raised: AtomicBool::new(false),
             refused: Mutex::new(None),
+            cause: Mutex::default(),
             shown: None,
         }
     }
@@ -85,6 +88,12 @@ impl Link {
         if let Some((_, condition)) = &self.shown {
             condition.raise(reason);
             self.raised.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn remember(&self, cause: &str) {
+        if !cause.is_empty() {
+            cause.clone_into(&mut self.cause.lock());
         }
     }
 
@@ -115,35 +124,43 @@ impl Link {
         self.raise(format!("no answer from Kafka for {} s", since.as_secs()));
     }
 
-    pub(super) fn failed(&self, error: &KafkaError) {
+    /// The client says what fails, and more of it in a text, if it has one: whose certificate, which login.
+    pub(super) fn failed(&self, error: &KafkaError, text: &str) {
         use RDKafkaErrorCode::{
             AllBrokersDown, BrokerTransportFailure, OperationTimedOut, Resolve,
         };
         match error.rdkafka_error_code() {
             Some(AllBrokersDown) => {
                 self.show(false);
+                let cause = self.cause.lock().clone();
                 if !self.down.swap(true, Ordering::Relaxed) {
                     tracing::error!(
                         kafka.client = self.client,
+                        cause,
                         "no Kafka broker answers, waiting for one"
                     );
                 }
-                self.raise("no Kafka broker can be reached".into());
+                let colon = if cause.is_empty() { "" } else { ": " };
+                self.raise(format!("no Kafka broker can be reached{colon}{cause}"));
             }
             // One connection of several; if it was the last, the line above follows.
             Some(BrokerTransportFailure | OperationTimedOut | Resolve) => {
-                tracing::debug!(kafka.client = self.client, error = %error, "a connection to Kafka failed");
+                self.remember(text);
+                tracing::debug!(kafka.client = self.client, error = %error, cause = text, "a connection to Kafka failed");
             }
             _ => {
-                let text = error.to_string();
+                let what = error.to_string();
                 if !is_about_a_record(error) {
                     *self.refused.lock() = Some(Instant::now());
-                    self.raise(format!("Kafka refuses: {text}"));
+                    self.remember(text);
+                    let why = if text.is_empty() { &what } else { text };
+                    self.raise(format!("Kafka refuses: {why}"));
                 }
-                if let Some(repeated) = self.repeated.due(&text) {
+                if let Some(repeated) = self.repeated.due(&what) {
                     tracing::warn!(
                         kafka.client = self.client,
-                        error = text,
+                        error = what,
+                        cause = text,
                         repeated,
                         "Kafka refused"
                     );
@@ -209,14 +226,20 @@ mod tests {
         assert_eq!((reason(), gauge.get()), (None, 1));
 
         let refusal = KafkaError::MessageConsumption(RDKafkaErrorCode::GroupAuthorizationFailed);
-        link.failed(&refusal);
+        link.failed(&refusal, "");
         link.up();
         assert!(reason().is_some_and(|reason| reason.starts_with("Kafka refuses: ")));
         tokio::time::advance(REFUSED).await;
         link.up();
         assert_eq!(reason(), None);
-        link.failed(&KafkaError::MessageConsumption(RDKafkaErrorCode::BadCompression));
+        link.failed(&KafkaError::MessageConsumption(RDKafkaErrorCode::BadCompression), "");
         assert_eq!(reason(), None, "that is the record's fault");
         assert!(readiness.missing().is_empty());
+
+        let tls = "ssl://kafka:9093/bootstrap: SSL handshake failed: certificate verify failed";
+        link.failed(&KafkaError::Global(RDKafkaErrorCode::SSL), tls);
+        assert_eq!(reason(), Some(format!("Kafka refuses: {tls}")));
+        link.failed(&KafkaError::Global(RDKafkaErrorCode::AllBrokersDown), "1/1 brokers are down");
+        assert_eq!(reason(), Some(format!("no Kafka broker can be reached: {tls}")));
     }
 }

@@ -91,7 +91,7 @@ pub(super) fn run(
             }
             Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(error),
             Some(Err(error)) => {
-                ears.link.failed(&error);
+                ears.link.failed(&error, "");
                 if is_about_a_record(&error)
                     && ears.inputs.blocking_send(Input::Refused(error)).is_err()
                 {
@@ -214,8 +214,8 @@ impl ClientContext for Ears {
         self.link.line(level, facility, text);
     }
 
-    fn error(&self, error: KafkaError, _: &str) {
-        self.link.failed(&error);
+    fn error(&self, error: KafkaError, text: &str) {
+        self.link.failed(&error, text);
     }
 
     fn stats_raw(&self, statistics: &[u8]) {

@@ -47,8 +47,8 @@ impl ClientContext for Shared {
         self.0.line(level, facility, text);
     }
 
-    fn error(&self, error: KafkaError, _: &str) {
-        self.0.failed(&error);
+    fn error(&self, error: KafkaError, text: &str) {
+        self.0.failed(&error, text);
     }
 }
 

@@ -15,7 +15,7 @@ use rdkafka::{
 use tokio::time::Instant;
 
 use super::letter::{HANDLED, Handled, Letter, NOTE, Place, Queue};
-use crate::running::Kafka;
+use crate::{refusals, refusals::Refusals, running::Kafka};
 
 /// How long a broker may take for anything.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -34,8 +34,7 @@ impl Broker {
     fn config(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &self.kafka.brokers).set("client.id", "mesh-dlq");
-        // What goes wrong is told once, by us.
-        config.set("log_level", "0").set("allow.auto.create.topics", "false");
+        config.set("allow.auto.create.topics", "false");
         if self.kafka.embedded {
             config.set("broker.address.family", "v4");
         } else {
@@ -51,9 +50,9 @@ impl Broker {
         // A group must be named, but is not joined: nothing is committed. An empty fetch tells that the end is reached.
         config.set("group.id", "mesh-dlq").set("enable.auto.commit", "false");
         config.set("enable.partition.eof", "true").set("fetch.wait.max.ms", "10");
-        let consumer: BaseConsumer = config.create()?;
-        let unreachable = || format!("no answer from Kafka at {}", self.kafka.brokers);
-        let metadata = consumer.fetch_metadata(None, PATIENCE).with_context(unreachable)?;
+        let refusals = Refusals::of(&mut config);
+        let consumer: BaseConsumer<Refusals> = config.create_with_context(refusals)?;
+        let metadata = refusals::metadata(&consumer, &self.kafka.brokers, PATIENCE)?;
         let wanted = topics::ALL.map(dead_letter::topic);
         let (mut records, mut unread) = (Vec::new(), Vec::new());
         for topic in
@@ -77,10 +76,11 @@ impl Broker {
     pub(super) fn sender(&self) -> anyhow::Result<Sender> {
         let mut config = self.config();
         config.set("acks", "all").set("enable.idempotence", "true").set("linger.ms", "0");
-        let producer: FutureProducer =
-            config.set("message.timeout.ms", PATIENCE.as_millis().to_string()).create()?;
-        let mut sender =
-            Sender { producer, brokers: self.kafka.brokers.clone(), topics: HashSet::new() };
+        config.set("message.timeout.ms", PATIENCE.as_millis().to_string());
+        let refusals = Refusals::of(&mut config);
+        let producer = config.create_with_context(refusals.clone())?;
+        let brokers = self.kafka.brokers.clone();
+        let mut sender = Sender { producer, refusals, brokers, topics: HashSet::new() };
         sender.topics = sender.ask()?;
         Ok(sender)
     }
@@ -88,7 +88,8 @@ impl Broker {
 
 /// Sends letters, and notes about them.
 pub(super) struct Sender {
-    producer: FutureProducer,
+    producer: FutureProducer<Refusals>,
+    refusals: Refusals,
     brokers: String,
     /// Those that are there: for any other the client would wait until its time is over.
     topics: HashSet<String>,
@@ -101,8 +102,7 @@ impl Sender {
     /// It does not answer, and so there is no use in sending it anything.
     pub(super) fn ask(&self) -> anyhow::Result<HashSet<String>> {
         let metadata = self.producer.client().fetch_metadata(None, PATIENCE);
-        let metadata =
-            metadata.with_context(|| format!("no answer from Kafka at {}", self.brokers))?;
+        let metadata = metadata.with_context(|| self.refusals.explain(&self.brokers))?;
         Ok(metadata.topics().iter().map(|topic| topic.name().to_owned()).collect())
     }
 
@@ -150,7 +150,7 @@ impl Sender {
 }
 
 fn partition_of(
-    consumer: &BaseConsumer,
+    consumer: &BaseConsumer<Refusals>,
     topic: &str,
     partition: i32,
 ) -> anyhow::Result<Vec<Letter>> {
@@ -257,7 +257,8 @@ mod tests {
             .set("group.id", "test")
             .set("enable.partition.eof", "true")
             .set("fetch.wait.max.ms", "10");
-        let consumer: BaseConsumer = config.create().unwrap();
+        let consumer: BaseConsumer<Refusals> =
+            config.create_with_context(Refusals::default()).unwrap();
         (0..topics::PARTITIONS)
             .flat_map(|partition| partition_of(&consumer, "orders.events", partition).unwrap())
             .collect()
