@@ -63,20 +63,38 @@ score() {
   say "kube-score: $(wc -l <"$OUT/findings") findings, and a reason for each"
 }
 
-# Every service takes the settings that its pods are given, with files of ours in the place of the secrets.
+# The secrets of an overlay, a folder each: its own, or what users bring, as the example shows it.
+unpack_secrets() { # overlay
+  local name key value
+  {
+    jq '.items[] | select(.kind == "Secret")' "$OUT/$1.json"
+    "$BIN/kubectl" annotate --local -f "$TOP/deploy/overlays/prod/secrets.example.yaml" example=yes -o json
+  } | jq -r '(.items[]?, select(.kind == "Secret")) | .metadata.name as $name |
+      ((.data // {}) + ((.stringData // {}) | map_values(@base64))) | to_entries[] | [$name, .key, .value] | @tsv' |
+    while IFS=$'\t' read -r name key value; do
+      mkdir -p "$OUT/secrets/$1/$name"
+      [ -e "$OUT/secrets/$1/$name/$key" ] || base64 -d <<<"$value" >"$OUT/secrets/$1/$name/$key"
+    done
+}
+
+# Every service takes the settings that its pods are given, and finds each file where its secret is mounted.
 settings_are_taken() {
-  local name service settings
-  mkdir -p "$OUT/secrets"/{brokers,database}
-  printf kafka:9092 >"$OUT/secrets/brokers/kafka"
-  printf nats://nats:4222 >"$OUT/secrets/brokers/nats"
-  printf postgres://user:password@postgres:5432/ledger >"$OUT/secrets/database/url"
-  for name in local prod; do
+  local name service settings mount secret
+  for name in local prod operators; do
+    unpack_secrets "$name"
     mapfile -t settings < <(jq -r '.items[] | select(.kind == "ConfigMap" and (.metadata.name | startswith("mesh-settings-"))) |
-      .data | to_entries[] | "\(.key)=\(.value)"' "$OUT/$name.json" | sed "s|=/etc/mesh/|=$OUT/secrets/|")
+      .data | to_entries[] | "\(.key)=\(.value)"' "$OUT/$name.json")
     [ ${#settings[@]} -gt 20 ] || die "$name: there are no settings"
     for service in gateway catalog inventory orders payments shipping notifications lens; do
-      (cd "$OUT" && env -i "${settings[@]}" "$MESH" config "$service" >"$OUT/said" 2>&1) ||
+      mkdir -p "$OUT/mounted/$name/$service"
+      while read -r mount secret; do
+        ln -sfn "$OUT/secrets/$name/$secret" "$OUT/mounted/$name/$service/$mount"
+      done < <(jq -r --arg service "$service" '.items[] | select(.kind == "Deployment" and .metadata.name == $service) | .spec.template.spec |
+        (.volumes // []) as $volumes | .containers[0].volumeMounts[]? | select(.mountPath | startswith("/etc/mesh/")) |
+        .name as $volume | "\(.mountPath | ltrimstr("/etc/mesh/")) \($volumes[] | select(.name == $volume) | .secret.secretName)"' "$OUT/$name.json")
+      (cd "$OUT" && env -i "${settings[@]//\/etc\/mesh\//$OUT/mounted/$name/$service/}" "$MESH" config "$service" >"$OUT/said" 2>&1) ||
         { cat "$OUT/said" >&2; die "$name: $service does not take its settings"; }
+      ! grep -qF "$(cat "$OUT/secrets/$name/mesh-brokers/kafka-password")" "$OUT/said" || die "$name: $service shows the password of Kafka"
     done
   done
   say "every service takes its settings"
@@ -95,7 +113,11 @@ all_components_are_built
 "$HERE/api.sh" check "$OUT" "$OUT"/{local,prod,policies,operators}.yaml
 say "memory limits of overlays/local: $(jq '[.items[].spec.template.spec.containers[]?.resources.limits.memory | rtrimstr("Mi") | tonumber] | add' "$OUT/local.json") Mi"
 score
-cargo build --locked --quiet --package mesh --manifest-path "$TOP/Cargo.toml"
-MESH=${CARGO_TARGET_DIR:-$TOP/target}/debug/mesh
+# The program as the image has it: production's Kafka is spoken to over TLS.
+if [ -z "${SHIPPED_MESH:-}" ]; then
+  cargo build --locked --quiet --release --package mesh --features kafka-tls --manifest-path "$TOP/Cargo.toml"
+  SHIPPED_MESH=${CARGO_TARGET_DIR:-$TOP/target}/release/mesh
+fi
+MESH=$SHIPPED_MESH
 settings_are_taken
 KUBERNETES_OBJECTS=$OUT cargo test --locked --quiet --manifest-path "$TOP/Cargo.toml" --package harness --test kubernetes -- --ignored --skip was_seen

@@ -9,7 +9,7 @@ async fn told(mesh: &Mesh, outcome: &str) -> f64 {
     mesh.metrics("catalog").await.sum("mesh_cache_operations_total", &[("outcome", outcome)])
 }
 
-async fn until_told(mesh: &Mesh, outcome: &str) {
+pub(crate) async fn until_told(mesh: &Mesh, outcome: &str) {
     let before = told(mesh, outcome).await;
     until(&format!("the cache to tell: {outcome}"), || async {
         let answer = mesh.gateway().get("/api/products/teapot").await;

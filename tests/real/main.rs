@@ -5,6 +5,7 @@ mod cache;
 mod outages;
 mod parts;
 mod replicas;
+mod secured;
 
 #[expect(dead_code, reason = "some stories are about what is embedded")]
 #[path = "../stories/stories.rs"]
@@ -14,13 +15,18 @@ use harness::Options;
 
 /// A mesh on the real parts, which all of these tests share: one after the other.
 pub(crate) fn real() -> Options {
+    on(env!("CARGO_BIN_EXE_mesh"), &parts::address("KAFKA"))
+        .set("MESH_REDIS__URL", &format!("redis://{}", parts::address("VALKEY")))
+}
+
+/// The same of another program, at another of Kafka's addresses.
+pub(crate) fn on(binary: &str, kafka: &str) -> Options {
     let postgres =
         format!("postgres://{{service}}:{{service}}@{}/{{service}}", parts::address("POSTGRES"));
-    Options::new(env!("CARGO_BIN_EXE_mesh"))
+    Options::new(binary)
         // A broker waits for a member that was killed as long as its session is: no longer than it must here.
         .set("MESH_KAFKA__SESSION_TIMEOUT", "6s")
-        .set("MESH_REDIS__URL", &format!("redis://{}", parts::address("VALKEY")))
-        .arguments(&["--kafka", &parts::address("KAFKA")])
+        .arguments(&["--kafka", kafka])
         .arguments(&["--nats", &format!("nats://{}", parts::address("NATS"))])
         .arguments(&["--postgres", &postgres])
 }

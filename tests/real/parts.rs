@@ -4,7 +4,7 @@ use std::process::Command;
 
 /// A variable that `.ci/run` sets.
 #[expect(clippy::disallowed_methods, reason = "how the lane tells its tests where the parts are")]
-fn variable(name: &str) -> String {
+pub(crate) fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| {
         panic!("{name} is not set: `.ci/run` does it; tests/README.md says how by hand")
     })
@@ -13,6 +13,18 @@ fn variable(name: &str) -> String {
 /// `host:port` of a part.
 pub(crate) fn address(part: &str) -> String {
     variable(&format!("REAL_{part}"))
+}
+
+/// `host:port` of a further address of a part, by its name.
+pub(crate) fn further(part: &str, name: &str) -> String {
+    let file = format!("{}/{part}/port.{name}", variable("REAL_STATE"));
+    let port = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{file}: {error}"));
+    format!("127.0.0.1:{}", port.trim())
+}
+
+/// The path of a certificate or key of a part; parts/certificates.sh says which there are.
+pub(crate) fn certificate(part: &str, name: &str) -> String {
+    format!("{}/{part}/tls/{name}", variable("REAL_STATE"))
 }
 
 /// `kill` ends a part as a crash would; `restart` brings it back with its data, at its address.

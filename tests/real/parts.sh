@@ -20,6 +20,9 @@ PARTITIONS=3
 # The services that keep a ledger: a database and a role each, named like the service, the password too.
 LEDGERS="catalog inventory orders payments shipping"
 
+# The password of the user `mesh`, where one logs in. With spaces, as passwords may have them.
+SECRET="secret of mesh"
+
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 TOOLS=${GLASSMESH_TOOLS:-$HOME/.cache/glassmesh-tools}
 HOST=127.0.0.1

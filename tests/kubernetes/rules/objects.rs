@@ -52,6 +52,11 @@ impl<'a> Workload<'a> {
         &self.pod["metadata"]["labels"]
     }
 
+    /// Whether a secret of this name is one of its volumes.
+    pub(crate) fn mounts_secret(&self, name: &str) -> bool {
+        items(self.pod, "/spec/volumes").any(|volume| text(volume, "/secret/secretName") == name)
+    }
+
     /// The number of the port with this name or number.
     pub(crate) fn port(&self, port: &Value) -> Option<u64> {
         let mut ports = self.containers().flat_map(|container| items(container, "/ports"));

@@ -87,10 +87,11 @@ pub(crate) const LOCAL: [&Table; 2] = [
 pub(crate) const PRODUCTION: [&Table; 2] = [
     EVERYWHERE,
     &[
-        (EVENTS, &["anywhere:9092"]),
+        (EVENTS, &["anywhere:9092", "anywhere:9093", "anywhere:9094", "anywhere:9096"]),
         (LIVE, &["anywhere:4222"]),
         (LEDGERS, &["anywhere:5432"]),
-        (&["operator"], &["anywhere:9092", "anywhere:4222"]),
+        (&["operator"], &["anywhere:9092", "anywhere:9093", "anywhere:9094", "anywhere:9096"]),
+        (&["operator"], &["anywhere:4222"]),
     ],
 ];
 
@@ -113,6 +114,10 @@ pub(crate) fn edges(objects: &Objects, tables: &[&Table]) -> Vec<String> {
     // Only where KEDA scales: it is asked for by what it is told.
     if objects.of("ScaledObject").next().is_some() {
         wanted.insert("keda > prometheus:9090".to_owned());
+    }
+    // Only with components/redis, whose secret says where it is.
+    if objects.workloads().any(|workload| workload.mounts_secret("mesh-redis")) {
+        wanted.extend(["6379", "6380"].map(|port| format!("catalog > anywhere:{port}")));
     }
     let allowed = network.edges();
     let missing =

@@ -9,8 +9,9 @@ use crate::objects::{Objects, Workload, items, selects, text};
 /// Made by the cluster itself.
 const GIVEN: [&str; 1] = ["kube-root-ca.crt"];
 /// Where there are no secrets at all: what users bring, as overlays/prod/secrets.example.yaml shows them.
-const BROUGHT: [&str; 7] = [
+const BROUGHT: [&str; 8] = [
     "mesh-brokers",
+    "mesh-redis",
     "catalog-database",
     "inventory-database",
     "orders-database",

@@ -1,4 +1,10 @@
-# Apache Kafka in KRaft mode, with the topics of the mesh.
+# Apache Kafka in KRaft mode, with the topics of the mesh. Beside its address, which anybody may use, there are addresses over TLS:
+#
+#   tls        to be logged in to, as `mesh` with the password `secret of mesh`: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512
+#   mutual     for clients with a certificate
+#   elsewhere  as tls, with the certificate of another host
+#
+# certificates.sh says which certificates there are.
 
 # renovate: datasource=maven depName=org.apache.kafka:kafka_2.13
 KAFKA=4.4.0
@@ -48,8 +54,10 @@ start_kafka() {
   local port=$1
   [ -e "$KAFKA_HOME/Topics.class" ] || die "run 'parts.sh install kafka' first"
   if [ ! -e "$DIR/server.properties" ]; then
-    kafka_settings "$port" "$(free_port)" >"$DIR/server.properties.new"
+    certificates
+    { kafka_settings "$port" "$(free_port)"; kafka_tls; } >"$DIR/server.properties.new"
     java -Xmx64m -cp "$KAFKA_HOME/libs/*" kafka.tools.StorageTool format \
+      --add-scram "SCRAM-SHA-512=[name=mesh,password=\"$SECRET\"]" --add-scram "SCRAM-SHA-256=[name=mesh,password=\"$SECRET\"]" \
       -t RW0Yr7O2QdGDcfrua1qDTg -c "$DIR/server.properties.new" >"$DIR/log" 2>&1 || fail "its storage could not be formatted"
     mv "$DIR/server.properties.new" "$DIR/server.properties"
   fi
@@ -64,10 +72,10 @@ kafka_settings() {
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@$HOST:$2
-listeners=PLAINTEXT://$HOST:$1,CONTROLLER://$HOST:$2
-advertised.listeners=PLAINTEXT://$HOST:$1
+listeners=PLAINTEXT://$HOST:$1,CONTROLLER://$HOST:$2,TLS://$HOST:$(port_for tls),MUTUAL://$HOST:$(port_for mutual),ELSEWHERE://$HOST:$(port_for elsewhere)
+advertised.listeners=PLAINTEXT://$HOST:$1,TLS://$HOST:$(port_for tls),MUTUAL://$HOST:$(port_for mutual),ELSEWHERE://$HOST:$(port_for elsewhere)
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,TLS:SASL_SSL,MUTUAL:SSL,ELSEWHERE:SASL_SSL
 log.dirs=$DIR/data
 auto.create.topics.enable=false
 default.replication.factor=1
@@ -88,6 +96,27 @@ log.cleaner.dedupe.buffer.size=4194304
 num.network.threads=2
 num.io.threads=2
 SETTINGS
+}
+
+# The listeners over TLS.
+kafka_tls() {
+  local listener
+  cat <<SETTINGS
+ssl.keystore.type=PEM
+ssl.keystore.location=$DIR/tls/server.pem
+ssl.truststore.type=PEM
+ssl.truststore.location=$DIR/tls/ca.pem
+listener.name.mutual.ssl.client.auth=required
+listener.name.elsewhere.ssl.keystore.location=$DIR/tls/elsewhere.pem
+sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
+SETTINGS
+  for listener in tls elsewhere; do
+    cat <<SETTINGS
+listener.name.$listener.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_mesh="$SECRET";
+listener.name.$listener.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.$listener.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+SETTINGS
+  done
 }
 
 # Asks for three seconds at a time: an attempt costs a virtual machine.

@@ -1,4 +1,6 @@
 # Valkey, or the Redis that it comes from: the distribution's, any version from 7 on will do. Both speak the same protocol.
+# Beside its address, which anybody may use, there is one over TLS, `tls`, and the user `mesh` with the password `secret of mesh`.
+# It is at 127.0.0.2, too, which its certificate is not for.
 
 install_valkey() {
   if [ -z "$(valkey_server)" ]; then
@@ -17,9 +19,16 @@ start_valkey() {
   local server; server=$(valkey_server)
   [ -n "$server" ] || die "run 'parts.sh install valkey' first"
   # Its title would not name our folder, by which a part is found again.
+  certificates
   cat >"$DIR/valkey.conf" <<SETTINGS
-bind $HOST
+bind $HOST 127.0.0.2
 port $1
+tls-port $(port_for tls)
+tls-cert-file "$DIR/tls/server.crt"
+tls-key-file "$DIR/tls/server.key"
+tls-ca-cert-file "$DIR/tls/ca.pem"
+tls-auth-clients optional
+user mesh on ">$SECRET" ~* +@all
 dir "$DIR"
 save ""
 appendonly no

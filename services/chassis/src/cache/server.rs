@@ -40,7 +40,7 @@ pub(super) fn check(url: &str) -> Result<(), String> {
     let known =
         ["redis:", "rediss:", "valkey:", "valkeys:", "unix:", "redis+unix:", "valkey+unix:"];
     let schemes = known.iter().any(|scheme| url.starts_with(scheme));
-    if url.is_empty() || schemes && redis::Client::open(url).is_ok() {
+    if url.is_empty() || schemes && Client::open(url).is_ok() {
         return Ok(());
     }
     Err("not the address of a Redis server; expected redis://host:port/number, or rediss:// for TLS".into())
