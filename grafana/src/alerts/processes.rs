@@ -5,6 +5,11 @@ use super::{Alert, KEPT, LASTING, PAGE, RESTARTED, SEEN, TICKET, counted};
 /// The share of a limit at which there is still time.
 const NEARLY: f64 = 0.8;
 
+/// The share of its memory at which a process is about to die of the next thing that it keeps.
+const NEARLY_KILLED: f64 = 0.9;
+/// Longer than what a process takes for a moment: a burst, a profile.
+const STAYING: &str = "2m";
+
 /// What is left of a disk when there is still time: eight times the longest write-ahead log that a service allows itself.
 const LITTLE_ROOM: u64 = 64 << 20;
 /// A write-ahead log is cut at 8 MiB. One that is much longer is held open by somebody who reads it and does not end.
@@ -162,6 +167,18 @@ fn saturation() -> Vec<Alert> {
             summary: "{{ $labels.service }} has {{ $value | humanizePercentage }} of the files open that it may",
             description: "{{ $labels.instance }} of {{ $labels.service }} has {{ $value | humanizePercentage }} of the files \
                           and connections open that it may. At the limit it can neither take nor make any.",
+            dashboard: "mesh-runtime?var-service={{ $labels.service }}",
+        },
+        Alert {
+            name: "MeshMemoryNearLimit",
+            severity: TICKET,
+            hold: STAYING,
+            keep: None,
+            expr: format!("mesh_memory_used_bytes / mesh_memory_limit_bytes > {NEARLY_KILLED}"),
+            summary: "{{ $labels.service }} uses {{ $value | humanizePercentage }} of the memory that it may",
+            description: "{{ $labels.instance }} of {{ $labels.service }} uses {{ $value | humanizePercentage }} of the memory \
+                          that its container may. At the limit the kernel kills it; what it had not done is done by the \
+                          next one.",
             dashboard: "mesh-runtime?var-service={{ $labels.service }}",
         },
     ]

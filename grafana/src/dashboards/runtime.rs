@@ -15,6 +15,7 @@ pub(super) fn dashboard() -> Dashboard {
     )
     .variable(services())
     .row("The process", process())
+    .row("What its container allows it", limits())
     .row("The async runtime", tokio())
     .row("Database and cache", database())
 }
@@ -39,6 +40,29 @@ fn process() -> Vec<Panel> {
             .ask(format!("sum({})", runtime::restarts()), "restarts")
             .decimals(0)
             .size(6, 7),
+    ]
+}
+
+fn limits() -> Vec<Panel> {
+    const WHO: &str = "{{service}} {{instance}}";
+    vec![
+        Panel::new(Kind::Lines, "Memory against limit", "What is used of the memory that the container may use, without what the kernel can take back; of the machine's, where there is no limit. At 100 % the kernel kills it.")
+            .ask(runtime::memory_of_limit(), WHO)
+            .unit(Unit::Share)
+            .thresholds(&[(0.9, Colour::Bad)]),
+        Panel::new(Kind::Lines, "Processor against limit", "What is used of the cores that the container may use; of the machine's, where there is no limit. Near 100 % it waits for its turn.")
+            .ask(runtime::cpu_of_limit(), WHO)
+            .unit(Unit::Share)
+            .thresholds(&[(0.9, Colour::Bad)]),
+        Panel::new(Kind::Lines, "CPU throttled", "The share of the periods of 100 ms in which the container had used up its cores and stood still; zero where there is no limit. Above a quarter, calls take as much longer.")
+            .ask(runtime::cpu_throttled(), WHO)
+            .unit(Unit::Share)
+            .thresholds(&[(0.25, Colour::Bad)]),
+        Panel::new(Kind::Lines, "Time lost to throttling", "Seconds each second for which threads of the container stood still because it had used up its cores.")
+            .ask(runtime::cpu_waiting(), WHO)
+            .unit(Unit::Times)
+            .size(18, 7),
+        none_of("Killed for memory", "Processes that were killed because their container reached its limit of memory, in the time shown, as far as one of the container lived on to tell. A service that is killed itself shows as a restart.", format!("sum({})", runtime::memory_kills())).size(6, 7),
     ]
 }
 

@@ -14,6 +14,37 @@ pub fn memory() -> String {
     format!("sum by (service, instance) (process_resident_memory_bytes{THIS})")
 }
 
+/// The share of the memory that it may use that is used.
+pub fn memory_of_limit() -> String {
+    format!(
+        "max by (service, instance) (mesh_memory_used_bytes{THIS} / mesh_memory_limit_bytes{THIS})"
+    )
+}
+
+/// Processes that were killed because their container reached its limit of memory, in the time shown.
+pub fn memory_kills() -> String {
+    super::increase(&format!("mesh_memory_oom_kills_total{THIS}"), "service")
+}
+
+/// The share of the cores that it may use that is used.
+pub fn cpu_of_limit() -> String {
+    format!(
+        "sum by (service, instance) (rate(process_cpu_seconds_total{THIS}[$__rate_interval])) / sum by (service, instance) (mesh_cpu_limit_cores{THIS})"
+    )
+}
+
+/// The share of the periods with a limit in which it had to wait; nothing where there is no limit is 0.
+pub fn cpu_throttled() -> String {
+    format!(
+        "sum by (service, instance) (rate(mesh_cpu_throttled_periods_total{THIS}[$__rate_interval])) / (sum by (service, instance) (rate(mesh_cpu_periods_total{THIS}[$__rate_interval])) > 0) or 0 * sum by (service, instance) (mesh_cpu_limit_cores{THIS})"
+    )
+}
+
+/// Seconds each second for which its threads had to wait.
+pub fn cpu_waiting() -> String {
+    rate(&format!("mesh_cpu_throttled_seconds_total{THIS}"), "service, instance")
+}
+
 /// Open files and sockets, of those allowed.
 pub fn files() -> String {
     format!("max by (service, instance) (process_open_fds{THIS} / process_max_fds{THIS})")

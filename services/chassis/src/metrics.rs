@@ -5,6 +5,7 @@ mod begin;
 mod exemplars;
 mod exposition;
 mod families;
+mod limits;
 mod runtime;
 
 use std::sync::Arc;

@@ -10,11 +10,12 @@ use rustix::time::{ClockId, clock_gettime};
 use tokio::runtime::Handle;
 use tokio_metrics::{RuntimeIntervals, RuntimeMonitor};
 
-use super::{IntCounter, IntGauge, Opts, Registry};
+use super::{IntCounter, IntGauge, Opts, Registry, limits::Limits};
 
-/// Declares `process_*` and `tokio_*` for this process.
+/// Declares `process_*`, `tokio_*`, and what its container allows it, for this process.
 pub(crate) fn observe_runtime(registry: &Registry) -> anyhow::Result<()> {
     registry.add(Process(ProcessCollector::for_self()))?;
+    registry.add(Limits::new()?)?;
     registry.add(Runtime::new()?)
 }
 
