@@ -73,5 +73,6 @@ told! {
         metrics_are_what_the_contract_says,
         the_lens_sees_the_whole_mesh,
     }
+    profiles { a_profile_fits_into_a_small_pod }
     live { changes_arrive_in_their_order, a_late_listener_hears_the_whole_story }
 }

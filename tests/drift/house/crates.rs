@@ -121,7 +121,9 @@ impl Member {
             ("proto", _) => false,
             (_, "proto") => true,
             (_, "harness") => other.kind == Kind::Development,
-            ("chassis" | "harness", _) => false,
+            // Knows nothing of the mesh, and is apart because of its `unsafe`.
+            ("chassis", "profiler") => true,
+            ("chassis" | "harness" | "profiler", _) => false,
             (_, package) => package == "chassis",
         }
     }
@@ -283,12 +285,14 @@ mod tests {
     fn the_chassis_and_the_contracts_depend_on_no_service() {
         let chassis = "[package]\nname = 'chassis'\n[dependencies]\npayments.workspace = true";
         let proto = "[package]\nname = 'proto'\n[dependencies]\nchassis.workspace = true";
+        let profiler = "[package]\nname = 'profiler'\n[dependencies]\nchassis.workspace = true";
         let tree = Tree::from([
             ("services/chassis/Cargo.toml", chassis),
+            ("services/profiler/Cargo.toml", profiler),
             ("proto/Cargo.toml", proto),
             PAYMENTS,
         ]);
-        assert_eq!(independent(&tree).len(), 2);
+        assert_eq!(independent(&tree).len(), 3);
     }
 
     #[test]

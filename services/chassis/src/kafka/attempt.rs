@@ -9,7 +9,10 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{Settings, dead_letter::Reason, metrics::Topic};
-use crate::database::{self, Database};
+use crate::{
+    database::{self, Database},
+    error::chain,
+};
 
 /// Why an attempt failed.
 #[derive(Debug)]
@@ -76,17 +79,6 @@ impl Failure {
             text: format!("panicked: {}", text.unwrap_or("without words")),
         }
     }
-}
-
-/// An error and its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 /// Those that wait for the same moment come a little apart, so that one of them can find out for all.

@@ -1,0 +1,57 @@
+//! Operators look into a service while it works.
+
+use std::{fs, io::Read};
+
+use flate2::read::GzDecoder;
+use harness::{Mesh, Options};
+
+/// What a pod of 32 MiB has left beside a service.
+const ROOM: u64 = 8 << 20;
+/// The same with the pages of the program that the profiler reads, which the kernel takes back when it needs them: the tables of a
+/// debug build are several times those of a release.
+const ROOM_WITH_FILES: u64 = 16 << 20;
+
+/// A profile names the functions that ran, ours and those of C libraries, in the memory that a small pod has left; orders
+/// flow meanwhile.
+pub(crate) async fn a_profile_fits_into_a_small_pod(options: Options) {
+    let mesh = options.start().await;
+    // First what a service takes for itself: connections, statements, buffers.
+    for _ in 0..20 {
+        complete_one(&mesh).await;
+    }
+    let orders = mesh.service("orders").await;
+    let process = format!("/proc/{}", orders.pid.expect("it runs"));
+    let (before, own) = (of_status(&process, "VmRSS:"), of_status(&process, "RssAnon:"));
+    fs::write(format!("{process}/clear_refs"), "5").expect("the peak can be forgotten");
+    let url = format!("{}/debug/pprof/profile?seconds=3", orders.admin.expect("its port"));
+    let mut profile = Box::pin(reqwest::get(url));
+    let answer = loop {
+        tokio::select! {
+            answer = &mut profile => break answer.expect("an answer"),
+            () = complete_one(&mesh) => {}
+        }
+    };
+    assert_eq!(answer.status(), 200);
+    let (profile, mut bytes) = (answer.bytes().await.expect("a profile"), Vec::new());
+    GzDecoder::new(&profile[..]).read_to_end(&mut bytes).expect("it is gzipped");
+    let text = String::from_utf8_lossy(&bytes);
+    for name in ["tokio::runtime::", "chassis::", "orders::"] {
+        assert!(text.contains(name), "{name} is in no name of {} bytes", bytes.len());
+    }
+    let (peak, after) = (of_status(&process, "VmHWM:"), of_status(&process, "RssAnon:"));
+    assert!(after < own + ROOM, "{own} bytes of its own before, {after} after");
+    assert!(peak < before + ROOM_WITH_FILES, "{before} bytes before, at most {peak} meanwhile");
+    mesh.audit().await;
+}
+
+async fn complete_one(mesh: &Mesh) {
+    let order = mesh.gateway().place("tok_ok").await;
+    mesh.gateway().until_status(&order, "completed").await;
+}
+
+/// A number of `/proc/…/status`, in bytes.
+fn of_status(process: &str, name: &str) -> u64 {
+    let status = fs::read_to_string(format!("{process}/status")).expect("it runs");
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("the kernel tells");
+    line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1024
+}
