@@ -145,6 +145,11 @@ pub fn restarts() -> String {
     each_service("changes(process_start_time_seconds{service!=\"\"}[$__range])")
 }
 
+/// The share of its limit that the memory of each service's fullest process is.
+pub fn memory_of_limit() -> String {
+    "max by (service) (mesh_memory_used_bytes / mesh_memory_limit_bytes)".into()
+}
+
 /// The resident memory of each service's largest process.
 pub fn memory() -> String {
     "max by (service) (process_resident_memory_bytes{service!=\"\"})".into()

@@ -117,7 +117,7 @@ fn services() -> Vec<Panel> {
 
 /// One row a service.
 fn table() -> Panel {
-    Panel::new(Kind::Table, "Each service", "Each service now: whether it answers, what it is asked, what fails by its own fault, what one in a hundred takes, records that wait, starts in the time shown, and the memory of its largest process. Click a name to open it.")
+    Panel::new(Kind::Table, "Each service", "Each service now: whether it answers, what it is asked, what fails by its own fault, what one in a hundred takes, records that wait, starts in the time shown, the memory of its largest process, and how much of its limit that is (of the machine's memory where there is no limit). Click a name to open it.")
         .ask(queries::each_service(&queries::up()), "up")
         .ask(queries::each_service(&queries::requests_by_service()), "requests")
         .ask(queries::each_service(&queries::errors_by_service()), "errors")
@@ -125,6 +125,7 @@ fn table() -> Panel {
         .ask(queries::lag(), "lag")
         .ask(queries::restarts(), "restarts")
         .ask(queries::memory(), "memory")
+        .ask(queries::memory_of_limit(), "of limit")
         .first(&["service"])
         .column(Column::new("service").width(110).link("Open the service", "/d/mesh-service?var-service=${__data.fields.service}&${__url_time_range}"))
         .column(Column::new("up").word("0", "away", Colour::Bad).word("1", "up", Colour::Good).width(50))
@@ -134,6 +135,7 @@ fn table() -> Panel {
         .column(Column::new("lag").unit(Unit::Count, 0).thresholds(&[(100.0, Colour::Warning), (1000.0, Colour::Bad)]).width(50))
         .column(Column::new("restarts").unit(Unit::Count, 0).thresholds(&[(1.0, Colour::Warning), (3.0, Colour::Bad)]).width(75))
         .column(Column::new("memory").unit(Unit::Bytes, 0).width(80))
+        .column(Column::new("of limit").unit(Unit::Share, 0).thresholds(&[(0.8, Colour::Warning), (0.9, Colour::Bad)]).width(65))
         .size(16, 11)
 }
 
