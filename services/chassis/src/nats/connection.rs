@@ -199,6 +199,32 @@ impl Events {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        metrics::Registry,
+        readiness::{Impact, Readiness},
+    };
+
+    #[test]
+    fn a_lost_connection_degrades_the_service_until_it_is_made_again() {
+        let registry = Registry::new();
+        let readiness = Readiness::new(&registry).unwrap();
+        let wire = Wire::register(&registry).unwrap();
+        let events = Events {
+            link: watch::channel(Link::default()).0,
+            metrics: Metrics::register(&registry).unwrap(),
+            wire: wire.clone(),
+            trouble: Mutex::default(),
+            condition: readiness.condition("nats", Impact::Degraded),
+        };
+        let degraded = || readiness.degraded().first().map(|one| one.reason.clone());
+        events.on(&Event::Connected);
+        assert_eq!((degraded(), wire.connected.get()), (None, 1));
+        events.on(&Event::Disconnected);
+        let lost = Some("the connection to NATS was lost".to_owned());
+        assert_eq!((degraded(), wire.connected.get()), (lost, 0));
+        events.on(&Event::Connected);
+        assert_eq!((degraded(), wire.reconnects_total.get()), (None, 1));
+    }
 
     #[test]
     fn pauses_grow_to_half_a_second() {
