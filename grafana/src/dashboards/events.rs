@@ -19,7 +19,7 @@ pub(super) fn dashboard() -> Dashboard {
     .row("Does anything wait?", waiting())
     .row("Is it handled?", handling())
     .row("What goes wrong?", trouble())
-    .row("Is everything told?", outbox())
+    .row("Are all events sent?", outbox())
     .row("Do browsers hear of it?", live())
 }
 
