@@ -121,13 +121,11 @@ pub(crate) async fn serve<S>(
     }
 }
 
-/// Most connections of a port that belongs to no service: a person or a program asks it now and then.
-const FEW: usize = 64;
-
-/// Serves a router that belongs to no [`App`](crate::App), within the same limits, until it is dropped.
-pub async fn serve_router(listener: TcpListener, router: axum::Router) {
+/// Serves a router that belongs to no [`App`](crate::App), with at most so many connections and otherwise within the same
+/// limits, until it is dropped.
+pub async fn serve_router(listener: TcpListener, router: axum::Router, connections: usize) {
     let metrics = Metrics::register(&Registry::new()).expect("an empty registry has no such name");
-    let port = Port { name: "http", protocol: Protocol::Http, connections: FEW, metrics };
+    let port = Port { name: "http", protocol: Protocol::Http, connections, metrics };
     serve(listener, router, port, std::future::pending()).await;
 }
 
@@ -197,14 +195,21 @@ impl Open {
         self.count();
     }
 
-    /// The one that waits for its client the longest; among equals, a request that does not arrive goes before an idle connection.
+    /// Closes the connection that waits for its client the longest; among equals, a request that does not arrive goes before an
+    /// idle connection. If the server works for all of them, it closes the oldest one whose client may be gone: such a client
+    /// takes no answer, and a request without an end would keep its place for ever.
     fn evict(&mut self) -> bool {
         let now = Instant::now();
         let waiting = self
             .connections
             .iter()
             .filter_map(|(id, (connection, _))| Some((connection.waiting()?.urgency(now), *id)));
-        let Some((_, id)) = waiting.min() else { return false };
+        let abandoned = || {
+            let all = self.connections.iter();
+            all.filter_map(|(id, (connection, _))| Some((connection.abandoned()?, *id))).min()
+        };
+        let least = waiting.min().map(|(_, id)| id).or_else(|| abandoned().map(|(_, id)| id));
+        let Some(id) = least else { return false };
         self.close(id, "evicted");
         true
     }

@@ -6,8 +6,8 @@
 //! | `tok_declined` | refused: `insufficient_funds` |
 //! | `tok_slow` | made after 3 s |
 //! | `tok_flaky` | fails twice, then is made |
-//! | `tok_down` | never an answer |
-//! | `tok_lost` | made, and never an answer |
+//! | `tok_down` | not made, and no answer for a minute |
+//! | `tok_lost` | made, and no answer for a minute |
 //! | any other | refused: `unknown_token` |
 //!
 //! A charge is idempotent by the header `idempotency-key`: its id follows from the key, so that it survives a restart. `POST
@@ -16,7 +16,7 @@
 
 mod ledger;
 
-use std::{collections::HashMap, future::pending, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -35,6 +35,13 @@ use ledger::Ledger;
 
 /// How long `tok_slow` takes: long enough to hold up whoever waits in line, short enough to be waited for.
 const SLOW: Duration = Duration::from_secs(3);
+
+/// How long `tok_down` and `tok_lost` are not answered: no client waits so long. It has an end, since the connection of a client
+/// that left is held as long.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// Connections at once: more than the charges that `payments` has in flight, those included that it has given up.
+const CONNECTIONS: usize = 1024;
 
 /// How often `tok_flaky` fails.
 const FLAKES: u32 = 2;
@@ -88,7 +95,7 @@ struct Desk {
 
 /// Serves until it is dropped.
 pub(crate) async fn serve(listener: TcpListener, delay: Duration) -> anyhow::Result<()> {
-    chassis::http::serve_router(listener, router(delay)).await;
+    chassis::http::serve_router(listener, router(delay), CONNECTIONS).await;
     Ok(())
 }
 
@@ -115,10 +122,10 @@ async fn charge(
         "tok_slow" => sleep(SLOW).await,
         "tok_flaky" if desk.fails(key) => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
         "tok_flaky" => {}
-        "tok_down" => pending().await,
+        "tok_down" => return no_answer().await,
         "tok_lost" => {
             desk.charge(key, &charge);
-            pending().await
+            return no_answer().await;
         }
         "tok_declined" => return decline("insufficient_funds"),
         _ => return decline("unknown_token"),
@@ -145,6 +152,11 @@ async fn search(
     Json(search): Json<Search>,
 ) -> Json<Vec<ledger::Entry>> {
     Json(desk.ledger.lock().after(search.after, search.limit))
+}
+
+async fn no_answer() -> Response {
+    sleep(SILENCE).await;
+    StatusCode::GATEWAY_TIMEOUT.into_response()
 }
 
 fn key_of(headers: &HeaderMap) -> Option<&str> {

@@ -144,19 +144,27 @@ impl Connection {
         self.state.lock().unread
     }
 
+    /// When the client's last progress was, if the client may be gone: it has closed its sending side or reset the connection.
+    pub(super) fn abandoned(&self) -> Option<Instant> {
+        let may_be_gone = self.peer_sends_no_more().unwrap_or(true);
+        may_be_gone.then(|| self.state.lock().since)
+    }
+
+    fn peer_sends_no_more(&self) -> io::Result<bool> {
+        match recv(&self.stream, &mut [0_u8; 1], RecvFlags::PEEK | RecvFlags::DONTWAIT) {
+            Ok((_, length)) => Ok(length == 0),
+            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => Ok(false),
+            Err(reset) => Err(reset.into()),
+        }
+    }
+
     /// Looks after a live stream whose client is silent by nature: fails if the connection was reset; wakes the stream for a probe
     /// if the client may be gone.
     pub(super) fn probe(&self) -> io::Result<()> {
         if self.state.lock().streams == 0 {
             return Ok(());
         }
-        let peeked = recv(&self.stream, &mut [0_u8; 1], RecvFlags::PEEK | RecvFlags::DONTWAIT);
-        let closed = match peeked {
-            Ok((_, length)) => length == 0,
-            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => false,
-            Err(reset) => return Err(reset.into()),
-        };
-        if closed {
+        if self.peer_sends_no_more()? {
             let mut state = self.state.lock();
             state.half_closed = true;
             state.round += 1;

@@ -184,6 +184,24 @@ async fn a_connection_that_does_not_fit_in_is_refused_with_a_reason() {
     assert_eq!(setup.closed("refused"), 1);
 }
 
+/// A client that closed its sending side still gets its answer, but not at the price of others.
+#[tokio::test]
+async fn where_all_are_being_answered_a_client_that_may_be_gone_makes_room() {
+    let setup = setup(2).await;
+    let busy = "GET /never HTTP/1.1\r\nhost: a\r\n\r\n";
+    let (mut gone, _stays) = (setup.connect(busy).await, setup.connect(busy).await);
+    setup.until(|setup| setup.unanswered.load(Ordering::Relaxed) == 2).await;
+    gone.shutdown().await.unwrap();
+    let mut answer = setup.ask().await;
+    while answer.starts_with("HTTP/1.1 503 ") {
+        // The end of the client's side has not arrived yet.
+        answer = setup.ask().await;
+    }
+    assert!(answer.ends_with("tea"), "{answer}");
+    assert_eq!(setup.closed("evicted"), 1);
+    assert_eq!(rest(&mut gone).await, "");
+}
+
 #[tokio::test]
 async fn an_idle_connection_makes_room_for_a_new_one() {
     let setup = setup(1).await;

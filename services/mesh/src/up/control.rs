@@ -26,6 +26,9 @@ struct Control {
     client: reqwest::Client,
 }
 
+/// Connections at once: an operator or a script asks it now and then.
+const CONNECTIONS: usize = 64;
+
 /// Answers `GET /status` as long as the tasks live.
 pub(super) async fn serve(
     tasks: &mut JoinSet<()>,
@@ -40,7 +43,7 @@ pub(super) async fn serve(
     })?;
     let control = Arc::new(Control { port, processes, kafka, client });
     let router = Router::new().route("/status", get(status)).with_state(control);
-    tasks.spawn(chassis::http::serve_router(listener, router));
+    tasks.spawn(chassis::http::serve_router(listener, router, CONNECTIONS));
     Ok(())
 }
 
