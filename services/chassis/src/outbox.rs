@@ -1,15 +1,17 @@
-//! The table between a service's database and Kafka: what happened is written with it, and told afterwards.
+//! The outbox: the table between a service's database and Kafka. A transaction writes its events together with its changes; the
+//! relay sends them after the commit.
 //!
 //! ```text
 //!  Tx::publish ─▶ outbox row ─ commit ─▶ wake ─▶ relay: oldest first ─▶ Kafka, acks=all ─▶ marked as sent ─▶ purged after a while
 //! ```
 //!
-//! A row that no broker ever takes is set aside, for the operator to see (`mesh outbox`), and what comes after it follows, as it does
-//! after a dead letter. What may still be taken holds up what comes after it: the rows of its key, or those of its topic if that
-//! does not exist. All others go on.
+//! An event that no broker ever takes is set aside for the operator (`mesh outbox`), and the later events of its key are sent, as
+//! they are after a dead letter. An event whose refusal may pass holds up the later events of its key; if its topic does not
+//! exist, it holds up all events of that topic. All other events are sent.
 //!
-//! Sent rows are kept for a while and know which log they were sent to. A broker that forgets (the embedded one, started again)
-//! is another log: it is told again, oldest first, and the inboxes of the consumers drop what they know.
+//! Sent rows are kept for a while, each with the id of the log that it was sent to. A broker that lost its records (the embedded
+//! one, restarted) has a new log: the relay sends these rows to it again, oldest first, and the consumers' inboxes drop the
+//! events that they have handled before.
 
 mod aside;
 mod backlog;
@@ -37,22 +39,22 @@ use crate::{
 pub use aside::{SetAside, list, purge, retry};
 pub use relay::Relay;
 
-/// The table between a service's database and Kafka.
+/// The settings of the outbox, the table between a service's database and Kafka.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Settings {
-    /// How long sent events are kept, to be sent again to a broker that forgot them.
+    /// How long sent events are kept, so that they can be sent again to a broker that lost them.
     #[serde(with = "humantime_serde")]
     pub keep: Duration,
-    /// How long the ids of handled events are kept, to be dropped when they come again.
+    /// How long the ids of handled events are kept, so that an event that is delivered again is dropped.
     #[serde(with = "humantime_serde")]
     pub inbox_keep: Duration,
-    /// How often to look for events that nobody told of: another replica's, or those that a crash left.
+    /// How often the relay looks for events without being notified: those that a crash left, or that another replica published.
     #[serde(with = "humantime_serde")]
     pub sweep: Duration,
-    /// Most events a second that are sent again: the embedded broker keeps little, and its consumers must not fall behind.
+    /// Most events a second that are sent again: the embedded broker keeps few records, and its consumers must not fall behind.
     pub resend_rate: u32,
-    /// How long the last round may take when the service stops.
+    /// How long the relay's last round may take when the service stops.
     #[serde(with = "humantime_serde")]
     pub last_round: Duration,
 }
@@ -69,13 +71,14 @@ impl Default for Settings {
     }
 }
 
-/// Largest event with its key: what a broker takes, but for the headers, which are the trace context (at most [`CONTEXT_MAX`] a
-/// header) and less than 2 kB of ours.
+/// Largest event, its key included, in bytes. It is what a broker takes, less the room for the headers: the trace context (at
+/// most [`CONTEXT_MAX`] a header) and less than 2 kB of our own.
 pub const EVENT_MAX: usize = MESSAGE_MAX - 20_000;
-/// Longest `tracestate` or `baggage` that an event continues: the limit of W3C Baggage. Callers send them as they like.
+/// Longest `tracestate` or `baggage` that an event carries on: the limit of W3C Baggage. Longer ones, which callers may send,
+/// are left out.
 const CONTEXT_MAX: usize = 8192;
 
-/// An event that could never be sent.
+/// An event that could never be sent, and why.
 #[derive(Debug)]
 pub(crate) struct Unpublishable(String);
 
@@ -91,7 +94,7 @@ fn unpublishable(why: String) -> Error {
     Error::Encode(Box::new(Unpublishable(why)))
 }
 
-/// Writes an event's row, with the trace it belongs to.
+/// Writes an event's row, with the trace context that the event carries on.
 pub(crate) async fn insert<M: Envelope>(
     tx: &mut Tx,
     context: &Context,

@@ -1,16 +1,16 @@
-//! Events that no broker takes: moved out of the way, listed, sent again or given up.
+//! Events that no broker takes: they are moved out of the outbox, and the operator lists, retries or purges them.
 
 use std::time::SystemTime;
 
 use crate::database::{self, Column, Database, Error, FromRow, Row, now};
 
-/// Why events are set aside.
+/// The reasons for setting an event aside.
 pub(super) mod reason {
     pub(crate) use crate::kafka::refusal::{INVALID, TOO_LARGE};
 
-    /// The row cannot be read, or no client could send it.
+    /// The row cannot be read, or has values that no client could send.
     pub(crate) const UNREADABLE: &str = "unreadable";
-    /// The broker refused it again and again, for a reason that nobody here knows, and took others.
+    /// The broker refused it several times for a reason unknown to us, and took other events of its topic.
     pub(crate) const REFUSED: &str = "refused";
 
     pub(crate) const ALL: [&str; 4] = [TOO_LARGE, INVALID, UNREADABLE, REFUSED];
@@ -26,14 +26,14 @@ pub(super) struct Unsendable {
     pub(super) attempts: u32,
 }
 
-/// An event that was set aside, as the operator sees it. What cannot be read of it is empty.
+/// An event that was set aside, as the operator sees it. A text column that cannot be read is empty.
 #[derive(Clone, Debug)]
 pub struct SetAside {
-    /// Its number.
+    /// The number of its row in the outbox.
     pub seq: i64,
     /// The event's id.
     pub event_id: String,
-    /// Where it was to be sent.
+    /// The topic that it was to be sent to.
     pub topic: String,
     /// Its key.
     pub key: String,
@@ -41,11 +41,11 @@ pub struct SetAside {
     pub event_type: String,
     /// Bytes of its payload.
     pub size: i64,
-    /// Why, in a word: `too_large`, `invalid`, `unreadable`, `refused`.
+    /// Why it was set aside: `too_large`, `invalid`, `unreadable` or `refused`.
     pub reason: String,
-    /// Why, as the client, the broker or the database said it.
+    /// The error text of the client, the broker or the database.
     pub detail: String,
-    /// How often it was tried.
+    /// How often the relay tried to send it.
     pub attempts: i64,
     /// When it was set aside.
     pub at: SystemTime,
@@ -69,7 +69,7 @@ impl FromRow for SetAside {
     }
 }
 
-/// Events that were set aside, oldest first.
+/// Lists the events that were set aside, oldest first.
 ///
 /// # Errors
 /// The database does not answer.
@@ -80,7 +80,7 @@ pub async fn list(database: &Database) -> Result<Vec<SetAside>, Error> {
     database.query("outbox: list set aside", SQL).all().await
 }
 
-/// Puts this event, or all, back into the outbox, behind what waits there; how many they were.
+/// Puts this event, or all events, back into the outbox, behind the rows that wait there. Returns how many.
 ///
 /// # Errors
 /// The database does not answer.
@@ -99,7 +99,7 @@ pub async fn retry(database: &Database, seq: Option<i64>) -> Result<u64, Error> 
     Ok(rows)
 }
 
-/// Gives this event, or all, up; how many they were.
+/// Deletes this event, or all events, for good. Returns how many.
 ///
 /// # Errors
 /// The database does not answer.
@@ -110,7 +110,7 @@ pub async fn purge(database: &Database, seq: Option<i64>) -> Result<u64, Error> 
     Ok(rows)
 }
 
-/// Stands for all of them: numbers begin at 1.
+/// Stands for all events: the numbers of rows begin at 1.
 const ALL: i64 = -1;
 
 async fn delete(tx: &mut database::Tx, seq: Option<i64>) -> Result<u64, Error> {
@@ -120,11 +120,11 @@ async fn delete(tx: &mut database::Tx, seq: Option<i64>) -> Result<u64, Error> {
         .await
 }
 
-/// Moves rows out of the outbox.
+/// Moves rows from the outbox into the table of those that were set aside.
 pub(super) async fn set_aside(database: &Database, rows: &[Unsendable]) -> Result<(), Error> {
     let mut tx = database.begin("outbox: set aside").await?;
     for row in rows {
-        // Within the database: what cannot be read can still be moved.
+        // The database copies the row, so a row that this process cannot read can still be moved.
         tx.query(
             "insert into outbox_set_aside (seq, event_id, topic, key, type, payload, traceparent, tracestate, baggage,
                                            created_at, reason, detail, attempts, set_aside_at)
@@ -143,7 +143,7 @@ pub(super) async fn set_aside(database: &Database, rows: &[Unsendable]) -> Resul
     tx.commit().await
 }
 
-/// How many events wait for the operator.
+/// Returns how many events are set aside and wait for the operator.
 pub(super) async fn count(database: &Database) -> Result<i64, Error> {
     const SQL: &str = "select count(*) from outbox_set_aside";
     Ok(database.query("outbox: count set aside", SQL).one::<(i64,)>().await?.0)

@@ -1,4 +1,4 @@
-//! What another log was told and this one was not.
+//! The rows that were sent to another log and not yet to this one.
 
 use std::{
     collections::HashMap,
@@ -8,10 +8,10 @@ use std::{
 use super::table::{self, Found, Key};
 use crate::database::{Database, Error};
 
-/// Rows to be sent again. New events pass them by, but for those of the same keys.
+/// Rows to be sent again. New events are sent ahead of them, except events of the same keys.
 pub(super) struct Backlog {
     log: String,
-    /// How many rows of a key wait, by its hash: two keys that share one only wait for each other.
+    /// How many rows of a key wait, by the key's hash. Two keys with the same hash only wait for each other.
     keys: HashMap<u64, u32>,
     after: i64,
     until: i64,
@@ -19,7 +19,7 @@ pub(super) struct Backlog {
 }
 
 impl Backlog {
-    /// Finds out what has to be sent again.
+    /// Finds the rows that have to be sent again.
     pub(super) async fn find(database: &Database, log: &str) -> Result<Self, Error> {
         let mut backlog =
             Self { log: log.to_owned(), keys: HashMap::new(), after: 0, until: 0, rows: 0 };
@@ -38,7 +38,7 @@ impl Backlog {
         self.rows
     }
 
-    /// The next rows to be sent again, but for those of topics that take nothing.
+    /// Reads the next rows to be sent again, without those of these topics.
     pub(super) async fn next(
         &self,
         database: &Database,
@@ -48,12 +48,12 @@ impl Backlog {
         table::elsewhere(database, &self.log, self.after, self.until, most, but).await
     }
 
-    /// Nothing up to this row is left to be sent again.
+    /// Notes that no row up to this one is left to be sent again.
     pub(super) fn reached(&mut self, seq: i64) {
         self.after = seq;
     }
 
-    /// Rows with these keys are done with: sent again, or set aside. The key of one that cannot be read is not known.
+    /// Notes that one row of each of these keys was sent again or set aside. The key of a row that cannot be read is `None`.
     pub(super) fn done<'a>(&mut self, keys: impl Iterator<Item = Option<&'a str>>) {
         for key in keys {
             self.rows = self.rows.saturating_sub(1);
@@ -67,7 +67,7 @@ impl Backlog {
         }
     }
 
-    /// Whether an event must wait: earlier ones of its key have not been sent again.
+    /// Whether an event of this key must wait, because earlier ones have not been sent again yet.
     pub(super) fn holds(&self, key: &str) -> bool {
         self.keys.contains_key(&hash(key))
     }

@@ -1,5 +1,5 @@
 //! What waits although the broker takes other events: topics that do not exist, and keys whose next event was refused for
-//! a reason that may pass. Nothing overtakes them: later rows of the same topic or key wait, too.
+//! a reason that may pass. Later rows of the same topic or key wait, too, so that the order is kept.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -7,11 +7,11 @@ use tokio::time::Instant;
 
 use super::table::Row;
 
-/// The pause after the first refusal; it doubles with each.
+/// The pause after the first refusal. It doubles with each further one.
 const PAUSE: Duration = Duration::from_millis(200);
-/// What the pause never exceeds, and how often a topic that does not exist is looked for.
+/// The longest pause. Also how often the relay checks whether a missing topic exists.
 const PAUSE_CAP: Duration = Duration::from_secs(5);
-/// After so many refusals a reason is not expected to pass: 25 s.
+/// After this many refusals (25 s) the row is set aside: the reason is not expected to pass.
 const ATTEMPTS: u32 = 10;
 
 /// Topics and keys that wait.
@@ -19,7 +19,7 @@ const ATTEMPTS: u32 = 10;
 pub(super) struct Held {
     topics: HashMap<String, Topic>,
     keys: HashMap<(String, String), Key>,
-    /// When a topic took an event for the last time.
+    /// When each topic last took an event.
     took: HashMap<String, Instant>,
 }
 
@@ -36,7 +36,7 @@ struct Key {
 }
 
 impl Held {
-    /// Whether nothing waits.
+    /// Whether no topic and no key waits.
     pub(super) fn is_empty(&self) -> bool {
         self.topics.is_empty() && self.keys.is_empty()
     }
@@ -47,37 +47,37 @@ impl Held {
             || self.keys.get(&key(row)).is_some_and(|key| key.until > Instant::now())
     }
 
-    /// Topics that take nothing.
+    /// The topics that take no events.
     pub(super) fn topics(&self) -> impl Iterator<Item = &str> {
         self.topics.keys().map(String::as_str)
     }
 
-    /// Those of them that are due to be looked at again.
+    /// The topics that are due to be checked again.
     pub(super) fn due(&self) -> Vec<String> {
         let now = Instant::now();
         let due = self.topics.iter().filter(|(_, topic)| topic.until <= now);
         due.map(|(name, _)| name.clone()).collect()
     }
 
-    /// A topic takes nothing.
+    /// Holds up all rows of a topic that takes no events.
     pub(super) fn hold_topic(&mut self, name: &str, reason: String) {
         let topic = Topic { reason, until: Instant::now() + PAUSE_CAP };
         self.topics.insert(name.to_owned(), topic);
     }
 
-    /// It still does not.
+    /// Holds up a topic for another pause: it still takes no events.
     pub(super) fn postpone_topic(&mut self, name: &str) {
         if let Some(topic) = self.topics.get_mut(name) {
             topic.until = Instant::now() + PAUSE_CAP;
         }
     }
 
-    /// A topic takes events again.
+    /// Lets the rows of a topic be sent again.
     pub(super) fn release_topic(&mut self, name: &str) {
         self.topics.remove(name);
     }
 
-    /// The broker took a row.
+    /// Notes that the broker took a row.
     pub(super) fn taken(&mut self, row: &Row) {
         self.keys.remove(&key(row));
         match self.took.get_mut(&row.topic) {
@@ -86,13 +86,14 @@ impl Held {
         }
     }
 
-    /// A row was set aside: what comes after it follows.
+    /// Notes that a row was set aside: later rows of its key may be sent.
     pub(super) fn set_aside(&mut self, row: &Row) {
         self.keys.remove(&key(row));
     }
 
-    /// A row was refused for an unknown reason: it waits, or has been refused often enough. An attempt counts only if the topic
-    /// took another event since the last one: a broker that takes nothing says nothing about this row.
+    /// Notes that a row was refused for an unknown reason. Returns the number of attempts once the row has had enough of them,
+    /// `None` while it waits. An attempt counts only if the topic took another event since the last one: a broker that takes no
+    /// event says nothing about this row.
     pub(super) fn refused(&mut self, row: &Row) -> Option<u32> {
         let now = Instant::now();
         let took = self.took.get(&row.topic).copied();
@@ -109,7 +110,7 @@ impl Held {
         (key.attempts >= ATTEMPTS).then_some(key.attempts)
     }
 
-    /// What waits and why, in one line.
+    /// Describes in one line what waits and why; `None` if nothing does.
     pub(super) fn describe(&self) -> Option<String> {
         let topics = self.topics.iter().map(|(name, topic)| format!("{name}: {}", topic.reason));
         let keys = (!self.keys.is_empty())

@@ -1,4 +1,4 @@
-//! Forgets the ids of events that were handled long ago, once they cannot be delivered again.
+//! Deletes the ids of events that were handled long ago, once these events cannot be delivered again.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -9,14 +9,14 @@ use crate::{
     kafka::Committed,
 };
 
-/// How often at most, and at least; in between it is often enough that an id outlives its time by a tenth.
+/// Shortest and longest pause between two purges. In between it is a tenth of the time that ids are kept.
 const OFTEN: Duration = Duration::from_millis(100);
 const SELDOM: Duration = Duration::from_secs(5);
 
-/// A consumer may handle events of a new log before the relay of its service has noted that it is new. It takes seconds.
+/// A consumer may handle events of a new log some seconds before the relay of its service has noted that the log is new.
 const MARGIN: Duration = Duration::from_secs(10 * 60);
 
-/// Forgets ids that are older than `keep` and below what the group has committed, for as long as the process lives.
+/// Deletes ids that are older than `keep` and below the group's committed offset, for as long as the process lives.
 pub(super) async fn forget(
     database: &Database,
     committed: &Committed,
@@ -25,7 +25,8 @@ pub(super) async fn forget(
     let started = Instant::now();
     loop {
         sleep((keep / 10).clamp(OFTEN, SELDOM)).await;
-        // Those of earlier versions have no place. What may be delivered again of them is, and gets one, soon after the start.
+        // Rows that earlier versions wrote have no place. An event that is delivered again gives its row one, soon after the
+        // start.
         let placeless = started.elapsed() > keep;
         if let Err(error) = once(database, committed, keep, placeless).await {
             tracing::debug!(error = &error as &dyn std::error::Error, "old ids stay for now");
@@ -44,7 +45,7 @@ async fn once(
         .query("inbox: log", "select since, caught_up from outbox_log where id = 1")
         .optional()
         .await?;
-    // A log that is new may still be sent what earlier ones were, however long ago that is.
+    // The relay may still send events of earlier logs to a new log, however old they are.
     let Some((since, _)) = log.filter(|(since, caught_up)| *since < old && *caught_up != 0) else {
         return Ok(());
     };
@@ -52,7 +53,7 @@ async fn once(
     for (topic, partition, offset) in committed.all() {
         let place = Place { topic: &topic, partition, offset };
         while place.below(database, old).await? > 0 {}
-        // From an earlier log, which counted further: nothing of that can be delivered any more.
+        // Rows of an earlier log with higher offsets: those events cannot be delivered any more.
         while place.above(database, old.min(since.saturating_sub(margin))).await? > 0 {}
     }
     if placeless {
@@ -61,7 +62,7 @@ async fn once(
     Ok(())
 }
 
-/// A partition, and what is committed of it.
+/// A partition and the offset that its group has committed.
 struct Place<'a> {
     topic: &'a str,
     partition: i32,
@@ -69,7 +70,7 @@ struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// Forgets old ids below the offset; how many. Only some of the lowest are looked at: those above them are younger.
+    /// Deletes old ids below the offset; returns how many. It reads only the lowest 1000 rows, since higher ones are younger.
     async fn below(&self, database: &Database, old: i64) -> Result<u64, Error> {
         const SQL: &str = "delete from inbox where event_id in (
             select event_id from (
@@ -80,7 +81,7 @@ impl Place<'_> {
         self.delete(database, SQL, old).await
     }
 
-    /// Forgets old ids at or above it; how many.
+    /// Deletes old ids at or above the offset; returns how many.
     async fn above(&self, database: &Database, old: i64) -> Result<u64, Error> {
         const SQL: &str = "delete from inbox where event_id in (
             select event_id from inbox where topic = $1 and partition_id = $2 and position >= $3 and at < $4 limit 1000
@@ -103,7 +104,7 @@ impl Place<'_> {
     }
 }
 
-/// Forgets old ids of earlier versions, which did not note the place; how many.
+/// Deletes old ids that earlier versions wrote without a place; returns how many.
 async fn without_place(database: &Database, old: i64) -> Result<u64, Error> {
     let mut tx = database.begin("inbox: purge").await?;
     let rows = tx

@@ -1,4 +1,4 @@
-//! One relay a database: two would let a key's events overtake each other.
+//! One relay leads per database: with two, the events of a key could overtake each other.
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
@@ -14,35 +14,36 @@ use tokio::time::sleep;
 
 use crate::database::{Database, Error};
 
-/// How often a relay in waiting tries to take over.
+/// How often a waiting relay tries to take the lead.
 const TRY: Duration = Duration::from_millis(500);
-/// The channel on which the others tell the leading relay that they left something.
+/// The channel on which waiting relays notify the leading one that their process published an event.
 const CHANNEL: &str = "outbox";
 
-/// What a relay holds while it leads.
+/// The lock that the leading relay holds.
 pub(super) enum Lead {
-    /// A lock on a file beside the database; the operating system takes it back when the process ends.
+    /// A lock on a file beside the database. The operating system releases it when the process ends.
     File(#[expect(dead_code, reason = "held, not read")] File),
-    /// A lock of a session; PostgreSQL takes it back when the connection ends.
+    /// An advisory lock of a session. PostgreSQL releases it when the connection ends.
     Session(Box<PgListener>),
 }
 
-/// What a relay that leads is told.
+/// A notification to the leading relay.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum News {
-    /// Another replica left something in the outbox.
+    /// Another replica published an event.
     Published,
-    /// Somebody else may lead now.
+    /// The lock may be gone, so another relay may lead.
     Lost,
 }
 
 impl Lead {
-    /// Waits until this relay leads. While it waits, it tells the leading one of what this process commits.
+    /// Waits until this relay leads. With PostgreSQL, it meanwhile notifies the leading relay when this process publishes an
+    /// event.
     pub(super) async fn take(database: &Database, service: &str) -> Result<Self, Error> {
         if database.is_postgres() { session(database, service).await } else { file(database).await }
     }
 
-    /// What comes next; never returns for a file.
+    /// Waits for the next notification. With a file it never returns.
     pub(super) async fn news(&mut self) -> News {
         match self {
             Self::File(_) => std::future::pending().await,
@@ -68,7 +69,7 @@ async fn file(database: &Database) -> Result<Lead, Error> {
 
 async fn session(database: &Database, service: &str) -> Result<Lead, Error> {
     let options = PgConnectOptions::from_str(database.url())?.disable_statement_logging();
-    // Its own connection, never replaced: whoever leads must notice that the session ended.
+    // One connection, never replaced: the leading relay must notice that its session has ended.
     let pool = PgPoolOptions::new()
         .max_connections(1)
         .max_lifetime(None)
@@ -93,11 +94,11 @@ async fn session(database: &Database, service: &str) -> Result<Lead, Error> {
     }
 }
 
-/// The number of a service's advisory lock: SipHash-1-3 with the key 0 of `outbox`, `0xff`, the service's name, `0xff`.
+/// The number of a service's advisory lock: SipHash-1-3 with the key 0 over `outbox`, `0xff`, the service's name, `0xff`.
 ///
-/// Every version must compute the same: with two numbers there would be two leaders for as long as a rolling update takes. It
-/// was once what the standard library's default hasher makes of `("outbox", service)`, which that library may change; so it is
-/// written out here, and is the same number.
+/// Every version must compute the same number: with two numbers, two relays would lead during a rolling update. Earlier versions
+/// hashed `("outbox", service)` with the standard library's default hasher, whose algorithm may change; so the algorithm is
+/// written out here, and gives the same number.
 fn lock_key(service: &str) -> i64 {
     let text = [b"outbox\xff", service.as_bytes(), b"\xff"].concat();
     siphash(&text).cast_signed()
@@ -148,7 +149,7 @@ mod tests {
 
     use super::*;
 
-    /// The numbers are written down: what computes them may not change them.
+    /// The expected numbers are literals, so that a change of the algorithm fails this test.
     #[test]
     fn the_lock_of_a_service_is_the_same_number_in_every_version() {
         for (service, key) in [
@@ -161,7 +162,7 @@ mod tests {
         }
     }
 
-    /// Until the standard library changes its own, it is also what earlier versions held.
+    /// As long as the standard library's default hasher does not change, it gives the numbers of earlier versions.
     #[test]
     fn earlier_versions_held_the_same_lock() {
         for length in 0..40 {

@@ -1,16 +1,16 @@
-//! Rows that were sent and are not marked yet: to mark many costs hardly more than to mark one, and a transaction that
-//! marks keeps the service's own ones waiting. Those that a crash leaves unmarked are sent twice, and dropped by the inboxes.
+//! Rows that were sent and are not marked yet. Marking many costs hardly more than marking one, and the transaction that marks
+//! keeps the service's own transactions waiting. Rows that a crash leaves unmarked are sent twice, and the inboxes drop them.
 
 use std::{collections::HashSet, time::Duration};
 
 use tokio::time::Instant;
 
-/// How long a row that was sent may stay unmarked.
+/// How long a sent row may stay unmarked.
 const LONGEST: Duration = Duration::from_millis(100);
-/// How many may: well below one round, which would else be full of them.
+/// How many sent rows may stay unmarked: well below the size of a round, which they would otherwise fill.
 const MOST: usize = 200;
 
-/// What a relay has sent and not marked.
+/// The rows that the relay has sent and not marked.
 #[derive(Default)]
 pub(super) struct Marks {
     seqs: HashSet<i64>,
@@ -19,7 +19,7 @@ pub(super) struct Marks {
 }
 
 impl Marks {
-    /// These were sent; with them, everything up to `reached`.
+    /// Adds rows that were sent. Everything up to `reached` is sent, too.
     pub(super) fn add(&mut self, sent: Vec<i64>, reached: i64) {
         self.reached = reached;
         if !sent.is_empty() {
@@ -28,17 +28,17 @@ impl Marks {
         self.seqs.extend(sent);
     }
 
-    /// Whether this one was sent.
+    /// Whether this row was sent and is not marked.
     pub(super) fn holds(&self, seq: i64) -> bool {
         self.seqs.contains(&seq)
     }
 
-    /// Up to where everything was sent, as far as that is known.
+    /// The row up to which everything was sent, as far as that is known.
     pub(super) fn reached(&self) -> i64 {
         self.reached
     }
 
-    /// When to mark them at the latest; `None` if there are none.
+    /// When the rows must be marked at the latest; `None` if there are none.
     pub(super) fn due(&self) -> Option<Instant> {
         let since = self.since?;
         Some(if self.seqs.len() < MOST { since + LONGEST } else { since })
@@ -52,7 +52,7 @@ impl Marks {
         self.seqs.iter().copied().collect()
     }
 
-    /// They are marked.
+    /// Forgets the rows, which are marked now.
     pub(super) fn clear(&mut self) {
         self.seqs.clear();
         self.since = None;

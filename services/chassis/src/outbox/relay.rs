@@ -1,4 +1,4 @@
-//! Sends what the outbox holds.
+//! The relay: sends the events in the outbox to Kafka.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -23,9 +23,9 @@ use crate::{
     readiness::Condition,
 };
 
-/// How long to wait after a round that failed.
+/// How long to wait after a round that failed, before the next one.
 const AGAIN: Duration = Duration::from_millis(500);
-/// How often the gauges are set.
+/// How often the gauges and the condition are updated.
 const TELL: Duration = Duration::from_secs(1);
 /// How often sent rows are purged.
 const PURGE: Duration = Duration::from_secs(10);
@@ -44,7 +44,7 @@ crate::metrics! {
     }
 }
 
-/// Sends one service's events in order; any number of replicas may run one, and one of them leads.
+/// Sends one service's events in order. Any number of replicas may run a relay; one of them leads, the others wait.
 pub struct Relay {
     pub(super) database: Database,
     pub(super) sender: Sender,
@@ -54,14 +54,14 @@ pub struct Relay {
     committed: Option<Committed>,
 }
 
-/// How a relay that led stopped to.
+/// Why a relay stopped leading.
 #[derive(PartialEq, Eq)]
 enum End {
     Draining,
     Lost,
 }
 
-/// What a relay that leads knows.
+/// What the leading relay remembers between rounds.
 #[derive(Default)]
 struct State {
     log: Option<Log>,
@@ -71,7 +71,7 @@ struct State {
     held: bool,
 }
 
-/// The log that is sent to.
+/// The broker's log that the events are sent to.
 pub(super) struct Log {
     pub(super) id: String,
     pub(super) backlog: Option<Backlog>,
@@ -80,10 +80,10 @@ pub(super) struct Log {
 }
 
 impl Relay {
-    /// A relay for this database.
+    /// Creates a relay for this database.
     ///
     /// # Errors
-    /// There is another one in this process.
+    /// This process has a relay already: its metrics are registered.
     pub fn new(
         database: &Database,
         producer: &Producer,
@@ -102,24 +102,24 @@ impl Relay {
         })
     }
 
-    /// Forgets the ids of handled events that are old, if the consumer has committed what is above them.
+    /// Deletes old ids of handled events from the inbox, once the consumer has committed a higher offset.
     #[must_use]
     pub fn forgetting(self, committed: Committed) -> Self {
         Self { committed: Some(committed), ..self }
     }
 
-    /// Raises this condition while events wait for the operator, or for something that the broker does not have.
+    /// Raises this condition while events are set aside, or while a topic or a key is held up.
     #[must_use]
     pub fn reporting_to(self, condition: Condition) -> Self {
         Self { condition: Some(condition), ..self }
     }
 
-    /// Relays until the drain, which it ends with a last round. Drain it after what publishes has ended.
+    /// Sends events until the drain, and ends with a last round. Drain the relay after everything that publishes has ended.
     ///
     /// # Errors
-    /// Never: it waits for whatever does not answer.
+    /// Never: it retries for as long as the database or the broker does not answer.
     pub async fn run(self, draining: CancellationToken) -> anyhow::Result<()> {
-        // Each process forgets what it consumed, whether its relay leads or not.
+        // Every process deletes the ids of the events that it handled, whether its relay leads or not.
         let forget = async {
             match &self.committed {
                 Some(committed) => {
@@ -138,7 +138,7 @@ impl Relay {
         let mut told = false;
         loop {
             let lead = tokio::select! {
-                // One that is told to stop before it began still has its last round, if it need not wait for it.
+                // A relay that is drained before it leads still does its last round, if it gets the lead without waiting.
                 biased;
                 lead = Lead::take(&self.database, self.sender.service) => lead,
                 () = draining.cancelled() => return,
@@ -179,7 +179,7 @@ impl Relay {
                 never = self.tell_meanwhile() => match never {},
                 () = lost(&mut lead) => return End::Lost,
                 () = draining.cancelled() => {
-                    // What is on its way is on its way: waiting for it saves sending it twice.
+                    // Rows that were handed to the client may arrive anyway: waiting for them avoids sending them twice.
                     timeout(self.settings.last_round, work).await.ok();
                     self.last_round(&mut state).await;
                     return End::Draining;
@@ -196,7 +196,7 @@ impl Relay {
         }
     }
 
-    /// One round; how long to wait for the next, if nobody publishes.
+    /// Does one round. Returns how long to wait for the next one if no event is published; `None` to begin it at once.
     async fn work(&self, state: &mut State) -> Option<Duration> {
         match self.round(state).await {
             Ok(more) => {
@@ -219,12 +219,12 @@ impl Relay {
         }
     }
 
-    /// One round; whether another one should follow at once.
+    /// Does one round. Returns whether another one should follow at once.
     async fn round(&self, state: &mut State) -> anyhow::Result<bool> {
         let State { log, purged, told, held, .. } = state;
         let log = match log {
             Some(log) => log,
-            // A service that never publishes needs no client.
+            // A service that never publishes needs no Kafka client.
             None if !table::is_used(&self.database).await? => return Ok(false),
             None => log.insert(self.log().await?),
         };
@@ -232,14 +232,14 @@ impl Relay {
             self.purge(log).await?;
             *purged = Some(Instant::now());
         }
-        // Before what may fail: that is when it matters.
+        // Before the steps that may fail: the gauges matter most during a failure.
         if told.is_none_or(|told| told.elapsed() >= TELL) {
             self.tell(log).await?;
             *told = Some(Instant::now());
         }
         self.look_for_topics(&mut log.held).await;
         let worked = self.send_some(log).await;
-        // Also after a failure: rows that were sent must not fill the next round.
+        // Also after a failure: sent rows that are not marked must not fill the next round.
         if log.marks.due().is_some_and(|due| due <= Instant::now()) {
             self.mark(log).await?;
         }
@@ -300,16 +300,16 @@ impl Relay {
         Ok(())
     }
 
-    /// Tells as long as a round takes longer than it should, which is when the broker does not answer. Never returns.
+    /// Sets the gauges while a round takes longer than it should, which is when the broker does not answer. Never returns.
     async fn tell_meanwhile(&self) -> Infallible {
         loop {
             sleep(TELL).await;
-            // A database that does not answer either is told of elsewhere. What a backlog holds is known to the round only.
+            // If the database does not answer either, its own condition says so. Only the round knows the size of the backlog.
             self.gauge(0, 0).await.ok();
         }
     }
 
-    /// Sets the gauges: `sent` rows of the table wait only for their mark, `again` others are sent again.
+    /// Sets the gauges. `sent` rows of the table were sent and only wait to be marked; `again` further rows are to be sent again.
     async fn gauge(&self, sent: i64, again: i64) -> Result<(), Error> {
         self.metrics.unsendable.set(aside::count(&self.database).await?);
         let (unmarked, oldest) = table::count(&self.database).await?;
@@ -328,7 +328,7 @@ impl Relay {
         Ok(())
     }
 
-    /// What the service's last transactions left. The rest is sent after the next start.
+    /// Sends what the service's last transactions published. Rows that do not fit into the time are sent after the next start.
     async fn last_round(&self, state: &mut State) {
         let rounds = async {
             if state.log.is_none() && table::is_used(&self.database).await? {

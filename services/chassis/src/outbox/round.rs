@@ -1,4 +1,4 @@
-//! What a relay does in one round: sends what was never sent, and some of what another log was told.
+//! One round of the relay: sends rows that were never sent, and some of those that were sent to another log only.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use super::{
 };
 use crate::database::Error;
 
-/// How many rows are sent again at once.
+/// How many rows are sent again at a time.
 const RESEND: i64 = 100;
 
 impl Relay {
-    /// Sends what was never sent; whether there is more.
+    /// Sends rows that were never sent. Returns whether there may be more.
     pub(super) async fn fresh(&self, log: &mut Log) -> anyhow::Result<bool> {
-        // SQLite numbers rows in the order of their commits: what is below a row that was sent need not be looked at again.
+        // SQLite numbers rows in the order of their commits, so no new row can appear below a row that was sent.
         let in_order = !self.database.is_postgres() && log.backlog.is_none();
         let mut after = if in_order { log.marks.reached() } else { 0 };
         loop {
@@ -47,7 +47,7 @@ impl Relay {
         }
     }
 
-    /// Moves rows out of the way that can never be sent.
+    /// Moves rows that can never be sent out of the outbox.
     async fn set_aside(&self, rows: &[Unsendable]) -> Result<(), Error> {
         let Some(first) = rows.first() else { return Ok(()) };
         aside::set_aside(&self.database, rows).await?;
@@ -64,14 +64,14 @@ impl Relay {
         Ok(())
     }
 
-    /// Marks what was sent since the last time.
+    /// Marks the rows that were sent since the last time.
     pub(super) async fn mark(&self, log: &mut Log) -> anyhow::Result<()> {
         table::mark(&self.database, &log.id, &log.marks.seqs()).await?;
         log.marks.clear();
         Ok(())
     }
 
-    /// Sends some of what another log was told, at the pace that is allowed; whether there is more.
+    /// Sends again some rows that were sent to another log only, at the allowed rate. Returns whether there are more.
     pub(super) async fn again(&self, log: &mut Log) -> anyhow::Result<bool> {
         let Some(backlog) = &mut log.backlog else { return Ok(false) };
         let started = Instant::now();
@@ -104,7 +104,7 @@ impl Relay {
     }
 }
 
-/// What can be read, and what cannot.
+/// Separates the rows that can be read from those that cannot.
 fn split(found: Vec<Found>) -> (Vec<Row>, Vec<Unsendable>) {
     let (mut rows, mut unsendable) = (Vec::with_capacity(found.len()), Vec::new());
     for one in found {

@@ -1,4 +1,5 @@
-//! Hands rows to the broker: keys at once, the rows of a key one after the other, so that none overtakes one that failed.
+//! Sends rows to the broker: different keys concurrently, the rows of one key one after the other, so that none overtakes a row
+//! that failed.
 
 use std::collections::HashMap;
 
@@ -16,14 +17,14 @@ use crate::{
     kafka::{Outgoing, Producer, headers, refusal::Refusal},
 };
 
-/// What became of some rows. Those that are in none of its lists wait.
+/// The outcome of sending rows. Rows that are in none of its lists wait.
 #[derive(Default)]
 pub(super) struct Outcome {
-    /// A broker has them.
+    /// Rows that a broker acknowledged.
     pub(super) taken: Vec<i64>,
-    /// They can never be sent.
+    /// Rows that can never be sent.
     pub(super) unsendable: Vec<Unsendable>,
-    /// Why no broker takes anything, if that is so.
+    /// The error that says that the brokers take no record at all; `None` otherwise.
     pub(super) outage: Option<KafkaError>,
 }
 
@@ -34,7 +35,7 @@ pub(super) struct Sender {
 }
 
 impl Sender {
-    /// Sends rows and waits for the brokers' answers.
+    /// Sends rows and waits for the brokers' acknowledgements.
     pub(super) async fn send(&self, rows: &[Row], held: &mut Held) -> Outcome {
         let mut outcome = Outcome::default();
         let mut stopped = Vec::new();
@@ -47,7 +48,7 @@ impl Sender {
             stopped.extend(stop);
         }
         for (row, error) in stopped {
-            // A broker refuses a whole batch for one of its records: each shows alone whether it was the one.
+            // A broker refuses a whole batch because of one record. Sent alone, each row shows whether it was that one.
             let error = match Refusal::from(&error) {
                 Refusal::Record(_) => match self.one(row).await {
                     Ok(()) => {
@@ -64,7 +65,7 @@ impl Sender {
         outcome
     }
 
-    /// Sends rows of one key until one is not taken.
+    /// Sends the rows of one key until one is refused.
     async fn chain<'a>(&self, rows: &[&'a Row]) -> (Vec<&'a Row>, Option<(&'a Row, KafkaError)>) {
         let mut taken = Vec::with_capacity(rows.len());
         for row in rows {
@@ -129,7 +130,7 @@ impl Outcome {
     }
 }
 
-/// Rows in their order, by topic and key.
+/// Groups rows by topic and key, in their order.
 fn chains(rows: &[Row]) -> Vec<Vec<&Row>> {
     let mut places = HashMap::new();
     let mut chains: Vec<Vec<&Row>> = Vec::with_capacity(rows.len());

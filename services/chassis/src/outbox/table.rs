@@ -8,10 +8,10 @@ use crate::{
     text::printable,
 };
 
-/// Most rows of one round: an acknowledgement for all of them is waited for at once.
+/// Most rows of one round. The relay waits for the acknowledgements of all of them together.
 pub(super) const ROUND: i64 = 500;
 
-/// One event on its way.
+/// One row of the outbox: an event to be sent.
 #[derive(Debug, Default)]
 pub(super) struct Row {
     pub(super) seq: i64,
@@ -24,7 +24,7 @@ pub(super) struct Row {
     pub(super) tracestate: Option<String>,
     pub(super) baggage: Option<String>,
     pub(super) created_at: i64,
-    /// Whether an earlier log has it.
+    /// Whether it was sent to an earlier log before.
     pub(super) resent: bool,
 }
 
@@ -46,10 +46,10 @@ impl FromRow for Row {
     }
 }
 
-/// A row as it was found.
+/// A row as read from the table.
 pub(super) enum Found {
     Row(Box<Row>),
-    /// It cannot be read, or no client could send it.
+    /// The row cannot be read, or has values that no client could send.
     Unreadable {
         seq: i64,
         key: Option<String>,
@@ -58,7 +58,7 @@ pub(super) enum Found {
 }
 
 impl FromRow for Found {
-    /// One row that cannot be read must not hide the others.
+    /// A row that cannot be read is returned as such, so that it does not hide the others.
     fn from_row(row: &database::Row<'_>) -> Result<Self, Error> {
         let seq = Column::read(row, 0)?;
         let read = Row::from_row(row).map_err(|error| error.to_string());
@@ -78,13 +78,13 @@ impl Found {
     }
 }
 
-/// The last second of the year 9999, which is the last that a header can tell, in microseconds.
+/// The last second of the year 9999, in microseconds: the latest time that RFC 3339 can write in a header.
 const LAST: i64 = 253_402_300_799_000_000;
-/// Longest name that Kafka lets a topic have.
+/// The longest topic name that Kafka allows.
 const TOPIC_MAX: usize = 249;
 
 impl Row {
-    /// What a client would stumble over, rather than refuse.
+    /// Rejects values on which a client would fail, instead of refusing them with an error.
     fn checked(self) -> Result<Self, String> {
         let legal = |one: char| one.is_ascii_alphanumeric() || "._-".contains(one);
         let topic = &self.topic;
@@ -98,7 +98,7 @@ impl Row {
         Ok(self)
     }
 
-    /// The trace it belongs to; empty if none.
+    /// The trace context that the event carries on; empty if it has none.
     pub(super) fn context(&self) -> Context {
         global::get_text_map_propagator(|propagator| {
             propagator.extract_with_context(&Context::new(), self)
@@ -124,7 +124,7 @@ impl Extractor for Row {
 const COLUMNS: &str =
     "seq, event_id, topic, key, type, payload, traceparent, tracestate, baggage, created_at";
 
-/// Rows that were never sent, oldest first, after this one; but for those of topics that take nothing.
+/// Reads rows that were never sent and come after this one, oldest first, without those of these topics.
 pub(super) async fn pending(
     database: &Database,
     after: i64,
@@ -138,7 +138,7 @@ pub(super) async fn pending(
     but.iter().fold(query, |query, topic| query.bind(*topic)).all().await
 }
 
-/// Leaves out these topics; their placeholders begin with this number.
+/// SQL that leaves out these topics. Their placeholders are numbered from `first` on.
 fn none_of(topics: &[&str], first: usize) -> String {
     if topics.is_empty() {
         return String::new();
@@ -148,7 +148,7 @@ fn none_of(topics: &[&str], first: usize) -> String {
     format!(" and topic not in ({})", numbers.join(", "))
 }
 
-/// Rows that were sent to another log, oldest first, after this one and up to that.
+/// Reads rows that were sent to another log: after one row and up to another, oldest first, without those of these topics.
 pub(super) async fn elsewhere(
     database: &Database,
     log: &str,
@@ -177,7 +177,7 @@ pub(super) async fn elsewhere(
     Ok(found)
 }
 
-/// A row's number, and its key if it can be read.
+/// A row's number, and its key if that can be read.
 pub(super) struct Key(pub(super) i64, pub(super) Option<String>);
 
 impl FromRow for Key {
@@ -186,7 +186,7 @@ impl FromRow for Key {
     }
 }
 
-/// The keys of rows that were sent to another log, after this one.
+/// Reads the keys of rows that were sent to another log and come after this row.
 pub(super) async fn keys_elsewhere(
     database: &Database,
     log: &str,
@@ -197,14 +197,14 @@ pub(super) async fn keys_elsewhere(
     database.query("outbox: keys sent elsewhere", SQL).bind(after).bind(log).all().await
 }
 
-/// How many rows were never sent, and when the oldest was written.
+/// Returns how many rows were never sent, and when the oldest of them was written.
 pub(super) async fn count(database: &Database) -> Result<(i64, Option<i64>), Error> {
     const SQL: &str =
         "select count(*), min(cast(created_at as bigint)) from outbox where sent_at is null";
     database.query("outbox: count", SQL).one().await
 }
 
-/// Whether there is anything that a relay or a purge could be about.
+/// Whether the outbox or the inbox has a row; otherwise the relay has nothing to send or to purge.
 pub(super) async fn is_used(database: &Database) -> Result<bool, Error> {
     let outbox = database
         .query("outbox: any", "select seq from outbox limit 1")
@@ -215,7 +215,7 @@ pub(super) async fn is_used(database: &Database) -> Result<bool, Error> {
     Ok(outbox.is_some() || inbox.is_some())
 }
 
-/// Marks exactly these rows: between two of them another transaction may have left one since.
+/// Marks exactly these rows as sent, not a range: another transaction may since have committed a row between two of them.
 pub(super) async fn mark(database: &Database, log: &str, seqs: &[i64]) -> Result<(), Error> {
     if seqs.is_empty() {
         return Ok(());
@@ -228,7 +228,7 @@ pub(super) async fn mark(database: &Database, log: &str, seqs: &[i64]) -> Result
     tx.commit().await
 }
 
-/// The log that is sent to from now on; whether it has been told what earlier logs were.
+/// Notes which log is sent to from now on. Returns whether everything from earlier logs has been sent to it.
 pub(super) async fn enter_log(database: &Database, log: &str) -> Result<bool, Error> {
     let mut tx = database.begin("outbox: log").await?;
     let row: Option<(String, i64)> =
@@ -248,7 +248,7 @@ pub(super) async fn enter_log(database: &Database, log: &str) -> Result<bool, Er
     Ok(false)
 }
 
-/// The log has been told everything.
+/// Notes that everything from earlier logs has been sent to this log.
 pub(super) async fn caught_up(database: &Database, log: &str) -> Result<(), Error> {
     let mut tx = database.begin("outbox: caught up").await?;
     tx.query("update outbox_log set caught_up = 1 where id = 1 and log = $1")
@@ -258,7 +258,7 @@ pub(super) async fn caught_up(database: &Database, log: &str) -> Result<(), Erro
     tx.commit().await
 }
 
-/// Forgets rows that were sent to this log before then; how many. A few at a time: others want to write, too.
+/// Deletes rows that were sent to this log before a time. Returns how many: at most 1000, since other writers wait meanwhile.
 pub(super) async fn purge(database: &Database, log: &str, before: i64) -> Result<u64, Error> {
     let mut tx = database.begin("outbox: purge").await?;
     let rows = tx
