@@ -1,4 +1,4 @@
-//! Trying: how often, how long, with what pauses, and when not to give up.
+//! Retries: how often and how long an event is tried, the backoff in between, and when a failure does not count.
 
 use std::{any::Any, panic::AssertUnwindSafe, time::Duration};
 
@@ -24,7 +24,7 @@ pub(super) struct Failure {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Temporary,
-    /// It was not tried; when it may be.
+    /// The call was rejected without being tried; retry after this time.
     Postponed(Duration),
     Permanent,
     Panicked,
@@ -32,7 +32,7 @@ enum Kind {
 }
 
 impl Failure {
-    /// What a handler answered.
+    /// An error that a handler returned.
     pub(super) fn of(error: impl Into<crate::Error>) -> Self {
         let error = error.into();
         let kind = match error.postponed() {
@@ -43,12 +43,12 @@ impl Failure {
         Self { kind, text: chain(&error) }
     }
 
-    /// What our own reading and writing of inbox and transaction ran into: none of the event's doing, so it is tried again.
+    /// An error of our own statements on the inbox and the transaction. The event did not cause it, so it is retried.
     pub(super) fn ours(error: database::Error) -> Self {
         Self { kind: Kind::Temporary, text: chain(&error) }
     }
 
-    /// It was not begun: this process stops, or the partition moves.
+    /// The attempt was not begun: this process stops, or the partition moves.
     pub(super) fn abandoned() -> Self {
         Self { kind: Kind::Abandoned, text: "abandoned".into() }
     }
@@ -81,39 +81,40 @@ impl Failure {
     }
 }
 
-/// Those that wait for the same moment come a little apart, so that one of them can find out for all.
+/// Waits for this time and a random while longer. Events that wait for the same moment are thus spread, so that the first of them
+/// can find out for all whether the call works again.
 async fn postpone(wait: Duration) {
     let apart = SCATTER.mul_f64(rand::random::<f64>());
     sleep(wait + apart).await;
 }
 
-/// As long as most answers take.
+/// The longest random addition: as long as most answers take.
 const SCATTER: Duration = Duration::from_millis(200);
 
-/// How it ended.
+/// How the attempts ended.
 pub(super) enum Ending<T> {
-    /// It succeeded.
+    /// One of them succeeded.
     Done(T),
-    /// It will not succeed, after so many attempts.
+    /// The event will not succeed. The number is that of the attempts.
     Failed(Failure, u32),
-    /// Somebody else will try: this process stops, or the partition moves.
+    /// The event is left to the next owner of the partition: this process stops, or the partition moves.
     Abandoned,
 }
 
-/// Who tries.
+/// Retries an attempt.
 pub(super) struct Trier<'a> {
     pub(super) settings: &'a Settings,
     pub(super) database: Option<&'a Database>,
     pub(super) metrics: &'a Topic,
     pub(super) cancel: &'a CancellationToken,
-    /// Whose span is told of each failure.
+    /// Its span gets an event for each failure.
     pub(super) context: &'a Context,
 }
 
 impl Trier<'_> {
-    /// Tries until it succeeds, cannot succeed, or was tried often enough. While our own database does not answer, or a circuit
-    /// breaker is open, nothing counts: an outage must not make a dead letter of every event. They wait, and with them the
-    /// partition, which shows in its lag and the age of its oldest event.
+    /// Tries until an attempt succeeds, fails permanently, or was the last one allowed. While our own database does not answer,
+    /// or a circuit breaker is open, failures do not count: an outage must not make a dead letter of every event. The events
+    /// wait, and with them the partition, which shows in its lag and in the age of its oldest event.
     pub(super) async fn run<T, F>(&self, most: u32, attempt: impl Fn() -> F) -> Ending<T>
     where
         F: Future<Output = Result<T, Failure>> + Send,

@@ -1,4 +1,4 @@
-//! Handles events several at once, in one transaction.
+//! Handles several events at once, in one transaction.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use super::{
 };
 use crate::database::Database;
 
-/// Events with an effect, several at once.
+/// Handles several events in one transaction.
 pub(super) struct Batched<H> {
     pub(super) handler: H,
     pub(super) database: Database,
@@ -29,7 +29,7 @@ pub(super) struct Batched<H> {
 }
 
 impl<H: BatchHandler> Batched<H> {
-    /// Applies those that are new; which are.
+    /// Applies the records that are new. Returns their offsets.
     async fn apply(
         &self,
         records: &[&Record],
@@ -62,7 +62,8 @@ impl<H: BatchHandler> Batched<H> {
         Ok(new)
     }
 
-    /// Handles a batch; how often each of its events may be tried alone if it failed.
+    /// Handles a batch. If it failed, the error is how often each of its events may be tried alone; 0 if they are left to the
+    /// next owner of the partition.
     async fn together(&self, records: &[&Record], cancel: &CancellationToken) -> Result<(), u32> {
         let (scope, started) = (&self.scope, Instant::now());
         let context = scope.batch_span(records);
@@ -87,7 +88,7 @@ impl<H: BatchHandler> Batched<H> {
             }
             Ending::Failed(failure, _) => {
                 context.span().set_status(Status::error(failure.text.clone()));
-                // What failed again and again as a whole need not do so for each.
+                // A batch that failed several times may contain only a few events that fail.
                 Err(if failure.is_permanent() { scope.settings.attempts } else { 1 })
             }
             Ending::Abandoned => {
@@ -95,7 +96,7 @@ impl<H: BatchHandler> Batched<H> {
                 Err(0)
             }
         };
-        // Those of a batch that failed are measured alone.
+        // The events of a failed batch are measured one by one.
         scope.end(&context, Outcome::Handled, result.unwrap_or(0), started);
         result.map(drop)
     }
@@ -106,14 +107,14 @@ impl<H: BatchHandler> Batched<H> {
         for record in records {
             match record.decode::<H::Message>() {
                 Ok(body) if self.scope.knows(&body) => good.push(record),
-                // Skips it, or sets it aside.
+                // Skips the record, or makes it a dead letter.
                 _ if one(self, record, cancel, 1).await => done.push(record.offset),
                 _ => {}
             }
         }
         match good.as_slice() {
             [] => return done,
-            // Its story goes on in its own trace, as if nobody had batched.
+            // A single event is handled in its own trace, as without batches.
             [single] => {
                 if one(self, single, cancel, self.scope.settings.attempts).await {
                     done.push(single.offset);
@@ -124,7 +125,7 @@ impl<H: BatchHandler> Batched<H> {
         }
         match self.together(&good, cancel).await {
             Ok(()) => done.extend(good.iter().map(|record| record.offset)),
-            // Left to whoever reads them next.
+            // They are left to the next owner of the partition.
             Err(0) => {}
             Err(most) => {
                 for record in good {
@@ -139,7 +140,7 @@ impl<H: BatchHandler> Batched<H> {
     }
 }
 
-/// One event of a batch that failed.
+/// Handles one event of a batch that failed.
 impl<H: BatchHandler> Attempt for Batched<H> {
     type Message = H::Message;
 

@@ -1,4 +1,4 @@
-//! One consumer a process, for all its topics.
+//! The Kafka consumer: one per process, for all its topics.
 
 use std::{
     collections::HashMap,
@@ -39,9 +39,9 @@ use crate::{
     readiness::Readiness,
 };
 
-/// Records on their way from the poll thread to the dispatcher, which takes them out as fast as it can.
+/// How many records may wait between the poll thread and the dispatcher, which takes them out as fast as it can.
 const INPUTS: usize = 1024;
-/// How long the last commit and the leave may take: the brokers may be away.
+/// How long the last commit and leaving the group may take: the brokers may be away.
 const LEAVE: Duration = Duration::from_secs(3);
 
 /// Consumes the topics of its handlers as one member of its service's group.
@@ -57,11 +57,11 @@ pub struct Consumer {
 }
 
 impl Consumer {
-    /// A consumer without handlers; its group is the service's name. Dead letters leave through the producer; handlers that
-    /// panic are counted with the process' other panics.
+    /// Creates a consumer without handlers; its group is the service's name. Dead letters are sent with the producer; panics of
+    /// handlers are counted in `panics`, with the process' other panics.
     ///
     /// # Errors
-    /// There is another one in this process.
+    /// This process has a consumer already: its metrics are registered.
     pub fn new(
         service: &'static str,
         settings: &Settings,
@@ -82,29 +82,29 @@ impl Consumer {
         })
     }
 
-    /// What the group has committed, while this runs.
+    /// Returns the offsets that the group has committed. They are updated while the consumer runs.
     pub fn committed(&self) -> Committed {
         self.committed.clone()
     }
 
-    /// Whether there is anything to consume.
+    /// Whether there is a handler, and so a topic to consume.
     pub fn has_handlers(&self) -> bool {
         !self.routes.is_empty()
     }
 
-    /// Hands a topic's events to a handler, each with a transaction.
+    /// Hands a topic's events to a handler, each in a transaction of its own.
     ///
     /// # Errors
-    /// The topic has a handler.
+    /// The topic has a handler already.
     pub fn handle<H: Caller>(&mut self, database: &Database, handler: H) -> anyhow::Result<()> {
         let scope = self.scope::<H::Message>(H::TYPES);
         self.route(Singly(Applied { handler, database: database.clone(), scope }))
     }
 
-    /// Hands a topic's events to a handler, several at once.
+    /// Hands a topic's events to a handler, several in one transaction.
     ///
     /// # Errors
-    /// The topic has a handler.
+    /// The topic has a handler already.
     pub fn handle_batches<H: BatchHandler>(
         &mut self,
         database: &Database,
@@ -117,7 +117,7 @@ impl Consumer {
     /// Shows a topic's events to an observer.
     ///
     /// # Errors
-    /// The topic has a handler.
+    /// The topic has a handler already.
     pub fn observe<H: Observer>(&mut self, handler: H) -> anyhow::Result<()> {
         let scope = self.scope::<H::Message>(H::TYPES);
         self.route(Singly(Observed { handler, scope }))
@@ -142,11 +142,11 @@ impl Consumer {
         Ok(())
     }
 
-    /// Consumes until the drain; then finishes what is in flight, at most for `grace`, commits, and leaves the group.
+    /// Consumes until the drain; then finishes what is in flight, for at most `grace`, commits, and leaves the group.
     /// `joined` is called once, when the group has its first assignment.
     ///
     /// # Errors
-    /// The settings cannot work, or the client broke for good.
+    /// The settings are invalid, or the client failed with a fatal error.
     pub async fn run(
         self,
         joined: impl FnOnce() + Send + 'static,
@@ -188,7 +188,7 @@ impl Consumer {
         )
     }
 
-    /// What the client calls back.
+    /// The context for the client's callbacks.
     fn ears(&self, inputs: mpsc::Sender<Input>, joined: Joined) -> Ears {
         Ears {
             group: self.service,
@@ -224,7 +224,7 @@ fn thread(
 ) -> anyhow::Result<Ended> {
     let (end, ended) = oneshot::channel();
     let poll = move || {
-        // Nobody listens if the process could not wait any longer.
+        // The receiver is gone if the process did not wait for this thread any longer.
         end.send(poll::run(consumer, &stop, &last)).ok();
     };
     thread::Builder::new()

@@ -1,9 +1,10 @@
 //! Dead letters: events that could not be handled, set aside in `<topic>.dlq` with everything needed to understand and replay them.
 //!
-//! A dead letter has the event's key, payload and headers, and the headers below. Replayed, it keeps [`GROUP`]: only the
-//! group that could not handle it looks at it again.
+//! A dead letter has the event's key, payload and headers, and the headers below. A replayed one keeps [`GROUP`], so that only
+//! the group that could not handle the event handles it again.
 //!
-//! What does not fit into the dead-letter topic becomes a stub: no payload, but its size and digest, and where the record is.
+//! A record that does not fit into the dead-letter topic becomes a stub: it has no payload, but its size, its digest and the
+//! record's position.
 
 mod form;
 
@@ -19,30 +20,30 @@ use tokio::time::sleep;
 pub(super) use self::form::{Form, cut, sha256};
 use super::{Outgoing, Producer, Settings, record::Record};
 
-/// Why: `undecodable`, `rejected`, `retries_exhausted`, `panicked`, `unreadable`.
+/// Why the event became a dead letter: `undecodable`, `rejected`, `retries_exhausted`, `panicked`, `unreadable`.
 pub const REASON: &str = "dlq_reason";
-/// What went wrong the last time, with its causes.
+/// The last error, with its causes.
 pub const ERROR: &str = "dlq_error";
-/// How often it was tried.
+/// How often the event was tried.
 pub const ATTEMPTS: &str = "dlq_attempts";
-/// The topic it was on.
+/// The topic that the event was on.
 pub const TOPIC: &str = "dlq_topic";
-/// The partition it was on.
+/// The partition that the event was on.
 pub const PARTITION: &str = "dlq_partition";
-/// Its offset there.
+/// The event's offset in that partition.
 pub const OFFSET: &str = "dlq_offset";
 /// The consumer group that could not handle it.
 pub const GROUP: &str = "dlq_group";
 /// When it was set aside, RFC 3339.
 pub const TIME: &str = "dlq_time";
 
-/// Of a stub: what was left out of it, `payload`, `key` and `headers` with commas between. A stub cannot be replayed.
+/// In a stub: the parts that were left out or cut, `payload`, `key` and `headers` with commas between. A stub cannot be replayed.
 pub const TRUNCATED: &str = "dlq_truncated";
-/// Of a stub: how many bytes the payload has.
+/// In a stub: the payload's size in bytes.
 pub const PAYLOAD_SIZE: &str = "dlq_payload_size";
-/// Of a stub: the payload's SHA-256, in hexadecimal digits.
+/// In a stub: the payload's SHA-256, in hexadecimal digits.
 pub const PAYLOAD_SHA256: &str = "dlq_payload_sha256";
-/// Of records that were set aside together: the last one's offset.
+/// In a dead letter for several records: the last one's offset.
 pub const LAST_OFFSET: &str = "dlq_last_offset";
 
 const ALL: [&str; 12] = [
@@ -67,7 +68,7 @@ pub(super) enum Reason {
     Rejected,
     RetriesExhausted,
     Panicked,
-    /// The client cannot read it from the log: damaged, or in a codec or format that it does not know.
+    /// The client cannot read the record from the log: it is damaged, or in a codec or format that the client does not know.
     Unreadable,
 }
 
@@ -91,18 +92,18 @@ impl Reason {
     }
 }
 
-/// The dead-letter topic of a topic.
+/// Returns the name of a topic's dead-letter topic.
 pub fn topic(of: &str) -> String {
     format!("{of}{DEAD_LETTER_SUFFIX}")
 }
 
-/// The headers to replay a dead letter with: as the event was first sent, for the one group that could not handle it.
+/// Returns the headers to replay a dead letter with: those of the event, and the one group that is to handle it again.
 pub fn replayed(headers: &impl Headers) -> OwnedHeaders {
     let kept = headers.iter().filter(|header| header.key == GROUP || !ALL.contains(&header.key));
     kept.fold(OwnedHeaders::new(), |headers, header| headers.insert(header))
 }
 
-/// What is known about a dead letter.
+/// The reason, the error and the attempts of an event that becomes a dead letter.
 pub(super) struct Verdict<'a> {
     pub(super) reason: Reason,
     pub(super) error: &'a str,
@@ -112,15 +113,15 @@ pub(super) struct Verdict<'a> {
     pub(super) last: Option<i64>,
 }
 
-/// How much more often than an event is tried a letter is offered to brokers that refuse it: it is the last way out, and a
-/// topic that is missing may be on its way.
+/// A dead letter that brokers refuse is tried this many times more than an event: it is the last resort, and a missing topic may
+/// be about to be created.
 const MORE_OFFERS: u32 = 4;
 
-/// Sets an event aside: whole, or as a stub if the dead-letter topic does not take it whole. Waits as long as it takes for
-/// brokers that are away.
+/// Sends an event to the dead-letter topic: whole, or as a stub if the topic does not take it whole. Returns which of them.
+/// During an outage of the brokers it waits until they are back.
 ///
 /// # Errors
-/// The brokers refuse the stub, too. Nothing is gained by trying on: the record stays where it is, at the position that the
+/// The brokers refuse the stub, too. Further attempts would not help: the record stays in its topic, at the position that the
 /// caller logs.
 pub(super) async fn send(
     producer: &Producer,
@@ -177,14 +178,14 @@ async fn offer(
     producer.send(outgoing).await?.acknowledged().await
 }
 
-/// Why a letter was not taken.
+/// Why a dead letter was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Refusal {
     /// The brokers are away, or this producer had to be replaced.
     Outage,
-    /// This record is not taken: mostly, it is too large.
+    /// This record is refused, usually because it is too large.
     Record,
-    /// No record is taken.
+    /// The topic takes no record.
     Topic,
 }
 
@@ -224,7 +225,7 @@ impl From<&KafkaError> for Refusal {
                 | Code::NotEnoughReplicasAfterAppend
                 | Code::KafkaStorageError,
             ) => Self::Outage,
-            // Cancelled by a client that was replaced.
+            // Cancelled because its client was replaced.
             None if *error == KafkaError::Canceled => Self::Outage,
             _ => Self::Topic,
         }

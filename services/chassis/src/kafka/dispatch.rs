@@ -1,4 +1,5 @@
-//! Decides what is handled when: events of one key one after the other, keys at once, and commits what is done with.
+//! Decides when each record is handled: those of one key one after the other, different keys concurrently. Commits the offsets of
+//! what is done with.
 
 mod leave;
 mod poison;
@@ -34,14 +35,14 @@ use super::{
     unreadable::Examiner,
 };
 
-/// Offsets that moved are committed this often. What a crash lets be delivered again is what was done in between.
+/// How often offsets that moved are committed. After a crash, what was handled since the last commit is delivered again.
 const COMMIT: Duration = Duration::from_millis(100);
-/// How often the age of the oldest event is told, and asked what was added to partitions that are paused.
+/// How often the age of the oldest event is measured, and the ends of paused partitions are asked for.
 const TELL: Duration = Duration::from_secs(1);
 
 type Id = (&'static str, i32);
 
-/// The routes of a consumer by their topic.
+/// The routes of a consumer, by topic.
 pub(super) type Routes = HashMap<&'static str, Arc<dyn Route>>;
 
 pub(super) struct Dispatcher {
@@ -53,7 +54,7 @@ pub(super) struct Dispatcher {
     partitions: HashMap<Id, Partition>,
     tasks: JoinSet<Done>,
     leaving: Vec<HandOver>,
-    /// Of partitions that left: what is still in flight although it was aborted. A handler ends where it waits next.
+    /// Handlers of partitions that left: they were aborted and have not ended yet. A handler ends at its next await.
     ending: HashMap<Id, Running>,
     commit_at: Option<Instant>,
     tell_at: Instant,
@@ -69,7 +70,7 @@ struct Done {
     offsets: Vec<i64>,
 }
 
-/// Partitions that somebody else waits for.
+/// Partitions that are being handed over; the poll thread waits for the answer.
 struct HandOver {
     ids: Vec<Id>,
     until: Instant,
@@ -105,7 +106,8 @@ impl Dispatcher {
         }
     }
 
-    /// Dispatches until the drain, then until nothing is in flight, at most for `grace`; what to commit at the end.
+    /// Dispatches until the drain, then until nothing is in flight, for at most `grace`. Returns the offsets to commit at the
+    /// end.
     pub(super) async fn run(
         mut self,
         mut inputs: mpsc::Receiver<Input>,
@@ -196,7 +198,7 @@ impl Dispatcher {
         let Some(id) = self.id(&record.topic, record.partition) else { return };
         self.passed_over(id, record.offset);
         let Some(partition) = self.partitions.get_mut(&id) else { return };
-        // Moving away, or stopping.
+        // The partition moves, or the process stops.
         if partition.cancel.is_cancelled() {
             return;
         }
@@ -217,7 +219,7 @@ impl Dispatcher {
         self.throttle(id);
     }
 
-    /// What may be in flight is shared evenly by the partitions.
+    /// Shares the records that may be in flight evenly among the partitions.
     fn share(&mut self) {
         let each = self.settings.concurrency / self.partitions.len().max(1);
         self.partitions.values_mut().for_each(|partition| partition.limit(each));
@@ -234,7 +236,8 @@ impl Dispatcher {
         }
     }
 
-    /// Commits once more what the broker does not have: it refuses some while a group rebalances.
+    /// Takes the offset that the broker has for a partition. If that is not the one asked for, commits again: brokers refuse some
+    /// commits while a group rebalances.
     fn confirm(&mut self, topic: &str, partition: i32, offset: i64) {
         let Some(owned) = self.id(topic, partition).and_then(|id| self.partitions.get_mut(&id))
         else {
@@ -257,7 +260,7 @@ impl Dispatcher {
         self.spawn(id, lane, process);
     }
 
-    /// Runs it until it ends or is aborted; that it ended is known in both cases.
+    /// Runs a handler until it ends or is aborted. In both cases a `Done` says that it ended.
     fn spawn(
         &mut self,
         id: Id,
@@ -292,7 +295,7 @@ impl Dispatcher {
         self.hand_over();
     }
 
-    /// Stops or resumes fetching a partition. Both only tell the client's own thread.
+    /// Pauses or resumes fetching a partition. Both calls only notify the client's own thread, so they do not block.
     fn throttle(&mut self, id: Id) {
         let Some(partition) = self.partitions.get_mut(&id) else { return };
         let full = partition.is_full();
@@ -352,7 +355,7 @@ impl Dispatcher {
         }
     }
 
-    /// What to commit of these partitions; it counts as committed.
+    /// Returns the offsets to commit for these partitions. They count as asked for.
     fn positions(&mut self, ids: &[Id]) -> Vec<Position> {
         let mut positions = Vec::new();
         for id in ids {

@@ -1,4 +1,4 @@
-//! The numbers of a consumer.
+//! The metrics of a consumer.
 
 use std::{sync::Arc, time::Duration};
 
@@ -42,18 +42,18 @@ crate::metrics! {
     }
 }
 
-/// What became of an event.
+/// The outcome of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// It had its effect now.
+    /// It was handled now.
     Handled,
-    /// It had had its effect before.
+    /// It had been handled before.
     Duplicate,
-    /// Nobody here wants it.
+    /// It is for another group, or of a type that the handler does not want.
     Skipped,
-    /// It was set aside.
+    /// It became a dead letter.
     DeadLettered,
-    /// Another process, or this one started again, will see to it.
+    /// It is left to another process, or to this one after a restart.
     Abandoned,
 }
 
@@ -71,7 +71,7 @@ impl Outcome {
         }
     }
 
-    /// Whether what became of it took the time of a handler.
+    /// Whether its duration is measured: the others took no handler's time.
     pub(super) fn is_measured(self) -> bool {
         matches!(self, Self::Handled | Self::DeadLettered)
     }
@@ -82,7 +82,7 @@ impl Outcome {
     }
 }
 
-/// The numbers of one topic, looked up once.
+/// The metrics of one topic, with their labels resolved once.
 pub(super) struct Topic {
     durations: [Option<Histogram>; Outcome::ALL.len()],
     outcomes: [IntCounter; Outcome::ALL.len()],
@@ -97,14 +97,14 @@ pub(super) struct Topic {
 }
 
 impl Topic {
-    /// Events of one outcome, which took so long.
+    /// Counts events of one outcome, and records how long each took.
     pub(super) fn ended(&self, outcome: Outcome, events: usize, took: Duration) {
         self.count(outcome, events);
         let Some(durations) = &self.durations[outcome as usize] else { return };
         (0..events).for_each(|_| durations.observe(took.as_secs_f64()));
     }
 
-    /// Events of one outcome that took no time worth measuring.
+    /// Counts events of one outcome whose duration is not measured.
     pub(super) fn count(&self, outcome: Outcome, events: usize) {
         self.outcomes[outcome as usize].inc_by(events as u64);
     }

@@ -1,4 +1,4 @@
-//! The thread that polls: librdkafka calls back from within, and may be kept waiting there.
+//! The thread that polls librdkafka: its callbacks run within the poll, and may block this thread.
 
 use std::{
     collections::HashMap,
@@ -30,35 +30,36 @@ use super::{
 };
 use crate::metrics::{IntCounter, IntGaugeVec};
 
-/// How long to wait for a record before looking whether to stop.
+/// How long one poll waits for a record. Between two polls the thread checks whether it should stop.
 const POLL: Duration = Duration::from_millis(50);
-/// How long a new owner of a partition waits for its committed offset. Without it, it still begins there, and misses gaps only.
+/// How long a new owner of a partition waits to learn its committed offset. Without the answer the client still begins there;
+/// only a gap before the first record goes unnoticed.
 const ASK: Duration = Duration::from_secs(5);
 
 /// A partition and an offset in it.
 pub(super) type Position = (String, i32, i64);
 
-/// What the dispatcher is told, in the order in which it happened.
+/// The input of the dispatcher, in the order in which it happened.
 pub(super) enum Input {
     Record(Record),
-    /// A record of one of our partitions cannot be read; the client does not say which.
+    /// A record of one of our partitions cannot be read. The client does not say which record.
     Refused(KafkaError),
-    /// Partitions that are ours from now on, and where they begin if that is known.
+    /// Partitions that this process owns from now on, and the offsets where they begin, if known.
     Assigned(Vec<(String, i32, Option<i64>)>),
-    /// Partitions that are to be handed over, or were lost already; the answer is what to commit.
+    /// Partitions that are to be handed over, or were lost already. The answer is the offsets to commit.
     Revoked {
         partitions: Vec<(String, i32)>,
         lost: bool,
         answer: sync::Sender<Vec<Position>>,
     },
-    /// What the broker has, as far as the client knows: of a commit that it sent on the way, nobody else is told.
+    /// The committed offsets, from the client's statistics: nothing else here reports whether an asynchronous commit succeeded.
     Committed(Vec<Position>),
 }
 
-/// Who is told of the join.
+/// Called once, when the consumer has joined its group.
 pub(super) type Joined = Box<dyn FnOnce() + Send>;
 
-/// What librdkafka calls.
+/// The context that librdkafka calls back.
 pub(super) struct Ears {
     pub(super) group: &'static str,
     pub(super) link: Link,
@@ -71,14 +72,14 @@ pub(super) struct Ears {
     pub(super) rebalances: IntCounter,
 }
 
-/// Polls until told to stop, then commits what it is given and leaves the group.
+/// Polls until it should stop, then commits the last offsets and leaves the group.
 pub(super) fn run(
     consumer: Arc<BaseConsumer<Ears>>,
     stop: &AtomicBool,
     last: &Mutex<Vec<Position>>,
 ) -> Result<(), KafkaError> {
     let ears = Arc::clone(consumer.context());
-    // Nobody listens if the process gave up on it.
+    // The channel is closed if the dispatcher was dropped.
     while !stop.load(Ordering::Acquire) && !ears.inputs.is_closed() {
         match consumer.poll(POLL) {
             None => {}
@@ -101,7 +102,8 @@ pub(super) fn run(
         }
     }
     commit(&consumer, &last.lock());
-    // Closes it, unless somebody still holds it: leaves the group, so that the others need not wait for a session to end.
+    // Closes the consumer, unless another reference is left: it leaves the group, so that the other members need not wait until
+    // its session times out.
     drop(consumer);
     Ok(())
 }
@@ -118,7 +120,7 @@ fn commit(consumer: &BaseConsumer<Ears>, positions: &[Position]) {
 pub(super) fn list(positions: &[Position]) -> TopicPartitionList {
     let mut list = TopicPartitionList::with_capacity(positions.len());
     for (topic, partition, offset) in positions {
-        // It fails for a partition that is not in the list only, and it was just added.
+        // It only fails for a partition that is not in the list, and this one was just added.
         list.add_partition_offset(topic, *partition, Offset::Offset(*offset)).ok();
     }
     list
@@ -184,7 +186,7 @@ impl Ears {
         }
         let (answer, positions) = sync::channel();
         if self.inputs.blocking_send(Input::Revoked { partitions, lost, answer }).is_ok() {
-            // The dispatcher keeps to the time by itself; the second is for a busy machine.
+            // The dispatcher keeps to the time limit by itself; the extra second is for a busy machine.
             match positions.recv_timeout(self.hand_over + Duration::from_secs(1)) {
                 Ok(positions) if !lost => commit(consumer, &positions),
                 Ok(_) => {}
@@ -197,7 +199,7 @@ impl Ears {
         consumer.incremental_unassign(list)
     }
 
-    /// Whether a partition has records from an offset on.
+    /// Whether a partition has records at or after an offset.
     pub(super) fn waits(&self, topic: &str, partition: i32, from: Option<i64>) -> bool {
         self.owned.end(topic, partition).is_some_and(|end| from.unwrap_or(0) < end)
     }
@@ -223,21 +225,21 @@ impl ClientContext for Ears {
         let mut committed = Vec::new();
         for (topic, of) in &statistics.topics {
             for (name, partition) in &of.partitions {
-                // There is one that stands for "unassigned".
+                // The statistics contain a partition -1, which stands for "unassigned".
                 let Some(number) = name.parse().ok().filter(|number| *number >= 0) else {
                     continue;
                 };
                 let asked = self.ends.lag(topic, number, partition.committed_offset);
-                // In an empty partition nothing was ever committed, and the client knows no lag of it.
+                // For an empty partition, in which nothing was ever committed, the client reports no lag.
                 let empty = (partition.hi_offset == 0).then_some(0);
                 let fetched = Some(partition.consumer_lag).filter(|lag| *lag >= 0).or(empty);
                 self.owned.tell(topic, number, asked.max(fetched), partition.hi_offset);
                 committed.push((topic.clone(), number, partition.committed_offset));
             }
         }
-        // If the dispatcher is that busy, the next second's will do.
+        // If the dispatcher's queue is full, the next second's statistics will do.
         self.inputs.try_send(Input::Committed(committed)).ok();
-        // A group with more members than partitions has members without any: they are ready, too.
+        // A group with more members than partitions has members without partitions: they are ready, too.
         if statistics.cgrp.is_some_and(|group| group.join_state == "steady") {
             self.joined();
         }
@@ -268,7 +270,7 @@ impl ConsumerContext for Ears {
     }
 }
 
-/// What we read of the client's statistics: <https://github.com/confluentinc/librdkafka/blob/v2.12.1/STATISTICS.md>
+/// The part of the client's statistics that is read: <https://github.com/confluentinc/librdkafka/blob/v2.12.1/STATISTICS.md>
 #[derive(Deserialize)]
 struct Statistics {
     #[serde(default)]
@@ -287,14 +289,14 @@ struct TopicStatistics {
 struct PartitionStatistics {
     consumer_lag: i64,
     committed_offset: i64,
-    /// Where the log ended at the last fetch.
+    /// The end of the log at the last fetch.
     hi_offset: i64,
 }
 
 #[derive(Deserialize)]
 struct BrokerStatistics {
     state: String,
-    /// Microseconds since something was received.
+    /// Microseconds since anything was last received.
     rxidle: i64,
 }
 

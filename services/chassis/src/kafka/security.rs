@@ -1,4 +1,4 @@
-//! How brokers are spoken to: over TLS, and as whom. The settings are librdkafka's:
+//! TLS to the brokers, and the login. The settings are librdkafka's:
 //! <https://github.com/confluentinc/librdkafka/blob/v2.12.1/CONFIGURATION.md>
 
 use rdkafka::ClientConfig;
@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
 use crate::config::Secret;
 
-/// Whether this build speaks TLS: librdkafka does by OpenSSL alone, which would double the time of the first build.
+/// Whether this build has TLS for Kafka: librdkafka supports only OpenSSL, which would double the time of the first build.
 const TLS: bool = cfg!(feature = "kafka-tls");
 const MISSING: &str = "not in this build, which has no TLS for Kafka: the image has it, and a build with `--features kafka-tls`";
 
@@ -17,15 +17,15 @@ pub struct Tls {
     /// Whether the brokers speak TLS. Needs a build with the feature `kafka-tls`.
     #[serde(deserialize_with = "available")]
     pub enabled: bool,
-    /// Whom to trust: certificates of authorities, PEM, most easily as `ca_file`; this machine's if empty.
+    /// The certificate authorities to trust, PEM, most easily as `ca_file`; those of this machine if empty.
     pub ca: String,
-    /// Who this client is, where brokers ask for it: a certificate, PEM, as `certificate_file`.
+    /// This client's certificate, PEM, as `certificate_file`, for brokers that ask for one.
     pub certificate: String,
     /// The certificate's private key, PEM, as `key_file`.
     pub key: Secret,
 }
 
-/// As whom to log in to the brokers.
+/// The login to the brokers.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Sasl {
@@ -38,20 +38,20 @@ pub struct Sasl {
     pub password: Secret,
 }
 
-/// How a password is shown to the brokers.
+/// How the client authenticates to the brokers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Mechanism {
-    /// Not at all.
+    /// It does not log in.
     #[default]
     #[serde(rename = "none")]
     None,
-    /// As it is: over TLS only.
+    /// It sends the password as it is: use this over TLS only.
     #[serde(rename = "PLAIN")]
     Plain,
-    /// Proven, not shown.
+    /// It proves that it knows the password, without sending it.
     #[serde(rename = "SCRAM-SHA-256")]
     ScramSha256,
-    /// Proven, not shown.
+    /// It proves that it knows the password, without sending it.
     #[serde(rename = "SCRAM-SHA-512")]
     ScramSha512,
 }
@@ -81,7 +81,7 @@ fn known<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Mechanism, D::Err
     }
 }
 
-/// Adds both to a client's configuration.
+/// Adds TLS and the login to a client's configuration.
 pub(super) fn apply(tls: &Tls, sasl: &Sasl, config: &mut ClientConfig) {
     let mechanism = sasl.mechanism.as_str();
     let protocol = match (tls.enabled, mechanism.is_some()) {
@@ -101,7 +101,7 @@ pub(super) fn apply(tls: &Tls, sasl: &Sasl, config: &mut ClientConfig) {
         return;
     }
     if tls.ca.is_empty() {
-        // OpenSSL is a part of this program, and does not know where this machine keeps them.
+        // OpenSSL is linked into this program and does not know where this machine keeps its certificates.
         config.set("ssl.ca.location", "probe");
     }
     let own = [

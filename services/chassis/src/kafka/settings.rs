@@ -1,4 +1,4 @@
-//! How Kafka is reached, and how its events are handled.
+//! The settings of Kafka: how to reach the brokers, and how to handle events.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::security::{self, Sasl, Tls};
 
-/// Durable events.
+/// Kafka, which carries the durable events.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Settings {
@@ -17,13 +17,13 @@ pub struct Settings {
     pub profile: Profile,
     /// TLS to the brokers.
     pub tls: Tls,
-    /// As whom to log in to them.
+    /// The login to the brokers.
     pub sasl: Sasl,
-    /// Which log the brokers keep; the cluster's own id if empty. Whoever embeds a broker gives each a new one: what was sent to
-    /// another log is sent again.
+    /// The id of the log that the brokers keep; the cluster's own id if empty. An embedded broker gets a new id each time it is
+    /// made: what was sent to another log is sent again.
     pub log_id: String,
-    /// How long a group waits for a member that fell silent before others take over its partitions; `0s` is what suits the
-    /// profile: 45 s, or 2 s where the broker is embedded.
+    /// How long a group waits for a silent member before others take over its partitions. `0s` means the profile's default: 45 s,
+    /// or 2 s for the embedded broker.
     #[serde(with = "humantime_serde")]
     pub session_timeout: Duration,
     /// How many events a process handles at once, each of another key, shared evenly by its partitions. A partition is paused
@@ -31,10 +31,10 @@ pub struct Settings {
     pub concurrency: usize,
     /// How often an event is tried before it becomes a dead letter, the first time included.
     pub attempts: u32,
-    /// The longest pause before the second attempt; it doubles with each, and is chosen at random below that.
+    /// The longest pause before the second attempt. It doubles with each further attempt; the pause is random, up to that.
     #[serde(with = "humantime_serde")]
     pub backoff: Duration,
-    /// What the pause between attempts never exceeds.
+    /// The longest pause between two attempts.
     #[serde(with = "humantime_serde")]
     pub backoff_cap: Duration,
     /// How long one attempt may take.
@@ -67,10 +67,10 @@ impl Default for Settings {
     }
 }
 
-/// What is wrong with the addresses of brokers.
+/// Checks the addresses of brokers. Returns what is wrong with them.
 pub(crate) fn check(brokers: &str) -> Result<(), String> {
     let fits = |part: &str| {
-        // The client takes a protocol before the address, too.
+        // The client also accepts a protocol before the address.
         let address = part.rsplit_once("://").map_or(part, |(_, address)| address).trim();
         let (host, port) = match address.rsplit_once(':') {
             Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
@@ -94,11 +94,11 @@ pub(crate) fn check(brokers: &str) -> Result<(), String> {
 /// <https://github.com/confluentinc/librdkafka/blob/v2.12.1/CONFIGURATION.md>: `security.protocol`.
 const PROTOCOLS: [&str; 4] = ["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"];
 
-/// What kind of brokers: they need other timing.
+/// The kind of brokers: each needs other timing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Profile {
-    /// The broker in the supervisor's process: on this machine, and begun anew with each start.
+    /// The broker in the supervisor's process: it is on this machine, and loses its records with each restart.
     Embedded,
     /// Apache Kafka.
     Real,
@@ -106,7 +106,7 @@ pub enum Profile {
 
 type Pairs = &'static [(&'static str, &'static str)];
 
-/// Names: <https://github.com/confluentinc/librdkafka/blob/v2.12.1/CONFIGURATION.md>
+/// The names of the settings: <https://github.com/confluentinc/librdkafka/blob/v2.12.1/CONFIGURATION.md>
 impl Profile {
     fn pairs(self) -> Pairs {
         match self {
@@ -119,7 +119,7 @@ impl Profile {
         }
     }
 
-    /// On one machine nothing is silent for long but what is dead.
+    /// The session timeout. It is short for the embedded broker: on one machine, a client that is silent for longer is dead.
     fn session(self) -> Duration {
         match self {
             Self::Embedded => Duration::from_secs(2),
@@ -128,18 +128,19 @@ impl Profile {
     }
 }
 
-/// Heartbeats of Kafka's own default; more often where a session is so short that it would not survive the loss of three.
+/// Kafka's default interval of heartbeats. Shorter sessions have more frequent ones, so that they survive the loss of three.
 const HEARTBEAT: Duration = Duration::from_secs(3);
-/// Handlers that take longer than this are those that wait for somebody; their events are delivered again.
+/// How long a partition that moves waits for its handlers. One that takes longer usually waits for a third party; its event is
+/// delivered again.
 const HAND_OVER: Duration = Duration::from_secs(5);
 
-/// Offsets are committed by us alone, after the effect. A new group begins with what is kept, and so does one whose offset is gone.
-/// What is fetched ahead is bounded: the process' memory is. Whether it has become too little is looked at often: by default a
-/// partition with enough of it rests for a second, which would be all that it takes of a backlog in that time.
+/// Only the dispatcher commits offsets, after the effect. A new group, and one whose offset is gone, begins with the oldest
+/// record. Prefetching is limited, because the process' memory is. The client checks often whether too little is prefetched: by
+/// default it leaves a partition with enough records alone for a second, and would fetch nothing more of a backlog in that time.
 ///
-/// Checksums are checked, in hardware: a damaged record must not look like another one.
+/// Checksums are verified, in hardware: a damaged record must not look like another one.
 ///
-/// A record ends the wait of a fetch at once; a partition that is new to a consumer waits for the end of the fetch under way.
+/// A record ends the wait of a fetch at once. A partition that is newly assigned waits for the end of the fetch under way.
 const CONSUMER: Pairs = &[
     ("enable.auto.commit", "false"),
     ("enable.auto.offset.store", "false"),
@@ -157,11 +158,11 @@ const CONSUMER: Pairs = &[
     ("statistics.interval.ms", "1000"),
 ];
 
-/// Largest record, with its key and headers, that is handed to a broker. Kafka's own limit for a batch is 1,048,588 by default.
+/// Largest record, its key and headers included, that a client sends. Kafka's default limit for a batch is 1,048,588 bytes.
 pub(crate) const MESSAGE_MAX: usize = 1_000_000;
 
-/// Nothing is given up: the outbox waits through an outage, and giving up one record would let later ones of its key overtake it.
-/// A topic that is not there is said to be so after two seconds instead of thirty: the outbox waits for its acknowledgements.
+/// Records never time out: the outbox waits through an outage, and if one record were given up, later ones of its key would
+/// overtake it. A missing topic is reported after 2 s instead of 30 s, because the outbox waits for its acknowledgements.
 const PRODUCER: Pairs = &[
     ("acks", "all"),
     ("enable.idempotence", "true"),
@@ -174,7 +175,7 @@ const PRODUCER: Pairs = &[
 impl Settings {
     fn client(&self, service: &str, parts: &[Pairs]) -> ClientConfig {
         let mut config = ClientConfig::new();
-        // By default it asks the `log` crate, which nobody listens to here.
+        // By default the client takes the level from the `log` crate, which is not in use here.
         config.set_log_level(RDKafkaLogLevel::Warning);
         config
             .set("bootstrap.servers", &self.brokers)
@@ -187,7 +188,7 @@ impl Settings {
         config
     }
 
-    /// Lets a client of another making speak to the brokers as all others do: over TLS, as the same user.
+    /// Adds TLS and the login to the configuration of a client that was made elsewhere.
     pub fn secure(&self, config: &mut ClientConfig) {
         security::apply(&self.tls, &self.sasl, config);
     }
@@ -206,7 +207,7 @@ impl Settings {
         if self.session_timeout.is_zero() { self.profile.session() } else { self.session_timeout }
     }
 
-    /// How long a partition that moves to another replica waits for what is in flight: well within one session.
+    /// How long a partition that moves to another replica waits for what is in flight: at most half a session.
     pub(super) fn hand_over(&self) -> Duration {
         HAND_OVER.min(self.session() / 2)
     }

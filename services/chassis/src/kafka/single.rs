@@ -1,4 +1,4 @@
-//! Handles events one by one: each in its own transaction, or observed without any.
+//! Handles events one by one: each in a transaction of its own, or with an observer and no transaction.
 
 use std::sync::Arc;
 
@@ -22,14 +22,14 @@ use super::{
 };
 use crate::database::Database;
 
-/// What one attempt at an event came to.
+/// The result of an attempt that succeeded.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Effect {
     Applied,
     Known,
 }
 
-/// One way to handle an event.
+/// How to handle one event.
 pub(super) trait Attempt: Send + Sync + 'static {
     type Message: Envelope;
     fn scope(&self) -> &Scope;
@@ -42,7 +42,7 @@ pub(super) trait Attempt: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Effect, Failure>> + Send;
 }
 
-/// Events with an effect.
+/// Handles each event in a transaction.
 pub(super) struct Applied<H> {
     pub(super) handler: H,
     pub(super) database: Database,
@@ -74,7 +74,7 @@ impl<H: Caller> Attempt for Applied<H> {
         }
         let answer = handler.call(&event).await.map_err(Failure::of)?;
         let _place = match H::CALLS {
-            // Whoever was called was called for this.
+            // The third party was called for this event already, so a hand-over does not end the wait.
             true => database.consumer_place().await,
             false => place(database, cancel).await?,
         };
@@ -93,7 +93,8 @@ impl<H: Caller> Attempt for Applied<H> {
     }
 }
 
-/// A place among the transactions; what waits for one has not begun, and may be left to somebody else.
+/// Waits for a place among the consumers' transactions. An event that still waits has not begun: when the partition moves, it is
+/// left to the next owner.
 pub(super) async fn place<'a>(
     database: &'a Database,
     cancel: &CancellationToken,
@@ -101,7 +102,7 @@ pub(super) async fn place<'a>(
     cancel.run_until_cancelled(database.consumer_place()).await.ok_or_else(Failure::abandoned)
 }
 
-/// Events without.
+/// Shows each event to an observer, without a transaction.
 pub(super) struct Observed<H> {
     pub(super) handler: H,
     pub(super) scope: Scope,
@@ -130,7 +131,7 @@ impl<H: Observer> Attempt for Observed<H> {
     }
 }
 
-/// Handles each event alone.
+/// Handles each event on its own.
 pub(super) struct Singly<A>(pub(super) A);
 
 impl<A: Attempt> Route for Singly<A> {
@@ -159,7 +160,7 @@ impl<A: Attempt> Route for Singly<A> {
     }
 }
 
-/// Handles one event, its span included; whether it is done with.
+/// Handles one event, with its span. Returns whether the event is done with.
 pub(super) async fn one<A: Attempt>(
     way: &A,
     record: &Record,
@@ -183,7 +184,7 @@ pub(super) async fn one<A: Attempt>(
     outcome.is_final()
 }
 
-/// Tries one event so often, and sets it aside if that is of no use.
+/// Tries one event at most this often; if that fails, makes it a dead letter.
 async fn tried<A: Attempt>(
     way: &A,
     record: &Record,

@@ -1,4 +1,4 @@
-//! What a dead letter is made of.
+//! The content of a dead letter: its headers, and how much of the event it holds.
 
 use std::{fmt::Write, time::SystemTime};
 
@@ -11,9 +11,9 @@ use super::{
 };
 use crate::kafka::{headers, record::Record};
 
-/// A header of Kafka has no limit of its own, but counts into the record's.
+/// Longest error text in a header. Kafka limits no single header, but each counts into the record's size.
 const LONGEST_ERROR: usize = 4096;
-/// What a stub keeps of a key and of a header: more than any of ours has.
+/// The most bytes that a stub keeps of the key, and of each header: longer than any of ours.
 const LONGEST: usize = 1024;
 /// The headers that a stub keeps.
 const KEPT: [&str; 6] = [
@@ -25,12 +25,12 @@ const KEPT: [&str; 6] = [
     headers::CONTENT_TYPE,
 ];
 
-/// How much of an event a letter holds.
+/// How much of an event a dead letter holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::kafka) enum Form {
-    /// All of it.
+    /// The whole event.
     Whole,
-    /// What it takes to find and to recognise it.
+    /// Only what is needed to find and to recognise the event.
     Stub,
 }
 
@@ -42,7 +42,8 @@ impl Form {
         }
     }
 
-    /// The event's own headers, but for an earlier death and for the trace, which the sender adds; and what is known about it.
+    /// The event's own headers, without those of an earlier dead letter and of the trace, which the sender adds; and the headers
+    /// that describe why it failed.
     pub(super) fn headers(self, record: &Record, verdict: &Verdict<'_>) -> OwnedHeaders {
         const TRACE: [&str; 3] = ["traceparent", "tracestate", "baggage"];
         let own = record.headers.iter().flatten();
@@ -65,7 +66,7 @@ fn fits(key: &str, value: Option<&[u8]>) -> bool {
     KEPT.contains(&key) && value.is_none_or(|value| value.len() <= LONGEST)
 }
 
-/// What a stub keeps of a text.
+/// The part of a text that a stub keeps.
 pub(in crate::kafka) fn cut(text: &str) -> &str {
     &text[..text.floor_char_boundary(LONGEST)]
 }
@@ -83,7 +84,7 @@ fn told(record: &Record, verdict: &Verdict<'_>) -> Vec<(&'static str, String)> {
         (TIME, humantime::format_rfc3339_millis(SystemTime::now()).to_string()),
     ];
     told.extend(verdict.last.map(|last| (LAST_OFFSET, last.to_string())));
-    // There never was a payload to replay.
+    // Records that the client could not read: there never was a payload to replay.
     if record.payload.is_none() && verdict.last.is_some() {
         told.push((TRUNCATED, "payload,key,headers".into()));
     }

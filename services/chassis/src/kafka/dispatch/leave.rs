@@ -1,4 +1,4 @@
-//! Letting go of partitions: those that move to another replica, and all at the end.
+//! Hands partitions over: those that move to another replica, and all of them at the end.
 
 use std::{sync::mpsc as sync, time::Duration};
 
@@ -29,7 +29,7 @@ impl Dispatcher {
         self.hand_over();
     }
 
-    /// Lets go of partitions with nothing in flight any more, and of those that nobody waits for any longer.
+    /// Hands over partitions that have nothing in flight any more, and those whose time is over.
     pub(super) fn hand_over(&mut self) {
         let now = Instant::now();
         for HandOver { ids, until, answer } in std::mem::take(&mut self.leaving) {
@@ -46,14 +46,14 @@ impl Dispatcher {
                     self.ending.insert(*id, running);
                 }
             }
-            // Nobody listens if it took too long.
+            // The poll thread no longer waits if this took too long.
             answer.send(positions).ok();
             self.share();
         }
     }
 
-    /// Ends the hand-over of partitions that come back: nobody waits for it any more. If this process was too busy to end it in
-    /// time, it would otherwise take the new assignment along.
+    /// Ends the hand-over of partitions that are assigned to this process again: the poll thread no longer waits for it.
+    /// Otherwise, if this process was too busy to end it in time, the hand-over would remove the new assignment.
     pub(super) fn leave_now(&mut self, ids: &[Id]) {
         for hand_over in &mut self.leaving {
             if hand_over.ids.iter().any(|id| ids.contains(id)) {

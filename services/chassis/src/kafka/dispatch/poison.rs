@@ -1,4 +1,4 @@
-//! Partitions that an unreadable record stops: it is found, set aside, and passed.
+//! Partitions that an unreadable record stops: the record is found, set aside, and skipped.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,14 +11,14 @@ use crate::kafka::{
     unreadable::{Finding, Suspect},
 };
 
-/// An error about a record and a gap in the offsets that follows it belong together for so long.
+/// An error about a record and a gap in the offsets belong together if the gap follows within this time.
 const TOGETHER: Duration = Duration::from_secs(10);
-/// How long a partition may give nothing although it has records, before that is looked into.
+/// How long a partition that has records may deliver none, before it is examined.
 const QUIET: Duration = Duration::from_secs(5);
-/// How long no event of a partition may be finished while some wait. One attempt may take as long.
+/// A partition in which events wait and none has been finished for this long is stuck. One attempt may take as long.
 const STUCK: Duration = Duration::from_secs(30);
 
-/// The last error about a record, of whichever partition.
+/// The last error about a record, of any partition.
 pub(super) struct Refused {
     at: Instant,
     error: KafkaError,
@@ -30,7 +30,8 @@ impl Dispatcher {
         self.refused = Some(Refused { at: Instant::now(), error });
     }
 
-    /// The client passes over some damaged records by itself as soon as others follow: what is missing then was unreadable.
+    /// The client skips some damaged records by itself as soon as others follow: the offsets that are missing then were
+    /// unreadable.
     pub(super) fn passed_over(&mut self, id: Id, offset: i64) {
         let Some(Refused { at, error }) = &self.refused else { return };
         let missing = self.partitions.get(&id).and_then(|partition| partition.missing(offset));
@@ -39,7 +40,7 @@ impl Dispatcher {
         self.set_aside(id, from, offset, error);
     }
 
-    /// Looks into partitions that give nothing, and passes what was found unreadable.
+    /// Examines partitions that deliver nothing, and skips what was found unreadable.
     pub(super) fn examine(&mut self) {
         for finding in self.examiner.findings() {
             self.found(finding);
@@ -48,7 +49,7 @@ impl Dispatcher {
         if !recent && self.refused.take().is_some() {
             self.health.records.clear();
         }
-        // Then nothing comes, whatever is in the partitions.
+        // Without a broker, no partition delivers anything.
         if self.consumer.context().link.is_down() {
             return;
         }
@@ -70,7 +71,7 @@ impl Dispatcher {
         self.examiner.look(suspects);
     }
 
-    /// Says so if events wait, and none of their partition has been finished for long.
+    /// Raises a condition if events of a partition wait and none has been finished for long.
     pub(super) fn watch_progress(&self) {
         let stuck = self.partitions.iter().find_map(|(id, partition)| {
             let waits = || self.consumer.context().waits(id.0, id.1, partition.next_offset());
@@ -103,19 +104,20 @@ impl Dispatcher {
         if let Some(error) = error {
             self.set_aside(id, from, to, error);
         }
-        // Of what can be read the client needs only be reminded.
+        // If the records can be read, the client only has to fetch them again from here.
         let seek = self.consumer.seek(topic, partition, Offset::Offset(to), Duration::ZERO);
         if let Err(error) = seek {
             tracing::warn!(topic, partition, offset = to, error = %error, "the unreadable record could not be passed yet");
         }
     }
 
-    /// Sets records aside as one letter; the partition goes on after them, and is committed when the letter is written.
+    /// Sets records aside as one dead letter. The partition goes on after them; their offsets are committed when the letter is
+    /// written.
     fn set_aside(&mut self, id: Id, from: i64, to: i64, error: String) {
         let Some(partition) = self.partitions.get_mut(&id) else { return };
         partition.skip(from, to);
         let (route, cancel) = (Arc::clone(&partition.route), partition.cancel.clone());
-        // Next to those of keys, which are hashes.
+        // A lane beside those of keys, which are hashes.
         let lane = u64::MAX - from.unsigned_abs();
         self.spawn(id, lane, async move {
             let done = route.scope().unreadable(id.1, from..to, &error, &cancel).await;
