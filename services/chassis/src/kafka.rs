@@ -6,8 +6,8 @@
 //!                                                            └── low-water mark ◀────┴── done, or <topic>.dlq
 //! ```
 //!
-//! An offset is committed when everything below it has had its effect, or is a dead letter. What happens in between twice, the
-//! inbox drops.
+//! An offset is committed when every record below it has been handled or become a dead letter. Records that are delivered twice
+//! in between are dropped by the inbox.
 
 mod attempt;
 mod batch;
@@ -50,17 +50,17 @@ pub(crate) use settings::MESSAGE_MAX;
 pub(crate) use settings::check;
 pub use settings::{Profile, Settings};
 
-/// An event as its handler sees it.
+/// An event as its handler gets it.
 #[derive(Clone, Debug)]
 pub struct Event<M> {
-    /// Its id, the same however often it is delivered: an idempotency key for whoever is called because of it.
+    /// Its id, the same at each delivery: an idempotency key for calls that its handler makes.
     pub id: String,
-    /// What happened.
+    /// The message.
     pub body: M,
-    /// Whose story it belongs to.
+    /// The key, e.g. an order's id: events of one key are handled in order.
     pub key: String,
     /// When it was published.
     pub published_at: SystemTime,
-    /// The trace it belongs to. In a batch each event has its own.
+    /// The trace context of the event. In a batch each event has its own.
     pub context: Context,
 }

@@ -1,4 +1,4 @@
-//! What a consumer group has committed, as far as this process knows: nothing below is delivered again.
+//! The offsets that a consumer group has committed, as far as this process knows. Records below them are not delivered again.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -11,14 +11,14 @@ use super::poll::Position;
 pub struct Committed(Arc<Mutex<HashMap<(String, i32), i64>>>);
 
 impl Committed {
-    /// The broker has this offset; a negative one is none.
+    /// Notes the committed offset of a partition. A negative one means that none is committed, and is ignored.
     pub(super) fn set(&self, topic: &str, partition: i32, offset: i64) {
         if offset >= 0 {
             self.0.lock().insert((topic.to_owned(), partition), offset);
         }
     }
 
-    /// The partition is another process' from now on.
+    /// Forgets a partition: another process owns it from now on.
     pub(super) fn remove(&self, topic: &str, partition: i32) {
         self.0.lock().remove(&(topic.to_owned(), partition));
     }

@@ -1,4 +1,4 @@
-//! Where partitions end that nothing is fetched from.
+//! The ends of partitions that are paused.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -19,19 +19,19 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// A topic and a partition of it.
 type Id = (String, i32);
 
-/// The last known ends of paused partitions: the client hears where a log ends only by fetching from it.
+/// The last known ends of paused partitions. They are asked for, because the client learns where a log ends only by fetching.
 #[derive(Debug, Default)]
 pub(super) struct Ends(Mutex<HashMap<Id, i64>>);
 
 impl Ends {
-    /// How many records are not committed, if the partition was asked about.
+    /// Returns how many records are not committed yet, if the end of the partition is known.
     pub(super) fn lag(&self, topic: &str, partition: i32, committed: i64) -> Option<i64> {
         let ends = self.0.lock();
         let end = ends.get(&(topic.to_owned(), partition))?;
         (committed >= 0).then(|| (end - committed).max(0))
     }
 
-    /// Keeps an old answer where there is no new one.
+    /// Takes the answers. A partition without a new answer keeps its old one; a partition that was not asked about is forgotten.
     fn learn(&self, asked: &HashSet<Id>, answers: impl Iterator<Item = (Id, i64)>) {
         let answers: Vec<_> = answers.collect();
         let mut ends = self.0.lock();
@@ -40,7 +40,7 @@ impl Ends {
     }
 }
 
-/// Asks the brokers, one question at a time.
+/// Asks the brokers for the ends of partitions, one request at a time.
 #[derive(Default)]
 pub(super) struct Surveyor {
     asking: Option<JoinHandle<()>>,
@@ -48,7 +48,7 @@ pub(super) struct Surveyor {
 }
 
 impl Surveyor {
-    /// Asks where these partitions end, and forgets all others; does nothing while the last question is open.
+    /// Asks where these partitions end, and forgets all others. Does nothing while the last request is running.
     pub(super) fn ask(&mut self, consumer: &Arc<BaseConsumer<Ears>>, paused: HashSet<Id>) {
         if self.asking.as_ref().is_some_and(|asking| !asking.is_finished()) {
             return;
@@ -68,11 +68,11 @@ impl Surveyor {
         }));
     }
 
-    /// Until nobody holds the consumer for its sake any more.
+    /// Waits until the last request has released the consumer.
     pub(super) async fn end(self) {
         self.stop.cancel();
         if let Some(asking) = self.asking {
-            // It does not panic.
+            // The task does not panic.
             asking.await.ok();
         }
     }

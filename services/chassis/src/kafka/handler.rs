@@ -5,13 +5,13 @@ use proto::topics::Envelope;
 use super::Event;
 use crate::database::Tx;
 
-/// Handles one event in one transaction, with its inbox row and what it publishes.
+/// Handles each event in one transaction, together with its inbox row and the events that it publishes.
 pub trait Handler: Send + Sync + 'static {
     /// The topic's message.
     type Message: Envelope;
-    /// What may go wrong; its kind decides whether it is tried again.
+    /// The handler's error. Its kind decides whether the event is retried.
     type Error: Into<crate::Error> + Send;
-    /// The event types it wants; others are skipped before they are decoded.
+    /// The event types that it handles. Others are skipped before they are decoded.
     const TYPES: &'static [&'static str];
 
     /// Applies the event. The transaction is committed afterwards, not here.
@@ -22,20 +22,20 @@ pub trait Handler: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), Self::Error>> + Send;
 }
 
-/// Handles one event after a third party was called for it.
+/// Handles each event after a call to a third party.
 pub trait Caller: Send + Sync + 'static {
     /// The topic's message.
     type Message: Envelope;
-    /// What may go wrong; its kind decides whether it is tried again.
+    /// The handler's error. Its kind decides whether the event is retried.
     type Error: Into<crate::Error> + Send;
-    /// What the third party said.
+    /// The third party's answer.
     type Answer: Send;
-    /// The event types it wants; others are skipped before they are decoded.
+    /// The event types that it handles. Others are skipped before they are decoded.
     const TYPES: &'static [&'static str];
     #[doc(hidden)]
     const CALLS: bool = true;
 
-    /// Calls the third party, outside of any transaction. It may be called again for the same event: its id is the
+    /// Calls the third party, outside of any transaction. It may be called again for the same event: use the event's id as the
     /// idempotency key.
     fn call(
         &self,
@@ -72,16 +72,16 @@ impl<H: Handler> Caller for H {
     }
 }
 
-/// Handles what is there at once, of one partition and in its order, in one transaction.
+/// Handles the events of one partition that have arrived, in order, in one transaction.
 pub trait BatchHandler: Send + Sync + 'static {
     /// The topic's message.
     type Message: Envelope;
-    /// What may go wrong; its kind decides whether it is tried again.
+    /// The handler's error. Its kind decides whether the events are retried.
     type Error: Into<crate::Error> + Send;
-    /// The event types it wants; others are skipped before they are decoded.
+    /// The event types that it handles. Others are skipped before they are decoded.
     const TYPES: &'static [&'static str];
 
-    /// Applies the events. If it fails for good, each is tried alone.
+    /// Applies the events. If the batch fails for good, each event is tried alone.
     fn handle(
         &self,
         events: &[Event<Self::Message>],
@@ -89,16 +89,16 @@ pub trait BatchHandler: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), Self::Error>> + Send;
 }
 
-/// Is told of each event at least once, and has no database.
+/// Observes each event at least once, without a database.
 pub trait Observer: Send + Sync + 'static {
     /// The topic's message.
     type Message: Envelope;
-    /// What may go wrong; its kind decides whether it is tried again.
+    /// The observer's error. Its kind decides whether the event is retried.
     type Error: Into<crate::Error> + Send;
-    /// The event types it wants; others are skipped before they are decoded.
+    /// The event types that it observes. Others are skipped before they are decoded.
     const TYPES: &'static [&'static str];
 
-    /// Looks at the event.
+    /// Observes the event.
     fn observe(
         &self,
         event: Event<Self::Message>,

@@ -8,22 +8,22 @@ use rdkafka::message::{Header, OwnedHeaders};
 pub const ID: &str = "ce_id";
 /// The event's type.
 pub const TYPE: &str = "ce_type";
-/// Who sent it: `/mesh/<service>`.
+/// The service that sent it: `/mesh/<service>`.
 pub const SOURCE: &str = "ce_source";
-/// When it happened, RFC 3339.
+/// When the event happened, RFC 3339.
 pub const TIME: &str = "ce_time";
 /// The version of CloudEvents.
 pub const SPECVERSION: &str = "ce_specversion";
-/// There if the event was sent to an earlier log of the broker, too.
+/// Present if the event was also sent to an earlier log of the broker.
 pub const RESENT: &str = "mesh_resent";
-/// The payload's type.
+/// The payload's media type.
 pub const CONTENT_TYPE: &str = "content-type";
 
 pub(crate) fn set(headers: OwnedHeaders, key: &str, value: &str) -> OwnedHeaders {
     headers.insert(Header { key, value: Some(value) })
 }
 
-/// Adds a context to a record's headers.
+/// Adds a trace context to a record's headers.
 pub(crate) fn inject(context: &Context, headers: OwnedHeaders) -> OwnedHeaders {
     let mut carrier = Carried(headers);
     global::get_text_map_propagator(|propagator| propagator.inject_context(context, &mut carrier));
@@ -34,7 +34,7 @@ struct Carried(OwnedHeaders);
 
 impl Injector for Carried {
     fn set(&mut self, key: &str, value: String) {
-        // `insert` takes the headers and gives them back.
+        // `insert` takes the headers by value and returns them.
         self.0 = set(std::mem::take(&mut self.0), key, &value);
     }
 }

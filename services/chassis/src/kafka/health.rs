@@ -1,15 +1,16 @@
-//! What is wrong with a consumer at the moment, for `/readyz`. Brokers are everybody's: none of it takes a replica out of rotation.
+//! The conditions of a consumer, for `/readyz`. All replicas share the brokers, so that no condition takes a replica out of
+//! rotation.
 
 use crate::readiness::{Condition, Impact, Readiness};
 
 /// A consumer's conditions.
 #[derive(Clone)]
 pub(super) struct Health {
-    /// No broker answers, or they refuse.
+    /// Raised while no broker answers, or the brokers refuse requests.
     pub(super) brokers: Condition,
-    /// Events wait and none is finished.
+    /// Raised while events wait and none is finished.
     pub(super) progress: Condition,
-    /// Records of a partition cannot be read.
+    /// Raised while records of a partition cannot be read.
     pub(super) records: Condition,
 }
 

@@ -1,24 +1,24 @@
-//! What has had its effect: one row an event, written with the effect.
+//! The inbox: one row for each event that was handled, written in the transaction of its effect.
 //!
-//! A row knows where its event was delivered from, and is forgotten when the group has committed an offset above that and the row
-//! is old: until then the event may be delivered again, however long the process was away meanwhile.
+//! A row has the place that its event was delivered from. It is deleted when it is old and the group has committed a higher
+//! offset: until then the event may be delivered again, however long the process was away meanwhile.
 
 use super::record::Record;
 use crate::database::{Database, Error, Tx, now};
 
-/// What the inbox knew of an event.
+/// What the inbox knew about an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Entry {
-    /// Nothing; from here on it knows it.
+    /// The event was not in the inbox. It is now.
     New,
-    /// It is there, from the same place.
+    /// The event was in the inbox, from the same place.
     Known,
-    /// It is there, from another place: the event is on the topic twice. From here on the later place counts, once that is
-    /// committed.
+    /// The event was in the inbox, from another place: it is on the topic twice. Once the transaction is committed, its row has
+    /// the later place.
     Moved,
 }
 
-/// Whether the event has had its effect.
+/// Whether the event has been handled. Updates its place if that is another one.
 pub(super) async fn knows(
     database: &Database,
     record: &Record,
@@ -45,7 +45,7 @@ pub(super) async fn knows(
     Ok(true)
 }
 
-/// Enters the event, unless it is there.
+/// Enters the event, unless it is in the inbox already.
 pub(super) async fn enter(tx: &mut Tx, record: &Record, consumer: &str) -> Result<Entry, Error> {
     let rows = tx
         .query(
@@ -67,7 +67,7 @@ pub(super) async fn enter(tx: &mut Tx, record: &Record, consumer: &str) -> Resul
     Ok(if moved > 0 { Entry::Moved } else { Entry::Known })
 }
 
-/// Notes that the event was delivered from further on, or from another partition.
+/// Notes that the event was delivered from a higher offset, or from another partition. Returns how many rows changed.
 async fn relocate(tx: &mut Tx, record: &Record, consumer: &str) -> Result<u64, Error> {
     tx.query(
         "update inbox set topic = $3, partition_id = $4, position = $5

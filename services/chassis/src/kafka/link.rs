@@ -1,4 +1,4 @@
-//! What librdkafka tells about its connections, told on: every outage once.
+//! The state of librdkafka's connections, from its callbacks: each outage is logged once.
 
 use std::{
     collections::HashMap,
@@ -14,19 +14,19 @@ use tokio::time::Instant;
 use super::unreadable::is_about_a_record;
 use crate::{metrics::IntGauge, readiness::Condition};
 
-/// Connections are made again by the library, and commits by the dispatcher.
+/// Kinds of log lines about errors that are retried: connections by the library, commits by the dispatcher.
 const MENDED: [&str; 2] = ["FAIL", "COMMITFAIL"];
 
-/// What is said again and again is logged this often.
+/// How often a message that recurs is logged.
 const REPEAT: Duration = Duration::from_secs(30);
 
-/// When something was logged last, and how often it was not since.
+/// For each message: when it was last logged, and how often it was left out since.
 #[derive(Default)]
 struct Repeated(Mutex<HashMap<String, (Instant, u64)>>);
 
 impl Repeated {
-    /// How often the same was left out before, if it is to be logged now. What is the same is a word of the client's, so that
-    /// there are few.
+    /// Returns how often this message was left out, if it is to be logged now. Messages are identified by the client's own words,
+    /// of which there are few.
     fn due(&self, what: &str) -> Option<u64> {
         let (now, mut all) = (Instant::now(), self.0.lock());
         let Some((last, left_out)) = all.get_mut(what) else {
@@ -42,9 +42,9 @@ impl Repeated {
     }
 }
 
-/// A refusal that does not come back within this time is over.
+/// An error is over if it does not recur within this time.
 const REFUSED: Duration = Duration::from_secs(15);
-/// A broker answers each fetch and each heartbeat; one that has been silent for so long is away, whatever its connections do.
+/// A broker answers each fetch and each heartbeat. One that has been silent for this long is away, whatever its connections do.
 pub(super) const SILENT: Duration = Duration::from_secs(10);
 
 /// The state of one client's connections.
@@ -52,12 +52,12 @@ pub(super) struct Link {
     client: &'static str,
     repeated: Repeated,
     down: AtomicBool,
-    /// Whether the condition is raised, and when brokers refused something last.
+    /// Whether the condition is raised, and when brokers last refused a request.
     raised: AtomicBool,
     refused: Mutex<Option<Instant>>,
-    /// Why the last connection failed, as the library says it: an outage itself has no reason.
+    /// Why the last connection failed, in the library's words: the error for an outage has no reason.
     cause: Mutex<String>,
-    /// Where it is shown.
+    /// The metric and the condition that show the state.
     shown: Option<(IntGauge, Condition)>,
 }
 
@@ -101,7 +101,7 @@ impl Link {
         self.down.load(Ordering::Relaxed)
     }
 
-    /// A broker answered.
+    /// Notes that a broker answered.
     pub(super) fn up(&self) {
         self.show(true);
         if self.down.load(Ordering::Relaxed) && self.down.swap(false, Ordering::Relaxed) {
@@ -115,7 +115,7 @@ impl Link {
         }
     }
 
-    /// Nothing has come from any broker for so long, over connections that stand.
+    /// Notes that no broker has sent anything for this long, although connections exist.
     pub(super) fn silent(&self, since: Duration) {
         self.show(false);
         if !self.down.swap(true, Ordering::Relaxed) {
@@ -124,7 +124,7 @@ impl Link {
         self.raise(format!("no answer from Kafka for {} s", since.as_secs()));
     }
 
-    /// The client says what fails, and more of it in a text, if it has one: whose certificate, which login.
+    /// Notes an error of the client, with its text, which has the details (e.g. which certificate, which login), if there is one.
     pub(super) fn failed(&self, error: &KafkaError, text: &str) {
         use RDKafkaErrorCode::{
             AllBrokersDown, BrokerTransportFailure, OperationTimedOut, Resolve,
@@ -143,7 +143,7 @@ impl Link {
                 let colon = if cause.is_empty() { "" } else { ": " };
                 self.raise(format!("no Kafka broker can be reached{colon}{cause}"));
             }
-            // One connection of several; if it was the last, the line above follows.
+            // One connection of several has failed. If it was the last, `AllBrokersDown` follows.
             Some(BrokerTransportFailure | OperationTimedOut | Resolve) => {
                 self.remember(text);
                 tracing::debug!(kafka.client = self.client, error = %error, cause = text, "a connection to Kafka failed");
@@ -169,7 +169,7 @@ impl Link {
         }
     }
 
-    /// The library's errors are about connections that it mends itself.
+    /// Logs a line of the library. Errors that are retried anyway (`MENDED`) are logged at debug level only.
     pub(super) fn line(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
         use RDKafkaLogLevel::{Alert, Critical, Debug, Emerg, Error, Info, Notice, Warning};
         let client = self.client;

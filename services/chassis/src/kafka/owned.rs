@@ -1,4 +1,4 @@
-//! The partitions that this process owns, and what waits in them.
+//! The partitions that this process owns, and how many records wait in them.
 
 use std::collections::HashMap;
 
@@ -6,8 +6,8 @@ use parking_lot::Mutex;
 
 use crate::metrics::IntGaugeVec;
 
-/// Owned partitions with the ends of their logs, and the metric of their lags. The client's statistics go on telling of
-/// partitions that have moved: those numbers stand still, and belong to somebody else.
+/// Owned partitions with the ends of their logs, and the metric of their lags. The client's statistics still contain partitions
+/// that have moved: those numbers no longer change, and the partitions belong to other processes.
 pub(super) struct Owned {
     group: &'static str,
     lag: IntGaugeVec,
@@ -27,11 +27,11 @@ impl Owned {
 
     pub(super) fn remove(&self, topic: &str, partition: i32) {
         self.ends.lock().remove(&(topic.to_owned(), partition));
-        // It is not there if no statistics came in between.
+        // The series does not exist if no statistics came in between.
         self.lag.remove_label_values(&[topic, &partition.to_string(), self.group]).ok();
     }
 
-    /// Takes what the client says of a partition; nothing if it is not ours.
+    /// Takes a partition's lag and end from the client's statistics. Ignores partitions that this process does not own.
     pub(super) fn tell(&self, topic: &str, partition: i32, lag: Option<i64>, end: i64) {
         let mut ends = self.ends.lock();
         let Some(known) = ends.get_mut(&(topic.to_owned(), partition)) else { return };

@@ -1,4 +1,4 @@
-//! One assigned partition: what of it is queued, in flight, and done with.
+//! One assigned partition: its records that are queued, in flight, and done with.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -11,29 +11,29 @@ use tokio_util::sync::CancellationToken;
 
 use super::{record::Record, route::Route, tracker::Tracker, turns::Turns};
 
-/// How many records may be fetched beyond the first that is not done with: it bounds what is remembered of them, and what a
-/// crash would let be fetched again.
+/// How many records may be fetched beyond the first that is not done with. This bounds the memory for them, and how many records
+/// a crash would let be fetched again.
 const LONGEST_WINDOW: usize = 100_000;
 
-/// How many records are fetched for each that may be in flight: a partition that is resumed waits for the end of the fetch under
-/// way, 100 ms at most, and what is left meanwhile keeps the handlers busy.
+/// How many records are fetched for each that may be in flight. A partition that is resumed waits for the end of the fetch under
+/// way, at most 100 ms, and the records that are left keep the handlers busy meanwhile.
 const AHEAD: usize = 8;
 
 /// A partition that this process owns.
 pub(super) struct Partition {
     pub(super) route: Arc<dyn Route>,
-    /// Fires when the partition moves or the process stops: what waits to try again stops waiting.
+    /// Fires when the partition moves or the process stops. Events that wait for a retry then stop waiting.
     pub(super) cancel: CancellationToken,
     pub(super) paused: bool,
     tracker: Tracker,
-    /// What the broker was asked to commit, and what it has.
+    /// The offset that the broker was asked to commit, and the one that it has.
     asked: Option<i64>,
     confirmed: Option<i64>,
-    /// The offset that must come next.
+    /// The offset that should come next.
     expected: Option<i64>,
-    /// When the last record came, or it was found out why none did.
+    /// When the last record came, or when unreadable records were last skipped.
     heard: Instant,
-    /// When the last record was done with, or the first came after a time without any.
+    /// When a record was last done with, or when the first one came after a time without open records.
     finished: Instant,
     lanes: Lanes,
     running: Running,
@@ -42,25 +42,25 @@ pub(super) struct Partition {
     most: usize,
 }
 
-/// What is in flight, by its lane. A lane has one thing in flight at a time, whatever becomes of the assignment meanwhile: so
-/// no event is ever in two handlers of this process.
+/// What is in flight, by its lane. A lane has only one task in flight, even across assignments, so that an event is never in two
+/// handlers of this process.
 pub(super) type Running = HashMap<u64, InFlight>;
 
 pub(super) struct InFlight {
     abort: CancellationToken,
-    /// Of an earlier assignment, or an earlier log: its offsets say nothing of this one.
+    /// It belongs to an earlier assignment or an earlier log, so its offsets are not valid here.
     stale: bool,
 }
 
-/// Records that wait.
+/// Records that wait to be handled.
 enum Lanes {
-    /// Each key in a row of its own.
+    /// One queue for each key.
     Keys(Turns<Record>),
-    /// All in one row, and since when the first of them waits.
+    /// One queue for all, and since when its first record waits.
     Batch { queue: VecDeque<Record>, since: Option<Instant> },
 }
 
-/// Records to be handled together, and the lane they are of.
+/// Records to be handled together, and their lane.
 pub(super) struct Work {
     pub(super) lane: u64,
     pub(super) records: Vec<Record>,
@@ -95,7 +95,7 @@ impl Partition {
         }
     }
 
-    /// Waits for what an earlier assignment has left in flight, lane by lane.
+    /// Takes over what an earlier assignment left in flight: those lanes wait until it has ended.
     pub(super) fn inherit(&mut self, running: Running) {
         if let Lanes::Keys(turns) = &mut self.lanes {
             running.keys().for_each(|lane| turns.occupy(*lane));
@@ -103,14 +103,14 @@ impl Partition {
         self.running.extend(running);
     }
 
-    /// Takes a record in; how many records before it were never seen.
+    /// Takes in a record. Returns how many records before it were never delivered.
     pub(super) fn take(&mut self, record: Record) -> i64 {
         let gap = self.expected.map_or(0, |expected| record.offset - expected);
         if gap < 0 {
             if self.tracker.low_water().is_some_and(|low| record.offset >= low) {
                 return 0;
             }
-            // The log began anew. What is in flight of the old one has nothing to commit any more.
+            // The log began anew. The offsets of what is in flight belong to the old log and are not committed.
             self.tracker = Tracker::default();
             self.running.values_mut().for_each(|in_flight| in_flight.stale = true);
         }
@@ -141,17 +141,17 @@ impl Partition {
         self.expected
     }
 
-    /// The first of the offsets that are missing if this one comes next.
+    /// The first of the offsets that are missing if this offset comes next.
     pub(super) fn missing(&self, offset: i64) -> Option<i64> {
         self.expected.filter(|expected| *expected < offset)
     }
 
-    /// For how long no record has come.
+    /// How long no record has come.
     pub(super) fn quiet_for(&self) -> Duration {
         self.heard.elapsed()
     }
 
-    /// For how long nothing was done with although there is something; `None` if there is nothing.
+    /// How long no record has been done with although some are waiting; `None` if none are.
     pub(super) fn idle_for(&self, waits: impl FnOnce() -> bool) -> Option<Duration> {
         match self.open() {
             0 => waits().then(|| self.quiet_for().min(self.finished.elapsed())),
@@ -164,14 +164,14 @@ impl Partition {
         self.tracker.open()
     }
 
-    /// Goes on at another offset; what is passed over is done with as one, under its first offset.
+    /// Continues at another offset. The skipped records count as one entry, under their first offset.
     pub(super) fn skip(&mut self, from: i64, to: i64) {
         self.expected = Some(to);
         self.heard = Instant::now();
         self.tracker.begin_range(from, to);
     }
 
-    /// A lane's work ended.
+    /// Notes that the work of a lane ended, and which offsets are done with.
     pub(super) fn finish(&mut self, lane: u64, done: &[i64]) {
         let stale = self.running.remove(&lane).is_some_and(|in_flight| in_flight.stale);
         let done = if stale { &[] } else { done };
@@ -186,21 +186,21 @@ impl Partition {
         }
     }
 
-    /// A record to handle now, while fewer are in flight than may be.
+    /// Returns the next record to handle, unless the limit of those in flight is reached.
     pub(super) fn next(&mut self) -> Option<Work> {
         let Lanes::Keys(turns) = &mut self.lanes else { return None };
         let (lane, record) = turns.next(self.concurrency)?;
         Some(Work { lane, records: vec![record] })
     }
 
-    /// How many of its records may be in flight. What may be fetched is more.
+    /// Sets how many records may be in flight, and from that, how many may be fetched.
     pub(super) fn limit(&mut self, concurrency: usize) {
         let least = if self.route.batches() { 2 * self.route.scope().settings.batch } else { 1 };
         self.concurrency = concurrency.max(1);
         self.most = (AHEAD * concurrency).max(least);
     }
 
-    /// When the next batch is due; `None` while one is in flight.
+    /// When the next batch is due; `None` if no record waits, or while a batch is in flight.
     pub(super) fn batch_due(&self, most: usize, wait: Duration) -> Option<Instant> {
         let Lanes::Batch { queue, since: Some(since) } = &self.lanes else { return None };
         if !self.running.is_empty() {
@@ -209,25 +209,25 @@ impl Partition {
         Some(if queue.len() >= most { *since } else { *since + wait })
     }
 
-    /// The next batch.
+    /// Takes the next batch out of the queue.
     pub(super) fn batch(&mut self, most: usize) -> Option<Work> {
         let Lanes::Batch { queue, since } = &mut self.lanes else { return None };
         let records: Vec<_> = queue.drain(..queue.len().min(most)).collect();
-        // Those that stay have waited already.
+        // The records that stay have already waited: `since` keeps its value.
         if queue.is_empty() {
             *since = None;
         }
         (!records.is_empty()).then_some(Work { lane: 0, records })
     }
 
-    /// Something is in flight from now on; what aborts it.
+    /// Notes that a lane has something in flight. Returns the token that aborts it.
     pub(super) fn started(&mut self, lane: u64) -> CancellationToken {
         let abort = CancellationToken::new();
         self.running.insert(lane, InFlight { abort: abort.clone(), stale: false });
         abort
     }
 
-    /// Forgets what waits, and stops waiting: what is in flight ends soon.
+    /// Forgets the records that wait, and ends waits for retries, so that what is in flight ends soon.
     pub(super) fn wind_up(&mut self) {
         self.cancel.cancel();
         match &mut self.lanes {
@@ -239,12 +239,12 @@ impl Partition {
         }
     }
 
-    /// Ends what is in flight, wherever it is; its transactions are rolled back.
+    /// Aborts what is in flight, at its next await; its transactions are rolled back.
     pub(super) fn abort(&mut self) {
         self.running.values().for_each(|in_flight| in_flight.abort.cancel());
     }
 
-    /// Aborts what is in flight, and returns what has not ended yet.
+    /// Aborts what is in flight. Returns what has not ended yet.
     pub(super) fn abandon(mut self) -> Running {
         self.abort();
         self.running.values_mut().for_each(|in_flight| in_flight.stale = true);
@@ -255,13 +255,13 @@ impl Partition {
         self.running.is_empty()
     }
 
-    /// Whether no more records should come for now; once so, not before half is done with.
+    /// Whether fetching should pause. Once paused, it resumes when fewer than half of the limit are open.
     pub(super) fn is_full(&self) -> bool {
         let limit = if self.paused { self.most / 2 } else { self.most };
         self.tracker.open() >= limit.max(1) || self.tracker.span() >= LONGEST_WINDOW
     }
 
-    /// What to commit, if nobody was asked to yet.
+    /// The offset to commit, unless the broker was asked to commit it already.
     pub(super) fn uncommitted(&self) -> Option<i64> {
         self.tracker.low_water().filter(|offset| Some(*offset) != self.asked)
     }
@@ -270,7 +270,7 @@ impl Partition {
         self.asked = Some(offset);
     }
 
-    /// What the broker has; whether it is what it was asked for. A negative offset is none.
+    /// Takes the offset that the broker has. Returns whether it is the one asked for. A negative offset means that there is none.
     pub(super) fn confirm(&mut self, offset: i64) -> bool {
         if offset >= 0 {
             self.confirmed = Some(offset);

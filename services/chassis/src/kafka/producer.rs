@@ -1,4 +1,4 @@
-//! Sends records: one client a process, made when it is first needed.
+//! Sends records to Kafka: one client per process, created when it is first needed.
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep};
 use super::{Settings, headers, link::Link};
 use crate::{messaging, telemetry};
 
-/// How long to wait for one answer about the cluster.
+/// How long one request about the cluster may take.
 const ASK: Duration = Duration::from_secs(2);
 
 type Client = FutureProducer<Shared>;
@@ -39,7 +39,7 @@ struct Inner {
     client: Mutex<Option<Arc<Client>>>,
 }
 
-/// The client keeps its context to itself.
+/// The client's context, which shares the link with the producer.
 struct Shared(Arc<Link>);
 
 impl ClientContext for Shared {
@@ -58,13 +58,13 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) key: Option<&'a [u8]>,
     pub(crate) payload: Option<&'a [u8]>,
     pub(crate) headers: OwnedHeaders,
-    /// What the record continues.
+    /// The context whose span is the parent of the record's span.
     pub(crate) parent: &'a Context,
-    /// What its span tells beside where it went.
+    /// Attributes of the span, beside the destination.
     pub(crate) attributes: Vec<KeyValue>,
 }
 
-/// A record on its way.
+/// A record that was handed to the client and is not acknowledged yet.
 pub(crate) struct Sending {
     topic: String,
     delivery: DeliveryFuture,
@@ -75,7 +75,7 @@ pub(crate) struct Sending {
 }
 
 impl Producer {
-    /// A producer that connects when it is told to, or first needed.
+    /// Creates a producer that connects with [`Producer::connect`], or when it is first needed.
     pub fn new(service: &'static str, settings: &Settings, metrics: messaging::Metrics) -> Self {
         let link = Arc::new(Link::new("producer"));
         let inner =
@@ -83,14 +83,14 @@ impl Producer {
         Self { inner: Arc::new(inner) }
     }
 
-    /// Connects before there is something to send: the first record would wait up to a second for it.
+    /// Connects before the first record is sent: that record would wait up to a second for the connection.
     pub(crate) fn connect(&self) {
         if let Err(error) = self.client() {
             tracing::warn!(error = %error, "the Kafka producer cannot be made yet");
         }
     }
 
-    /// Which log the brokers keep; waits until one answers.
+    /// Returns the id of the log that the brokers keep. Waits until a broker answers.
     pub(crate) async fn log_id(&self) -> Result<String, KafkaError> {
         if !self.inner.settings.log_id.is_empty() {
             return Ok(self.inner.settings.log_id.clone());
@@ -107,7 +107,7 @@ impl Producer {
         }
     }
 
-    /// Whether a topic exists and may be written to, as far as a broker says; asking also lets the client know of a new one.
+    /// Whether a topic exists and may be written to, as a broker says. Asking also makes the client notice a new topic.
     pub(crate) async fn takes(&self, topic: &str) -> bool {
         let (Ok(client), topic) = (self.client(), topic.to_owned()) else { return false };
         let ask = move || client.client().fetch_metadata(Some(&topic), ASK);
@@ -120,7 +120,7 @@ impl Producer {
         }
     }
 
-    /// Hands a record to the client; records of one key arrive in the order of these calls.
+    /// Hands a record to the client. Records of one key arrive in the order of these calls.
     pub(crate) async fn send(&self, outgoing: Outgoing<'_>) -> Result<Sending, KafkaError> {
         let Outgoing { topic, key, payload, headers, parent, attributes } = outgoing;
         let client = self.client()?;
@@ -155,10 +155,10 @@ impl Producer {
         })
     }
 
-    /// Waits for what is on its way; at the end of the process.
+    /// Waits until the records in flight are acknowledged, at most for `limit`. For the end of the process.
     pub async fn close(&self, limit: Duration) {
         let Some(client) = self.inner.client.lock().take() else { return };
-        // Neither an error nor a panic would change what is lost: nothing, the outbox has it.
+        // An error or a panic here loses nothing: the outbox still has what was not acknowledged.
         tokio::task::spawn_blocking(move || client.flush(limit).ok()).await.ok();
     }
 
@@ -174,7 +174,7 @@ impl Producer {
         Ok(client)
     }
 
-    /// An idempotent producer that lost its sequence refuses everything from then on: the next record gets a new one.
+    /// An idempotent producer that lost its sequence refuses every further record, so the next one gets a new client.
     fn replace_if_broken(&self, client: &Arc<Client>) {
         let Some((_, reason)) = client.client().fatal_error() else { return };
         let mut slot = self.inner.client.lock();

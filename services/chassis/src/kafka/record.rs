@@ -1,4 +1,4 @@
-//! A record as it came from the broker.
+//! A record as the broker delivered it.
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
@@ -15,12 +15,12 @@ use rdkafka::{
 
 use super::{Event, dead_letter, headers};
 
-/// A record, owned.
+/// A record that owns its data.
 pub(super) struct Record {
     pub(super) topic: String,
     pub(super) partition: i32,
     pub(super) offset: i64,
-    /// When the broker says it was sent, milliseconds since the Unix epoch.
+    /// The record's timestamp, in milliseconds since the Unix epoch; 0 if it has none.
     pub(super) at_ms: i64,
     pub(super) key: Option<Vec<u8>>,
     pub(super) payload: Option<Vec<u8>>,
@@ -42,7 +42,8 @@ impl From<&BorrowedMessage<'_>> for Record {
     }
 }
 
-/// The client panics over a header whose name is not UTF-8. Whoever can write to the topic could stop us with one.
+/// Returns the headers; `None` if they cannot be read. The client panics on a header whose name is not UTF-8, and such a record,
+/// on a topic that others can write to, must not stop us.
 fn read(message: &BorrowedMessage<'_>) -> Option<Vec<(String, Option<Vec<u8>>)>> {
     let Some(headers) = message.headers() else { return Some(Vec::new()) };
     let copy = || {
@@ -61,13 +62,13 @@ impl Record {
         Self { topic: topic.to_owned(), partition, offset, at_ms: 0, key, payload, headers }
     }
 
-    /// One header's text. The last of a name counts: whoever sends a record on may add another.
+    /// Returns the text of a header; of several with this name, the last: a sender that forwards a record may add another.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         let (_, value) = self.headers.as_ref()?.iter().rev().find(|(key, _)| key == name)?;
         std::str::from_utf8(value.as_ref()?).ok()
     }
 
-    /// The event's id. One that was sent without is at least the same whenever it is fetched.
+    /// Returns the event's id. An event without an id gets its position as one, which is the same at each delivery.
     pub(super) fn id(&self) -> String {
         match self.header(headers::ID) {
             Some(id) => id.to_owned(),
@@ -79,17 +80,17 @@ impl Record {
         self.header(headers::TYPE)
     }
 
-    /// Whether it was sent again for one group only, and not for this.
+    /// Whether the record was replayed for one group, and that group is not this one.
     pub(super) fn is_for_another(&self, group: &str) -> bool {
         self.header(dead_letter::GROUP).is_some_and(|for_group| for_group != group)
     }
 
-    /// Whether it, or what it repeats, was on the way before: to a broker that forgot it, or to a handler that failed.
+    /// Whether the record was sent again: to a broker that lost it, or for a handler that failed.
     pub(super) fn is_sent_again(&self) -> bool {
         [headers::RESENT, dead_letter::GROUP].iter().any(|name| self.header(name).is_some())
     }
 
-    /// Events of one lane are handled in order. One without a key has a lane of its own.
+    /// Returns the record's lane: events of one lane are handled in order. A record without a key has a lane of its own.
     pub(super) fn lane(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         match &self.key {
@@ -106,7 +107,7 @@ impl Record {
             .unwrap_or_else(|| UNIX_EPOCH + Duration::from_millis(self.at_ms.max(0).unsigned_abs()))
     }
 
-    /// The context that it carries; empty if it carries none.
+    /// The trace context in the headers; empty if there is none.
     pub(super) fn context(&self) -> Context {
         global::get_text_map_propagator(|propagator| {
             propagator.extract_with_context(&Context::new(), self)
@@ -140,7 +141,7 @@ impl Extractor for Record {
     fn get_all(&self, key: &str) -> Option<Vec<&str>> {
         let lines = self.headers.iter().flatten().filter(|(name, _)| name == key);
         let lines = lines.map(|(_, value)| std::str::from_utf8(value.as_deref()?).ok());
-        // What is no text is a line all the same, and no part of a list.
+        // A value that is not text counts as a line, but adds nothing to a list.
         Some(lines.map(Option::unwrap_or_default).collect())
     }
 

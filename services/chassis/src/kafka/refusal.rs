@@ -1,26 +1,27 @@
-//! What it means for a record, and for those behind it, that it was not taken.
+//! What a producer's error means for the record, and for the records behind it.
 
 use rdkafka::{error::KafkaError, types::RDKafkaErrorCode as Code};
 
-/// Why a record was not taken, in as few words as there are ways to go on.
+/// Why a record was not taken. There is one variant for each way to go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// This record is never taken as it is; the word says why.
+    /// This record is never taken as it is; the text is the reason.
     Record(&'static str),
-    /// Its topic takes nothing: it does not exist, or this service may not write to it. Somebody may change that.
+    /// Its topic takes no record: the topic does not exist, or this service may not write to it. An operator may change that.
     Topic,
-    /// Nothing is taken now.
+    /// The brokers take no record at the moment.
     Outage,
-    /// The broker gave a reason that is none of these. It may pass or not.
+    /// The broker gave another reason. It may pass or not.
     Unknown,
 }
 
-/// The words of [`Refusal::Record`].
+/// The reasons in [`Refusal::Record`].
 pub(crate) const TOO_LARGE: &str = "too_large";
 pub(crate) const INVALID: &str = "invalid";
 
 impl From<&KafkaError> for Refusal {
-    /// <https://kafka.apache.org/protocol#protocol_error_codes>; names with a leading `_` there are the client's own.
+    /// <https://kafka.apache.org/protocol#protocol_error_codes>; in librdkafka, names with a leading `_` are the client's own
+    /// errors.
     fn from(error: &KafkaError) -> Self {
         match error {
             KafkaError::Nul(_) => Self::Record(INVALID),

@@ -20,15 +20,15 @@ use super::{
 };
 use crate::telemetry;
 
-/// A topic's handler, whatever its message.
+/// A topic's handler, independent of its message type.
 pub(super) trait Route: Send + Sync {
-    /// What it needs.
+    /// The topic, the settings and the metrics of the handler.
     fn scope(&self) -> &Scope;
 
-    /// Whether records are handled as they come, several of a partition at once.
+    /// Whether records are handled in batches: several of a partition at once, whatever their keys.
     fn batches(&self) -> bool;
 
-    /// Handles records; the offsets of those that are done with.
+    /// Handles records. Returns the offsets of those that are done with.
     fn process(
         self: Arc<Self>,
         records: Vec<Record>,
@@ -36,7 +36,7 @@ pub(super) trait Route: Send + Sync {
     ) -> BoxFuture<'static, Vec<i64>>;
 }
 
-/// What all handlers of one topic need.
+/// What the handlers of a topic need.
 pub(super) struct Scope {
     pub(super) topic: &'static str,
     pub(super) group: &'static str,
@@ -47,7 +47,8 @@ pub(super) struct Scope {
 }
 
 impl Scope {
-    /// By the header alone, where there is one.
+    /// Whether the record is for this group and of a type that the handler wants. Only headers are read: a record
+    /// whose headers name no type counts as wanted.
     pub(super) fn wants(&self, record: &Record) -> bool {
         !record.is_for_another(self.group)
             && record.event_type().is_none_or(|kind| self.types.contains(&kind))
@@ -69,7 +70,7 @@ impl Scope {
         ]
     }
 
-    /// The span of one event: its producer's child, and linked to it.
+    /// The span of one event: a child of its producer's span, and linked to it.
     pub(super) fn span(&self, record: &Record) -> Context {
         let parent = record.context();
         let mut attributes = self.attributes(record.partition);
@@ -89,7 +90,7 @@ impl Scope {
         parent.with_span(span)
     }
 
-    /// The span of a batch of several: a trace of its own, linked to each event's.
+    /// The span of a batch of several events: a trace of its own, linked to each event's span.
     pub(super) fn batch_span(&self, records: &[&Record]) -> Context {
         let mut attributes = self.attributes(records.first().map_or(-1, |record| record.partition));
         attributes.push(KeyValue::new("messaging.batch.message_count", records.len() as i64));
@@ -104,7 +105,7 @@ impl Scope {
         root.with_span(span)
     }
 
-    /// Whether this version knows the event, and the handler wants it: for records that do not say it in a header.
+    /// Whether this version knows the event's type and the handler wants it: for records whose headers do not name the type.
     pub(super) fn knows(&self, body: &impl Envelope) -> bool {
         body.event_type().is_some_and(|kind| self.types.contains(&kind))
     }
@@ -113,18 +114,18 @@ impl Scope {
         self.metrics.count(Outcome::Skipped, 1);
     }
 
-    /// Ends the span of so many events with one outcome, and measures what it spanned.
+    /// Ends the span of this many events with one outcome, and measures its duration.
     pub(super) fn end(&self, context: &Context, outcome: Outcome, events: usize, started: Instant) {
         let attached = context.clone().attach();
         self.metrics.ended(outcome, events, started.elapsed());
         drop(attached);
-        // For who counts spans: as many as were measured.
+        // Lets queries count spans: the number of events that were measured.
         let handled = if outcome.is_measured() { events } else { 0 };
         context.span().set_attribute(KeyValue::new("mesh.handled", handled as i64));
         context.span().end();
     }
 
-    /// Measures how long an event that had its effect was on its way.
+    /// Measures the time from publishing an event to having handled it.
     pub(super) fn arrived(&self, context: &Context, record: &Record) {
         if record.is_sent_again() {
             return;
@@ -136,7 +137,7 @@ impl Scope {
         drop(attached);
     }
 
-    /// Sets an event aside, unless somebody else has to.
+    /// Makes an event a dead letter, unless this process stops or the partition moves: then the next owner does it.
     pub(super) async fn bury(
         &self,
         record: &Record,
@@ -149,7 +150,7 @@ impl Scope {
         self.set_aside(record, &verdict, context, cancel).await
     }
 
-    /// Sets records aside that the client cannot read, as one letter without anything in it; whether they are done with.
+    /// Sets records aside that the client cannot read, as one dead letter without content. Returns whether they are done with.
     pub(super) async fn unreadable(
         &self,
         partition: i32,
@@ -172,7 +173,7 @@ impl Scope {
         outcome.is_final()
     }
 
-    /// As [`Scope::bury`], whatever there is of the record.
+    /// Like [`Scope::bury`], also for records of which only the position is known.
     pub(super) async fn set_aside(
         &self,
         record: &Record,

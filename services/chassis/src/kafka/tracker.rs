@@ -1,13 +1,13 @@
-//! Which offset of a partition may be committed.
+//! Determines which offset of a partition may be committed.
 
 use std::collections::VecDeque;
 
-/// The records of one partition from the first that is not done with to the last that was fetched.
+/// The records of one partition, from the first that is not done with to the last that was fetched.
 #[derive(Debug, Default)]
 pub(super) struct Tracker {
     window: VecDeque<Entry>,
     open: usize,
-    /// What to commit when the window is empty.
+    /// The offset to commit when the window is empty.
     next: Option<i64>,
 }
 
@@ -19,20 +19,20 @@ struct Entry {
 }
 
 impl Tracker {
-    /// A record was fetched; offsets come in rising order.
+    /// Adds a record that was fetched. Offsets come in rising order.
     pub(super) fn begin(&mut self, offset: i64, at_ms: i64) {
         self.window.push_back(Entry { offset, at_ms, done: false });
         self.open += 1;
         self.next = Some(offset + 1);
     }
 
-    /// Records were passed over, from one offset to before another: they are one entry, and of no age.
+    /// Adds skipped records, from one offset to before another. They are one entry, without an age.
     pub(super) fn begin_range(&mut self, from: i64, to: i64) {
         self.begin(from, i64::MAX);
         self.next = Some(to);
     }
 
-    /// A record is done with.
+    /// Notes that a record is done with.
     pub(super) fn finish(&mut self, offset: i64) {
         let Ok(index) = self.window.binary_search_by_key(&offset, |entry| entry.offset) else {
             return;
@@ -45,12 +45,12 @@ impl Tracker {
         }
     }
 
-    /// The lowest offset that is not done with: where a new owner of the partition begins. `None` if nothing was fetched.
+    /// The lowest offset that is not done with, where a new owner of the partition begins. `None` if nothing was fetched.
     pub(super) fn low_water(&self) -> Option<i64> {
         self.window.front().map(|entry| entry.offset).or(self.next)
     }
 
-    /// When the oldest record that is not done with was published.
+    /// When the oldest record that is not done with was published, in milliseconds since the Unix epoch.
     pub(super) fn oldest_ms(&self) -> Option<i64> {
         self.window.front().map(|entry| entry.at_ms)
     }
@@ -60,7 +60,7 @@ impl Tracker {
         self.open
     }
 
-    /// How many records would be fetched again if all ended here.
+    /// How many records would be fetched again if the process ended now.
     pub(super) fn span(&self) -> usize {
         self.window.len()
     }

@@ -1,13 +1,13 @@
-//! Whose turn it is.
+//! Decides which lane is next.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-/// Things in lanes: of each lane one at a time, in their order, and no more lanes at once than may be. Lanes take turns, so that
-/// one with many things does not keep others waiting.
+/// Items in lanes: one at a time of each lane, in order, and at most a given number of lanes at once. The lanes take turns, so
+/// that a lane with many items does not keep the others waiting.
 #[derive(Debug)]
 pub(super) struct Turns<T> {
     queues: HashMap<u64, VecDeque<T>>,
-    /// Lanes with something to do, and nothing under way.
+    /// Lanes with queued items and none in progress.
     waiting: VecDeque<u64>,
     under_way: HashSet<u64>,
 }
@@ -27,7 +27,7 @@ impl<T> Turns<T> {
         queue.push_back(thing);
     }
 
-    /// What is to be done now, and its lane, if fewer than `most` are under way.
+    /// Returns the next item and its lane, if fewer than `most` are in progress.
     pub(super) fn next(&mut self, most: usize) -> Option<(u64, T)> {
         if self.under_way.len() >= most {
             return None;
@@ -42,19 +42,19 @@ impl<T> Turns<T> {
         Some((lane, thing))
     }
 
-    /// What was under way in a lane is done.
+    /// Notes that the item in progress in a lane is done.
     pub(super) fn done(&mut self, lane: u64) {
         if self.under_way.remove(&lane) && self.queues.contains_key(&lane) {
             self.waiting.push_back(lane);
         }
     }
 
-    /// Something else is under way in a lane; until that is done, the lane waits.
+    /// Marks a lane as busy with another task: until that is done, its items wait.
     pub(super) fn occupy(&mut self, lane: u64) {
         self.under_way.insert(lane);
     }
 
-    /// Forgets what is not under way.
+    /// Forgets the items that are not in progress.
     pub(super) fn clear(&mut self) {
         self.queues.clear();
         self.waiting.clear();

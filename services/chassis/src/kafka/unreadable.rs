@@ -1,7 +1,8 @@
-//! Finds records that the client cannot read from the log: damaged ones, or of a codec or a format that it does not know.
+//! Finds records that the client cannot read from the log: damaged ones, or in a codec or a format that it does not know.
 //!
-//! The client fetches the same again and again then, and its error names no place. Another client, which is in no group, looks
-//! where each partition should go on. An error that comes back at one offset, while the broker answers, will not pass.
+//! The client then fetches the same records again and again, and its error does not name their offset. A second client, which is
+//! in no group, reads at the offset where each partition should continue. An error that recurs there while the broker answers is
+//! permanent.
 
 use std::{sync::Arc, thread::sleep, time::Duration};
 
@@ -18,33 +19,33 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// How often the same error must come back: what was damaged on its way is whole the next time.
+/// How often the same error must occur: a record that was damaged in transit is whole the next time.
 pub(super) const LOOKS: u32 = 3;
-/// The pause between two looks at the same offset.
+/// The pause between two attempts to read at the same offset.
 const PAUSE: Duration = Duration::from_millis(200);
-/// How long one look waits for a record, or for anything else.
+/// How long one attempt waits for a record, an error or the end of the partition.
 const LOOK: Duration = Duration::from_secs(2);
 /// How long a broker may take to say where a partition ends.
 const ASK: Duration = Duration::from_secs(1);
 
-/// A partition that does not go on, and the offset that should come next if it is known.
+/// A partition that makes no progress, and the offset that should come next, if it is known.
 pub(super) struct Suspect {
     pub(super) topic: &'static str,
     pub(super) partition: i32,
     pub(super) next: Option<i64>,
 }
 
-/// Records from one offset to before another: what became of looking at them.
+/// The result of examining a partition: the records from one offset to before another.
 pub(super) struct Finding {
     pub(super) topic: &'static str,
     pub(super) partition: i32,
     pub(super) from: i64,
     pub(super) to: i64,
-    /// Why they cannot be read; nothing if they can.
+    /// Why they cannot be read; `None` if they can.
     pub(super) error: Option<String>,
 }
 
-/// Whether an error is about the record, and not about the way to it.
+/// Whether an error is about a record, and not about the connection or the group.
 pub(super) fn is_about_a_record(error: &KafkaError) -> bool {
     use RDKafkaErrorCode as Code;
     let KafkaError::MessageConsumption(code) = error else { return false };
@@ -61,7 +62,7 @@ pub(super) fn is_about_a_record(error: &KafkaError) -> bool {
     )
 }
 
-/// Looks at suspects, one examination at a time.
+/// Examines suspects, one after the other, in a thread of its own.
 pub(super) struct Examiner {
     config: ClientConfig,
     running: Option<JoinHandle<()>>,
@@ -70,13 +71,13 @@ pub(super) struct Examiner {
 }
 
 impl Examiner {
-    /// With the settings of the consumer whose records it looks at.
+    /// Takes the settings of the consumer whose records it examines.
     pub(super) fn new(mut config: ClientConfig) -> Self {
         config.set("enable.partition.eof", "true").set("statistics.interval.ms", "0");
         Self { config, running: None, findings: Arc::default(), stop: CancellationToken::new() }
     }
 
-    /// Begins to look; does nothing while it is looking.
+    /// Begins an examination. Does nothing while one is running.
     pub(super) fn look(&mut self, suspects: Vec<Suspect>) {
         if suspects.is_empty() || self.is_looking() {
             return;
@@ -84,7 +85,7 @@ impl Examiner {
         let (config, stop, findings) =
             (self.config.clone(), self.stop.clone(), Arc::clone(&self.findings));
         self.running = Some(spawn_blocking(move || {
-            // Without a client there is nothing to find; the next examination may have one.
+            // Without a client nothing can be found. The next examination tries again.
             let Ok(client) = config.create::<BaseConsumer>() else { return };
             let look = Look { client, stop };
             for suspect in suspects {
@@ -98,16 +99,16 @@ impl Examiner {
         self.running.as_ref().is_some_and(|running| !running.is_finished())
     }
 
-    /// What was found since the last time.
+    /// Returns what was found since the last call.
     pub(super) fn findings(&mut self) -> Vec<Finding> {
         std::mem::take(&mut *self.findings.lock())
     }
 
-    /// Until it looks no more.
+    /// Waits until the examination has stopped.
     pub(super) async fn end(self) {
         self.stop.cancel();
         if let Some(running) = self.running {
-            // It does not panic.
+            // The task does not panic.
             running.await.ok();
         }
     }
@@ -118,18 +119,18 @@ struct Look {
     stop: CancellationToken,
 }
 
-/// What there is at an offset.
+/// What the client delivered at an offset.
 #[derive(Debug, PartialEq, Eq)]
 enum Seen {
     Record,
     End,
     Unreadable(RDKafkaErrorCode),
-    /// Neither a record nor an error: what is there looks like the beginning of a record that never ends.
+    /// Neither a record nor an error: the log has the beginning of a record that never ends.
     Nothing,
 }
 
 impl Look {
-    /// `None` if there is nothing to be read, or the broker does not say.
+    /// Examines a partition. Returns `None` if it has no record to read, or the broker does not answer.
     fn examine(&self, suspect: &Suspect) -> Option<Finding> {
         let Suspect { topic, partition, next } = *suspect;
         let (low, end) = self.client.fetch_watermarks(topic, partition, ASK).ok()?;
@@ -150,7 +151,7 @@ impl Look {
         }
         let error = match seen {
             Seen::Unreadable(code) => code.to_string(),
-            // The broker must have something to say of another place.
+            // Only if the broker answers at another offset is the silence due to the record.
             Seen::Nothing if self.at(topic, partition, end)? == Seen::End => {
                 "what is there is no whole record".into()
             }
@@ -159,8 +160,8 @@ impl Look {
         found(self.readable(topic, partition, from, end)?, Some(error))
     }
 
-    /// The first offset after this at which there is a record, or may be one: a batch is read as a whole or not at all, and
-    /// another may follow it.
+    /// Returns the next offset at which a record can be read, or may be: a batch is read as a whole or not at all, and another
+    /// one may follow it.
     fn readable(&self, topic: &str, partition: i32, from: i64, end: i64) -> Option<i64> {
         let mut next = from + 1;
         while next < end {
@@ -172,7 +173,7 @@ impl Look {
         Some(next)
     }
 
-    /// `None` if it should stop, or the broker does not answer.
+    /// Reads at an offset. Returns `None` if it should stop, or the broker does not answer.
     fn at(&self, topic: &str, partition: i32, offset: i64) -> Option<Seen> {
         let mut list = TopicPartitionList::with_capacity(1);
         list.add_partition_offset(topic, partition, Offset::Offset(offset)).ok()?;

@@ -17,20 +17,20 @@ use crate::{
 
 const TOPIC: &str = "orders.events";
 
-/// Longer than what counts as stuck.
+/// Longer than the time after which a partition counts as stuck.
 const STUCK_FOR: Duration = Duration::from_secs(31);
 
-/// Handles a record when it is let go, and counts how many are handled at once.
+/// A handler that ends when the test lets it, and counts how many run at once.
 struct Gated {
     scope: Scope,
     gate: Arc<Semaphore>,
-    /// Whether it holds its thread while it waits, as a handler that computes does.
+    /// Whether it blocks its thread while it waits, as a handler that computes does.
     blocks: bool,
     now: Arc<AtomicUsize>,
     most: Arc<AtomicUsize>,
 }
 
-/// Counted for as long as the handler lives.
+/// Counted for as long as a handler lives.
 struct Inside(Arc<AtomicUsize>);
 
 impl Drop for Inside {
@@ -76,14 +76,14 @@ struct Scene {
     most: Arc<AtomicUsize>,
 }
 
-/// A test that fails does not wait for handlers that hold their threads.
+/// A test that fails does not wait for handlers that block their threads.
 impl Drop for Scene {
     fn drop(&mut self) {
         self.gate.add_permits(100);
     }
 }
 
-/// A dispatcher whose brokers do not exist: what they would say is put in by the test.
+/// A dispatcher without brokers: the test puts its inputs in.
 fn scene(blocks: bool) -> Scene {
     let settings = Settings { brokers: "127.0.0.1:1".into(), ..Settings::default() };
     let registry = Registry::new();
@@ -146,20 +146,20 @@ impl Scene {
         self.dispatcher.input(Input::Record(record));
     }
 
-    /// Lets handlers run until so many are at work.
+    /// Lets the handlers run until this many are at work.
     async fn until_inside(&self, count: usize) {
         while self.now.load(Ordering::SeqCst) != count {
             tokio::task::yield_now().await;
         }
     }
 
-    /// Takes the next end of a handler.
+    /// Takes the next handler that ended.
     async fn done(&mut self) {
         let done = self.dispatcher.tasks.join_next().await.unwrap().unwrap();
         self.dispatcher.done(done);
     }
 
-    /// Why the condition of a consumer without progress is raised; empty if it is not.
+    /// The reason of the condition for a consumer without progress; empty if it is not raised.
     fn progress(&self) -> String {
         self.dispatcher.watch_progress();
         let raised = self.readiness.degraded();
@@ -176,7 +176,7 @@ impl Scene {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_event_that_is_assigned_again_waits_for_its_earlier_handler() {
-    // Both when the partition was lost and when its hand-over took too long.
+    // A partition that was lost, and one whose hand-over took too long.
     for lost in [true, false] {
         let mut scene = scene(true);
         scene.assign(0);
@@ -244,7 +244,7 @@ async fn events_that_are_not_finished_for_long_raise_the_condition_until_one_is(
     scene.done().await;
     assert_eq!(scene.progress(), "");
 
-    // The log has one more, and the client does not deliver it.
+    // The log has one more record, which the client does not deliver.
     let owned = &scene.dispatcher.consumer.context().owned;
     owned.add(&[(TOPIC.into(), 0, None)]);
     owned.tell(TOPIC, 0, Some(1), 2);
