@@ -1,8 +1,8 @@
-//! One database a service: SQLite in a file, or PostgreSQL; the same statements on both.
+//! The database of a service: SQLite in a file, or PostgreSQL, with the same statements on both.
 //!
 //! Statements keep to `BIGINT`, `TEXT`, `DOUBLE PRECISION` and `BLOB`/`BYTEA` with `$1` placeholders; a time is a `BIGINT` of
-//! microseconds ([`micros`]). Each has an end: a time limit. Transactions and reads are named by a word of ours, which is their
-//! span and their label in `db_client_operation_duration_seconds`.
+//! microseconds ([`micros`]). Each statement has a time limit. Each transaction and each read has a name from our source: it
+//! names the span, and is the label in `db_client_operation_duration_seconds`.
 
 mod config;
 mod connect;
@@ -49,7 +49,7 @@ pub use value::{Bound, Column, FromRow, Row};
 
 use operation::Operation;
 
-/// Longest wait between two looks at a database that does not answer.
+/// Longest pause between two probes of a database that does not answer.
 const PROBE_CAP: Duration = Duration::from_secs(1);
 
 crate::metrics! {
@@ -86,15 +86,15 @@ struct Inner {
     up_gauge: IntGauge,
     published: Notify,
     conditions: OnceLock<Conditions>,
-    /// Raised for good: a file that is damaged, however much of it can still be read.
+    /// Whether the file is damaged. This is never reset, however much of the file can still be read.
     malformed: AtomicBool,
 }
 
-/// What is told about the database beside errors and metrics.
+/// The conditions that show the state of the database, beside errors and metrics.
 struct Conditions {
-    /// It does not answer, or its file is broken.
+    /// Raised while the database does not answer; for good if its file is damaged.
     database: Condition,
-    /// Its disk is nearly full: there is no reserve.
+    /// Raised while the disk is nearly full, so that there is no reserve.
     disk: Option<Condition>,
 }
 
@@ -112,7 +112,8 @@ impl Backend {
         }
     }
 
-    /// SQLite lets one write at a time. A server keeps some of its connections free for requests.
+    /// How many consumers' transactions may run at once. SQLite allows one write at a time; with a server, some connections are
+    /// kept free for requests.
     fn consumers(&self, config: &Config) -> usize {
         match self {
             Self::Sqlite(_) => 1,
@@ -120,12 +121,12 @@ impl Backend {
         }
     }
 
-    /// Those that are idle now, and those that are used.
+    /// Returns the numbers of idle and of used connections.
     fn connections(&self) -> (usize, usize) {
         match self {
             Self::Sqlite(file) => file.connections(),
             Self::Postgres(pool) => {
-                // Counted one after the other, while they go on.
+                // Both numbers may change between the two calls.
                 let (all, idle) = (pool.size() as usize, pool.num_idle());
                 (idle, all.saturating_sub(idle))
             }
@@ -149,10 +150,10 @@ impl fmt::Debug for Database {
 }
 
 impl Database {
-    /// Connects, as often as it takes until the database answers, and brings its tables up to date.
+    /// Connects and runs the migrations. A server that does not answer is retried until it does.
     ///
     /// # Errors
-    /// The configuration cannot work, or a migration failed.
+    /// The configuration is invalid, or a migration failed.
     pub async fn connect(
         config: &Config,
         migrations: Migrations,
@@ -200,30 +201,30 @@ impl Database {
         });
     }
 
-    /// Begins a transaction; it is rolled back unless it is committed.
+    /// Begins a transaction. It is rolled back unless it is committed.
     ///
     /// # Errors
-    /// No connection within the time limit.
+    /// There was no connection within the time limit, or the database does not answer.
     pub async fn begin(&self, operation: &'static str) -> Result<Tx, Error> {
         Tx::begin(self, operation).await
     }
 
-    /// Reads outside of a transaction.
+    /// A statement that reads, outside of a transaction.
     pub fn query(&self, operation: &'static str, sql: impl SqlSafeStr) -> Statement<'_> {
         Statement::reading(self, operation, sql.into_sql_str())
     }
 
-    /// Whether it is PostgreSQL, for the few statements that differ.
+    /// Whether the database is PostgreSQL, for the few statements that differ.
     pub fn is_postgres(&self) -> bool {
         matches!(self.inner.backend, Backend::Postgres(_))
     }
 
-    /// Whether it answered the last time it was asked.
+    /// Whether the database answered the last request.
     pub fn is_up(&self) -> bool {
         self.inner.up.load(Ordering::Relaxed)
     }
 
-    /// Ends all connections, when nothing needs them any more.
+    /// Closes all connections, when nothing needs them any more.
     pub async fn close(&self) {
         match &self.inner.backend {
             Backend::Sqlite(file) => file.close(),
@@ -231,7 +232,7 @@ impl Database {
         }
     }
 
-    /// Waits until the database takes writes, if there is doubt that it does; says whether it had to wait.
+    /// If the last request failed, waits until the database takes writes. Returns whether it had to wait.
     pub(crate) async fn until_up(&self) -> bool {
         if self.is_up() {
             return false;
@@ -261,8 +262,8 @@ impl Database {
         tx.commit().await
     }
 
-    /// A place among the consumers' transactions. There are fewer than connections, so that a backlog of events
-    /// does not keep a request waiting behind it.
+    /// Waits for a place among the consumers' transactions. There are fewer places than connections, so that a backlog of events
+    /// does not delay requests.
     pub(crate) async fn consumer_place(&self) -> SemaphorePermit<'_> {
         self.inner.consumers.acquire().await.expect("the semaphore is never closed")
     }
@@ -271,17 +272,18 @@ impl Database {
         self.inner.url.expose()
     }
 
-    /// SQLite: the file's path.
+    /// The path of the SQLite file.
     pub(crate) fn path(&self) -> &str {
         sqlite::path(self.inner.url.expose())
     }
 
-    /// Notified after each commit that left something in the outbox.
+    /// Notified after each commit that published events.
     pub(crate) fn published(&self) -> &Notify {
         &self.inner.published
     }
 
-    /// Raises a condition whenever the database does not work: a file is this process' own, a server is everybody's.
+    /// Raises a condition while the database does not work. A SQLite file belongs to this process, so that its failure makes the
+    /// process not ready; a server is shared by all replicas, so that its failure only degrades them.
     pub fn report_to(&self, readiness: &Readiness) {
         let conditions = match &self.inner.backend {
             Backend::Sqlite(_) => Conditions {
@@ -293,7 +295,7 @@ impl Database {
                 disk: None,
             },
         };
-        // Those that are there already are the same.
+        // A second call would register the same conditions.
         self.inner.conditions.set(conditions).ok();
     }
 
@@ -312,14 +314,14 @@ impl Database {
         self.seen_up(false);
         self.inner.malformed.fetch_or(error::is_malformed(error), Ordering::Relaxed);
         let waiting = matches!(error, Error::PoolTimedOut) && !self.is_postgres();
-        // Many who wait for the one that writes are no fault of the file.
+        // Transactions that wait too long for the one writer are no fault of the file.
         if let Some(conditions) = self.inner.conditions.get().filter(|_| !waiting) {
             let full = if error::is_full(error) { "the disk is full: " } else { "" };
             conditions.database.raise(format!("{full}{error}"));
         }
     }
 
-    /// Remembers what an error says about the database as a whole.
+    /// Updates the state of the database if an error is about the database as a whole.
     fn judged<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
         if let Err(error) = &result
             && error::is_outage(error)
@@ -350,23 +352,23 @@ impl Database {
     }
 }
 
-/// A time as a column holds it: microseconds since the Unix epoch.
+/// Returns a time as a column holds it: microseconds since the Unix epoch.
 pub fn micros(time: SystemTime) -> i64 {
     time.duration_since(UNIX_EPOCH)
         .map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }
 
-/// The time that a column holds.
+/// Returns the time that a column holds.
 pub fn time(micros: i64) -> SystemTime {
     UNIX_EPOCH + Duration::from_micros(micros.max(0).unsigned_abs())
 }
 
-/// So long ago, as a column holds it.
+/// Returns the time this long ago, as a column holds it.
 pub(crate) fn before(age: Duration) -> i64 {
     now().saturating_sub(i64::try_from(age.as_micros()).unwrap_or(i64::MAX))
 }
 
-/// Now, as a column holds it.
+/// Returns the current time, as a column holds it.
 pub fn now() -> i64 {
     micros(SystemTime::now())
 }

@@ -1,4 +1,4 @@
-//! How a database is reached.
+//! The settings of a database.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -11,23 +11,23 @@ use crate::config::SecretUrl;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Config {
-    /// `sqlite://path/to/file.db` (made if it is not there) or `postgres://user:password@host/database`.
+    /// `sqlite://path/to/file.db` (created if it does not exist) or `postgres://user:password@host/database`.
     #[serde(deserialize_with = "address")]
     pub url: SecretUrl,
-    /// PostgreSQL: most connections at once. SQLite has one writer.
+    /// PostgreSQL: the most connections at once. SQLite has one writer.
     pub max_connections: u32,
     /// SQLite: what a commit waits for. `normal` survives a crash of the process, `full` also one of the machine.
     pub synchronous: Synchronous,
-    /// How long one statement may take, its wait for locks included.
+    /// How long one statement may take, including its wait for locks.
     #[serde(with = "humantime_serde")]
     pub statement_timeout: Duration,
-    /// How long to wait for a free connection.
+    /// How long a transaction or a read waits for a free connection.
     #[serde(with = "humantime_serde")]
     pub acquire_timeout: Duration,
 }
 
 impl Config {
-    /// A SQLite file named after the service, below the current folder.
+    /// A SQLite file named after the service, in `.mesh` below the current folder.
     pub fn local(service: &str) -> Self {
         Self { url: format!("sqlite://.mesh/{service}.db").into(), ..Self::default() }
     }
@@ -55,13 +55,13 @@ fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretUrl, D::E
     SecretUrl::checked(deserializer, connect::check)
 }
 
-/// What a commit to SQLite waits for: <https://www.sqlite.org/pragma.html#pragma_synchronous>
+/// When a commit to SQLite is complete: <https://www.sqlite.org/pragma.html#pragma_synchronous>
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Synchronous {
-    /// For the operating system to have it: survives a crash of the process.
+    /// When the operating system has it: it survives a crash of the process.
     Normal,
-    /// For the disk to have it: survives a crash of the machine.
+    /// When the disk has it: it survives a crash of the machine.
     Full,
 }
 

@@ -1,4 +1,4 @@
-//! Opens the database, waits until it is there, brings its tables up to date.
+//! Opens the database, waits until it answers, and runs its migrations.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub(super) fn open(config: &Config) -> anyhow::Result<Backend> {
     }
 }
 
-/// What is wrong with the address of a database.
+/// Checks the address of a database. Returns what is wrong with it.
 pub(super) fn check(url: &str) -> Result<(), String> {
     let expected = "expected sqlite://path/to/file.db or postgres://user:password@host/database";
     match url.split(':').next() {
@@ -30,10 +30,10 @@ pub(super) fn check(url: &str) -> Result<(), String> {
     }
 }
 
-/// How long to wait before beginning anew.
+/// How long to wait before the work of the start is tried again.
 const ANEW: Duration = Duration::from_millis(200);
 
-/// Returns when the database answers and its tables are up to date; fails at once if that will never be.
+/// Returns when the database answers and its migrations are applied. Fails at once if a retry cannot help.
 pub(super) async fn prepare(database: &Database, service: Migrations) -> anyhow::Result<()> {
     let tables = async || {
         until_there(database).await?;
@@ -43,11 +43,12 @@ pub(super) async fn prepare(database: &Database, service: Migrations) -> anyhow:
 }
 
 impl Database {
-    /// Does what has to be done before a service can begin, anew whenever the server goes away meanwhile. A file does not go away:
-    /// one that is read-only, say, or on a full disk, is an error at once.
+    /// Does work that a service needs before it can start. If a server goes away meanwhile, the work is retried from its
+    /// beginning. With a file every error is returned at once: one that is read-only, say, or on a full disk, does not come back
+    /// by itself.
     ///
     /// # Errors
-    /// What fails for another reason.
+    /// The work failed for another reason than an outage of a server.
     pub async fn insist<T, E: Into<anyhow::Error>>(
         &self,
         work: impl AsyncFn() -> Result<T, E>,
@@ -69,7 +70,7 @@ impl Database {
     }
 }
 
-/// Whether there is an outage among the causes.
+/// Whether one of the causes is an outage.
 fn went_away(error: &anyhow::Error) -> bool {
     error.chain().filter_map(|cause| cause.downcast_ref()).any(error::is_outage)
 }
@@ -97,7 +98,8 @@ async fn until_there(database: &Database) -> anyhow::Result<()> {
     }
 }
 
-/// The chassis' tables, then the service's. Each has its own table of applied steps, so that their numbers do not meet.
+/// Applies the migrations of the chassis, then those of the service. Each set has its own table of applied steps, so that their
+/// numbers do not collide.
 async fn migrate(database: &Database, service: Migrations) -> anyhow::Result<()> {
     for (migrations, table, whose) in [
         (migrations::CHASSIS, "chassis_migrations", "the tables of the chassis"),
@@ -118,10 +120,10 @@ async fn migrate_server(
     table: &'static str,
 ) -> anyhow::Result<()> {
     let mut connection = pool.acquire().await?;
-    // A migration may well take longer than a statement of daily business.
+    // A migration may take longer than the usual limit of a statement.
     connection.execute("set statement_timeout = 0").await?;
     migrations.migrator(table).run(&mut *connection).await?;
-    // The next one connects anew, with the usual limit.
+    // The next user of the pool gets a new connection, with the usual limit.
     connection.close().await.ok();
     Ok(())
 }
@@ -135,7 +137,7 @@ mod tests {
     use super::*;
     use crate::{database::Error, metrics::Registry};
 
-    /// Nobody is asked: connections are made when they are needed.
+    /// A database that is not connected to: connections are made when they are needed.
     fn database(url: &str) -> Database {
         let config = Config { url: url.into(), ..Config::default() };
         Database::open(&config, &Registry::new()).unwrap()

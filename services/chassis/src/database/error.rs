@@ -1,4 +1,4 @@
-//! What a database's error means.
+//! The meaning of a database's errors.
 
 use std::io;
 
@@ -6,12 +6,12 @@ use sqlx::{Error, error::DatabaseError};
 
 use crate::{error::Kind, outbox::Unpublishable};
 
-/// Whether a row with the same unique key is there already.
+/// Whether the statement failed because a row with the same unique key exists.
 pub fn is_unique_violation(error: &Error) -> bool {
     error.as_database_error().is_some_and(DatabaseError::is_unique_violation)
 }
 
-/// Whether it casts doubt on the database as a whole, rather than on what was asked of it.
+/// Whether the error is about the database as a whole, rather than about one statement.
 pub(super) fn is_outage(error: &Error) -> bool {
     match error {
         Error::Io(_)
@@ -24,7 +24,7 @@ pub(super) fn is_outage(error: &Error) -> bool {
     }
 }
 
-/// Whether a file is damaged: what can still be read or written of it says nothing about the rest.
+/// Whether the file is damaged. Parts of it that can still be read or written do not prove the rest intact.
 pub(super) fn is_malformed(error: &Error) -> bool {
     let code = error.as_database_error().and_then(DatabaseError::code);
     // SQLite's numbers are shorter than PostgreSQL's five characters.
@@ -33,7 +33,7 @@ pub(super) fn is_malformed(error: &Error) -> bool {
         .is_some_and(|code| matches!(code & 0xff, 11 | 26))
 }
 
-/// Whether a disk is full.
+/// Whether the disk is full.
 pub(super) fn is_full(error: &Error) -> bool {
     let code = error.as_database_error().and_then(DatabaseError::code);
     code.is_some_and(|code| code == "13" || code == "53100")
@@ -56,7 +56,7 @@ fn kind(error: &Error) -> Kind {
     }
 }
 
-/// What was to be published, rather than the database, is at fault.
+/// Returns the event that could not be published, if that, and not the database, is at fault.
 fn unpublishable(error: &Error) -> Option<&Unpublishable> {
     match error {
         Error::Encode(cause) => cause.downcast_ref(),
@@ -73,7 +73,7 @@ enum Code {
 }
 
 impl Code {
-    /// PostgreSQL has five characters, SQLite a number whose low byte is the kind.
+    /// PostgreSQL's codes have five characters; SQLite's are numbers whose low byte is the kind of the error.
     /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>, <https://www.sqlite.org/rescode.html>
     fn of(code: &str) -> Self {
         if code.len() == 5 {
@@ -83,7 +83,7 @@ impl Code {
                 "57014" | "25P03" => Self::Timeout,
                 // Connection, resources, operator intervention, system.
                 _ if ["08", "53", "57", "58"].contains(&&code[..2]) => Self::Outage,
-                // Being recovered, or read-only after a fail-over.
+                // The server is recovering, or read-only after a fail-over.
                 "25006" => Self::Outage,
                 _ => Self::Other,
             };
@@ -91,7 +91,7 @@ impl Code {
         match code.parse::<u32>().map(|number| number & 0xff) {
             // Busy, locked.
             Ok(5 | 6) => Self::Conflict,
-            // Interrupted: it took too long.
+            // Interrupted, because it took too long.
             Ok(9) => Self::Timeout,
             // Read-only, I/O, malformed, full, cannot open, no database.
             Ok(8 | 10 | 11 | 13 | 14 | 26) => Self::Outage,

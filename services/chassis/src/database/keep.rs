@@ -1,4 +1,4 @@
-//! What a database needs beside its statements: a look at whether it works again, and at its files and their disk.
+//! Looks after a database between its statements: checks whether it answers again, and its files and their disk.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -7,15 +7,15 @@ use tokio::time::sleep;
 use super::{Backend, Database, sqlite};
 use crate::metrics::{IntGaugeVec, Registry};
 
-/// How often to look.
+/// The pause between two checks.
 const LOOK: Duration = Duration::from_secs(1);
 
 impl Database {
-    /// Looks after the database for as long as the process lives: asks one that does not answer whether it does again, cuts the
-    /// write-ahead log when nothing is written, makes room on a full disk.
+    /// Looks after the database for as long as the process lives: probes one that does not answer, cuts the write-ahead log when
+    /// nothing is written, makes room on a full disk.
     ///
     /// # Errors
-    /// Never: what does not work is tried again.
+    /// Never: what fails is tried again.
     pub async fn keep(self) -> anyhow::Result<()> {
         match self.kept().await {}
     }
@@ -29,13 +29,13 @@ impl Database {
                 self.tell_room(file, &mut short);
             }
             if !self.is_up() {
-                // Its error is judged where it occurs, and logged by those who wait for the database.
+                // The error is recorded where it occurs, and logged by the tasks that wait for the database.
                 self.probe().await.ok();
             }
         }
     }
 
-    /// Returns how many commits there were, so that the next look sees whether there are new ones.
+    /// Returns the number of commits, so that the next check sees whether there are new ones.
     async fn look_after(&self, file: &sqlite::File, before: u32) -> u32 {
         if let Err(error) = file.disk().check() {
             self.seen_down(&error.into());
@@ -44,7 +44,7 @@ impl Database {
         if self.is_up() {
             file.disk().keep_reserve();
         } else {
-            // If the disk is full, this lets the log be moved into the file, and that is what makes room.
+            // On a full disk, this makes room to move the log into the file, which then frees the space of the log.
             file.disk().release_reserve();
         }
         let idle = file.keeper().commits() == before && file.disk().log_bytes() > 0;

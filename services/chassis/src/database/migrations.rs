@@ -7,18 +7,18 @@ use sqlx::{
     migrate::{Migration, MigrationType, Migrator},
 };
 
-/// The steps that make a service's tables, oldest first; made by [`migrations!`](crate::migrations!).
+/// The steps that create a service's tables, oldest first. The macro [`migrations!`](crate::migrations!) makes them.
 #[derive(Clone, Copy, Debug)]
 pub struct Migrations(#[doc(hidden)] pub &'static [Step]);
 
-/// One step, for each kind of database.
+/// One step, with its SQL for each kind of database.
 #[derive(Clone, Copy, Debug)]
 pub struct Step {
     /// The file's name without its ending: number and description, e.g. `0001_orders`.
     pub name: &'static str,
-    /// For SQLite.
+    /// The SQL for SQLite.
     pub sqlite: &'static str,
-    /// For PostgreSQL.
+    /// The SQL for PostgreSQL.
     pub postgres: &'static str,
 }
 
@@ -40,12 +40,12 @@ macro_rules! migrations {
     };
 }
 
-/// The tables of the chassis: outbox, inbox.
+/// The tables of the chassis: the outbox and the inbox.
 pub(super) const CHASSIS: Migrations =
     crate::migrations!["0001_events", "0002_set_aside", "0003_inbox_places"];
 
 impl Migrations {
-    /// What to run on a PostgreSQL, remembered in this table.
+    /// Returns the migrator for PostgreSQL. It notes the applied steps in this table.
     pub(super) fn migrator(self, table: &'static str) -> Migrator {
         let steps = self.0.iter().enumerate().map(|(index, step)| {
             let (number, description) = step.name.split_once('_').unwrap_or((step.name, step.name));

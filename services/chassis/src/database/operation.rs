@@ -1,4 +1,4 @@
-//! One transaction or read, as metrics and traces see it.
+//! The metric and the span of one transaction or read.
 
 use opentelemetry::{
     Context, KeyValue,
@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::{metrics::Histogram, telemetry};
 
-/// Measures from its start to its end; one that is dropped before was given up.
+/// Measures a transaction or a read from its start to its end. One that is dropped before its end is marked as rolled back.
 pub(super) struct Operation {
     started: Instant,
     duration: Histogram,
@@ -45,7 +45,7 @@ impl Drop for Operation {
     }
 }
 
-/// Only within a recorded trace: what a service does for itself, every second, would be traces of one dull span each.
+/// Starts a span, but only within a recorded trace: the service's own periodic statements would otherwise be traces of one span.
 fn span(name: &'static str, system: &'static str) -> Option<BoxedSpan> {
     let parent = Context::current();
     if !parent.span().span_context().is_sampled() {

@@ -14,11 +14,11 @@ use super::{
     value::{Bound, FromRow, Row},
 };
 
-/// An idle connection older than this is tried before it is used: the server may have been restarted since.
+/// A connection that was idle for longer than this is tested before it is used: the server may have been restarted since.
 const STALE: Duration = Duration::from_secs(1);
 
-/// A transaction that says nothing for so long is that of a process that is frozen; its locks keep others waiting. Longer than an
-/// attempt at an event may take.
+/// A transaction that is idle for this long belongs to a process that is frozen, and its locks keep others waiting: the server
+/// ends it. Longer than one attempt at an event may take.
 const FROZEN: Duration = Duration::from_secs(60);
 
 pub(super) fn open(config: &Config) -> anyhow::Result<PgPool> {
@@ -33,7 +33,8 @@ pub(super) fn open(config: &Config) -> anyhow::Result<PgPool> {
     Ok(PgPoolOptions::new()
         .max_connections(config.max_connections)
         .acquire_timeout(config.acquire_timeout)
-        // Its log line would ask whether its level is enabled, which loses the next span: see `telemetry`.
+        // The log line for a slow acquire would check whether its level is enabled, and that loses the next span: see
+        // `telemetry`.
         .acquire_slow_threshold(Duration::MAX)
         .test_before_acquire(false)
         .after_connect(move |connection, _| {
@@ -65,7 +66,7 @@ fn arguments(bound: Vec<Bound>) -> Result<PgArguments, Error> {
     Ok(arguments)
 }
 
-/// Runs a statement; how many rows it changed.
+/// Runs a statement. Returns how many rows it changed.
 pub(super) async fn execute(
     connection: &mut PgConnection,
     sql: SqlStr,
@@ -76,7 +77,7 @@ pub(super) async fn execute(
     Ok(query.execute(connection).await?.rows_affected())
 }
 
-/// Runs a statement; at most so many of its rows.
+/// Runs a statement. Returns at most this many of its rows.
 pub(super) async fn rows<R: FromRow>(
     connection: &mut PgConnection,
     sql: SqlStr,

@@ -1,6 +1,6 @@
-//! SQLite: a library, not a server. A statement takes some ten microseconds, which is less than it takes to hand it to another
-//! thread and to be woken by its answer; so it runs where it is asked for. What may take long runs elsewhere: the checkpoint,
-//! which waits for the disk.
+//! SQLite, which is a library and not a server. A statement takes some ten microseconds, less than handing it to another thread
+//! and being woken by its answer; so it runs in the thread that asks for it. Only the checkpoint runs elsewhere: it waits for the
+//! disk.
 
 mod disk;
 mod log;
@@ -33,19 +33,19 @@ use disk::Disk;
 use log::Keeper;
 use refusal::is_busy;
 
-/// Statements that are kept prepared, a connection: more than a service has.
+/// How many statements are kept prepared per connection: more than a service has.
 const PREPARED: usize = 64;
-/// How long a statement waits in its thread for a lock that somebody holds for a moment.
+/// How long a statement blocks its thread to wait for a lock that is held only briefly.
 const BUSY_MS: u32 = 20;
-/// How long to let others run before the lock to write is tried again.
+/// How long other tasks run before the write lock is tried again.
 const AGAIN: Duration = Duration::from_millis(5);
-/// Steps of a statement between two looks at the time: some 100 µs.
+/// How many steps of a statement run between two checks of the time limit: some 100 µs.
 const STEPS: i32 = 10_000;
 
-/// The connections that statements run on; the third only tidies up.
+/// The connections that run statements. The third only runs checkpoints.
 pub(super) const CONNECTIONS: usize = 2;
 
-/// One file: a connection that writes, one that reads, one that moves the log into the file.
+/// A SQLite file with three connections: one writes, one reads, one moves the write-ahead log into the file.
 pub(super) struct File {
     path: PathBuf,
     writer: Arc<Mutex<Connection>>,
@@ -57,7 +57,7 @@ pub(super) struct File {
     statement_timeout: Duration,
 }
 
-/// The path of a SQLite URL.
+/// Returns the path in a SQLite URL.
 pub(super) fn path(url: &str) -> &str {
     let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")).unwrap_or(url);
     path.split('?').next().unwrap_or(path)
@@ -102,14 +102,14 @@ impl File {
         })
     }
 
-    /// The connection that writes; those who wait for it get it in their order.
+    /// Begins a transaction on the connection that writes. Waiting transactions get it in their order.
     pub(super) async fn begin(&self) -> Result<Writing, Error> {
         let connection = self.held(&self.writer).await?;
         self.disk.check()?;
         let limit = self.statement_timeout;
         let until = Instant::now() + limit;
         loop {
-            // Takes the lock to write at once: a transaction that reads first and then finds the lock taken cannot wait.
+            // Takes the write lock at once: a transaction that reads first, and then finds the lock taken, cannot wait for it.
             match run(&connection, "begin immediate", limit) {
                 Err(error) if is_busy(&error) && Instant::now() < until => sleep(AGAIN).await,
                 begun => return begun.map(|()| Writing { connection, limit }),
@@ -121,7 +121,7 @@ impl File {
         self.held(&self.reader).await
     }
 
-    /// Those that nobody holds, and the others.
+    /// Returns the numbers of idle and of used connections.
     pub(super) fn connections(&self) -> (usize, usize) {
         let used = [&self.writer, &self.reader].map(|held| usize::from(held.try_lock().is_err()));
         let used = used.iter().sum();
@@ -139,12 +139,12 @@ impl File {
         held.map_err(|_| Error::PoolTimedOut)
     }
 
-    /// Refuses everything from now on.
+    /// Makes every later use fail.
     pub(super) fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);
     }
 
-    /// After each commit.
+    /// Called after each commit.
     pub(super) async fn committed(&self) {
         self.keeper.committed().await;
     }
@@ -162,7 +162,7 @@ impl File {
         &self.writer
     }
 
-    /// Runs the steps that were not run yet, each with its note in one transaction.
+    /// Runs the migrations that were not applied yet, each in one transaction with the row that notes it.
     pub(super) async fn migrate(
         &self,
         migrations: Migrations,
@@ -199,15 +199,15 @@ fn apply(connection: &Connection, step: &super::Step, table: &str) -> Result<(),
     begun.commit().map_err(error)
 }
 
-/// The connection that writes, in a transaction; rolled back if it is dropped in it.
+/// A transaction on the connection that writes. It is rolled back if it is dropped.
 pub(super) struct Writing {
     connection: OwnedMutexGuard<Connection>,
     limit: Duration,
 }
 
 impl Writing {
-    /// The connection, as long as the transaction is what was begun: after some errors (a full disk, a statement that took too
-    /// long) SQLite has rolled it back by itself, and each further statement would be a transaction of its own.
+    /// Returns the connection while the transaction is open. After some errors (a full disk, a statement that took too long)
+    /// SQLite has rolled it back by itself, and each further statement would be a transaction of its own: then this is an error.
     pub(super) fn connection(&self) -> Result<&Connection, Error> {
         if self.connection.is_autocommit() {
             return Err(Error::Protocol(
@@ -239,19 +239,19 @@ fn run(connection: &Connection, sql: &str, limit: Duration) -> Result<(), Error>
     execute(connection, sql, &[], Options { limit, once: false }).map(drop)
 }
 
-/// How a statement is run.
+/// Options for running a statement.
 #[derive(Clone, Copy)]
 pub(super) struct Options {
-    /// How long it may take.
+    /// How long the statement may take.
     pub(super) limit: Duration,
-    /// Whether not to keep it prepared.
+    /// Whether the statement is not kept prepared.
     pub(super) once: bool,
 }
 
 /// For migrations.
 const NO_LIMIT: Options = Options { limit: Duration::MAX, once: true };
 
-/// Runs a statement; how many rows it changed.
+/// Runs a statement. Returns how many rows it changed.
 pub(super) fn execute(
     connection: &Connection,
     sql: &str,
@@ -260,14 +260,14 @@ pub(super) fn execute(
 ) -> Result<u64, Error> {
     with(connection, sql, bound, options, |statement| {
         let mut rows = statement.raw_query();
-        // A statement that returns something is run to its end.
+        // A statement that returns rows is run to its end.
         while rows.next()?.is_some() {}
         Ok(())
     })?;
     Ok(connection.changes())
 }
 
-/// Runs a statement; at most so many of its rows.
+/// Runs a statement. Returns at most this many of its rows.
 pub(super) fn rows<R: FromRow>(
     connection: &Connection,
     sql: &str,
@@ -309,7 +309,7 @@ fn with(
     run(&mut statement).map_err(error)
 }
 
-/// Ends a statement that takes too long: it keeps the whole service waiting, since it runs in its thread.
+/// Ends a statement that takes too long: it runs in the thread that asked for it, and keeps the whole service waiting.
 struct Limited<'c>(&'c Connection);
 
 impl<'c> Limited<'c> {
@@ -323,12 +323,13 @@ impl<'c> Limited<'c> {
 
 impl Drop for Limited<'_> {
     fn drop(&mut self) {
-        // It cannot fail for a connection that is ours.
+        // This cannot fail for a connection that this process owns.
         self.0.progress_handler(0, None::<fn() -> bool>).ok();
     }
 }
 
-/// `$2` is a name to SQLite, not a number: what comes first in the text has the first index.
+/// Binds the values. To SQLite, `$2` is a name and not a number: the placeholder that comes first in the text has the first
+/// index.
 fn bind(statement: &mut rusqlite::Statement<'_>, bound: &[Bound]) -> Result<(), Error> {
     for index in 1..=statement.parameter_count() {
         let name = statement.parameter_name(index).unwrap_or_default();

@@ -8,7 +8,7 @@ use super::{
     value::{Bound, FromRow},
 };
 
-/// A statement and what is bound to its placeholders.
+/// A statement and the values for its placeholders.
 #[must_use = "a statement does nothing until it is run"]
 pub struct Statement<'a> {
     target: Target<'a>,
@@ -31,22 +31,22 @@ impl<'a> Statement<'a> {
         Self { target: Target::Read(database, operation), sql, bound: Vec::new(), once: false }
     }
 
-    /// Binds the next placeholder: `i64`, `f64`, `&str`, `String`, `&[u8]`, `Vec<u8>`, or an `Option` of one.
+    /// Binds the value of the next placeholder: `i64`, `f64`, `&str`, `String`, `&[u8]`, `Vec<u8>`, or an `Option` of one.
     pub fn bind(mut self, value: impl Into<Bound>) -> Self {
         self.bound.push(value.into());
         self
     }
 
-    /// Does not keep it prepared: its text is never the same again.
+    /// Does not keep the statement prepared: its text never recurs.
     pub(crate) fn once(mut self) -> Self {
         self.once = true;
         self
     }
 
-    /// Runs it; how many rows it changed.
+    /// Runs the statement. Returns how many rows it changed.
     ///
     /// # Errors
-    /// The database refused it, or did not answer in time.
+    /// The database refused the statement, or did not answer in time.
     pub async fn execute(self) -> Result<u64, Error> {
         let Self { target, sql, bound, once } = self;
         match target {
@@ -66,22 +66,22 @@ impl<'a> Statement<'a> {
                     }
                 }
             }
-            // A reader refuses to write; what changes something is in a transaction.
+            // The reader's connection refuses to write: statements that change rows need a transaction.
             Target::Read(..) => {
                 Err(Error::Protocol("a statement that changes rows is not in a transaction".into()))
             }
         }
     }
 
-    /// All its rows.
+    /// Runs the statement and returns all its rows.
     ///
     /// # Errors
-    /// The database refused it, did not answer in time, or a column is not what the row type says.
+    /// The database refused the statement or did not answer in time, or a column has another type than the row type says.
     pub async fn all<R: FromRow + Send>(self) -> Result<Vec<R>, Error> {
         self.rows(usize::MAX).await
     }
 
-    /// Its first row, if it has any.
+    /// Runs the statement and returns its first row, if it has any.
     ///
     /// # Errors
     /// As [`Statement::all`].
@@ -89,10 +89,10 @@ impl<'a> Statement<'a> {
         Ok(self.rows(1).await?.pop())
     }
 
-    /// Its first row.
+    /// Runs the statement and returns its first row.
     ///
     /// # Errors
-    /// As [`Statement::all`]; and if there is no row.
+    /// As [`Statement::all`]; and if the result has no row.
     pub async fn one<R: FromRow + Send>(self) -> Result<R, Error> {
         self.optional().await?.ok_or(Error::RowNotFound)
     }
@@ -126,7 +126,7 @@ impl<'a> Statement<'a> {
     }
 }
 
-/// Outside of a transaction.
+/// Runs a statement that reads, outside of a transaction.
 async fn read<R: FromRow + Send>(
     database: &Database,
     sql: SqlStr,

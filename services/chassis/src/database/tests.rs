@@ -82,7 +82,7 @@ async fn a_statement_that_takes_too_long_is_ended_and_its_transaction_with_it() 
     let sql = format!("insert into notes (text) {ENDLESS}");
     let late = tx.query(sqlx::AssertSqlSafe(sql)).execute().await.unwrap_err();
     assert_eq!(crate::Error::from(late).kind(), Kind::DeadlineExceeded);
-    // SQLite has rolled it back: what follows would be a transaction of its own.
+    // SQLite has rolled the transaction back: a further statement would be a transaction of its own.
     tx.query("insert into notes (text) values ('after')").execute().await.unwrap_err();
     tx.commit().await.unwrap_err();
     let count = kept.database.query("count", "select count(*) from notes").one::<(i64,)>().await;
@@ -91,7 +91,7 @@ async fn a_statement_that_takes_too_long_is_ended_and_its_transaction_with_it() 
     kept.write(1).await.unwrap();
 }
 
-/// A writer and a reader that never pause: there is no moment by itself at which the log could begin anew.
+/// A writer and a reader run without a pause, so there is no moment at which SQLite itself could restart the log.
 #[tokio::test]
 async fn the_log_stays_short_while_others_write_and_read() {
     let kept = Kept::open(Config::default()).await;
@@ -110,7 +110,7 @@ async fn the_log_stays_short_while_others_write_and_read() {
     assert!(text.contains("mesh_database_file_bytes{file=\"log\"} 0\n"), "{text}");
 }
 
-/// The disk is full for the database alone: as if it might have no more pages.
+/// Makes the disk full for the database alone: SQLite may not add pages.
 async fn let_grow(kept: &Kept, may: bool) {
     let writer = kept.file().writer().lock().await;
     let pages = if may { i64::from(u32::MAX - 1) } else { 1 };
@@ -141,7 +141,7 @@ async fn a_file_that_was_deleted_or_replaced_is_not_written_to() {
         if replaced {
             fs::write(kept.path(""), b"another").unwrap();
         }
-        // Without anybody who asks for something.
+        // No request is needed for this to be noticed.
         until(async || kept.readiness.missing() == ["database"]).await;
         let error = crate::Error::from(kept.write(1).await.unwrap_err());
         assert_eq!(error.kind(), Kind::Unavailable);
@@ -162,19 +162,19 @@ async fn a_damaged_file_is_reported_for_good() {
     let error = kept.database.query("read", read).one::<(i64,)>().await.unwrap_err();
     assert_eq!(crate::Error::from(error).kind(), Kind::Unavailable);
     assert_eq!(kept.readiness.missing(), ["database"]);
-    // What it still can do says nothing about the rest.
+    // Statements that still succeed do not prove the rest of the file intact.
     kept.database.seen_up(true);
     assert_eq!(kept.readiness.missing(), ["database"]);
 }
 
-/// Everything but the first pages, which say what the tables are.
+/// Overwrites all but the first pages, which have the schema.
 fn damage(path: &Path) {
     let mut bytes = fs::read(path).unwrap();
     bytes[80_000..].fill(0xff);
     fs::write(path, bytes).unwrap();
 }
 
-/// If every replica left the rotation, the outage of a server would be an outage of everything.
+/// If every replica left the rotation, an outage of the server would be an outage of everything.
 #[tokio::test]
 async fn a_server_that_does_not_answer_is_reported_and_takes_no_traffic_away() {
     let registry = Registry::new();

@@ -1,4 +1,4 @@
-//! One transaction.
+//! One database transaction.
 
 use opentelemetry::Context;
 use proto::topics::Envelope;
@@ -7,7 +7,7 @@ use sqlx::{Error, Postgres, SqlSafeStr, Transaction};
 use super::{Backend, Database, Statement, operation::Operation, sqlite::Writing};
 use crate::outbox;
 
-/// A transaction: what happened and what is told about it, together or not at all.
+/// A transaction. Its changes and the events that it publishes are committed together, or not at all.
 pub struct Tx {
     begun: Begun,
     database: Database,
@@ -48,10 +48,10 @@ impl Tx {
         Statement::within(self, sql.into_sql_str())
     }
 
-    /// Leaves an event in the outbox; it is sent after the commit, as part of the current trace.
+    /// Writes an event to the outbox. It is sent after the commit, as part of the current trace.
     ///
-    /// Publish after the statement that changed the state the event tells of: then two transactions that change the same
-    /// state leave their events in the order of their commits.
+    /// Publish after the statement that changes the state which the event describes: then two transactions that change the same
+    /// state publish their events in the order of their commits.
     ///
     /// # Errors
     /// The message has no event or no key, or is larger than [`outbox::EVENT_MAX`]; or the database refused it.
@@ -59,7 +59,7 @@ impl Tx {
         self.publish_in(&Context::current(), message).await
     }
 
-    /// Leaves an event in the outbox as [`Tx::publish`] does, as part of another trace: that of the event in a batch it answers.
+    /// Writes an event to the outbox as [`Tx::publish`] does, as part of another trace: in a batch, that of the event it answers.
     ///
     /// # Errors
     /// As [`Tx::publish`].
@@ -73,8 +73,8 @@ impl Tx {
         Ok(())
     }
 
-    /// Does something once it is so, as part of the current trace: counts it, logs it, wakes whoever waits for it. A
-    /// handler does not see its own commit.
+    /// Runs an effect after the commit, as part of the current trace: e.g. counts, logs, or wakes a task that waits for the
+    /// change. A handler itself returns before its commit.
     pub fn after_commit(&mut self, effect: impl FnOnce() + Send + 'static) {
         let context = Context::current();
         self.afterwards.push(Box::new(move || {
@@ -83,10 +83,10 @@ impl Tx {
         }));
     }
 
-    /// Makes it so.
+    /// Commits the transaction.
     ///
     /// # Errors
-    /// The database refused it. If it went away meanwhile, nobody knows whether it was done.
+    /// The database refused the commit. If the connection was lost meanwhile, it is unknown whether the commit took effect.
     pub async fn commit(self) -> Result<(), Error> {
         let Self { begun, database, operation, published, afterwards } = self;
         let result = match begun {

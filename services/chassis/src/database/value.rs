@@ -1,8 +1,8 @@
-//! What goes into a statement, and what comes out of it.
+//! The values that go into a statement, and those that come out of it.
 
 use sqlx::{Error, postgres::PgRow};
 
-/// What is bound to a placeholder. A null has a type, too: PostgreSQL wants to know it.
+/// A value for a placeholder. A null has a type, too, because PostgreSQL needs it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Bound {
     /// `BIGINT`.
@@ -38,7 +38,7 @@ bound! {
     Blob from Vec<u8>, &[u8];
 }
 
-/// One row of an answer.
+/// One row of a result.
 pub enum Row<'r> {
     #[doc(hidden)]
     Sqlite(&'r rusqlite::Row<'r>),
@@ -46,7 +46,7 @@ pub enum Row<'r> {
     Postgres(&'r PgRow),
 }
 
-/// What a column may be read as: `i64`, `f64`, `String`, `Vec<u8>`, or an `Option` of one.
+/// A type as which a column can be read: `i64`, `f64`, `String`, `Vec<u8>`, or an `Option` of one.
 pub trait Column: Sized {
     #[doc(hidden)]
     fn read(row: &Row<'_>, index: usize) -> Result<Self, Error>;
@@ -66,12 +66,12 @@ where
     }
 }
 
-/// What a row may be read as: a tuple of columns, in their order.
+/// A type as which a row can be read: a tuple of columns, in their order.
 pub trait FromRow: Sized {
-    /// Reads it.
+    /// Reads a row.
     ///
     /// # Errors
-    /// A column is not there, or of another type.
+    /// A column does not exist, or has another type.
     fn from_row(row: &Row<'_>) -> Result<Self, Error>;
 }
 

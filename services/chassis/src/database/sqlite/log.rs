@@ -1,7 +1,7 @@
-//! The write-ahead log: moved into the file while others go on, and cut when it is too long.
+//! The write-ahead log. It is moved into the file while statements run, and cut when it is too long.
 //!
-//! SQLite begins the log anew only at a moment when all of it is in the file and no other connection uses it. Under load there is
-//! no such moment, and the log grows; so, when it is too long, those who write and read wait for one.
+//! SQLite restarts the log only when all of it is in the file and no other connection uses it. Under load there is no such
+//! moment, and the log grows. When it is too long, writers and readers therefore wait until it is cut.
 
 use std::{
     sync::{
@@ -20,26 +20,27 @@ use tokio::{
 
 use super::disk::Disk;
 
-/// Commits between two checkpoints that nobody waits for.
+/// How many commits lie between two checkpoints for which no transaction waits.
 const COMMITS: u32 = 500;
-/// How long to leave a log alone that could not be cut: another process reads it.
+/// How long a log that could not be cut, because another process reads it, is left alone.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How many times too long a log is before those who write wait until it is cut: it grows faster than it is moved into the file.
+/// A log that is this many times too long makes transactions wait until it is cut: it grows faster than it is moved into the
+/// file.
 const FAR_TOO_LONG: u64 = 4;
 
 /// Keeps the log short.
 pub(in crate::database) struct Keeper {
     writer: Arc<Mutex<Connection>>,
     reader: Arc<Mutex<Connection>>,
-    /// A connection of its own: a checkpoint waits for the disk.
+    /// A connection of its own, because a checkpoint waits for the disk.
     cleaner: Arc<parking_lot::Mutex<Connection>>,
     disk: Arc<Disk>,
     commits: AtomicU32,
-    /// Bytes of a log that is too long.
+    /// The length in bytes above which the log is too long.
     longest: AtomicU64,
-    /// Held by the checkpoint that is at work.
+    /// Held by the checkpoint that is running.
     working: Arc<Mutex<()>>,
-    /// When a log that is too long could not be cut.
+    /// When it was last found that a log that is too long could not be cut.
     pinned: Arc<parking_lot::Mutex<Option<Instant>>>,
 }
 
@@ -62,7 +63,7 @@ impl Keeper {
         }
     }
 
-    /// After each commit. Waits for the checkpoint where the log is far too long.
+    /// Called after each commit. Waits for the checkpoint if the log is far too long.
     pub(in crate::database) async fn committed(&self) {
         let commits = self.commits.fetch_add(1, Ordering::Relaxed);
         let (log, longest) = (self.disk.log_bytes(), self.longest.load(Ordering::Relaxed));
@@ -77,20 +78,20 @@ impl Keeper {
         }
     }
 
-    /// Cuts the log to nothing, whatever its length.
+    /// Cuts the log to zero bytes, whatever its length. Does nothing while a checkpoint is running.
     pub(in crate::database) async fn cut(&self) {
         if let Some(work) = self.work(true) {
-            // One that panicked is told of by the runtime.
+            // The runtime reports a panic of this task.
             work.await.ok();
         }
     }
 
-    /// Commits since the last checkpoint.
+    /// Returns the number of commits since the last checkpoint.
     pub(in crate::database) fn commits(&self) -> u32 {
         self.commits.load(Ordering::Relaxed)
     }
 
-    /// A checkpoint, unless one is at work already.
+    /// Starts a checkpoint, unless one is running already.
     fn work(&self, cut: bool) -> Option<JoinHandle<()>> {
         let working = Arc::clone(&self.working).try_lock_owned().ok()?;
         self.commits.store(0, Ordering::Relaxed);
@@ -100,7 +101,7 @@ impl Keeper {
         let (writer, reader) = (Arc::clone(&self.writer), Arc::clone(&self.reader));
         Some(spawn_blocking(move || {
             let cleaner = cleaner.lock();
-            // First what nobody has to wait for.
+            // First the part that blocks no reader and no writer.
             let mut done = checkpoint(&cleaner, "passive");
             if cut && done.is_ok() {
                 let _alone = (writer.blocking_lock(), reader.blocking_lock());

@@ -1,4 +1,4 @@
-//! SQLite's own errors, as sqlx has those of servers.
+//! SQLite's errors in the form in which sqlx has those of servers.
 
 use std::{borrow::Cow, fmt, io};
 
@@ -8,14 +8,14 @@ use sqlx::{
     error::{DatabaseError, ErrorKind},
 };
 
-/// Another process has the lock, or the checkpoint.
+/// Whether another process holds the lock, or runs a checkpoint.
 pub(super) fn is_busy(error: &Error) -> bool {
     let code = error.as_database_error().and_then(DatabaseError::code);
     code.and_then(|code| code.parse::<i32>().ok())
         .is_some_and(|code| code & 0xff == ffi::SQLITE_BUSY)
 }
 
-/// SQLite's own error, as sqlx has those of servers.
+/// An error of SQLite, in the form in which sqlx has those of servers.
 #[derive(Debug)]
 struct Refusal {
     code: i32,
