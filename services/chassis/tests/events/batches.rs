@@ -36,7 +36,7 @@ async fn what_is_there_is_applied_in_few_transactions() {
     orders.drain().await;
 }
 
-/// An event that comes again is dropped out of its batch, and those beside it are applied.
+/// An event that is delivered again is dropped from its batch; the other events of the batch are applied.
 #[tokio::test]
 async fn what_is_known_is_not_applied_again() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(1));
@@ -91,7 +91,7 @@ async fn a_batch_that_fails_for_a_while_is_tried_again_as_a_whole() {
     orders.drain().await;
 }
 
-/// What took no handler's time is no observation, and the age of what is sent again is none.
+/// Skipped and known events took no handler's time and are not measured; neither is the age of an event that was sent again.
 #[tokio::test]
 async fn a_batch_is_as_many_observations_as_events_had_their_effect() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(1));

@@ -1,4 +1,4 @@
-//! A broker for one test, and a stranger's view of it.
+//! A mock broker for one test, and a client of it that belongs to no service.
 
 use std::{
     io::{Read, Write},
@@ -22,7 +22,7 @@ const LONG: Duration = Duration::from_secs(60);
 pub(crate) struct Broker {
     owner: BaseProducer,
     pub(crate) address: String,
-    /// The identity of its log.
+    /// The id of its log.
     pub(crate) log: String,
 }
 
@@ -64,12 +64,12 @@ impl Broker {
         self.cluster().broker_up(1).unwrap();
     }
 
-    /// Answers the next records that are sent so.
+    /// Answers the next produce requests with these errors.
     pub(crate) fn refuse(&self, errors: &[RDKafkaRespErr]) {
         self.cluster().request_errors(RDKafkaApiKey::Produce, errors);
     }
 
-    /// Makes a topic that does not exist, or lets it exist.
+    /// Makes a topic appear not to exist, or to exist again.
     pub(crate) fn lose(&self, topic: &str, lost: bool) {
         let error = match lost {
             true => RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART,
@@ -88,19 +88,19 @@ impl Broker {
         config
     }
 
-    /// Refuses everything that is asked about a topic, for good.
+    /// Refuses every request about a topic, for good.
     pub(crate) fn forbid(&self, topic: &str) {
         self.cluster()
             .topic_error(topic, RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
             .unwrap();
     }
 
-    /// Sends what no relay would.
+    /// Sends a record directly, e.g. one that no relay would send.
     pub(crate) fn send(&self, topic: &str, key: &str, payload: &[u8], headers: &[(&str, &str)]) {
         self.send_in("none", topic, key, payload, headers);
     }
 
-    /// Sends it compressed.
+    /// Sends a record with this compression codec.
     pub(crate) fn send_in(
         &self,
         codec: &str,
@@ -119,7 +119,7 @@ impl Broker {
         producer.flush(LONG).unwrap();
     }
 
-    /// Appends a batch as it is to partition 0, as a producer with an own mind would: a Produce request of version 7.
+    /// Appends a batch unchanged to partition 0, which a client library would not do: with a Produce request of version 7.
     /// <https://kafka.apache.org/protocol.html#The_Messages_Produce>
     pub(crate) fn append(&self, topic: &str, batch: &[u8]) {
         let mut request = Vec::new();
@@ -141,7 +141,7 @@ impl Broker {
         assert_eq!(answer[error..error + 2], [0, 0], "the broker refused the batch");
     }
 
-    /// Everything on a topic now.
+    /// Returns all records that are on a topic now.
     pub(crate) fn records(&self, topic: &str) -> Vec<OwnedMessage> {
         let consumer: BaseConsumer = self.client().create().unwrap();
         let metadata = consumer.fetch_metadata(Some(topic), LONG).unwrap();
@@ -161,7 +161,7 @@ impl Broker {
         records
     }
 
-    /// What a group has committed, all partitions together.
+    /// Returns the sum of the offsets that a group has committed in all partitions of a topic.
     pub(crate) fn committed(&self, group: &str, topic: &str) -> i64 {
         let consumer: BaseConsumer = self.client().set("group.id", group).create().unwrap();
         let metadata = consumer.fetch_metadata(Some(topic), LONG).unwrap();
@@ -175,7 +175,7 @@ impl Broker {
     }
 }
 
-/// One header's text.
+/// Returns the text of a header.
 pub(crate) fn header<'a>(message: &'a OwnedMessage, name: &str) -> Option<&'a str> {
     let found = message.headers()?.iter().find(|header| header.key == name)?;
     std::str::from_utf8(found.value?).ok()

@@ -1,4 +1,4 @@
-//! A bad event blocks nobody and never disappears.
+//! An event that cannot be handled blocks no other event and never disappears.
 
 use rdkafka::{
     Message,
@@ -115,7 +115,7 @@ async fn a_handler_that_panics_ends_one_event_and_nothing_else() {
     orders.drain().await;
 }
 
-/// Replayed, a dead letter is for the group that could not handle it, and for no other.
+/// A replayed dead letter is only handled by the group that could not handle it.
 #[tokio::test]
 async fn a_replayed_letter_is_handled_by_its_group_alone() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::start());
@@ -129,7 +129,7 @@ async fn a_replayed_letter_is_handled_by_its_group_alone() {
     let of = |group| move |one: &&OwnedMessage| header(one, dead_letter::GROUP) == Some(group);
     let letter = letters.iter().find(of("payments")).unwrap();
 
-    // As `mesh dlq replay` does, with what was wrong mended.
+    // As `mesh dlq replay` does, but with the payload corrected.
     let headers = dead_letter::replayed(letter.headers().unwrap());
     let headers: Vec<_> = headers
         .as_borrowed()
@@ -143,7 +143,7 @@ async fn a_replayed_letter_is_handled_by_its_group_alone() {
     payments.until_applied(1).await;
     until(async || inventory.metric("mesh_events_total", "outcome=\"skipped\"") == 1.0).await;
     assert_eq!(inventory.ledger().await, []);
-    // Replayed twice, it is applied once.
+    // Replayed a second time, it is not applied again.
     broker.send("orders.events", "o-1", &mended, &headers);
     until(async || payments.metric("mesh_duplicates_dropped_total", "orders.events") == 1.0).await;
     for service in [payments, inventory, orders] {
@@ -153,7 +153,7 @@ async fn a_replayed_letter_is_handled_by_its_group_alone() {
 
 const KNOWN: (&str, &str) = ("ce_type", "mesh.orders.v1.OrderPlaced");
 
-/// Bytes that no codec makes smaller.
+/// Bytes that no codec can compress.
 fn noise(size: usize) -> Vec<u8> {
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
     let next = || {
@@ -165,7 +165,7 @@ fn noise(size: usize) -> Vec<u8> {
     std::iter::repeat_with(next).take(size).collect()
 }
 
-/// Whatever makes the letter too large: it becomes a stub, and the partition goes on.
+/// Whichever part makes the dead letter too large, it becomes a stub, and the partition goes on.
 #[tokio::test]
 async fn a_letter_that_does_not_fit_becomes_a_stub_that_names_its_origin_and_digest() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(1));
@@ -205,7 +205,7 @@ async fn a_letter_that_does_not_fit_becomes_a_stub_that_names_its_origin_and_dig
     orders.drain().await;
 }
 
-/// A dead-letter topic that may not be written to keeps nobody waiting for ever.
+/// If the dead-letter topic may not be written to, the partition does not wait for ever.
 #[tokio::test]
 async fn a_letter_that_is_refused_for_good_is_given_up_and_counted() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(1));

@@ -1,4 +1,4 @@
-//! Replicas that come and go: nothing is lost, nothing happens twice.
+//! Replicas that start and stop: no event is lost, and none is applied twice.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -28,7 +28,7 @@ async fn what_was_done_but_not_committed_is_delivered_again_and_dropped() {
         .without_relay()
         .start(|consumer, database| consumer.handle(database, Waits::default()).unwrap())
         .await;
-    // As long as this one is not done with, no offset is committed.
+    // Until this event is done with, no offset is committed.
     orders.publish("stuck", "slow", 1).await;
     for order in 0..100 {
         orders.publish(&format!("o-{order}"), "ada", 1).await;
@@ -58,7 +58,7 @@ async fn partitions_move_between_replicas_without_loss_or_double_effect() {
     let moving = async {
         first.until_applied(100).await;
         let second = payments(folder.path(), &broker).await;
-        // Both have some.
+        // Both replicas have some of the partitions.
         until(async || second.metric("messaging_process_duration_seconds_count", "handled") > 50.0)
             .await;
         first.drain().await;

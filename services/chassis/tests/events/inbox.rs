@@ -1,4 +1,4 @@
-//! Ids of handled events: when they are forgotten, and when they must not be.
+//! The ids of handled events: when they are deleted, and when they must be kept.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,7 +15,8 @@ async fn ids(service: &Service) -> i64 {
     count.one::<(i64,)>().await.unwrap().0
 }
 
-/// An event that waits for a third party holds up the offset: what was handled behind it may be delivered again, at any time.
+/// An event that waits for a third party holds up the offset: events behind it that were handled may be delivered again at any
+/// time.
 #[tokio::test]
 async fn the_id_of_an_event_that_may_be_delivered_again_is_kept_however_old() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::start());
@@ -59,7 +60,7 @@ async fn the_id_of_an_event_that_may_be_delivered_again_is_kept_however_old() {
     orders.drain().await;
 }
 
-/// An event that was sent twice is on the topic twice: its id is kept until the later one cannot come again either.
+/// An event that was sent twice is on the topic twice: its id is kept until the later record cannot be delivered again either.
 #[tokio::test]
 async fn the_id_of_an_event_that_was_sent_twice_is_kept_for_the_later_one() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(1));
@@ -87,7 +88,7 @@ async fn the_id_of_an_event_that_was_sent_twice_is_kept_for_the_later_one() {
     payments.drain().await;
 }
 
-/// Rows of earlier versions have no place: an event that comes again gives them one.
+/// Rows of earlier versions have no place: when their event is delivered again, they get one.
 #[tokio::test]
 async fn an_id_without_a_place_gets_one_when_its_event_comes_again() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(1));

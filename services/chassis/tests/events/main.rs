@@ -1,4 +1,4 @@
-//! Events from one service's database to another's: over librdkafka's mock cluster, between SQLite files.
+//! Events from one service's database to another's, over librdkafka's mock cluster, with SQLite files.
 
 #![allow(
     clippy::unwrap_used,

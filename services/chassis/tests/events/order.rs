@@ -1,4 +1,4 @@
-//! In order per key, at once across keys, committed only when done.
+//! Events are handled in order per key, concurrently across keys, and committed only when they are done with.
 
 use std::{collections::HashMap, sync::atomic::Ordering};
 
@@ -18,7 +18,7 @@ async fn events_of_one_order_are_applied_in_order() {
         .await;
     for revision in 0..20 {
         for order in 0..10 {
-            // Each third is handled twice, and its successors must wait for that.
+            // Each third event fails once and is tried again; the later events of its key must wait for that.
             let customer = if (revision + order) % 3 == 0 { "flaky" } else { "ada" };
             orders.publish(&format!("o-{order}"), customer, revision).await;
         }
@@ -36,7 +36,7 @@ async fn events_of_one_order_are_applied_in_order() {
     orders.drain().await;
 }
 
-/// One order that waits for a slow third party holds up only itself; nothing beyond it is committed before it is done.
+/// An order that waits for a slow third party delays only itself; no offset beyond it is committed before it is done.
 #[tokio::test]
 async fn a_slow_event_delays_only_its_own_order() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::start());
@@ -53,7 +53,7 @@ async fn a_slow_event_delays_only_its_own_order() {
     payments.until_applied(50).await;
     assert!(!payments.ledger().await.iter().any(|(order, _)| order == "slow"));
     assert!(payments.metric("mesh_consumer_oldest_age_seconds", "orders.events") >= 0.0);
-    // Its partition stands where it is, and those without it go on: they are committed together.
+    // The offset of its partition stays, and those of the other partitions move.
     let records = broker.records("orders.events");
     let slow = records.iter().find(|record| record.key() == Some(b"slow")).unwrap();
     let elsewhere = records.iter().filter(|record| record.partition() != slow.partition());
@@ -68,8 +68,8 @@ async fn a_slow_event_delays_only_its_own_order() {
     orders.drain().await;
 }
 
-/// More than may be handled at once: the partitions are paused, what is added meanwhile shows in their lag, and they are
-/// resumed.
+/// With more events than may be handled at once, the partitions are paused; records that arrive meanwhile show in their lag; then
+/// the partitions are resumed.
 #[tokio::test]
 async fn no_more_is_handled_at_once_than_may_be() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(3));
@@ -106,7 +106,7 @@ async fn what_nobody_wants_is_skipped_and_counted() {
     tx.publish(&paid("o-1")).await.unwrap();
     tx.publish(&event("o-1", "ada", 2)).await.unwrap();
     tx.commit().await.unwrap();
-    // Of a later version, and said by no header.
+    // An event type of a later version: once named in a header, once not.
     broker.send("orders.events", "o-1", &[], &[("ce_type", "mesh.orders.v1.OrderFramed")]);
     broker.send("orders.events", "o-1", &[], &[]);
     assert_eq!(payments.until_applied(1).await, [("o-1".into(), 2)]);
@@ -116,7 +116,7 @@ async fn what_nobody_wants_is_skipped_and_counted() {
     orders.drain().await;
 }
 
-/// What is in flight when the service stops is finished; what only waits is left to the next one.
+/// An event that is in flight when the service stops is finished; events that only wait are left to the next process.
 #[tokio::test]
 async fn a_drain_finishes_what_is_in_flight_and_commits_it() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(1));
@@ -128,7 +128,7 @@ async fn a_drain_finishes_what_is_in_flight_and_commits_it() {
     orders.publish("o-1", "slow", 1).await;
     orders.publish("o-1", "ada", 2).await;
     until(async || waits.calls.load(Ordering::Relaxed) == 1).await;
-    // It is told to stop first, and the third party answers then.
+    // The drain begins first, then the third party answers.
     tokio::join!(payments.drain(), async { waits.gate.add_permits(1) });
     assert_eq!(broker.committed("payments", "orders.events"), 1);
 

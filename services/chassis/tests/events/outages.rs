@@ -1,4 +1,4 @@
-//! When what we stand on goes away for a while.
+//! Outages of the brokers and of the database.
 
 use crate::{
     broker::Broker,
@@ -18,10 +18,10 @@ async fn events_wait_for_a_broker_that_is_away() {
     for revision in 2..=50 {
         orders.publish("o-1", "ada", revision).await;
     }
-    // The first one, too, if it was acknowledged to nobody any more.
+    // The first event is pending, too, if its acknowledgement was lost.
     until(async || orders.metric("mesh_outbox_pending", "") >= 49.0).await;
     until(async || payments.metric("mesh_kafka_connected", "") == 0.0).await;
-    // The condition names the cause once the client has said it.
+    // The condition names the cause once the client has reported it.
     until(async || payments.degraded("kafka").starts_with("no Kafka broker can be reached: "))
         .await;
     assert!(payments.readiness.missing().is_empty(), "all replicas would leave at once");
@@ -37,7 +37,7 @@ async fn events_wait_for_a_broker_that_is_away() {
     orders.drain().await;
 }
 
-/// An outage of our own database makes no dead letters, however long it is.
+/// An outage of the service's own database makes no dead letters, however long it lasts.
 #[tokio::test]
 async fn events_wait_for_a_database_that_is_away() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::start());
@@ -49,7 +49,7 @@ async fn events_wait_for_a_database_that_is_away() {
     payments.database.close().await;
     orders.publish("o-1", "ada", 1).await;
     until(async || payments.metric("mesh_database_up", "") == 0.0).await;
-    // Longer than all attempts take.
+    // Longer than all attempts of an event take.
     let age = || payments.metric("mesh_consumer_oldest_age_seconds", "orders.events");
     until(async || age() > 1.0).await;
     assert_eq!(broker.records("orders.events.dlq").len(), 0);
@@ -63,7 +63,7 @@ async fn events_wait_for_a_database_that_is_away() {
     orders.drain().await;
 }
 
-/// The embedded broker keeps little. What it dropped before anybody read it is at least counted.
+/// The embedded broker keeps few records. Those that it dropped before they were fetched are at least counted.
 #[tokio::test]
 async fn records_that_the_broker_dropped_are_counted() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(1));

@@ -1,4 +1,4 @@
-//! Records that no client can read stop nobody: they are found, set aside by their position, and passed.
+//! Records that no client can read do not stop a partition: they are found, set aside by their position, and skipped.
 
 use chassis::kafka::dead_letter;
 use rdkafka::message::OwnedMessage;
@@ -9,7 +9,7 @@ use crate::{
 };
 
 const ZSTD: i16 = 4;
-/// The four codecs are 1 to 4.
+/// The codecs that Kafka knows are 1 to 4.
 const UNKNOWN_CODEC: i16 = 7;
 
 /// <https://kafka.apache.org/documentation/#recordbatch>
@@ -20,7 +20,7 @@ fn batch(attributes: i16, count: i32, records: &[u8]) -> Vec<u8> {
     body.extend([0xff; 14]); // no producer id, epoch, sequence
     body.extend(count.to_be_bytes());
     body.extend(records);
-    let mut batch = vec![0; 8]; // its offset is the broker's to say
+    let mut batch = vec![0; 8]; // the broker sets the offset
     batch.extend(u32::try_from(4 + 1 + 4 + body.len()).unwrap().to_be_bytes());
     batch.extend([0xff, 0xff, 0xff, 0xff, 2]);
     batch.extend(crc32c::crc32c(&body).to_be_bytes());
@@ -45,7 +45,7 @@ fn good(broker: &Broker, order: &str) {
     broker.send("orders.events", order, &placed, &[("ce_type", "mesh.orders.v1.OrderPlaced")]);
 }
 
-/// Where the letters say that their records are: first and last offset.
+/// The first and the last offset of the records that each dead letter is about.
 fn places(letters: &[OwnedMessage]) -> Vec<(String, String)> {
     let place = |letter| {
         assert_eq!(header(letter, dead_letter::REASON), Some("unreadable"));
@@ -71,7 +71,7 @@ async fn events_in_every_codec_are_applied() {
         let mut placed = event(codec, "ada", 1);
         placed.order_id = codec.into();
         let placed = prost::Message::encode_to_vec(&placed);
-        // Small records are sent as they are where a codec makes them larger.
+        // A batch that a codec would make larger is sent uncompressed; the padding prevents that.
         let padding = "the same again ".repeat(500);
         let headers = [("ce_type", "mesh.orders.v1.OrderPlaced"), ("padding", &*padding)];
         broker.send_in(codec, "orders.events", codec, &placed, &headers);
@@ -101,7 +101,7 @@ async fn records_that_cannot_be_unpacked_are_passed_and_those_between_are_applie
     payments.drain().await;
 }
 
-/// The client passes damaged records by itself when others follow, and comes back to them when none do.
+/// The client skips damaged records by itself when others follow, and fetches them again and again when none do.
 #[tokio::test]
 async fn damaged_records_are_set_aside_whether_others_follow_or_not() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(1));
@@ -120,7 +120,7 @@ async fn damaged_records_are_set_aside_whether_others_follow_or_not() {
     payments.drain().await;
 }
 
-/// The client says nothing at all of a record that ends before it should.
+/// The client reports no error for a record that is incomplete.
 #[tokio::test]
 async fn a_record_that_never_ends_is_passed() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(1));

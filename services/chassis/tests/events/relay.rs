@@ -13,7 +13,7 @@ use crate::{
 async fn an_event_is_sent_after_its_commit_and_never_without() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::start());
     let mut plan = Plan::new("orders", folder.path(), &broker);
-    // Only being woken is quick.
+    // The sweep is so rare that only a notification lets the event be sent in time.
     plan.outbox.sweep = Duration::from_secs(3600);
     let orders = plan.start(|_, _| {}).await;
     orders.publish("first", "ada", 1).await;
@@ -53,7 +53,7 @@ async fn what_a_crash_left_is_sent_by_the_next_one() {
     orders.drain().await;
 }
 
-/// What a service's last transactions left is sent before it ends.
+/// Events of a service's last transactions are sent before the service ends.
 #[tokio::test]
 async fn a_drain_ends_with_a_last_round() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::start());
@@ -65,7 +65,8 @@ async fn a_drain_ends_with_a_last_round() {
     assert_eq!(broker.records("orders.events").len(), 50, "each once");
 }
 
-/// Handed over is not sent: what no broker has acknowledged before the end, the next one sends.
+/// An event that was handed to the client is not sent yet: if no broker acknowledges it before the end, the next process sends
+/// it.
 #[tokio::test]
 async fn what_no_broker_acknowledged_is_sent_by_the_next_one() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::start());
@@ -76,7 +77,7 @@ async fn what_no_broker_acknowledged_is_sent_by_the_next_one() {
     until(async || unsent(&orders).await == 0).await;
     broker.down();
     orders.publish("o-1", "ada", 2).await;
-    // Its last round waits for the broker as long as it may.
+    // The last round waits for the broker until its time is over.
     orders.drain().await;
     let left = Plan::new("orders", folder.path(), &broker).without_relay().start(|_, _| {}).await;
     assert_eq!(unsent(&left).await, 1);
@@ -88,13 +89,13 @@ async fn what_no_broker_acknowledged_is_sent_by_the_next_one() {
     orders.drain().await;
 }
 
-/// How many events wait.
+/// Returns how many events were never sent.
 async fn unsent(service: &Service) -> i64 {
     let sql = "select count(*) from outbox where sent_at is null";
     service.database.query("count", sql).one::<(i64,)>().await.unwrap().0
 }
 
-/// A broker that forgot everything is told again, oldest first, and the consumers drop what they know.
+/// To a broker that lost everything, sent events are sent again, oldest first, and the consumers drop those that they know.
 #[tokio::test]
 async fn a_log_that_is_new_is_told_what_earlier_ones_were() {
     let folder = tempfile::tempdir().unwrap();
@@ -108,7 +109,7 @@ async fn a_log_that_is_new_is_told_what_earlier_ones_were() {
     }
     payments.until_applied(3).await;
     payments.drain().await;
-    // The broker has these, but nobody has read them.
+    // The broker has these, but no consumer has read them.
     for revision in 4..=6 {
         orders.publish("o-1", "ada", revision).await;
     }
@@ -132,7 +133,7 @@ async fn a_log_that_is_new_is_told_what_earlier_ones_were() {
     assert_eq!(delays, 1.0, "the age of what is sent again says nothing");
     orders.drain().await;
 
-    // The same log, started again: nothing is sent again.
+    // The log is the same after a restart of the relay: no event is sent again.
     let orders = Plan::new("orders", folder.path(), &after).start(|_, _| {}).await;
     orders.publish("o-1", "ada", 8).await;
     payments.until_applied(8).await;
@@ -141,7 +142,7 @@ async fn a_log_that_is_new_is_told_what_earlier_ones_were() {
     orders.drain().await;
 }
 
-/// A long backlog does not hold up a new order, only the orders that are in it.
+/// A long backlog delays only the orders that are in it, not a new order.
 #[tokio::test]
 async fn new_orders_pass_by_what_is_sent_again() {
     let folder = tempfile::tempdir().unwrap();
@@ -187,7 +188,7 @@ async fn of_two_relays_only_one_sends() {
         service
             .metric("messaging_client_operation_duration_seconds_count", "operation_name=\"send\"")
     };
-    // A record is there before its sender knows.
+    // A record is on the broker before its sender gets the acknowledgement.
     until(async || sent(&first) + sent(&second) >= 101.0).await;
     assert_eq!((sent(&first), sent(&second)), (101.0, 0.0));
 

@@ -1,4 +1,4 @@
-//! A service for the tests: a ledger of what was applied, and handlers that misbehave on demand.
+//! A service for the tests: a ledger of the events that were applied, and handlers that fail on demand.
 
 use std::{
     path::Path,
@@ -44,7 +44,7 @@ pub(crate) struct Service {
     relay_draining: CancellationToken,
 }
 
-/// What runs in a service.
+/// The parts and the settings of a service to start.
 pub(crate) struct Plan<'a> {
     pub(crate) name: &'static str,
     pub(crate) folder: &'a Path,
@@ -71,7 +71,7 @@ impl<'a> Plan<'a> {
         self
     }
 
-    /// Starts it; `wire` adds handlers.
+    /// Starts the service; `wire` adds its handlers.
     pub(crate) async fn start(self, wire: impl FnOnce(&mut Consumer, &Database)) -> Service {
         crate::traces::record();
         let registry = Registry::new();
@@ -116,7 +116,7 @@ impl Service {
         tx.commit().await.unwrap();
     }
 
-    /// What was applied, in order: key and revision.
+    /// Returns the key and the revision of each event that was applied, in order.
     pub(crate) async fn ledger(&self) -> Vec<(String, i64)> {
         self.database
             .query("ledger", "select key, revision from ledger order by seq")
@@ -130,7 +130,7 @@ impl Service {
         self.ledger().await
     }
 
-    /// Why a condition is raised; empty if it is not.
+    /// The reason of a condition; empty if it is not raised.
     pub(crate) fn degraded(&self, name: &str) -> String {
         let raised = self.readiness.degraded();
         raised.into_iter().find(|one| one.name == name).map(|one| one.reason).unwrap_or_default()
@@ -143,7 +143,7 @@ impl Service {
         lines.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
     }
 
-    /// Stops as SIGTERM would.
+    /// Stops the service as SIGTERM would.
     pub(crate) async fn drain(mut self) {
         self.draining.cancel();
         self.relay_draining.cancel();
@@ -153,14 +153,14 @@ impl Service {
         self.database.close().await;
     }
 
-    /// Stops as `kill -9` would: nothing is finished, nothing is committed.
+    /// Stops the service as `kill -9` would: no event is finished, no offset is committed.
     pub(crate) async fn crash(mut self) {
         self.tasks.shutdown().await;
         self.database.close().await;
     }
 }
 
-/// Waits for a condition.
+/// Waits until a condition holds.
 pub(crate) async fn until(condition: impl AsyncFn() -> bool) {
     for _ in 0..6000 {
         if condition().await {
@@ -186,8 +186,8 @@ pub(crate) fn paid(order: &str) -> OrderEvent {
     OrderEvent { event: Some(order_event::Event::Paid(OrderPaid {})), ..event(order, "ada", 1) }
 }
 
-/// Writes events into the ledger. The customer says how: `ada` at once, `reject` never, `down` not now, `panic` not at all,
-/// `flaky` the second time.
+/// Writes events into the ledger. The customer decides the outcome: `ada` succeeds, `reject` fails permanently, `down` fails
+/// temporarily, `panic` panics, `flaky` fails the first time.
 #[derive(Default)]
 pub(crate) struct Ledger {
     pub(crate) seen: Arc<Mutex<Vec<String>>>,
@@ -236,12 +236,12 @@ impl Handler for Ledger {
     }
 }
 
-/// Asks a third party first, before there is a transaction: the database stays free. Those of the customer `slow` wait for its
-/// answer.
+/// Calls a third party first, outside of a transaction, so that the database stays free. Events of the customer `slow` wait for
+/// the answer.
 #[derive(Clone)]
 pub(crate) struct Waits {
     pub(crate) calls: Arc<AtomicUsize>,
-    /// One permit is one answer.
+    /// One permit is one answer of the third party.
     pub(crate) gate: Arc<Semaphore>,
 }
 
@@ -271,7 +271,7 @@ impl Caller for Waits {
     }
 }
 
-/// The same as the ledger, several at once.
+/// Like the ledger, with several events at once.
 #[derive(Default)]
 pub(crate) struct Ledgers(pub(crate) Ledger);
 

@@ -1,4 +1,4 @@
-//! Rows that can never be sent, and those behind them.
+//! Rows that can never be sent, and the rows behind them.
 
 use chassis::{Kind, outbox};
 use proto::orders::v1::OrderEvent;
@@ -9,7 +9,7 @@ use crate::{
     service::{Plan, Service, event, until},
 };
 
-/// Leaves an event in the outbox as no publisher would: `column` of the row is what this SQL says.
+/// Publishes an event, then sets `column` of its row to this SQL expression, which no publisher would write.
 async fn leave(service: &Service, order: &str, column: &str, value: &str) {
     service.publish(order, "ada", 1).await;
     let sql = format!(
@@ -31,7 +31,7 @@ async fn rows(service: &Service, sql: &'static str) -> i64 {
 
 const UNSENT: &str = "select count(*) from outbox where sent_at is null";
 
-/// More than a round has, so that what is sent and not marked, or never sent, would fill it.
+/// There are more rows than fit into a round: unmarked rows, and rows that can never be sent, must not fill it.
 #[tokio::test]
 async fn a_row_that_can_never_be_sent_is_set_aside_and_all_others_are_sent() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::start());
@@ -73,7 +73,7 @@ async fn a_row_that_can_never_be_sent_is_set_aside_and_all_others_are_sent() {
     assert_eq!(orders.metric("mesh_outbox_set_aside_total", "unreadable"), 6.0);
     until(async || orders.metric("mesh_outbox_unsendable", "") == 7.0).await;
 
-    // What was mended can be sent again, the rest given up.
+    // A row that was corrected can be sent again; the others are purged.
     let mut tx = orders.database.begin("test").await.unwrap();
     tx.query("update outbox_set_aside set payload = zeroblob(3) where key = 'large'")
         .execute()
@@ -87,7 +87,7 @@ async fn a_row_that_can_never_be_sent_is_set_aside_and_all_others_are_sent() {
     orders.drain().await;
 }
 
-/// A broker that refuses a batch refuses all of it: only the record that is refused alone is set aside.
+/// A broker refuses a whole batch because of one record: only the record that is refused alone is set aside.
 #[tokio::test]
 async fn rows_in_a_batch_with_one_that_is_refused_are_sent() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::start());
@@ -104,7 +104,7 @@ async fn rows_in_a_batch_with_one_that_is_refused_are_sent() {
     orders.drain().await;
 }
 
-/// A reason that may pass: the key waits, whatever of it was published meanwhile, and others do not.
+/// While a refusal may pass, the later rows of its key wait, also those published meanwhile; other keys do not.
 #[tokio::test]
 async fn later_rows_of_a_key_do_not_overtake_one_that_failed() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(1));

@@ -1,4 +1,4 @@
-//! How fast it is; run by hand: `cargo test --release -p chassis --test events -- --ignored --nocapture speed`.
+//! Measures the throughput. To run it: `cargo test --release -p chassis --test events -- --ignored --nocapture speed`.
 
 use tokio::time::Instant;
 

@@ -1,4 +1,4 @@
-//! What the trace tells.
+//! The spans of an event's way from the outbox to its handler.
 
 use std::sync::{Arc, OnceLock};
 
@@ -23,7 +23,7 @@ static SPANS: OnceLock<InMemorySpanExporter> = OnceLock::new();
 /// Records every span of this process.
 pub(crate) fn record() -> &'static InMemorySpanExporter {
     SPANS.get_or_init(|| {
-        // Shown with what fails.
+        // The log is shown for tests that fail.
         tracing_subscriber::fmt().with_test_writer().with_env_filter("info").init();
         let exporter = InMemorySpanExporter::default();
         global::set_tracer_provider(
@@ -34,7 +34,7 @@ pub(crate) fn record() -> &'static InMemorySpanExporter {
     })
 }
 
-/// The finished spans that belong to a trace, or are linked to it.
+/// Returns the finished spans that belong to a trace or are linked to it.
 pub(crate) fn spans(trace: TraceId) -> Vec<SpanData> {
     let all = record().get_finished_spans().unwrap();
     let linked =
@@ -50,7 +50,7 @@ fn attribute(span: &SpanData, key: &str) -> Option<String> {
     span.attributes.iter().find(|one| one.key.as_str() == key).map(|one| one.value.to_string())
 }
 
-/// A span as a request would open it.
+/// Starts a span as a request would.
 pub(crate) fn request(name: &'static str) -> Context {
     record();
     Context::new().with_span(global::tracer("test").start(name))
@@ -92,7 +92,7 @@ async fn a_consumer_continues_the_producers_trace() {
     }
     assert_eq!(attribute(send, "messaging.message.id"), attribute(process, "messaging.message.id"));
     assert_eq!(process.events.iter().filter(|event| event.name == "attempt failed").count(), 1);
-    // The transactions of the handler: one that was rolled back, one that was not.
+    // The transactions of the handler: the first was rolled back, the second committed.
     let transactions = named(&spans, "orders.events");
     assert_eq!(transactions.len(), 2);
     assert!(transactions.iter().all(|span| span.parent_span_id == process.span_context.span_id()));
@@ -149,7 +149,7 @@ async fn a_batch_is_linked_to_each_of_its_events() {
     orders.drain().await;
 }
 
-/// Several header lines are one list, and two parents are none.
+/// Several header lines are one list; with two `traceparent` headers the event has no parent.
 #[tokio::test]
 async fn header_lines_are_combined_and_two_parents_begin_a_trace_anew() {
     record();
@@ -180,7 +180,7 @@ async fn header_lines_are_combined_and_two_parents_begin_a_trace_anew() {
     payments.drain().await;
 }
 
-/// What a handler would pass on: the state and the id of its trace, and how much baggage.
+/// Records the trace state, the trace id, and the number of baggage entries that a handler would propagate.
 #[derive(Clone, Default)]
 struct PassesOn(Arc<Mutex<Vec<(String, TraceId, usize)>>>);
 
