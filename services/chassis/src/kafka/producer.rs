@@ -75,7 +75,7 @@ pub(crate) struct Sending {
 }
 
 impl Producer {
-    /// Creates a producer that connects with [`Producer::connect`], or when it is first needed.
+    /// Creates a producer that connects when it is first needed, or earlier if `connect` is called.
     pub fn new(service: &'static str, settings: &Settings, metrics: messaging::Metrics) -> Self {
         let link = Arc::new(Link::new("producer"));
         let inner =
