@@ -6,8 +6,8 @@
 //!                                                            └── low-water mark ◀────┴── done, or <topic>.dlq
 //! ```
 //!
-//! An offset is committed when every record below it has been handled or become a dead letter. Records that are delivered twice
-//! in between are dropped by the inbox.
+//! An offset is committed when every record below it has been handled or become a dead letter. Until then an event may be
+//! delivered again; the inbox drops it if it has been handled.
 
 mod attempt;
 mod batch;

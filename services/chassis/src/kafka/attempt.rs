@@ -101,7 +101,7 @@ pub(super) enum Ending<T> {
     Abandoned,
 }
 
-/// Retries an attempt.
+/// Runs the attempts at one event or one batch.
 pub(super) struct Trier<'a> {
     pub(super) settings: &'a Settings,
     pub(super) database: Option<&'a Database>,

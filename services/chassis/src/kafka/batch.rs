@@ -88,7 +88,7 @@ impl<H: BatchHandler> Batched<H> {
             }
             Ending::Failed(failure, _) => {
                 context.span().set_status(Status::error(failure.text.clone()));
-                // A batch that failed several times may contain only a few events that fail.
+                // If retries were exhausted, the batch may still have events that succeed alone: each gets one attempt.
                 Err(if failure.is_permanent() { scope.settings.attempts } else { 1 })
             }
             Ending::Abandoned => {

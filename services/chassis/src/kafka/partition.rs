@@ -255,7 +255,7 @@ impl Partition {
         self.running.is_empty()
     }
 
-    /// Whether fetching should pause. Once paused, it resumes when fewer than half of the limit are open.
+    /// Whether fetching should pause. Once paused, it resumes when fewer records than half of the limit are not done with.
     pub(super) fn is_full(&self) -> bool {
         let limit = if self.paused { self.most / 2 } else { self.most };
         self.tracker.open() >= limit.max(1) || self.tracker.span() >= LONGEST_WINDOW

@@ -79,7 +79,7 @@ pub(super) fn run(
     last: &Mutex<Vec<Position>>,
 ) -> Result<(), KafkaError> {
     let ears = Arc::clone(consumer.context());
-    // The channel is closed if the dispatcher was dropped.
+    // The channel is closed once the dispatcher has ended or was dropped.
     while !stop.load(Ordering::Acquire) && !ears.inputs.is_closed() {
         match consumer.poll(POLL) {
             None => {}

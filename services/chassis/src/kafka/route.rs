@@ -47,8 +47,8 @@ pub(super) struct Scope {
 }
 
 impl Scope {
-    /// Whether the record is for this group and of a type that the handler wants. Only headers are read: a record
-    /// whose headers name no type counts as wanted.
+    /// Whether the record is for this group and of a type that the handler wants. Only headers are read: a record whose
+    /// headers name no type counts as wanted.
     pub(super) fn wants(&self, record: &Record) -> bool {
         !record.is_for_another(self.group)
             && record.event_type().is_none_or(|kind| self.types.contains(&kind))

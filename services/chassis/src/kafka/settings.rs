@@ -175,7 +175,7 @@ const PRODUCER: Pairs = &[
 impl Settings {
     fn client(&self, service: &str, parts: &[Pairs]) -> ClientConfig {
         let mut config = ClientConfig::new();
-        // By default the client takes the level from the `log` crate, which is not in use here.
+        // By default the client takes the level from the `log` crate, which has no logger here.
         config.set_log_level(RDKafkaLogLevel::Warning);
         config
             .set("bootstrap.servers", &self.brokers)

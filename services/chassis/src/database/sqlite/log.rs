@@ -40,7 +40,7 @@ pub(in crate::database) struct Keeper {
     longest: AtomicU64,
     /// Held by the checkpoint that is running.
     working: Arc<Mutex<()>>,
-    /// When it was last found that a log that is too long could not be cut.
+    /// When a checkpoint last failed to cut a log that is too long.
     pinned: Arc<parking_lot::Mutex<Option<Instant>>>,
 }
 
