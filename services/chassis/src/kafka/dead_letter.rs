@@ -1,4 +1,5 @@
-//! Dead letters: events that could not be handled, set aside in `<topic>.dlq` with everything needed to understand and replay them.
+//! Dead letters: events that could not be handled, set aside in `<topic>.dlq` with everything needed to understand and replay
+//! them.
 //!
 //! A dead letter has the event's key, payload and headers, and the headers below. A replayed one keeps [`GROUP`], so that only
 //! the group that could not handle the event handles it again.
