@@ -1,4 +1,4 @@
-//! The life of a service, the same for all: configuration, telemetry, admin port, wiring, ready, drain, flush.
+//! The life of a service, the same for all services: configuration, telemetry, admin port, wiring, ready, drain, flush.
 
 mod detached;
 mod life;
@@ -24,15 +24,15 @@ use crate::{
 pub use detached::Detached;
 pub use life::{run, start};
 
-/// Work that ends by itself or is dropped.
+/// A future that ends by itself, or is dropped in the drain.
 type Task = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;
 
 /// What to do when a task fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnError {
-    /// The service cannot do without it: drain and exit with an error, for whoever restarts it.
+    /// The service cannot do without the task: drain and exit with an error, so that the orchestrator restarts the service.
     Shutdown,
-    /// Log it and go on without.
+    /// Log the error and go on without the task.
     Log,
 }
 
@@ -46,7 +46,7 @@ crate::metrics! {
     }
 }
 
-/// One server that is bound but does not accept yet.
+/// A server that is bound but does not accept connections yet.
 struct Server {
     name: &'static str,
     listener: TcpListener,
@@ -58,14 +58,14 @@ enum ServerKind {
     Http(axum::Router),
 }
 
-/// A task and what its failure means.
+/// A task, and what to do when it fails.
 struct Spawned {
     name: &'static str,
     on_error: OnError,
     task: Task,
 }
 
-/// A service while it is wired, and everything that it is made of.
+/// A service while it is wired: the parts that it is made of.
 pub struct App {
     name: &'static str,
     settings: Settings,
@@ -86,7 +86,7 @@ pub struct App {
     addresses: Vec<(&'static str, SocketAddr)>,
 }
 
-/// Metrics of the calling side: declared with the first client, shared by all.
+/// The metrics of outbound calls: declared with the first client, shared by all clients.
 #[derive(Default)]
 struct Clients {
     breakers: Option<breaker::Metrics>,
@@ -106,43 +106,43 @@ impl App {
         &self.settings
     }
 
-    /// Where metrics are declared.
+    /// The registry in which metrics are declared.
     pub fn registry(&self) -> &Registry {
         &self.registry
     }
 
-    /// A new reason for not being ready yet.
+    /// A new latch: the service is not ready until it is released.
     pub fn latch(&self, name: &'static str) -> Latch {
         self.readiness.latch(name)
     }
 
-    /// Something that may go wrong after the start, and what that means for the traffic that this process gets.
+    /// A condition that may go wrong after the start; `impact` says whether this process still gets traffic meanwhile.
     pub fn condition(&self, name: &'static str, impact: Impact) -> Condition {
         self.readiness.condition(name, impact)
     }
 
-    /// Latches and conditions, for parts that declare their own.
+    /// The latches and conditions, for parts that declare their own.
     pub fn readiness(&self) -> &Readiness {
         &self.readiness
     }
 
-    /// Which names the service's HTTP ports answer to, and which web pages may use them.
+    /// The guard of the service's HTTP ports: which host names they answer to, and which web pages may use them.
     pub fn guard(&self) -> http::Guard {
         http::Guard::new(self.name, &self.settings.http)
     }
 
-    /// Fires when the drain begins: streams that would never end do then.
+    /// A token that is cancelled when the drain begins; streams without an end stop then.
     pub fn draining(&self) -> CancellationToken {
         self.draining.clone()
     }
 
-    /// Runs work that reaches its end whatever becomes of the request that began it.
+    /// Runs work that is finished even if the request that began it is dropped.
     pub fn detached(&self) -> Detached {
         self.detached.clone()
     }
 
-    /// Owns a task. It starts when everything is wired, and is dropped in the drain after servers and consumers have
-    /// finished: it must be safe to drop at any await.
+    /// Starts a task when everything is wired. The drain drops it after servers and consumers have finished, so it must be safe
+    /// to drop at any await.
     pub fn spawn(
         &mut self,
         name: &'static str,

@@ -1,4 +1,5 @@
-//! A circuit breaker: who fails most of the time is left alone for a while, so that it can recover, and nobody waits for it.
+//! A circuit breaker: if half of the calls to a destination fail, no more calls are made for a while. So the destination can
+//! recover, and callers do not wait for it in vain.
 //!
 //! ```text
 //!  closed ──half of the calls in the window failed──▶ open ──after a while──▶ half-open: one call, a probe
@@ -7,7 +8,8 @@
 //!    └─────────────────────────────────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! A call that is rejected was never made: [`Error::postponed`] tells how long to wait, and a consumer counts no attempt.
+//! A rejected call was never made: [`Error::postponed`] returns how long to wait, and the consumer does not count it as an
+//! attempt.
 
 mod window;
 
@@ -32,11 +34,11 @@ crate::metrics! {
     }
 }
 
-/// Fewer calls than this are no evidence: an order that nobody answers makes three of them.
+/// The fewest calls in the window that may open the breaker: a single order whose charge is not answered makes three calls.
 const ENOUGH: u32 = 20;
-/// How long nobody is asked: a restart of most things takes no longer, and a customer still waits for it.
+/// How long no calls are made: most restarts take no longer, and a customer still waits for so long.
 const OPEN: Duration = Duration::from_secs(5);
-/// How long to wait for somebody else's probe: it is answered at once, or in vain.
+/// The wait of a call that is rejected because another call is the probe: a probe is answered quickly, or not at all.
 const PROBED: Duration = Duration::from_millis(500);
 
 /// The breaker of one destination; cheap to clone.
@@ -51,7 +53,8 @@ struct Inner {
 
 struct State {
     phase: Phase,
-    /// Calls that were made before the last change prove nothing about what is now.
+    /// Incremented at each change of phase. Results of calls from an earlier epoch are ignored: they say nothing about the
+    /// present.
     epoch: u64,
 }
 
@@ -61,11 +64,11 @@ enum Phase {
     HalfOpen { probed: bool },
 }
 
-/// The call was not made.
+/// The breaker rejected the call: it was not made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rejected {
     destination: &'static str,
-    /// When to try again.
+    /// How long to wait before the next attempt.
     pub retry_after: Duration,
 }
 
@@ -83,7 +86,7 @@ impl From<Rejected> for Error {
     }
 }
 
-/// The leave to make one call. Dropped without a word, the call proves nothing.
+/// The permission to make one call. If it is dropped without a result, the call counts neither as a success nor as a failure.
 #[must_use = "the breaker is to be told what became of the call"]
 pub struct Permit {
     breaker: Breaker,
@@ -92,7 +95,7 @@ pub struct Permit {
 }
 
 impl Breaker {
-    /// A closed one.
+    /// A closed breaker.
     pub(crate) fn new(destination: &'static str, registry: &Registry, metrics: &Metrics) -> Self {
         let rejections = metrics.rejections_total.with_label_values(&[destination]);
         let state = State { phase: Phase::Closed(Window::default()), epoch: 0 };
@@ -103,10 +106,10 @@ impl Breaker {
         Self(inner)
     }
 
-    /// Asks whether a call may be made now.
+    /// Asks for the permission to make a call now.
     ///
     /// # Errors
-    /// It may not; says when to ask again.
+    /// The call was rejected; retry after [`Rejected::retry_after`].
     pub fn ask(&self) -> Result<Permit, Rejected> {
         let mut state = self.0.state.lock();
         let probe = match &mut state.phase {
@@ -169,7 +172,7 @@ impl State {
 }
 
 impl Inner {
-    /// Once it would let a probe through it is half-open, whether or not anybody asks.
+    /// The state for the metric. It becomes half-open as soon as a probe would be let through, even if there is no call.
     fn shown(&self) -> i64 {
         match self.state.lock().phase {
             Phase::Closed(_) => 0,
@@ -180,12 +183,12 @@ impl Inner {
 }
 
 impl Permit {
-    /// The call was answered, whatever the answer.
+    /// The destination answered the call, whatever the answer.
     pub fn succeeded(mut self) {
         self.told(true);
     }
 
-    /// The call was not answered, or the destination says that it cannot.
+    /// The destination did not answer the call, or it answered that it is unable to serve it.
     pub fn failed(mut self) {
         self.told(false);
     }

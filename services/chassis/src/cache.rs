@@ -1,11 +1,11 @@
-//! Cache-aside: what was read is remembered for a while, in memory, or in Redis (Valkey), which all replicas share.
+//! Cache-aside: values that were read are kept for a while, in memory, or in Redis (Valkey), which all replicas share.
 //!
 //! ```text
 //!  get ──▶ who asks for what is being loaded waits for it ──▶ memory, or Redis ──▶ hit
 //!                                                                  └── not there, or no answer ──▶ load
 //! ```
 //!
-//! A cache that does not answer costs no request, only time: 50 ms each, until its circuit breaker opens.
+//! A cache that does not answer fails no request, but costs time: 50 ms each, until its circuit breaker opens.
 
 mod server;
 
@@ -22,16 +22,17 @@ use crate::{
     readiness::Readiness,
 };
 
-/// Where caches are kept.
+/// The settings of caches.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Settings {
-    /// Where Redis or Valkey is, e.g. `redis://user:password@valkey:6379/0`, or `rediss://…` for TLS; empty: each process has caches of its own, in memory.
+    /// The URL of Redis or Valkey, e.g. `redis://user:password@valkey:6379/0`, or `rediss://…` for TLS. If empty, each process
+    /// has its own caches in memory.
     #[serde(deserialize_with = "address")]
     pub url: SecretUrl,
-    /// Certificates, where `url` begins with `rediss://`.
+    /// Certificates, used if `url` begins with `rediss://`.
     #[serde(default)]
     pub tls: Tls,
-    /// How long it may take to answer; a database takes no longer.
+    /// The time limit for one answer: a query of the database takes no longer.
     #[serde(with = "humantime_serde")]
     pub timeout: Duration,
 }
@@ -42,13 +43,14 @@ impl Default for Settings {
     }
 }
 
-/// TLS to the server.
+/// TLS of the connection to Redis.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Tls {
-    /// Certificates of the authorities to trust, PEM, most easily as `ca_file`; this machine's if empty.
+    /// Certificates of the trusted authorities, PEM, usually given as `ca_file`. If empty, this machine's authorities are
+    /// trusted.
     pub ca: String,
-    /// The certificate of this client, PEM, as `certificate_file`, where the server asks for one.
+    /// The certificate of this client, PEM, as `certificate_file`, if the server asks for one.
     pub certificate: String,
     /// The certificate's private key, PEM, as `key_file`.
     pub key: Secret,
@@ -67,7 +69,7 @@ crate::metrics! {
     }
 }
 
-/// Makes a service's caches.
+/// Creates a service's caches.
 #[derive(Clone)]
 pub struct Caches {
     service: &'static str,
@@ -76,10 +78,10 @@ pub struct Caches {
 }
 
 impl Caches {
-    /// As the settings say. Nobody waits for the server: a service is ready without it.
+    /// Opens the caches that the settings describe, without waiting for the server: a service is ready without it.
     ///
     /// # Errors
-    /// The URL is none.
+    /// The URL is invalid.
     pub(crate) fn open(
         service: &'static str,
         settings: &Settings,
@@ -94,15 +96,16 @@ impl Caches {
         Ok(Self { service, shared, metrics: Metrics::register(registry)? })
     }
 
-    /// Caches that belong to no [`App`](crate::App), in memory: for tests of what a service does with them.
+    /// Caches in memory that belong to no [`App`](crate::App): for tests of a service's use cases.
     ///
     /// # Errors
-    /// The registry has some already.
+    /// The registry already has the metrics of caches.
     pub fn alone(registry: &Registry) -> anyhow::Result<Self> {
         Ok(Self { service: "test", shared: None, metrics: Metrics::register(registry)? })
     }
 
-    /// A cache of so many values, each for so long; `name` tells it from the service's others.
+    /// A cache of at most `capacity` values, each kept for `ttl`. `name` distinguishes the service's caches in metrics and
+    /// keys.
     pub fn cache<K, V>(&self, name: &'static str, capacity: u64, ttl: Duration) -> Cache<K, V>
     where
         K: Hash + Eq + Send + Sync + 'static,
@@ -127,10 +130,10 @@ impl Caches {
     }
 }
 
-/// With a shared cache, what is kept here is only for those who ask at the same time.
+/// How long a value stays in this process if the cache is shared: just long enough for callers that ask at the same time.
 const TOGETHER: Duration = Duration::from_millis(1);
 
-/// Values by their key, for a while. A value that everybody wants is not loaded by everybody at once.
+/// Values by key, each kept for a while. Concurrent requests for the same missing key load its value once.
 pub struct Cache<K, V> {
     prefix: String,
     values: moka::future::Cache<K, V>,
@@ -146,10 +149,11 @@ where
     K: Hash + Eq + Serialize + Send + Sync + 'static,
     V: Clone + Serialize + DeserializeOwned + Send + Sync + 'static,
 {
-    /// The value under this key; loaded, if it is not there. A failure is told to all who waited, and not remembered.
+    /// The value under this key; a missing value is loaded. If loading fails, all waiting callers get the error, and the error
+    /// is not cached.
     ///
     /// # Errors
-    /// What loading it ended with.
+    /// The error of `load`.
     pub async fn get<E: Into<Error>>(
         &self,
         key: K,
@@ -173,7 +177,8 @@ where
         Ok(found.into_value())
     }
 
-    /// Its name where others can see it; a key that cannot be written is known here only.
+    /// The key in the shared cache. `None` without a shared cache, or if the key cannot be serialized: then the value is kept
+    /// in this process only.
     fn name(&self, key: &K) -> Option<String> {
         self.shared.as_ref()?;
         let key = serde_json::to_string(key).ok()?;
@@ -187,7 +192,7 @@ where
         load: impl Future<Output = Result<V, E>>,
     ) -> Result<V, E> {
         let answered = match shared.get(name).await {
-            // What another version has written may not be readable: it is written anew.
+            // A value that another version wrote may be unreadable: it is loaded and overwritten.
             Ok(Some(text)) => match serde_json::from_slice(&text) {
                 Ok(value) => {
                     self.hits.inc();
@@ -211,7 +216,7 @@ where
         }
         let value = load.await?;
         if answered && let Ok(text) = serde_json::to_vec(&value) {
-            // It is there for the next one, or it is not.
+            // If writing fails, the next request loads the value again.
             shared.set(name, text, self.ttl).await.ok();
         }
         Ok(value)

@@ -10,15 +10,15 @@ tokio::task_local! {
     static DEADLINE: Instant;
 }
 
-/// What remains of the current request's time; `None` outside of a request.
+/// The time that remains of the current request's deadline; `None` outside of a request.
 pub fn remaining() -> Option<Duration> {
     DEADLINE.try_with(|deadline| deadline.saturating_duration_since(Instant::now())).ok()
 }
 
-/// Runs something with a time limit of its own; a nearer deadline around it stays in force.
+/// Runs a future with its own time limit; an earlier deadline around it stays in force.
 ///
 /// # Errors
-/// [`Kind::DeadlineExceeded`] when the time is over; the future is dropped then.
+/// [`Kind::DeadlineExceeded`] when the time is over; the future is then dropped.
 pub async fn within<F: Future>(limit: Duration, future: F) -> Result<F::Output, Error> {
     let own = Instant::now() + limit;
     let deadline = DEADLINE.try_with(|outer| own.min(*outer)).unwrap_or(own);
@@ -37,7 +37,7 @@ mod tests {
             assert_eq!(remaining(), Some(Duration::from_secs(1)));
             within(Duration::from_secs(60), std::future::pending::<()>()).await
         });
-        // Both end at the same moment; the inner one is asked first.
+        // Both deadlines end at the same moment; the inner one is polled first.
         let inner =
             outer.await.expect("the inner one has ended in time").expect_err("it never ends");
         assert_eq!(inner.kind(), Kind::DeadlineExceeded);

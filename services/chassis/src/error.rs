@@ -1,7 +1,7 @@
-//! The one error that crosses a transport, and the words it is told in.
+//! The one error type that crosses a transport.
 //!
-//! A service decides the [`Kind`]; each transport projects it once: here to a gRPC status, in [`crate::http`] to a problem
-//! document, in [`crate::kafka`] to retry or dead letter, everywhere to a metric label.
+//! A service decides the [`Kind`]. Each transport maps it in one place: here to a gRPC status, in [`crate::http`] to a problem
+//! document, in [`crate::kafka`] to a retry or a dead letter. It is also a metric label everywhere.
 
 use std::{borrow::Cow, fmt, time::Duration};
 
@@ -11,39 +11,39 @@ use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::{breaker::Rejected, text::printable};
 
-/// What went wrong, in as few words as there are different ways to go on.
+/// What went wrong: one kind for each different way to go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// The request can never succeed as it is.
+    /// The request is invalid: repeating it unchanged never succeeds.
     Invalid,
-    /// What was asked for is not there.
+    /// The requested thing does not exist.
     NotFound,
-    /// What was to be made is there already.
+    /// The thing to be created exists already.
     AlreadyExists,
-    /// Somebody else changed it at the same time; the same again may succeed.
+    /// Another request changed the same thing at the same time; a retry may succeed.
     Conflict,
-    /// The request is well-formed, but what it is about is not in a state for it.
+    /// The request is well-formed, but its subject is in a state that does not allow it.
     Precondition,
-    /// Nobody knows who asks.
+    /// The caller is not authenticated.
     Unauthenticated,
-    /// Who asks may not.
+    /// The caller is not allowed to do this.
     Forbidden,
-    /// Too much was asked; later, it may succeed.
+    /// A limit is used up; a later retry may succeed.
     Exhausted,
-    /// Somebody needed does not answer now.
+    /// A service that the request needs does not answer now.
     Unavailable,
-    /// The time ran out.
+    /// The deadline passed.
     DeadlineExceeded,
-    /// Whoever asked went away.
+    /// The caller cancelled the request.
     Cancelled,
-    /// This version cannot do it.
+    /// This version does not implement the operation.
     Unimplemented,
-    /// A mistake of ours.
+    /// A mistake in this service.
     Internal,
 }
 
 impl Kind {
-    /// The word for metrics and logs: the gRPC status name in lower case.
+    /// The label in metrics and logs: the gRPC status name in lower case.
     pub fn label(self) -> &'static str {
         match self {
             Self::Invalid => "invalid_argument",
@@ -62,7 +62,7 @@ impl Kind {
         }
     }
 
-    /// Whether the same again may succeed without anybody changing anything.
+    /// Whether repeating the same request may succeed without a change by a person.
     pub fn is_temporary(self) -> bool {
         matches!(
             self,
@@ -74,7 +74,7 @@ impl Kind {
         )
     }
 
-    /// Whether it is ours to mend, and so worth an error line; the rest is told to whoever asked.
+    /// Whether the fault is ours and so deserves an error line in the log; other errors are only returned to the caller.
     pub fn is_fault(self) -> bool {
         matches!(
             self,
@@ -123,13 +123,13 @@ impl Kind {
 /// What is wrong with one part of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Field {
-    /// Where: a path into the request, e.g. `items[0].quantity`.
+    /// The location: a path into the request, e.g. `items[0].quantity`.
     pub name: String,
-    /// What: names the value and the limit.
+    /// The mistake: names the value and the limit.
     pub message: String,
 }
 
-/// An error on its way to whoever asked.
+/// An error on its way to the caller.
 #[derive(Debug)]
 pub struct Error {
     kind: Kind,
@@ -140,7 +140,7 @@ pub struct Error {
 }
 
 impl Error {
-    /// An error that says what went wrong; lower case, no full stop, naming the input, of which the beginning is kept.
+    /// Creates an error. The message is lower case, has no full stop and names the input; a long message is cut.
     pub fn new(kind: Kind, message: impl Into<Cow<'static, str>>) -> Self {
         let message = match message.into() {
             Cow::Owned(text) => printable(&text, LONGEST_TEXT).into(),
@@ -149,7 +149,7 @@ impl Error {
         Self { kind, message, reason: None, fields: Vec::new(), source: None }
     }
 
-    /// Adds the word that clients tell this error from others of its kind by, e.g. `OUT_OF_STOCK`.
+    /// Adds the reason, a word by which clients distinguish this error from others of its kind, e.g. `OUT_OF_STOCK`.
     #[must_use]
     pub fn reason(mut self, reason: &'static str) -> Self {
         self.reason = Some(reason.into());
@@ -179,7 +179,7 @@ impl Error {
         self.kind
     }
 
-    /// How long to wait before it is worth trying at all, if it was not even tried: see [`crate::breaker`].
+    /// How long to wait before the next attempt, if the call was not even made: see [`crate::breaker`].
     pub fn postponed(&self) -> Option<Duration> {
         let mut next: Option<&(dyn std::error::Error + 'static)> = Some(self);
         while let Some(error) = next {
@@ -196,7 +196,7 @@ impl Error {
         &self.message
     }
 
-    /// What went wrong, for programs.
+    /// The reason: what went wrong, for programs.
     pub fn reason_word(&self) -> Option<&str> {
         self.reason.as_deref()
     }
@@ -219,7 +219,7 @@ impl std::error::Error for Error {
     }
 }
 
-/// A message that breaks its limits never keeps them when it is sent again.
+/// A message that violates its limits violates them again when it is repeated.
 impl From<Violations> for Error {
     fn from(violations: Violations) -> Self {
         let fields = violations.as_slice().iter();
@@ -229,20 +229,20 @@ impl From<Violations> for Error {
     }
 }
 
-/// The `domain` of a `google.rpc.ErrorInfo` that we made.
+/// The `domain` of the `google.rpc.ErrorInfo`s that this project creates.
 const DOMAIN: &str = "glassmesh";
 
-/// Most characters of an error's text that cross a transport: it may repeat what was sent, which has no end.
+/// The most characters of an error's text that cross a transport: the text may repeat the request, which may be of any length.
 pub(crate) const LONGEST_TEXT: usize = 500;
-/// Most characters of the name of a part of a request.
+/// The most characters of the name of a part of a request.
 pub(crate) const LONGEST_NAME: usize = 100;
-/// Most parts of a request that an error is about: some for each line of the longest list that a service takes.
+/// The most parts of a request that an error reports: several for each line of the longest list that a service accepts.
 pub(crate) const MOST_FIELDS: usize = 200;
-/// What the parts may take of an answer's trailers, before they are encoded. Trailers that are longer than the caller's limit end
-/// more than the call.
+/// The most bytes of the parts in an answer's trailers, before they are encoded. Trailers beyond the caller's limit break the
+/// whole connection, not only the call.
 const TRAILERS: usize = 8 * 1024;
 
-/// The error's parts as far as they fit into trailers.
+/// As many of the error's parts as fit into the trailers.
 fn fitting(fields: &[Field]) -> impl Iterator<Item = &Field> {
     let mut left = TRAILERS;
     fields.iter().take_while(move |field| {
@@ -253,11 +253,11 @@ fn fitting(fields: &[Field]) -> impl Iterator<Item = &Field> {
     })
 }
 
-/// As the standard error details say it: <https://cloud.google.com/apis/design/errors>
+/// The standard error details: <https://cloud.google.com/apis/design/errors>
 impl From<Error> for Status {
     #[expect(clippy::disallowed_methods, reason = "the one place where an error becomes a status")]
     fn from(error: Error) -> Self {
-        // Handled here as far as this process is concerned: the cause does not cross the wire.
+        // The error is logged here, since its cause does not cross the wire.
         if error.kind.is_fault() && error.source.is_some() {
             let cause = &error as &dyn std::error::Error;
             tracing::warn!(
@@ -266,7 +266,7 @@ impl From<Error> for Status {
                 "a call could not be answered"
             );
         }
-        // A mistake of ours may name what is none of the caller's business.
+        // The message of an internal error may name details that are not for the caller.
         let message = if error.kind == Kind::Internal { "internal error" } else { error.message() };
         if error.reason.is_none() && error.fields.is_empty() {
             return Self::new(error.kind.code(), message);

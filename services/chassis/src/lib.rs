@@ -1,4 +1,4 @@
-//! Everything a service needs that is not its business: its life, its configuration, its telemetry, and the ways in and out.
+//! Everything a service needs that is not its business: its lifecycle, configuration, telemetry, servers and clients.
 //!
 //! ```text
 //!  run ─▶ config ─▶ telemetry ─▶ admin port ─▶ wire(app, config) ─▶ ready ─▶ drain ─▶ flush ─▶ exit status

@@ -1,4 +1,4 @@
-//! What Kafka and NATS have in common: how sending is measured.
+//! What Kafka and NATS have in common: the metrics of sending.
 
 crate::metrics! {
     /// Sending, whatever the bus.

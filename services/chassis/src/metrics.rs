@@ -1,4 +1,5 @@
-//! Metrics: one registry a process, handed down, never global; every metric is declared with the [`metrics!`](crate::metrics!) macro.
+//! Metrics: one registry per process, passed down, never global. Every metric is declared with the
+//! [`metrics!`](crate::metrics!) macro.
 
 mod accept;
 mod begin;
@@ -21,16 +22,16 @@ pub use families::Family;
 pub use prometheus::{Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts};
 pub(crate) use runtime::observe_runtime;
 
-/// Upper bounds in seconds: those of the OpenTelemetry semantic conventions, three below for calls within one machine, and three
-/// for what takes its time: two seconds, which is a promise; one and a half, or the p99 of what takes 1.1 s would read 1.99 s, at that
-/// promise; and half a minute, which is a retry's life.
+/// Upper bounds in seconds. They are those of the OpenTelemetry semantic conventions, three smaller ones for calls within one
+/// machine, and three for slow operations: 2 s, which is a promise of ours; 1.5 s, without which the p99 of operations that
+/// take 1.1 s would read 1.99 s, near that promise; and 30 s, the length of a series of retries.
 /// <https://opentelemetry.io/docs/specs/semconv/http/http-metrics/>
 pub(crate) const SECONDS: [f64; 20] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0,
     2.5, 5.0, 7.5, 10.0, 30.0,
 ];
 
-/// Where the metrics of one process are known; cheap to clone.
+/// The metrics of one process; cheap to clone.
 #[derive(Clone, Default)]
 pub struct Registry {
     metrics: prometheus::Registry,
@@ -39,7 +40,7 @@ pub struct Registry {
     looks: Arc<Mutex<Vec<Look>>>,
 }
 
-/// Brings numbers up to date that nobody counts as they change.
+/// Updates metrics whose values are not counted as they change.
 type Look = Box<dyn Fn() + Send>;
 
 impl Registry {
@@ -48,10 +49,10 @@ impl Registry {
         Self::default()
     }
 
-    /// Adds one metric.
+    /// Registers one metric.
     ///
     /// # Errors
-    /// A metric of the same name and labels is there already, or its name is none.
+    /// A metric of the same name and labels exists already, or the name is invalid.
     pub fn register<M: Declared>(
         &self,
         name: &str,
@@ -64,12 +65,12 @@ impl Registry {
         Ok(metric)
     }
 
-    /// Every metric there is, sorted, whether or not there is anything to tell of it yet.
+    /// Every metric that is registered, sorted, also those without samples yet.
     pub fn families(&self) -> Vec<Family> {
         families::all(&self.declared.lock(), &self.gather())
     }
 
-    /// Calls this each time before the metrics are told; it must not wait, nor declare any.
+    /// Calls `look` each time before the metrics are read; it must not block, and must not register metrics.
     pub(crate) fn look(&self, look: impl Fn() + Send + 'static) {
         self.looks.lock().push(Box::new(look));
     }
@@ -96,19 +97,19 @@ impl Registry {
 
 /// A type of metric that [`metrics!`](crate::metrics!) can declare.
 pub trait Declared: Sized {
-    /// Prometheus' word for the type.
+    /// Prometheus' name of the type.
     const KIND: &'static str;
-    /// Makes the metric without registering it.
+    /// Creates the metric without registering it.
     ///
     /// # Errors
-    /// The name or a label is not one that Prometheus takes.
+    /// The name or a label is not valid in Prometheus.
     fn declare(
         registry: &Registry,
         name: &str,
         help: &str,
         labels: &[&str],
     ) -> anyhow::Result<Self>;
-    /// The metric as the registry keeps it.
+    /// The metric as a collector, for the registry.
     fn collector(&self) -> Box<dyn Collector>;
 }
 

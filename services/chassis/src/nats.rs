@@ -1,11 +1,11 @@
-//! NATS: live messages, typed by their subject; lost if nobody listens, on purpose.
+//! NATS: live messages, typed by subject. A message without a subscriber is lost, on purpose.
 //!
 //! ```text
 //!  publish ── span `send live…` ── traceparent ──▶ server ──▶ Subscription ── span `process live…` ──▶ Live { body, context }
 //! ```
 //!
-//! Nothing here waits for a server that is away: a live message that cannot be sent now is worth nothing later. The client
-//! comes back by itself; whoever must not miss anything asks anew at each of [`Client::reconnections`].
+//! Nothing here waits for a server that is away: a live message that cannot be sent now is worthless later. The client
+//! reconnects by itself; a subscriber that must not miss anything queries the state again at each of [`Client::reconnections`].
 
 mod call;
 mod connection;
@@ -37,12 +37,12 @@ use crate::{
 use call::Call;
 use connection::Connection;
 
-/// Live messages.
+/// The settings of live messages.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Settings {
-    /// Where NATS is, e.g. `nats://user:password@nats:4222`; several with commas.
+    /// The URL of NATS, e.g. `nats://user:password@nats:4222`; several with commas.
     pub url: SecretUrl,
-    /// How long one call to it may take.
+    /// The time limit of one call.
     #[serde(with = "humantime_serde")]
     pub timeout: Duration,
 }
@@ -75,7 +75,7 @@ crate::metrics! {
     }
 }
 
-/// What is wrong with the addresses of NATS servers.
+/// Says what is wrong with a list of NATS URLs.
 pub(crate) fn check(url: &str) -> Result<(), String> {
     let wrong = |part: &str| {
         let address = part.trim().parse::<async_nats::ServerAddr>();
@@ -90,7 +90,7 @@ pub(crate) fn check(url: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// The client counts by itself.
+/// The client counts messages and bytes by itself: its numbers are copied at each scrape.
 fn show_traffic(registry: &Registry, client: &async_nats::Client, wire: Wire) {
     let statistics = client.statistics();
     let show = |family: &IntCounterVec, direction, now: u64| {
@@ -117,10 +117,10 @@ struct Inner {
 }
 
 impl Client {
-    /// Connects; waits until a server is there. The condition is raised while there is none.
+    /// Connects, and waits until a server is reachable. The condition is raised while there is no connection.
     ///
     /// # Errors
-    /// The URL is none.
+    /// The URL is invalid.
     pub async fn connect(
         name: &str,
         settings: &Settings,
@@ -136,21 +136,21 @@ impl Client {
         Ok(Self(Arc::new(Inner { connection, timeout: settings.timeout, operations, metrics })))
     }
 
-    /// Whether there is a connection now.
+    /// Whether the client is connected now.
     pub fn is_connected(&self) -> bool {
         self.0.connection.is_up()
     }
 
-    /// Every time from now on that the connection was lost and is there again.
+    /// The reconnections from now on.
     pub fn reconnections(&self) -> Reconnections {
         self.0.connection.reconnections(self.0.timeout)
     }
 
-    /// Tells whoever listens right now.
+    /// Sends a message to the current subscribers.
     ///
     /// # Errors
-    /// [`Kind::Unavailable`] without a connection, at once; [`Kind::Invalid`] if a token cannot be part of a subject, or the
-    /// message is larger than the server takes.
+    /// [`Kind::Unavailable`], at once, without a connection; [`Kind::Invalid`] if a token cannot be part of a subject, or the
+    /// message is larger than the server accepts.
     pub async fn publish<M: Message>(
         &self,
         subject: Subject<M>,
@@ -178,10 +178,11 @@ impl Client {
         call.ended(sent)
     }
 
-    /// Asks whoever serves the subject, and waits for the answer.
+    /// Sends a request to the service that serves the subject, and waits for its answer.
     ///
     /// # Errors
-    /// [`Kind::Unavailable`] with the reason `NO_RESPONDERS` if nobody does, and as [`publish`](Self::publish).
+    /// [`Kind::Unavailable`] with the reason `NO_RESPONDERS` if no service serves the subject; the errors of
+    /// [`publish`](Self::publish).
     pub async fn request<M: Message, R: Message + Default>(
         &self,
         subject: Subject<M>,
@@ -199,7 +200,7 @@ impl Client {
             &self.0.operations,
         );
         let answered = self.now(async {
-            // The time limit is around it, here.
+            // The client's own time limit is off: `now` limits the call.
             let request =
                 Request::new().headers(call.headers()).payload(payload.into()).timeout(None);
             let answer = self
@@ -217,10 +218,10 @@ impl Client {
         call.ended(answered)
     }
 
-    /// Listens. What is published after this has returned arrives, as long as the connection holds.
+    /// Subscribes. Messages that are published after this has returned arrive, as long as the connection holds.
     ///
     /// # Errors
-    /// [`Kind::DeadlineExceeded`] if no server is there in time; [`Kind::Invalid`] if a token cannot be part of a subject.
+    /// [`Kind::DeadlineExceeded`] if no server is reachable in time; [`Kind::Invalid`] if a token cannot be part of a subject.
     pub async fn subscribe<M: Message + Default>(
         &self,
         subject: Subject<M>,
@@ -237,7 +238,8 @@ impl Client {
         Ok(Subscription::new(messages.boxed(), subject.template, self.0.metrics.clone()))
     }
 
-    /// Sends what was published, ends all subscriptions once they have what was sent to them, and closes the connection.
+    /// Sends the messages that were published, ends all subscriptions once they have received theirs, and closes the
+    /// connection.
     pub async fn drain(&self) {
         if self.is_connected()
             && let Err(error) =
@@ -247,7 +249,7 @@ impl Client {
         }
     }
 
-    /// In time, and only if there is a connection: the client would keep it and send it when it means nothing any more.
+    /// Makes a call with the time limit, and only while connected: the client would buffer it and send it when it is worthless.
     async fn now<T>(&self, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         if !self.is_connected() {
             return Err(Error::new(Kind::Unavailable, "no connection to NATS"));
@@ -287,7 +289,7 @@ fn not_answered(error: RequestError) -> Error {
     .source(error)
 }
 
-/// The only reason for which subscribing and draining fail.
+/// The client is closed: no other error of subscribing and draining is possible.
 fn closed(error: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::new(Kind::Unavailable, "the connection to NATS is closed").source(error)
 }

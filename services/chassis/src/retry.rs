@@ -1,11 +1,11 @@
-//! Waiting before trying again: exponential, with full jitter.
+//! Backoff before a retry: exponential, with full jitter.
 //! <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>
 
 use std::time::Duration;
 
 use tokio::time::sleep;
 
-/// A growing wait.
+/// A growing backoff.
 #[derive(Clone, Debug)]
 pub struct Backoff {
     ceiling: Duration,
@@ -13,19 +13,19 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Waits that are at most `first`, then twice as long each time, and never longer than `longest`.
+    /// Creates a backoff whose waits are at most `first`, then twice as long each time, and never longer than `longest`.
     pub fn new(first: Duration, longest: Duration) -> Self {
         Self { ceiling: first.min(longest), longest }
     }
 
-    /// The next wait: anything from nothing to the ceiling, so that many who failed together do not return together.
+    /// The next wait: a random time up to the ceiling, so that many callers that failed together do not retry together.
     pub fn next_wait(&mut self) -> Duration {
         let wait = self.ceiling.mul_f64(rand::random::<f64>());
         self.ceiling = (self.ceiling * 2).min(self.longest);
         wait
     }
 
-    /// Waits.
+    /// Sleeps for the next wait.
     pub async fn wait(&mut self) {
         sleep(self.next_wait()).await;
     }

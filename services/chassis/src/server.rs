@@ -1,8 +1,8 @@
-//! Connections, the same for REST, gRPC, OTLP and the admin port: accepted in bounded number, with a deadline for every wait for
-//! the client.
+//! Connections, the same for REST, gRPC, OTLP and the admin port: limited in number, with a deadline for every wait for the
+//! client.
 //!
-//! A client that sends slowly, reads slowly or says nothing costs others nothing: where no further connection fits in, the one
-//! that has made the server wait longest is closed for the new one.
+//! A client that sends slowly, reads slowly or is silent does not harm other clients: if all connections are in use, the one
+//! that has waited longest for its client is closed for the new one.
 
 mod connection;
 mod socket;
@@ -44,7 +44,7 @@ crate::metrics! {
 
 const REASONS: [&str; 4] = ["evicted", "idle", "refused", "slow"];
 
-/// What is spoken on a port.
+/// The protocol of a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
     /// HTTP/1.1, or HTTP/2 if the client begins with its preface.
@@ -57,32 +57,33 @@ pub(crate) enum Protocol {
 pub(crate) struct Port {
     pub(crate) name: &'static str,
     pub(crate) protocol: Protocol,
-    /// Most connections at once.
+    /// The most connections at once.
     pub(crate) connections: usize,
     pub(crate) metrics: Metrics,
 }
 
-/// Deadlines are kept this precisely.
+/// The precision of deadlines.
 const TICK: Duration = Duration::from_secs(1);
-/// No file descriptors are left, most likely: others have to be closed first.
+/// The pause after a failed accept: most likely the process is out of file descriptors, and other connections have to close
+/// first.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
-/// What a request line and its headers, or a piece of a body, may take of memory; more is answered with 431.
+/// The most memory for a request line with its headers, or for a chunk of a body; longer headers are answered with 431.
 const BUFFER: usize = 32 * 1024;
-/// Headers of one request or answer over HTTP/2: more than a request over HTTP/1.1 may have, since a part of them (trace context,
-/// baggage) goes on to others over gRPC.
+/// The most bytes of headers in one HTTP/2 request or answer: more than over HTTP/1.1, since some of a request's headers (trace
+/// context, baggage) are passed on over gRPC.
 pub(crate) const HEADER_LIST: u32 = 2 * BUFFER as u32;
-/// Requests of one HTTP/2 connection at once; the client keeps the others.
+/// The most concurrent requests of one HTTP/2 connection; the client holds further ones back.
 const STREAMS: u32 = 256;
-/// What is not taken from one HTTP/2 stream, and from one connection, before the client has to wait.
+/// The most unread bytes of one HTTP/2 stream, and of one connection, before the client has to wait.
 const STREAM_WINDOW: u32 = 256 * 1024;
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
-/// What one HTTP/2 stream buffers for a client that does not read.
+/// The most bytes that one HTTP/2 stream buffers for a client that does not read.
 const SEND_BUFFER: usize = 64 * 1024;
-/// Notices an HTTP/2 peer that vanished without closing.
+/// The interval of pings, and the time limit of their answers, that detect an HTTP/2 peer that vanished without closing.
 const PING: Duration = Duration::from_secs(20);
 const PONG: Duration = Duration::from_secs(10);
 
-/// Serves until `stop`, and then until every request is answered and its connection closed.
+/// Serves until `stop`, then until every request is answered and its connection closed.
 pub(crate) async fn serve<S>(
     listener: TcpListener,
     service: S,
@@ -177,8 +178,8 @@ impl Open {
             + 'static,
         S::Future: Send,
     {
-        // An answer is written in pieces, and none may wait for the acknowledgement of the one before.
-        // It fails on a connection that is closed already.
+        // Without a delay: an answer is written in pieces, and no piece may wait for the acknowledgement of the one before.
+        // Setting it fails only on a connection that is closed already.
         stream.set_nodelay(true).ok();
         if self.connections.len() >= self.port.connections && !self.evict() {
             return self.refuse(&stream);
@@ -222,7 +223,8 @@ impl Open {
             .inc();
         if self.port.protocol == Protocol::Http {
             const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
-            // A new connection has room for so few bytes; without them, the client sees the end of its connection.
+            // The send buffer of a new connection has room for so few bytes. If it has not, the client sees the connection
+            // close.
             stream.try_write(FULL).ok();
         }
     }
@@ -267,7 +269,7 @@ impl Open {
     fn remove(&mut self, ended: Option<Id>) {
         match ended {
             Some(id) => drop(self.connections.remove(&id)),
-            // No task is left, whatever was written down.
+            // No task is left, whatever the map contains.
             None => self.connections.clear(),
         }
         self.count();
@@ -312,8 +314,8 @@ fn builder(protocol: Protocol) -> auto::Builder<TokioExecutor> {
     if protocol == Protocol::Grpc {
         builder = builder.http2_only();
     }
-    // A client that has sent its request may say that it has nothing more to send, and still gets its answer.
-    // The deadline of a head is the connection's, which also bounds what comes before it.
+    // A client may close its sending side after its request, and still gets its answer. The deadline for headers is set by
+    // `Connection`, which also limits the time before the first byte.
     builder.http1().half_close(true).max_buf_size(BUFFER).header_read_timeout(None);
     builder
         .http2()

@@ -8,10 +8,10 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// Exit status after a second signal: killed by SIGTERM, as a shell would say it.
+/// Exit status after a second signal: 128 + SIGTERM, as a shell reports it.
 const IMPATIENT: i32 = 143;
 
-/// Two signals within this are one wish: `timeout` tells a process and its group, which is twice the process.
+/// Two signals within this time count as one: `timeout` signals the process and then its group, so that the process gets two.
 const ONE_WISH: Duration = Duration::from_millis(200);
 
 /// Cancels the token at the first SIGTERM or SIGINT; ends the process at the second.

@@ -1,4 +1,4 @@
-//! Work that reaches its end whatever becomes of the request that began it.
+//! Work that is finished even if the request that began it is dropped.
 
 use std::{future::Future, sync::Arc};
 
@@ -9,13 +9,14 @@ use tracing::Instrument;
 
 use crate::{Error, Kind, metrics::IntCounter};
 
-/// Pieces of work at once: a few times as many as the edge lets in, since some go on after their request has ended.
+/// The most pieces of work at once: a few times the edge's limit of requests, since some work goes on after its request has
+/// ended.
 const MOST: usize = 512;
 
 /// Runs work in tasks of the [`App`](super::App), apart from the requests that begin it. The drain waits for them.
 ///
-/// A request's future is dropped when its client leaves or its deadline passes. What must not stop between two steps, such as a
-/// call that reserves something and the transaction that says what for, is run here.
+/// A request's future is dropped when its client leaves or its deadline passes. Work that must not stop between two steps is
+/// run here, such as a call that reserves stock and the transaction that writes the order.
 #[derive(Clone)]
 pub struct Detached {
     tasks: TaskTracker,
@@ -29,20 +30,20 @@ impl Detached {
         Self { tasks: TaskTracker::new(), room: Arc::new(Semaphore::new(MOST)), draining, panics }
     }
 
-    /// One that belongs to no [`App`](super::App): for tests of what a service does with it.
+    /// An instance that belongs to no [`App`](super::App): for tests of a service's use cases.
     ///
     /// # Errors
-    /// The registry has the metrics of another one already.
+    /// The registry already has these metrics.
     pub fn alone(registry: &crate::metrics::Registry) -> anyhow::Result<Self> {
         let panics = registry.register("mesh_panics_total", "Panics that were caught.", &[])?;
         Ok(Self::new(CancellationToken::new(), panics))
     }
 
-    /// Runs the work to its end, also if this future is dropped; it belongs to the trace of the caller, and has no deadline but
-    /// its own.
+    /// Runs the work to its end, also if this future is dropped. The work belongs to the caller's trace, and has no deadline
+    /// but its own.
     ///
     /// # Errors
-    /// [`Kind::Exhausted`] if too much is being done already, [`Kind::Internal`] if the work panicked.
+    /// [`Kind::Exhausted`] if too much work is running already, [`Kind::Internal`] if the work panicked.
     pub async fn run<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
@@ -57,7 +58,7 @@ impl Detached {
         })
     }
 
-    /// Begins work that no request waits for; it stops where it is when the drain begins, so it must be safe to drop at any
+    /// Starts work that no request waits for. The work is dropped when the drain begins, so it must be safe to drop at any
     /// await.
     pub fn begin_until_drain(&self, work: impl Future<Output = ()> + Send + 'static) {
         let draining = self.draining.clone();
@@ -78,7 +79,7 @@ impl Detached {
         self.tasks.spawn(work.with_context(Context::current()).in_current_span())
     }
 
-    /// Returns when all work has ended; there is no more after the servers have drained.
+    /// Returns when all work has ended. No new work begins once the servers have drained.
     pub(super) async fn finish(&self) {
         self.tasks.close();
         self.tasks.wait().await;
@@ -107,7 +108,7 @@ mod tests {
             released.await.ok();
             done.send(()).ok();
         });
-        // The request is polled once and dropped, as by a client that leaves.
+        // The request is polled once and dropped, as when its client leaves.
         assert!(timeout(Duration::ZERO, request).await.is_err());
         assert!(timeout(Duration::ZERO, detached.finish()).await.is_err());
         release.send(()).unwrap();

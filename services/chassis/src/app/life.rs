@@ -24,7 +24,7 @@ use crate::{
     telemetry::{LogLevel, Telemetry},
 };
 
-/// Runs a service until it is told to stop: `main` in one line.
+/// Runs a service until a signal stops it: `main` in one line.
 pub fn run<C: Config>(
     identity: Identity,
     overrides: Vec<(String, String)>,
@@ -46,10 +46,10 @@ pub fn run<C: Config>(
     }
 }
 
-/// Exit status for a configuration nobody can run with, as `sysexits.h` has it.
+/// Exit status for an invalid configuration, as in `sysexits.h`.
 const EX_CONFIG: u8 = 78;
 
-/// What failed before anything could be logged.
+/// The error happened before logging was set up.
 #[derive(Debug)]
 struct BeforeLogging;
 
@@ -65,10 +65,11 @@ fn refuse(error: &dyn std::fmt::Display) -> ExitCode {
     ExitCode::from(EX_CONFIG)
 }
 
-/// The usual soft limit of 1024 open files is for programs that use `select(2)`; a live stream is one of them each.
+/// Raises the limit of open files: the usual soft limit of 1024 is for programs that use `select(2)`, and each live stream
+/// needs one file descriptor.
 fn allow_many_connections() {
     let limit = getrlimit(Resource::Nofile);
-    // Where the system does not let us, it stays as it is.
+    // Where the system refuses, the limit stays as it is.
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).ok();
 }
 
@@ -86,7 +87,7 @@ fn runtime(workers: usize) -> std::io::Result<tokio::runtime::Runtime> {
 /// Runs a service within a runtime.
 ///
 /// # Errors
-/// Wiring failed, a task that the service cannot do without failed, or the drain was cut off; all logged.
+/// Wiring failed, a task that the service cannot do without failed, or the drain was cut off. All of these are logged.
 pub async fn start<C: Config>(
     identity: Identity,
     loaded: Loaded<C>,
@@ -101,7 +102,7 @@ pub async fn start<C: Config>(
         Ok(()) => tracing::info!("stopped"),
         Err(error) => tracing::error!(error = format!("{error:#}"), "stopped by an error"),
     }
-    // Also after an error: its spans and lines are the ones that matter most.
+    // Also after an error: the spans and log lines of a failure matter most.
     telemetry.flush().await;
     result
 }
@@ -142,7 +143,8 @@ async fn live<C: Config>(
     app.addresses.push(("admin", address));
     tokio::select! {
         wired = wire(&mut app, service) => wired.context("wire")?,
-        // Told to stop while waiting for a database, say: nothing was begun, so nothing is left to finish.
+        // A signal came during the wiring, for instance while waiting for a database: no work was begun, so there is none to
+        // finish.
         () = draining.cancelled() => return Ok(()),
     }
     let mut life = Life::begin(&mut app)?;
@@ -196,25 +198,25 @@ impl App {
     }
 }
 
-/// What runs between ready and drained, in the order in which it stops.
+/// The tasks that run between ready and drained, in the order in which the drain stops them.
 struct Life {
-    /// Finish what was accepted.
+    /// Each server finishes the requests that it accepted.
     servers: JoinSet<anyhow::Result<()>>,
-    /// Finish what was fetched.
+    /// The consumer finishes the records that it fetched.
     consumer: JoinSet<anyhow::Result<()>>,
-    /// Are dropped.
+    /// Tasks are dropped.
     tasks: JoinSet<(&'static str, OnError, anyhow::Result<()>)>,
-    /// Sends what the others left.
+    /// The relay sends the events that the others left in the outbox.
     relay: JoinSet<anyhow::Result<()>>,
     relay_draining: CancellationToken,
 }
 
-/// Most connections of a port that clients use, and of the one for operators. With what each of them takes (some 16 KiB), they
-/// fit into a process of 32 MiB.
+/// The most connections of a port for clients, and of the port for operators. At some 16 KiB each, they fit into a process of
+/// 32 MiB.
 const CONNECTIONS: usize = 512;
 const ADMIN_CONNECTIONS: usize = 64;
 
-/// What the drain of servers leaves of the deadline to those that come after them: consumers, outbox, live messages.
+/// The part of the deadline that the drain of servers leaves for what drains after them: consumers, outbox, live messages.
 const RESERVE: Duration = Duration::from_secs(3);
 
 impl Life {
@@ -230,7 +232,7 @@ impl Life {
         if let Some(consumer) = app.consumer.take() {
             committed = consumer.committed();
             if app.database.is_some() {
-                // What is done because of an event is most often told by another one.
+                // A handler of events usually publishes events, too.
                 app.producer.connect();
             }
             let latch = app.latch("kafka");
@@ -258,7 +260,7 @@ impl Life {
         Ok(life)
     }
 
-    /// Waits for the signal, or for the failure of something that the service cannot do without.
+    /// Waits for a signal, or until a part fails that the service cannot do without.
     async fn until_drain(&mut self, draining: &CancellationToken) -> anyhow::Result<()> {
         loop {
             let ended = tokio::select! {
@@ -282,7 +284,8 @@ impl Life {
         }
     }
 
-    /// Servers and what their requests left behind, consumers, tasks, outbox, live messages, in this order; then `failed` or what went wrong here.
+    /// Drains servers, the work that their requests began, consumers, tasks, outbox and live messages, in this order. Returns
+    /// `failed`, or else the first error of the drain.
     async fn drain(&mut self, app: &App, failed: anyhow::Result<()>) -> anyhow::Result<()> {
         app.readiness.drain();
         let deadline = Instant::now() + app.settings.drain.settle + app.settings.drain.deadline;
@@ -316,7 +319,7 @@ async fn finish(tasks: &mut JoinSet<anyhow::Result<()>>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Answers until the drain has begun and has been noticed.
+/// Serves until `settle` has passed since the drain began, so that load balancers have noticed it.
 fn serve(server: Server, app: &App) -> impl Future<Output = anyhow::Result<()>> + use<> {
     let Server { name, listener, kind } = server;
     let (draining, settle) = (app.draining(), app.settings.drain.settle);

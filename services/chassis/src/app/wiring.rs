@@ -1,4 +1,4 @@
-//! What a service can be wired to.
+//! The connections, servers and consumers that a service can be wired to.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -17,7 +17,7 @@ use crate::{
 };
 
 impl App {
-    /// A way to all replicas of another service.
+    /// A gRPC channel to all replicas of another service.
     ///
     /// # Errors
     /// The metrics of calls cannot be declared.
@@ -36,7 +36,7 @@ impl App {
         Ok(channel)
     }
 
-    /// A way to a third party that speaks HTTP; `limit` bounds each request, a circuit breaker watches them.
+    /// A client of a third party's HTTP API. `limit` bounds each request; a circuit breaker guards them.
     ///
     /// # Errors
     /// The client cannot be built.
@@ -64,10 +64,10 @@ impl App {
         Ok(self.clients.breakers.insert(breaker::Metrics::register(&self.registry)?).clone())
     }
 
-    /// Where to remember what was read: in memory, or in Redis if there is one. Nobody waits for it.
+    /// The caches of this service: in memory, or in Redis if its URL is set. Returns without waiting for Redis.
     ///
     /// # Errors
-    /// Its URL is none.
+    /// The Redis URL is invalid.
     pub fn caches(&mut self) -> anyhow::Result<Caches> {
         if let Some(caches) = &self.clients.caches {
             return Ok(caches.clone());
@@ -78,10 +78,10 @@ impl App {
         Ok(self.clients.caches.insert(caches).clone())
     }
 
-    /// Opens the service's database, as soon as it is there, and brings its schema up to date.
+    /// Opens the service's database, waiting until the database is reachable, and brings its schema up to date.
     ///
     /// # Errors
-    /// The URL is none of ours, or a migration fails.
+    /// The URL is invalid, or a migration fails.
     pub async fn database(
         &mut self,
         config: &database::Config,
@@ -96,10 +96,10 @@ impl App {
         Ok(database)
     }
 
-    /// The live messages' client; connected as soon as the server is there.
+    /// The client for live messages; waits until the NATS server is reachable.
     ///
     /// # Errors
-    /// The URL is none.
+    /// The URL is invalid.
     pub async fn nats(&mut self) -> anyhow::Result<nats::Client> {
         if let Some(client) = &self.nats {
             return Ok(client.clone());
@@ -110,7 +110,7 @@ impl App {
             &self.settings.nats,
             self.messaging.clone(),
             &self.registry,
-            // One server is behind all replicas: where live messages cannot pass, orders still do.
+            // All replicas share the NATS servers: without live messages, orders still work.
             self.condition("nats", Impact::Degraded),
         )
         .await?;
@@ -119,7 +119,7 @@ impl App {
         Ok(client)
     }
 
-    /// Binds a gRPC server with health and reflection; it accepts when everything is wired.
+    /// Binds a gRPC server with health and reflection. It accepts connections once everything is wired.
     ///
     /// # Errors
     /// The port is taken.
@@ -133,7 +133,7 @@ impl App {
         self.bind("grpc", listen, ServerKind::Grpc(services, edge)).await
     }
 
-    /// Binds an HTTP server; it accepts when everything is wired.
+    /// Binds an HTTP server. It accepts connections once everything is wired.
     ///
     /// # Errors
     /// The port is taken.
@@ -164,19 +164,19 @@ impl App {
         Ok(address)
     }
 
-    /// Handles the events of a topic, each once: its effect and its id are one transaction.
+    /// Handles each event of a topic once: the handler's changes and the event's id are written in one transaction.
     ///
     /// # Errors
-    /// The service has no database, or handles the topic already.
+    /// The service has no database, or it handles the topic already.
     pub fn consume<H: kafka::Caller>(&mut self, handler: H) -> anyhow::Result<()> {
         let database = self.inbox()?;
         self.consumer()?.handle(&database, handler)
     }
 
-    /// Handles the events of a topic a batch at a time, each once.
+    /// Handles the events of a topic in batches, each event once.
     ///
     /// # Errors
-    /// The service has no database, or handles the topic already.
+    /// The service has no database, or it handles the topic already.
     pub fn consume_batches<H: kafka::BatchHandler>(&mut self, handler: H) -> anyhow::Result<()> {
         let database = self.inbox()?;
         self.consumer()?.handle_batches(&database, handler)

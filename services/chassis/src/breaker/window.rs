@@ -1,14 +1,14 @@
-//! What became of the latest calls.
+//! The results of the latest calls.
 
 use tokio::time::Instant;
 
-/// Long enough for enough calls where there are few, short enough to forget what is over.
+/// Seconds: long enough that a quiet destination has enough calls, short enough that failures of the past are forgotten.
 const LENGTH: u64 = 10;
 
-/// Calls and failures of the last seconds, one place a second.
+/// Calls and failures of the last seconds, one slot per second.
 pub(super) struct Window {
     begun: Instant,
-    /// The second that was counted in last, since the beginning.
+    /// The second of the latest count, since the window was created.
     now: u64,
     seconds: [(u32, u32); LENGTH as usize],
 }
@@ -27,7 +27,7 @@ impl Window {
         *failures += u32::from(!succeeded);
     }
 
-    /// Calls, and how many of them failed.
+    /// The number of calls, and the number of failures among them.
     pub(super) fn sums(&self) -> (u32, u32) {
         self.seconds.iter().fold((0, 0), |sums, of| (sums.0 + of.0, sums.1 + of.1))
     }

@@ -1,4 +1,5 @@
-//! Redis, or what speaks as it does. It is asked once, in little time, and left alone while it does not answer.
+//! Redis, or a server that speaks its protocol. Each call is made once, with a short time limit; while the server does not
+//! answer, the circuit breaker rejects calls.
 
 use std::time::Duration;
 
@@ -22,20 +23,20 @@ use crate::{
     telemetry,
 };
 
-/// Its name in metrics and traces, whichever of them it is.
+/// The server's name in metrics and traces, for Redis and Valkey alike.
 const DESTINATION: &str = "redis";
 
-/// One connection for all, made when it is needed, and made again when it is lost.
+/// One connection that all caches share. It is made at the first use, and again after it was lost.
 #[derive(Clone)]
 pub(crate) struct Shared {
     connection: ConnectionManager,
     breaker: Breaker,
     limit: Duration,
-    /// Raised while it cannot be used. All replicas share it, and each works without it.
+    /// Raised while the server cannot be used. All replicas share the server, and each works without it.
     condition: Condition,
 }
 
-/// What is wrong with the address of a Redis server; it may be empty.
+/// Says what is wrong with a Redis URL; an empty one is valid.
 pub(super) fn check(url: &str) -> Result<(), String> {
     let known =
         ["redis:", "rediss:", "valkey:", "valkeys:", "unix:", "redis+unix:", "valkey+unix:"];
@@ -54,7 +55,7 @@ impl Shared {
         breakers: &breaker::Metrics,
     ) -> anyhow::Result<Self> {
         let client = client(settings)?;
-        // Who asks next tries again: the breaker sees to the pauses.
+        // The next call reconnects; the circuit breaker provides the pauses.
         let config = ConnectionManagerConfig::new()
             .set_number_of_retries(0)
             .set_connection_timeout(Some(settings.timeout))
@@ -75,7 +76,7 @@ impl Shared {
         self.ask("SET", redis::cmd("SET").arg(name).arg(value).arg("PX").arg(ttl)).await
     }
 
-    /// The reason of the last error stays.
+    /// Raises the condition unless it is raised already, so that the reason of the last error stays.
     fn raise_if_not(&self, reason: &str) {
         if !self.condition.is_raised() {
             self.condition.raise(format!("Redis cannot be used: {reason}"));
@@ -95,7 +96,7 @@ impl Shared {
         let answer = match asked {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => {
-                // One slow answer is no outage: the circuit breaker tells when there are many.
+                // One slow answer is no outage: the circuit breaker opens when there are many.
                 if !error.is_timeout() {
                     self.condition.raise(format!("Redis cannot be used: {error}"));
                 }
@@ -135,7 +136,7 @@ fn client(settings: &Settings) -> anyhow::Result<Client> {
         url.starts_with("rediss:") || url.starts_with("valkeys:"),
         "redis.tls is set and redis.url has no TLS; expected rediss://host:port/number"
     );
-    // What has no certificate in it would be an authority list without any.
+    // A file without any certificate would be read as an empty list of authorities.
     ensure!(
         tls.ca.is_empty() || tls.ca.contains("BEGIN CERTIFICATE"),
         "redis.tls.ca holds no certificate; expected PEM"
@@ -145,7 +146,7 @@ fn client(settings: &Settings) -> anyhow::Result<Client> {
         .context("redis.url, redis.tls: expected rediss://host:port/number and certificates in PEM")
 }
 
-/// Only within a recorded trace, as the database's.
+/// A span only within a recorded trace, as for the database.
 fn span(operation: &'static str) -> Option<impl Span> {
     let parent = Context::current();
     if !parent.span().span_context().is_sampled() {

@@ -1,4 +1,4 @@
-//! Stories of a cache, with a server that speaks as much of Redis' protocol as is spoken here.
+//! Tests of a cache against a server that speaks the part of the Redis protocol that the cache uses.
 
 use std::{
     collections::HashMap,
@@ -42,7 +42,7 @@ impl Server {
         (server, address)
     }
 
-    /// Arrays of bulk strings come in: <https://redis.io/docs/latest/develop/reference/protocol-spec/>
+    /// Reads requests, which are arrays of bulk strings: <https://redis.io/docs/latest/develop/reference/protocol-spec/>
     async fn session(&self, stream: TcpStream) -> Option<()> {
         let mut stream = BufReader::new(stream);
         loop {
@@ -93,7 +93,7 @@ fn open(settings: &Settings, registry: &Registry) -> anyhow::Result<Caches> {
     Caches::open("shop", settings, registry, &readiness, || breaker::Metrics::register(registry))
 }
 
-/// With a server that answers in the end, however busy the machine is.
+/// Caches with a time limit that the server meets however busy the machine is.
 fn caches(url: &str) -> (Caches, Registry) {
     caches_within(url, Duration::from_secs(60))
 }
@@ -121,7 +121,7 @@ fn counts(registry: &Registry) -> [u64; 3] {
     })
 }
 
-/// How many questions the circuit breaker kept from the server.
+/// How many calls the circuit breaker rejected.
 fn rejections(registry: &Registry) -> u64 {
     let text = registry.text();
     let series = "mesh_breaker_rejections_total{destination=\"redis\"} ";
@@ -234,7 +234,7 @@ fn certificates_without_tls_and_half_of_a_pair_are_mistakes() {
     }
 }
 
-/// A server that refuses is reported, and not only left alone.
+/// A server that refuses commands is also reported as a condition, not only guarded by the breaker.
 #[tokio::test]
 async fn a_server_that_cannot_be_used_degrades_the_service_until_it_can() {
     let mut tasks = JoinSet::new();

@@ -1,7 +1,7 @@
-//! Which of the two formats a scraper wants: <https://www.rfc-editor.org/rfc/rfc9110#section-12.5.1>
+//! Which of the two formats a scraper asks for: <https://www.rfc-editor.org/rfc/rfc9110#section-12.5.1>
 
-/// Whether the header `Accept` prefers OpenMetrics to Prometheus' text. Where both are as welcome, the one that is named wins
-/// over the one that only a wildcard takes in, and OpenMetrics if both are named; without a header it is the text.
+/// Whether the header `Accept` prefers OpenMetrics to Prometheus' text. At the same quality, a format that is named wins over
+/// one that only a wildcard matches, and OpenMetrics wins if both are named. Without the header, the answer is text.
 pub(crate) fn prefers_openmetrics(accept: &str) -> bool {
     let ranges: Vec<_> = accept.split(',').filter_map(Range::read).collect();
     let openmetrics = weight(&ranges, "application", "openmetrics-text", &["", "1.0.0"]);
@@ -9,15 +9,15 @@ pub(crate) fn prefers_openmetrics(accept: &str) -> bool {
     openmetrics.quality > 0 && openmetrics >= text && openmetrics.precision > Precision::Any
 }
 
-/// How welcome a format is; compared by quality first.
+/// How much a format is preferred; compared by quality first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Weight {
-    /// Thousandths.
+    /// In thousandths.
     quality: u16,
     precision: Precision,
 }
 
-/// How precisely a range names a format.
+/// How precisely a media range names a format.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Precision {
     Any,
@@ -33,7 +33,7 @@ struct Range {
 }
 
 impl Range {
-    /// `None` if it cannot be read: then it is as if it were not there.
+    /// `None` if the range is malformed: then it is ignored.
     fn read(text: &str) -> Option<Self> {
         let mut parts = text.split(';').map(|part| part.trim().to_lowercase());
         let (kind, subtype) =
@@ -62,7 +62,7 @@ impl Range {
     }
 }
 
-/// What the most precise of the ranges that fit says; of equally precise ones, the kindest.
+/// The weight of the most precise of the ranges that match; of equally precise ranges, the one with the highest quality.
 fn weight(ranges: &[Range], kind: &str, subtype: &str, versions: &[&str]) -> Weight {
     let fitting = ranges
         .iter()
@@ -71,7 +71,7 @@ fn weight(ranges: &[Range], kind: &str, subtype: &str, versions: &[&str]) -> Wei
     Weight { quality, precision }
 }
 
-/// `0.75` as thousandths; at most three digits after the point, at most 1.
+/// `0.75` in thousandths; at most three digits after the point, at most 1.
 fn quality(text: &str) -> Option<u16> {
     let number = text.parse::<f64>().ok().filter(|number| (0.0..=1.0).contains(number))?;
     Some((number * 1000.0).round() as u16)

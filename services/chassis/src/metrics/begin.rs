@@ -1,11 +1,11 @@
-//! Series that exist before there was anything to count: an alert on an increase needs something to increase from.
+//! Series that exist before the first event is counted: an alert on an increase needs a value to increase from.
 //! <https://prometheus.io/docs/practices/instrumentation/#avoid-missing-metrics>
 
 use super::{HistogramVec, IntCounterVec};
 
-/// A metric with labels whose values are known beforehand.
+/// A metric with labels whose values are known in advance.
 pub trait Begin {
-    /// Makes the series with these label values, at zero.
+    /// Creates the series with these label values, at zero.
     fn begin<const N: usize>(&self, known: impl IntoIterator<Item = [&'static str; N]>);
 }
 
@@ -25,7 +25,7 @@ impl Begin for HistogramVec {
     }
 }
 
-/// Each of the first with each of the second.
+/// Every pair of a first and a second value.
 pub fn each(
     first: &[&'static str],
     second: &[&'static str],

@@ -1,7 +1,7 @@
 //! Histograms that remember, for each bucket, the trace of a recent observation.
 //!
-//! The data model of crate `prometheus` has no place for exemplars: they are kept beside the histogram and joined by name
-//! and labels when the metrics are written.
+//! The data model of crate `prometheus` has no exemplars: they are kept beside the histogram and joined by name and labels when
+//! the metrics are written.
 
 use std::{
     collections::HashMap,
@@ -18,10 +18,10 @@ use prometheus::{HistogramOpts, core::Collector, proto::LabelPair};
 
 use super::SECONDS;
 
-/// A bucket's exemplar is renewed at most this often: it keeps the clock and the lock off the hot path.
+/// The shortest time between two exemplars of a bucket: it keeps the clock and the lock off the hot path.
 const RENEW_MS: u64 = 100;
 
-/// One observation and the span it was made in.
+/// One observation, and the span during which it was made.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Exemplar {
     pub(super) trace_id: TraceId,
@@ -30,7 +30,7 @@ pub(super) struct Exemplar {
     pub(super) at_ms: u64,
 }
 
-/// One place a bucket, `+Inf` included.
+/// One slot per bucket, `+Inf` included.
 #[derive(Default)]
 pub(super) struct Slots([Slot; SECONDS.len() + 1]);
 
@@ -57,7 +57,7 @@ impl Slots {
             if !span.is_sampled() {
                 return;
             }
-            // Losing one exemplar to a race is fine; waiting for it is not.
+            // Losing one exemplar to a race is fine; waiting for the lock is not.
             if let Some(mut exemplar) = slot.exemplar.try_lock() {
                 *exemplar = Some(Exemplar {
                     trace_id: span.trace_id(),
@@ -75,7 +75,7 @@ impl Slots {
     }
 }
 
-/// All exemplars of a registry, by their histogram's name and labels.
+/// The exemplars of a registry, by the name and labels of the histogram.
 #[derive(Default)]
 pub(super) struct Exemplars(RwLock<HashMap<String, Arc<Slots>>>);
 
@@ -96,7 +96,7 @@ fn join_key(name: &str, labels: &[LabelPair]) -> String {
     key
 }
 
-/// A histogram of seconds with trace exemplars; cheap to clone, resolved once and kept.
+/// A histogram of seconds with trace exemplars. Cheap to clone; look it up once and keep it.
 #[derive(Clone)]
 pub struct Histogram {
     histogram: prometheus::Histogram,
@@ -137,13 +137,13 @@ impl HistogramVec {
         Ok(Self { family, name: name.into(), children: Arc::default(), exemplars })
     }
 
-    /// The histogram with these label values, in the order of the declaration. Their number must be that of the labels.
+    /// The histogram with these label values, in the order of the declaration. There must be one value for each label.
     pub fn with(&self, values: &[&str]) -> Histogram {
         let key = values.join("\u{1}");
         if let Some(child) = self.children.read().get(&key) {
             return child.clone();
         }
-        // Looked up again under the lock: two that make the same child must agree on one set of slots.
+        // Looked up again under the lock: two threads that create the same child must share its slots.
         let mut children = self.children.write();
         children.entry(key).or_insert_with(|| self.child(values)).clone()
     }
@@ -151,7 +151,7 @@ impl HistogramVec {
     fn child(&self, values: &[&str]) -> Histogram {
         let histogram = self.family.with_label_values(values);
         let slots = Arc::new(Slots::default());
-        // Its own samples have the labels in the writer's order.
+        // The histogram's own samples have the labels in the order in which they are written.
         if let Some(metric) =
             histogram.collect().first().and_then(|family| family.get_metric().first().cloned())
         {

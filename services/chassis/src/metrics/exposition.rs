@@ -15,7 +15,7 @@ pub const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// Content type of OpenMetrics 1.0.
 pub const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Units that we use; OpenMetrics wants a `UNIT` line only where the name ends with it.
+/// The units that we use; OpenMetrics has a `UNIT` line only if the name ends with the unit.
 const UNITS: [&str; 3] = ["seconds", "bytes", "ratio"];
 
 pub(super) fn text(families: &[MetricFamily]) -> String {
@@ -44,7 +44,7 @@ struct Writer<'a> {
 impl Writer<'_> {
     fn family(&mut self, family: &MetricFamily) {
         let (full, kind) = (family.name(), family.get_field_type());
-        // A counter's family goes without the suffix that its sample must have.
+        // In OpenMetrics, a counter's family has no `_total`, which its sample must have.
         let name = if kind == MetricType::COUNTER {
             full.strip_suffix("_total").unwrap_or(full)
         } else {
@@ -128,7 +128,7 @@ fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
-/// Canonical numbers: a float keeps its `.0`.
+/// A number in canonical form: a float keeps its `.0`.
 fn number(value: f64) -> String {
     if value.is_infinite() {
         return if value > 0.0 { "+Inf".into() } else { "-Inf".into() };

@@ -1,4 +1,4 @@
-//! What there may be to tell, in contrast to what there is.
+//! The families of metrics that exist, also those that have no samples yet.
 
 use std::fmt;
 
@@ -7,11 +7,11 @@ use prometheus::proto::{MetricFamily, MetricType};
 /// One metric: its name, type and labels.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Family {
-    /// Its name; a histogram's without `_bucket`, `_sum`, `_count`.
+    /// The metric's name; a histogram's name without `_bucket`, `_sum`, `_count`.
     pub name: String,
     /// `counter`, `gauge`, `histogram`.
     pub kind: &'static str,
-    /// The names of its labels, sorted; a histogram's without `le`.
+    /// The names of the labels, sorted; a histogram's without `le`.
     pub labels: Vec<String>,
 }
 
@@ -22,7 +22,7 @@ impl Family {
         Self { name: name.to_owned(), kind, labels }
     }
 
-    /// Of a collector that is not of this crate: it has told something, or nobody knows of it.
+    /// The family of a collector that is not from this crate: known only once the collector has returned a sample.
     fn of(told: &MetricFamily) -> Option<Self> {
         let kind = match told.get_field_type() {
             MetricType::COUNTER => "counter",

@@ -1,4 +1,4 @@
-//! What this process' cgroup allows it, and what of it is used: a pod dies of its limit, not of the machine's.
+//! The limits of this process' cgroup, and how much of them is used: a pod is killed at its own limit, not at the machine's.
 //! <https://docs.kernel.org/admin-guide/cgroup-v2.html>
 
 use std::{
@@ -12,12 +12,12 @@ use prometheus::{
     proto::MetricFamily,
 };
 
-/// From here on, version 1 means no limit: it has a number for it that depends on the size of pages.
+/// From this value on, version 1 means "no limit": the exact number depends on the page size.
 const UNLIMITED: u64 = 1 << 62;
 
-/// The files that the numbers are in, of version 2 or 1.
+/// The files that contain the numbers, of version 2 or 1.
 struct Cgroup {
-    /// Where limits of memory are, the innermost first: that of a parent counts, too.
+    /// The folders with memory limits, innermost first: the limits of parent groups apply, too.
     memory: Vec<PathBuf>,
     processor: Vec<PathBuf>,
     process: PathBuf,
@@ -29,7 +29,7 @@ impl Cgroup {
         Self::at(Path::new("/sys/fs/cgroup"), &own, Path::new("/proc"))
     }
 
-    /// `own` is what `/proc/self/cgroup` says.
+    /// `own` is the content of `/proc/self/cgroup`.
     fn at(root: &Path, own: &str, process: &Path) -> Self {
         Self {
             memory: folders(root, own, "memory"),
@@ -38,7 +38,7 @@ impl Cgroup {
         }
     }
 
-    /// The lowest limit, and what is used of it; `None` where there is none.
+    /// The lowest memory limit and the usage of that group, in bytes; `None` without a limit.
     fn memory(&self) -> Option<(u64, u64)> {
         let limited = self.memory.iter().filter_map(|folder| {
             let limit = number(folder, "memory.max")
@@ -46,14 +46,14 @@ impl Cgroup {
                 .filter(|limit| *limit < UNLIMITED)?;
             let used = number(folder, "memory.current")
                 .or_else(|| number(folder, "memory.usage_in_bytes"))?;
-            // The kernel takes back what was read from files before it kills; Kubernetes counts so, too.
+            // The kernel reclaims inactive file pages before it kills; Kubernetes subtracts them, too.
             let spare = value(folder, "memory.stat", "inactive_file").unwrap_or_default();
             Some((limit, used.saturating_sub(spare)))
         });
         limited.min_by_key(|(limit, _)| *limit)
     }
 
-    /// What the machine has, and what this process uses of it.
+    /// The machine's memory, and this process' usage of it, in bytes.
     fn machine(&self) -> (u64, u64) {
         let kilobytes = |file, name| value(&self.process, file, name).unwrap_or_default() * 1024;
         (kilobytes("meminfo", "MemTotal:"), kilobytes("self/status", "VmRSS:"))
@@ -68,7 +68,7 @@ impl Cgroup {
         kills.unwrap_or_default()
     }
 
-    /// The lowest limit of the processor, in cores; `None` where there is none.
+    /// The lowest CPU limit, in cores; `None` without a limit.
     fn cores(&self) -> Option<f64> {
         let limits = self.processor.iter().filter_map(|folder| {
             let (quota, period) = match text(folder, "cpu.max") {
@@ -76,7 +76,7 @@ impl Cgroup {
                     let (quota, period) = both.trim().split_once(' ')?;
                     (quota.parse::<f64>().ok()?, period.parse::<f64>().ok()?)
                 }
-                // No limit is -1, which is no such number.
+                // "No limit" is -1, which does not parse as such a number.
                 None => (
                     number(folder, "cpu.cfs_quota_us")? as f64,
                     number(folder, "cpu.cfs_period_us")? as f64,
@@ -87,7 +87,7 @@ impl Cgroup {
         limits.min_by(f64::total_cmp)
     }
 
-    /// Periods, those of them in which it had to wait, and for how many seconds.
+    /// The number of periods, the number of those in which the group was throttled, and the seconds that it was throttled for.
     fn throttled(&self) -> (u64, u64, f64) {
         let Some(folder) = self.processor.first() else { return (0, 0, 0.0) };
         let of = |name| value(folder, "cpu.stat", name);
@@ -98,7 +98,7 @@ impl Cgroup {
     }
 }
 
-/// The folders of a controller that there are, the innermost first: of version 2 (`0::/path`), or of 1 (`4:memory:/path`).
+/// The existing folders of a controller, innermost first: of version 2 (`0::/path`), or of version 1 (`4:memory:/path`).
 fn folders(root: &Path, own: &str, controller: &str) -> Vec<PathBuf> {
     let groups = own.lines().filter_map(|line| {
         let (_, line) = line.split_once(':')?;
@@ -115,7 +115,7 @@ fn folders(root: &Path, own: &str, controller: &str) -> Vec<PathBuf> {
     });
     let mut folders = Vec::new();
     for (group, top) in groups {
-        // In a container of version 1 the path is the host's, and what is mounted begins at the container's own.
+        // In a container with version 1, the path is the host's, but the mount begins at the container's own group.
         let up = group.ancestors().take_while(|folder| folder.starts_with(&top));
         folders.extend(up.filter(|folder| folder.is_dir()).map(Path::to_owned));
     }
@@ -126,19 +126,19 @@ fn text(folder: &Path, file: &str) -> Option<String> {
     fs::read_to_string(folder.join(file)).ok()
 }
 
-/// The number that a file consists of; `None` also for `max`.
+/// The number that the file consists of; `None` also for `max`.
 fn number(folder: &Path, file: &str) -> Option<u64> {
     text(folder, file)?.trim().parse().ok()
 }
 
-/// The number after a word at the beginning of a line.
+/// The number after the name at the beginning of a line.
 fn value(folder: &Path, file: &str, name: &str) -> Option<u64> {
     let text = text(folder, file)?;
     let mut lines = text.lines().map(str::split_ascii_whitespace);
     lines.find_map(|mut words| (words.next()? == name).then(|| words.next()?.parse().ok())?)
 }
 
-/// The limits and their use as metrics.
+/// The limits and their usage as metrics.
 pub(super) struct Limits {
     cgroup: Cgroup,
     memory_limit: Gauge,
@@ -205,7 +205,7 @@ impl Collector for Limits {
 
     fn collect(&self) -> Vec<MetricFamily> {
         let (machine, resident) = self.cgroup.machine();
-        // A limit above what the machine has is none.
+        // A limit above the machine's memory is no limit.
         let limited = self.cgroup.memory().filter(|(limit, _)| machine == 0 || *limit < machine);
         let (limit, used) = limited.unwrap_or((machine, resident));
         self.memory_limit.set(limit as f64);
@@ -231,7 +231,7 @@ impl Collector for Limits {
 mod tests {
     use super::*;
 
-    /// Files in a folder that stands for `/sys/fs/cgroup` and `/proc`.
+    /// Creates files in a folder that stands for `/sys/fs/cgroup` and `/proc`.
     fn cgroup(own: &str, files: &[(&str, &str)]) -> (Cgroup, tempfile::TempDir) {
         let root = tempfile::tempdir().unwrap();
         for (path, text) in files {
@@ -286,7 +286,7 @@ mod tests {
         let (cgroup, _files) = cgroup(
             "5:cpuacct,cpu:/docker/one\n4:memory:/docker/one\n0::/\n",
             &[
-                // As a container sees it: its own group is what is mounted.
+                // As in a container: the mount begins at the container's own group.
                 ("memory/memory.limit_in_bytes", "33554432\n"),
                 ("memory/memory.usage_in_bytes", "20000000\n"),
                 ("memory/memory.stat", "inactive_file 4000000\ntotal_inactive_file 4000000\n"),

@@ -1,4 +1,4 @@
-//! What the process and its async runtime cost, gathered when somebody looks.
+//! Metrics of the process and of its async runtime, collected at each scrape.
 
 use parking_lot::Mutex;
 use prometheus::{
@@ -12,15 +12,15 @@ use tokio_metrics::{RuntimeIntervals, RuntimeMonitor};
 
 use super::{IntCounter, IntGauge, Opts, Registry, limits::Limits};
 
-/// Declares `process_*`, `tokio_*`, and what its container allows it, for this process.
+/// Registers `process_*`, `tokio_*` and the limits of the process' cgroup.
 pub(crate) fn observe_runtime(registry: &Registry) -> anyhow::Result<()> {
     registry.add(Process(ProcessCollector::for_self()))?;
     registry.add(Limits::new()?)?;
     registry.add(Runtime::new()?)
 }
 
-/// The process' numbers, its CPU time with fractions of a second: the library has whole ones, of which a rate over a minute is 0
-/// or a sixtieth of a core.
+/// The metrics of the process, with its CPU time as a fraction. The library rounds it to whole seconds, so that a rate over a
+/// minute would be 0 or a sixtieth of a core.
 struct Process(ProcessCollector);
 
 const CPU: &str = "process_cpu_seconds_total";
@@ -108,7 +108,7 @@ mod tests {
             line.unwrap().parse::<f64>().unwrap()
         };
         let (before, mut last) = (seconds(), 0.0);
-        // Each look costs some microseconds, so that the number grows between two whole ones.
+        // Each collection costs some microseconds of CPU time, so that the sum shows fractions of a second.
         while seconds() - before < 0.001 {
             last = seconds();
         }

@@ -1,4 +1,4 @@
-//! One operation on NATS: its span, its headers, its duration.
+//! One call to NATS: its span, headers and duration.
 
 use async_nats::HeaderMap;
 use opentelemetry::{
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::trace;
 use crate::{Error, Kind, messaging, telemetry};
 
-/// Measured when it is dropped: one that nobody waited for counts as cancelled.
+/// The call is measured when this is dropped; without a result it counts as cancelled.
 pub(super) struct Call<'a> {
     context: Context,
     durations: &'a messaging::Metrics,
@@ -47,7 +47,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// What carries the trace to whoever receives the message.
+    /// The headers that carry the trace to the subscriber.
     pub(super) fn headers(&self) -> HeaderMap {
         trace::inject(&self.context)
     }
@@ -68,7 +68,7 @@ impl<'a> Call<'a> {
 impl Drop for Call<'_> {
     fn drop(&mut self) {
         self.context.span().end();
-        // Current for the exemplar.
+        // The context must be current for the exemplar.
         let _current = self.context.clone().attach();
         let durations = &self.durations.messaging_client_operation_duration_seconds;
         durations

@@ -1,4 +1,4 @@
-//! The connection itself: how it is made, lost, made again, and ended.
+//! The connection: how it is established, lost, re-established and closed.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,18 +11,18 @@ use tokio::sync::watch;
 use super::{Metrics, Wire, closed};
 use crate::{Error, Kind, deadline, readiness::Condition};
 
-/// Between attempts to connect: short enough that a restarted server is found before somebody wonders, ...
+/// The first pause between attempts to connect: short enough that a restarted server is found before an operator notices, ...
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-/// ... and long enough that a server that stays away costs nothing.
+/// ... and the longest, long enough that attempts cost little while a server stays away.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
-/// One attempt, greeting included; across a network, not across the world.
+/// The time limit of one attempt, handshake included: enough within one network, not across the world.
 const ATTEMPT: Duration = Duration::from_secs(2);
-/// How often a silent server is asked whether it is still there; after two unanswered pings it is gone.
+/// The interval of pings to a silent server; after two unanswered pings the connection is lost.
 const PING: Duration = Duration::from_secs(5);
-/// Messages that may wait for one subscriber; it is slower than live beyond that.
+/// The most messages that wait for one subscriber; a subscriber with more is too slow for live messages.
 const WAITING: usize = 1024;
 
-/// The first attempt is at once.
+/// The first attempt is made at once.
 fn pause(attempt: usize) -> Duration {
     let doublings = attempt.saturating_sub(2).min(8);
     if attempt <= 1 { Duration::ZERO } else { (FIRST_PAUSE * (1 << doublings)).min(LONGEST_PAUSE) }
@@ -33,12 +33,12 @@ pub(super) struct Connection {
     link: watch::Receiver<Link>,
 }
 
-/// What became of the connection so far.
+/// The history of the connection.
 #[derive(Clone, Copy, Default)]
 struct Link {
-    /// How often it was made.
+    /// How often the connection was established.
     made: u64,
-    /// It was drained, and will not be made again.
+    /// The connection was drained, and will not be established again.
     closed: bool,
 }
 
@@ -83,9 +83,9 @@ impl Connection {
         self.client.connection_state() == State::Connected && !self.link.borrow().closed
     }
 
-    /// The server has done all that this client asked of it before, subscriptions above all: it has handed a message of this
-    /// client to the client itself. `Client::flush` is no round trip; and a request that nobody serves comes back only as
-    /// long as nobody listens to everything.
+    /// Returns when the server has processed all earlier requests of this client, subscriptions above all: the server has
+    /// delivered a message of this client to the client itself. `Client::flush` is no round trip; and a request without a
+    /// responder returns early only if no client subscribes to all subjects.
     pub(super) async fn round_trip(&self) -> Result<(), Error> {
         round_trip(&self.client).await
     }
@@ -93,7 +93,7 @@ impl Connection {
     pub(super) async fn drain(&self) -> Result<(), Error> {
         self.round_trip().await?;
         self.client.drain().await.map_err(closed)?;
-        // The sender's end is an end, too.
+        // If the sender is gone, the connection has ended as well.
         self.link.clone().wait_for(|link| link.closed).await.ok();
         Ok(())
     }
@@ -114,7 +114,7 @@ async fn round_trip(client: &async_nats::Client) -> Result<(), Error> {
         .ok_or_else(|| Error::new(Kind::Unavailable, "the connection to NATS is closed"))
 }
 
-/// Every time that a connection was lost and is there again.
+/// The reconnections of a client.
 pub struct Reconnections {
     client: async_nats::Client,
     link: watch::Receiver<Link>,
@@ -123,8 +123,8 @@ pub struct Reconnections {
 }
 
 impl Reconnections {
-    /// Returns when all subscriptions are live again after the connection was lost: what happened meanwhile was missed.
-    /// Never returns once the client was drained. May be dropped at any time, and called again.
+    /// Returns when all subscriptions are active again after the connection was lost; messages published in between were
+    /// missed. Never returns once the client is drained. Safe to drop at any time, and to call again.
     pub async fn next(&mut self) {
         loop {
             let seen = self.seen;
@@ -132,7 +132,7 @@ impl Reconnections {
             else {
                 return std::future::pending().await;
             };
-            // If it fails the connection is lost again, and made again later.
+            // If the round trip fails, the connection is lost again, and established again later.
             let live = deadline::within(self.timeout, round_trip(&self.client)).await.flatten();
             if live.is_ok() {
                 self.seen = made;
@@ -142,12 +142,12 @@ impl Reconnections {
     }
 }
 
-/// What the client tells about its connection.
+/// Handles the events that the client reports about its connection.
 struct Events {
     link: watch::Sender<Link>,
     metrics: Metrics,
     wire: Wire,
-    /// What was logged last: a server that stays away is worth one line, not two a second.
+    /// The last trouble that was logged: a server that stays away is worth one log line, not two per second.
     trouble: Mutex<Option<String>>,
     /// Raised while there is no connection.
     condition: Condition,

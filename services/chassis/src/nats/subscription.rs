@@ -1,4 +1,4 @@
-//! What a subscriber gets.
+//! What a subscriber receives.
 
 use std::{
     marker::PhantomData,
@@ -15,7 +15,7 @@ use proto::Message;
 
 use super::{Metrics, trace};
 
-/// Live messages as they arrive; ends when the client is drained, and unsubscribes when it is dropped.
+/// Live messages as they arrive. The stream ends when the client is drained; dropping it unsubscribes.
 pub struct Subscription<M> {
     messages: BoxStream<'static, async_nats::Message>,
     template: &'static str,
@@ -25,9 +25,9 @@ pub struct Subscription<M> {
 
 /// One live message.
 pub struct Live<M> {
-    /// What it says.
+    /// The decoded message.
     pub body: M,
-    /// Its trace, with the span `process <subject>` of whoever handles it; the span ends when this value is dropped.
+    /// The message's trace, with the span `process <subject>` of the subscriber; the span ends when this value is dropped.
     pub context: Context,
     _span: Ended,
 }
@@ -50,7 +50,7 @@ impl<M: Message + Default> Subscription<M> {
         Self { messages, template, metrics, body: PhantomData }
     }
 
-    /// `None` for a message that cannot be read: there is nobody to send it back to, and the next one may be fine.
+    /// `None` for a message that cannot be decoded: it cannot be returned to a sender, and the next message may be valid.
     fn open(&self, message: async_nats::Message) -> Option<Live<M>> {
         let context = trace::received(&message, self.template);
         let span = Ended(context.clone());

@@ -27,7 +27,7 @@ pub(super) fn attributes(
     ]
 }
 
-/// The context of handling a message, with a span of its own: the sender's is its parent, and linked.
+/// The context in which a message is handled, with its own span: the sender's span is both its parent and a link.
 pub(super) fn received(message: &async_nats::Message, template: &'static str) -> Context {
     let sender = message.headers.as_ref().map_or_else(Context::new, extract);
     let tracer = telemetry::tracer();
@@ -67,7 +67,7 @@ fn extract(headers: &HeaderMap) -> Context {
 struct Carrier<H>(H);
 
 impl Injector for Carrier<&mut HeaderMap> {
-    /// What cannot stand in a header stays at home; `HeaderMap::insert` of plain strings would panic.
+    /// A key or value that is not valid in a header is left out; `HeaderMap::insert` of plain strings would panic.
     fn set(&mut self, key: &str, value: String) {
         if let (Ok(name), Ok(value)) = (key.parse::<HeaderName>(), value.parse::<HeaderValue>()) {
             self.0.insert(name, value);
@@ -76,7 +76,7 @@ impl Injector for Carrier<&mut HeaderMap> {
 }
 
 impl Extractor for Carrier<&HeaderMap> {
-    /// NATS keeps names as they were written, and not everybody writes them in lower case.
+    /// NATS keeps the case of header names, and not all senders write them in lower case.
     fn get(&self, key: &str) -> Option<&str> {
         let (_, values) =
             self.0.iter().find(|(name, _)| AsRef::<str>::as_ref(name).eq_ignore_ascii_case(key))?;
