@@ -22,7 +22,7 @@ use crate::{
     text::printable,
 };
 
-/// What operators may see.
+/// The state of the admin port.
 pub(crate) struct Admin {
     pub(crate) service: &'static str,
     pub(crate) registry: Registry,
@@ -75,7 +75,7 @@ async fn metrics(State(admin): State<Arc<Admin>>, headers: HeaderMap) -> Respons
     ([(header::CONTENT_TYPE, HeaderValue::from_static(kind))], text).into_response()
 }
 
-/// Every metric there may be, one a line: its name, type and labels.
+/// Every metric of this process, one per line: name, type and labels.
 async fn families(State(admin): State<Arc<Admin>>) -> String {
     admin.registry.families().iter().map(|family| format!("{family}\n")).collect()
 }
@@ -97,7 +97,7 @@ async fn set_level(State(admin): State<Arc<Admin>>, directives: String) -> Resul
     Ok(now + "\n")
 }
 
-/// There is none to give: counting who allocates what would take another allocator, and its price all the time.
+/// There is no heap profile: recording allocations needs another allocator, which costs time permanently.
 async fn heap() -> Problem {
     Problem::new(
         StatusCode::NOT_IMPLEMENTED,

@@ -1,6 +1,6 @@
 //! Configuration: defaults < `mesh.toml` < environment < command line, every value with its source, every mistake at once.
 //!
-//! A service's own settings and the chassis' stand side by side in one tree; what the defaults do not name is a mistake.
+//! The settings of the service and of the chassis are in one tree; a key that the defaults do not contain is a mistake.
 //!
 //! | layer | example |
 //! |---|---|
@@ -9,7 +9,8 @@
 //! | environment | `MESH_KAFKA__BROKERS` for all, `MESH_<SERVICE>__LISTEN` for one; `OTEL_*` as the specification says |
 //! | command line | `--set kafka.brokers=…` |
 //!
-//! Any setting `x` that holds text may be given as `x_file`: the path of a file that holds it, as Kubernetes mounts secrets.
+//! A text setting `x` may also be given as `x_file`: the path of a file with the value, since Kubernetes mounts secrets as
+//! files.
 
 mod environment;
 mod opentelemetry;
@@ -35,30 +36,31 @@ pub trait Config: Default + Serialize + DeserializeOwned + Send + 'static {}
 
 impl<T: Default + Serialize + DeserializeOwned + Send + 'static> Config for T {}
 
-/// Who reads its configuration.
+/// The service whose configuration is read.
 #[derive(Clone, Copy, Debug)]
 pub struct Identity {
     /// The service's name: its profile in `mesh.toml`, and `service.name` in all telemetry.
     pub name: &'static str,
     /// The service's version.
     pub version: &'static str,
-    /// Every service that may have a profile in the same file and environment.
+    /// The names of all services: each may have a profile in the same file and environment.
     pub services: &'static [&'static str],
 }
 
-/// Where configuration comes from beside the defaults.
+/// The sources of configuration besides the defaults.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
-    /// The file, if it exists.
+    /// The path of the file; the file need not exist.
     pub file: PathBuf,
     /// Environment variables.
     pub environment: Vec<(String, String)>,
-    /// `key=value` pairs of the command line.
+    /// The `key=value` pairs of the command line.
     pub overrides: Vec<(String, String)>,
 }
 
 impl Sources {
-    /// `mesh.toml` in the current folder (or what `MESH_CONFIG` names), this process' environment, and these overrides.
+    /// The sources of this process: `mesh.toml` in the current folder (or the file that `MESH_CONFIG` names), the environment,
+    /// and these overrides.
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
     pub fn of_process(overrides: Vec<(String, String)>) -> Self {
         let file =
@@ -70,14 +72,14 @@ impl Sources {
     }
 }
 
-/// One setting as it is in force.
+/// A setting with its effective value.
 #[derive(Clone, Debug, Serialize)]
 pub struct Effective {
-    /// The path, dots between its parts.
+    /// The path, its parts separated by dots.
     pub key: String,
     /// The value; masked if it is a secret.
     pub value: serde_json::Value,
-    /// Where it came from.
+    /// The source of the value.
     pub source: String,
 }
 
@@ -86,24 +88,24 @@ pub struct Effective {
 pub struct Loaded<C> {
     /// The chassis' settings.
     pub settings: Settings,
-    /// The service's own.
+    /// The service's own settings.
     pub service: C,
-    /// Both, with sources.
+    /// All settings, with their sources.
     pub effective: Vec<Effective>,
 }
 
-/// One thing that is wrong.
+/// One mistake in the configuration.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Mistake {
     /// The path of the setting.
     pub key: String,
     /// What is wrong, and what was expected.
     pub what: String,
-    /// Where it came from.
+    /// The source of the value.
     pub source: String,
 }
 
-/// Everything that is wrong.
+/// All mistakes.
 #[derive(Debug)]
 pub struct Mistakes(pub Vec<Mistake>);
 
@@ -123,7 +125,7 @@ impl fmt::Display for Mistakes {
 
 impl std::error::Error for Mistakes {}
 
-/// Reads the configuration of one service.
+/// Reads the configuration of a service.
 ///
 /// # Errors
 /// All mistakes: unknown keys, values of the wrong type or form, files that cannot be read.
@@ -159,7 +161,7 @@ fn defaults<C: Config>() -> Dict {
     shown(&Settings::default(), &C::default())
 }
 
-/// The settings as their types show them: secrets are hidden.
+/// The settings as their types serialize them: with secrets hidden.
 fn shown<C: Config>(settings: &Settings, service: &C) -> Dict {
     let both = Figment::from(Serialized::defaults(settings)).merge(Serialized::defaults(service));
     both.extract().expect("settings are written in our own types, and so can be read")
@@ -198,14 +200,15 @@ fn layers(
         .merge(environment::overrides(&sources.overrides, defaults))
 }
 
-/// Reads `T` out of the tree; what stands in the way is told, set back to its default, and reading goes on.
+/// Reads `T` from the tree. A value that cannot be read is reported as a mistake and replaced by its default, and reading
+/// continues.
 fn extract<T: DeserializeOwned>(
     merged: &mut Dict,
     defaults: &Dict,
     figment: &Figment,
     mistakes: &mut Vec<Mistake>,
 ) -> Option<T> {
-    // Each round mends one setting, so there are at most as many as settings; a fixed bound is simpler and as safe.
+    // Each round replaces one setting, so the number of settings is a bound; a fixed bound is simpler and as safe.
     for _ in 0..100 {
         let error = match Value::from(merged.clone()).deserialize::<T>() {
             Ok(value) => return Some(value),
@@ -223,7 +226,7 @@ fn extract<T: DeserializeOwned>(
 
 fn from_figment(error: &figment::Error, figment: &Figment) -> Mistake {
     let key = error.path.join(".");
-    // It says what was found, which may be a secret that has the wrong form.
+    // The error text contains the value, which may be a secret of the wrong form.
     let what = match error.path.last() {
         Some(name) if secret::is_secret(name) => "has the wrong form".into(),
         _ => secret::masked(&error.kind.to_string()),

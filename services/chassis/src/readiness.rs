@@ -1,7 +1,7 @@
-//! Readiness: latches that hold it back until the service has started, and conditions that come and go afterwards.
+//! Readiness: latches delay it until the service has started, and conditions are raised and cleared afterwards.
 //!
-//! A latch is released once. A condition is raised while something is wrong and cleared when it is not any more; its
-//! [`Impact`] says whether this process should still get traffic meanwhile.
+//! A latch is released once. A condition is raised while something is wrong and cleared afterwards; its [`Impact`] says whether
+//! this process still gets traffic in the meantime.
 
 use std::{sync::Arc, time::SystemTime};
 
@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::{metrics::Registry, text::printable};
 
-/// As much of a reason as one line of a terminal or a health log can take.
+/// The most characters of a reason: as much as one line of a terminal or a health log can show.
 const REASON: usize = 300;
 
 crate::metrics! {
@@ -21,13 +21,13 @@ crate::metrics! {
     }
 }
 
-/// What a raised condition means for the traffic that this process gets.
+/// What a raised condition means for the traffic of this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Impact {
-    /// Reported only. For what all replicas share (a broker, a database server): if each of them left the rotation, the
-    /// outage of one part would be an outage of everything, also of what works without it.
+    /// The condition is only reported. For what all replicas share (a broker, a database server): if all of them became
+    /// unready, the outage of one part would be an outage of everything, also of what works without that part.
     Degraded,
-    /// Not ready. For what only this process has (its own file, its own disk): another replica can do the work.
+    /// The process is not ready. For what only this process has (its own file, its own disk): another replica can do the work.
     NotReady,
 }
 
@@ -61,20 +61,20 @@ struct Raised {
 pub struct Degraded {
     /// The condition's name.
     pub name: &'static str,
-    /// Why it was raised, the latest reason.
+    /// The latest reason.
     pub reason: String,
-    /// When it was raised, RFC 3339 in UTC.
+    /// When it was raised: RFC 3339, in UTC.
     pub since: String,
 }
 
-/// Holds readiness back until it is released or dropped.
+/// Delays readiness until it is released or dropped.
 #[must_use = "a latch that is dropped is released"]
 pub struct Latch {
     name: &'static str,
     readiness: Readiness,
 }
 
-/// Something that may be wrong; not raised at the start. Clones are the same condition, and so is each one of the same name.
+/// A condition that may be raised; cleared at the start. Clones, and conditions of the same name, are the same condition.
 #[derive(Clone)]
 pub struct Condition {
     name: &'static str,
@@ -82,21 +82,21 @@ pub struct Condition {
 }
 
 impl Readiness {
-    /// Nothing is missing, nothing is wrong.
+    /// Readiness without latches and conditions.
     ///
     /// # Errors
-    /// The registry has its gauge already.
+    /// The registry already has the gauge of conditions.
     pub fn new(registry: &Registry) -> anyhow::Result<Self> {
         Ok(Self { state: Arc::default(), metrics: Metrics::register(registry)? })
     }
 
-    /// A new reason for not being ready.
+    /// Adds a latch: the process is not ready until it is released.
     pub fn latch(&self, name: &'static str) -> Latch {
         self.state.lock().missing.push(name);
         Latch { name, readiness: self.clone() }
     }
 
-    /// A condition of this name; where there is one already, the same, with the stronger impact of the two.
+    /// The condition of this name. If it exists already, it is the same one, with the stronger impact of the two.
     pub fn condition(&self, name: &'static str, impact: Impact) -> Condition {
         let mut state = self.state.lock();
         match state.conditions.iter_mut().find(|known| known.name == name) {
@@ -110,7 +110,8 @@ impl Readiness {
         Condition { name, readiness: self.clone() }
     }
 
-    /// What is missing; empty when ready. A raised condition is among them if its impact is [`Impact::NotReady`].
+    /// The names of what prevents readiness: latches, raised conditions with [`Impact::NotReady`], and the drain. Empty if the
+    /// process is ready.
     pub fn missing(&self) -> Vec<&'static str> {
         let state = self.state.lock();
         let mut missing = state.missing.clone();
@@ -142,7 +143,7 @@ impl Readiness {
 }
 
 impl Latch {
-    /// One reason less.
+    /// Releases the latch.
     pub fn release(self) {
         drop(self);
     }
@@ -158,7 +159,7 @@ impl Drop for Latch {
 }
 
 impl Condition {
-    /// Something is wrong. Logs it when it was not raised; afterwards only the reason changes.
+    /// Raises the condition, and logs it. If it is raised already, only the reason changes.
     pub fn raise(&self, reason: impl Into<String>) {
         let reason = printable(&reason.into(), REASON);
         let mut state = self.readiness.state.lock();
@@ -176,7 +177,7 @@ impl Condition {
         tracing::warn!(condition = self.name, reason, "degraded");
     }
 
-    /// It works again. Logs it when it was raised.
+    /// Clears the condition, and logs it if it was raised.
     pub fn clear(&self) {
         let mut state = self.readiness.state.lock();
         let known = state.conditions.iter_mut().find(|known| known.name == self.name);
@@ -187,7 +188,7 @@ impl Condition {
         tracing::info!(condition = self.name, seconds = lasted.as_secs_f64(), "recovered");
     }
 
-    /// Whether it is raised.
+    /// Whether the condition is raised.
     pub fn is_raised(&self) -> bool {
         let state = self.readiness.state.lock();
         state.conditions.iter().any(|known| known.name == self.name && known.raised.is_some())

@@ -22,7 +22,7 @@ fn default_seconds() -> u64 {
     10
 }
 
-/// What the profiler's memory holds of two busy cores.
+/// Seconds: for two busy cores, the profiler's buffer holds as much.
 const LONGEST_PROFILE: u64 = 60;
 
 /// A CPU profile in pprof's format: `go tool pprof http://…/debug/pprof/profile?seconds=10`.
@@ -38,7 +38,7 @@ pub(super) async fn profile(Query(options): Query<ProfileOptions>) -> Result<Res
     }
     let duration = Duration::from_secs(options.seconds);
     let (answer, answered) = oneshot::channel();
-    // Not one of the runtime's threads: those are waited for when the service stops.
+    // Not a thread of the runtime: the runtime waits for its threads when the service stops.
     let recorded = thread::Builder::new().name("profile".into()).spawn(move || {
         let profile = profiler::record(duration, || answer.is_closed());
         drop(answer.send(profile));
@@ -80,7 +80,7 @@ mod tests {
         let mut first = Box::pin(ask(60));
         let refused = loop {
             tokio::select! {
-                // The second was the first one.
+                // The second request came first and made this one fail.
                 _refused = &mut first => first = Box::pin(ask(60)),
                 second = ask(1) => if let Err(problem) = second {
                     break problem;
@@ -88,7 +88,7 @@ mod tests {
             }
         };
         assert_eq!((refused.status, refused.retry_after), (429, Some(1)));
-        // Who asked has gone: the next one need not wait for a minute.
+        // The client of the first request is gone: the next profile need not wait for a minute.
         drop(first);
         while ask(1).await.is_err() {
             tokio::task::yield_now().await;

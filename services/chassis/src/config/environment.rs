@@ -7,12 +7,12 @@ use figment::{
 
 use super::{Identity, tree};
 
-/// Prefix of the mesh's own variables.
+/// The prefix of this project's own variables.
 const PREFIX: &str = "MESH_";
-/// What stands between the parts of a nested setting.
+/// The separator between the parts of a nested setting.
 const NESTS: &str = "__";
 
-/// A layer whose values are known one by one.
+/// A layer of values that are given one by one.
 pub(super) struct Layer {
     name: &'static str,
     spell: fn(&[&str]) -> String,
@@ -20,7 +20,7 @@ pub(super) struct Layer {
 }
 
 impl Layer {
-    /// Of environment variables, which `spell` names by the setting's path.
+    /// A layer of environment variables; `spell` returns the name of the variable for the path of a setting.
     pub(super) fn new(values: Dict, spell: fn(&[&str]) -> String) -> Self {
         Self { name: "environment variable", spell, values }
     }
@@ -33,18 +33,18 @@ impl Provider for Layer {
     }
 
     fn data(&self) -> Result<Map<Profile, Dict>, Error> {
-        // The global profile stands above every other, as the environment stands above the file.
+        // The global profile overrides every other profile, as the environment overrides the file.
         Ok(Profile::Global.collect(self.values.clone()))
     }
 }
 
-/// `MESH_A__B=c` is the setting `a.b`; `MESH_<SERVICE>__…` is for that service alone, and wins.
+/// `MESH_A__B=c` is the setting `a.b`. `MESH_<SERVICE>__…` applies to that service alone, and has precedence.
 pub(super) fn mesh(identity: Identity, variables: &[(String, String)], defaults: &Dict) -> Layer {
     let (mut values, mut own) = (Dict::new(), Dict::new());
     for (name, value) in variables {
         let Some(rest) = name.strip_prefix(PREFIX) else { continue };
         let mut path: Vec<_> = rest.to_lowercase().split(NESTS).map(str::to_owned).collect();
-        // Names the file itself, not a setting in it.
+        // This variable names the file itself, not a setting in it.
         if path == ["config"] {
             continue;
         }
@@ -71,7 +71,7 @@ pub(super) fn overrides(pairs: &[(String, String)], defaults: &Dict) -> Layer {
     Layer { name: "command line", spell: |keys| format!("--set {}", keys.join(".")), values }
 }
 
-/// Text stays text where text is expected: a password of digits is not a number.
+/// Text stays text where the default is text: a password of digits is not a number.
 fn typed(value: &str, default: Option<&Value>) -> Value {
     match default {
         Some(Value::String(..)) => value.into(),

@@ -11,11 +11,12 @@ use super::{
 enum Kind {
     Text,
     Milliseconds,
-    /// `true` in any case; everything else is false.
+    /// `true` in any case; every other text is false.
     Truth,
 }
 
-/// What we honour beside the sampler, and the settings it stands for. What is for one signal wins over what is for all.
+/// The supported variables besides the sampler, and the setting of each. A variable of one signal has precedence over that of
+/// all signals.
 const VARIABLES: [(&str, &[&str], Kind); 15] = [
     ("OTEL_SDK_DISABLED", &["disabled"], Kind::Truth),
     ("OTEL_SERVICE_NAME", &["service_name"], Kind::Text),
@@ -40,7 +41,7 @@ const RATIO: &str = "OTEL_TRACES_SAMPLER_ARG";
 
 pub(super) fn layer(variables: &[(String, String)], mistakes: &mut Vec<Mistake>) -> Layer {
     let mut values = Dict::new();
-    // An empty variable is one that is not set, as the specification says.
+    // An empty variable counts as unset, as the specification says.
     let find = |name: &str| {
         let value =
             variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.trim());

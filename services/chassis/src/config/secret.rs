@@ -1,22 +1,22 @@
-//! Settings that nobody should read in a log: types that show themselves only to who asks for it.
+//! Types for settings that must not appear in logs: they show their value only through `expose`.
 
 use std::{borrow::Cow, fmt};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// What is shown instead.
+/// The text that is shown instead.
 const HIDDEN: &str = "***";
 
-/// Words in the name of a URL's parameter, or of a setting, whose value nobody should read.
+/// Words that mark the name of a setting, or of a URL's parameter, as a secret.
 const WORDS: [&str; 10] =
     ["pass", "pwd", "secret", "token", "key", "auth", "cred", "signature", "jwt", "sas"];
 
-/// A text that is shown as `***`, whatever shows it; empty as it is.
+/// A text that is shown as `***` by every formatter and serializer; an empty one is shown as it is.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secret(String);
 
-/// The address of a server, or several with commas, of which everything is shown but what lets one in: the password or token
-/// before an `@`, and parameters like `password=`.
+/// The URL of a server, or several separated by commas. It is shown without credentials: the password or token before an `@`,
+/// and parameters like `password=`.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct SecretUrl(String);
 
@@ -32,12 +32,12 @@ impl Secret {
 }
 
 impl SecretUrl {
-    /// The address itself.
+    /// The URL itself.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// Reads an address for a setting; what `check` says of it does not repeat it.
+    /// Reads a URL for a setting. The error of `check` must not repeat the URL.
     pub(crate) fn checked<'de, D: Deserializer<'de>>(
         deserializer: D,
         check: impl FnOnce(&str) -> Result<(), String>,
@@ -51,7 +51,8 @@ impl SecretUrl {
         if self.0.contains("://") {
             return masked(&self.0).into();
         }
-        // Without a scheme, as NATS takes them, too. Of several, all before the last user is hidden: a password may hold a comma.
+        // URLs without a scheme, as NATS accepts them, too. Of several, everything before the last user is hidden: a password
+        // may contain a comma.
         without_user("", &self.0).into()
     }
 }
@@ -100,7 +101,7 @@ macro_rules! hidden {
 
 hidden!(Secret, SecretUrl);
 
-/// Takes numbers as well, so that no error has a reason to show what it found.
+/// Reads numbers and booleans as text, too, so that no error message contains the value.
 struct Text;
 
 impl de::Visitor<'_> for Text {
@@ -137,17 +138,17 @@ pub(super) fn is_secret(name: &str) -> bool {
     WORDS.iter().any(|word| name.contains(word))
 }
 
-/// A text with one URL or several, without what lets one in. Hides too much rather than too little: everything before the last
-/// `@` of a URL, since a password may hold a `/` that should have been encoded.
+/// A text with URLs, without their credentials. Hides too much rather than too little: everything before the last `@` of a URL,
+/// since a password may contain a `/` that should have been encoded.
 pub(super) fn masked(text: &str) -> String {
     let Some(first) = text.find("://") else { return text.to_owned() };
     let start = first + "://".len();
     let (scheme, rest) = text.split_at(start);
-    // The next URL begins with its scheme, after the comma before it.
+    // The next URL begins with its scheme, after the preceding comma.
     let next = rest.find("://").and_then(|next| rest.get(..next)?.rfind(',')).map(|at| at + 1);
     let (own, others) = rest.split_at(next.unwrap_or(rest.len()));
     let (address, parameters) = own.split_at(own.find(['?', '#']).unwrap_or(own.len()));
-    // A password may hold a `?` just as well.
+    // A password may contain a `?`, too.
     let (address, parameters) =
         if parameters.contains('@') { (own, "") } else { (address, parameters) };
     format!("{}{}{}", without_user(scheme, address), without_values(parameters), masked(others))
@@ -159,14 +160,14 @@ fn without_user(scheme: &str, address: &str) -> String {
             Some((name, _)) if !name.contains(['@', ',', '/']) => {
                 format!("{scheme}{name}:{HIDDEN}@{host}")
             }
-            // A name alone may be a token; what looks like another address before this one may hold one.
+            // A name alone may be a token; a text before it that looks like another URL may contain one.
             _ => format!("{scheme}{HIDDEN}@{host}"),
         },
         None => format!("{scheme}{address}"),
     }
 }
 
-/// `?a=b&password=c` without `c`.
+/// `?a=b&password=c` with `c` hidden.
 fn without_values(parameters: &str) -> String {
     let hidden = |pair: &str| match pair.split_once('=') {
         Some((name, value)) => {
@@ -180,7 +181,7 @@ fn without_values(parameters: &str) -> String {
     parameters.split_inclusive(['&', ';', '?', '#']).map(hidden).collect()
 }
 
-/// `%41` read as `A`; `None` if a `%` is not followed by two hexadecimal digits, or the result is no UTF-8.
+/// Decodes `%41` to `A`; `None` if a `%` is not followed by two hexadecimal digits, or the result is not UTF-8.
 pub(crate) fn percent_decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

@@ -1,4 +1,4 @@
-//! What every service can be told.
+//! The settings that all services have.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -13,7 +13,7 @@ pub struct Settings {
     pub admin: Admin,
     /// How a service stops.
     pub drain: Drain,
-    /// Who may ask the HTTP ports.
+    /// Who may use the HTTP ports.
     pub http: http::GuardSettings,
     /// Durable events.
     pub kafka: kafka::Settings,
@@ -21,7 +21,7 @@ pub struct Settings {
     pub log: Log,
     /// Live messages.
     pub nats: nats::Settings,
-    /// The table between a service's database and Kafka.
+    /// The outbox, the table between a service's database and Kafka.
     pub outbox: outbox::Settings,
     /// Caches that replicas share.
     pub redis: cache::Settings,
@@ -32,7 +32,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Values that can be read, but not be run with: the setting, and what was expected.
+    /// Checks values that are well-formed, but cannot be used: the setting, and what was expected.
     pub(super) fn check(&self) -> Vec<(String, String)> {
         let mut wrong = telemetry::check(&self.telemetry, &self.log);
         if let Err(what) = nats::check(self.nats.url.expose()) {
@@ -48,7 +48,7 @@ impl Settings {
 /// The port for operators: health, metrics, log level, configuration, profiles.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Admin {
-    /// Where to listen; port 0 takes a free one.
+    /// The address to listen on; with port 0 the system chooses a free port.
     pub listen: SocketAddr,
 }
 
@@ -61,11 +61,11 @@ impl Default for Admin {
 /// How a service stops.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Drain {
-    /// How long to go on accepting after readiness was taken back: load balancers notice, and clients that keep a
-    /// connection are told with each answer to leave it.
+    /// How long to accept connections after readiness was withdrawn: load balancers notice it, and HTTP responses carry
+    /// `Connection: close`, so that no request is lost on an idle connection.
     #[serde(with = "humantime_serde")]
     pub settle: Duration,
-    /// When to give up waiting for work in flight.
+    /// How long to wait at most for work in flight.
     #[serde(with = "humantime_serde")]
     pub deadline: Duration,
 }
@@ -80,9 +80,9 @@ impl Default for Drain {
 /// Log lines on standard output.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Log {
-    /// `json`, `pretty`, or `auto`: pretty on a terminal.
+    /// `json`, `pretty`, or `auto`: pretty on a terminal, else JSON.
     pub format: LogFormat,
-    /// Which lines: directives as `info,chassis=debug`; see `PUT /log-level` to change it at run time.
+    /// The filter: directives as `info,chassis=debug`; `PUT /log-level` changes it at run time.
     pub filter: String,
 }
 
@@ -92,22 +92,23 @@ impl Default for Log {
     }
 }
 
-/// What a log line looks like.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// Pretty on a terminal, JSON elsewhere.
     Auto,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
-    /// For people.
+    /// For people to read.
     Pretty,
 }
 
 /// The async runtime.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Runtime {
-    /// Worker threads; 1 runs everything on the main thread, which is enough for most services and costs least.
+    /// The number of worker threads. With 1, everything runs on the main thread, which is enough for most services and costs
+    /// least.
     pub workers: usize,
 }
 

@@ -121,7 +121,7 @@ fn a_secret_may_be_a_file_and_is_never_shown() {
     assert!(mistakes.to_string().contains("lid.password_file: cannot read"), "{mistakes}");
 }
 
-/// The types hide it, the names hide it, and so does what looks like a URL, wherever it came from.
+/// Secrets are hidden by their type, by their name, and in whatever looks like a URL, from every source.
 #[test]
 fn no_secret_is_shown_whatever_its_source() {
     let file = "[default]\nlid.password = 'hunter2'\n[teapot]\ntelemetry.headers = 'x=hunter2'";
@@ -141,7 +141,7 @@ fn no_secret_is_shown_whatever_its_source() {
     );
     assert!(!format!("{:?}", loaded.settings.telemetry).contains("hunter2"));
     assert_eq!(loaded.settings.telemetry.headers.expose(), "x=hunter2");
-    // Neither is one that is wrong.
+    // A secret of the wrong form is not shown either.
     let wrong =
         [("OTEL_EXPORTER_OTLP_HEADERS", "hunter2"), ("MESH_CUPS", "nats://a:hunter2@one:1")];
     let mistakes = read("", &wrong, &[]).unwrap_err().to_string();
@@ -181,7 +181,7 @@ fn opentelemetry_variables_mean_what_the_specification_says() {
     ] {
         assert_eq!(telemetry(&[("OTEL_SDK_DISABLED", text)]).disabled, disabled, "{text}");
     }
-    // The argument alone says nothing.
+    // The sampler's argument alone has no effect.
     let ratio = |environment: &[(&str, &str)]| {
         let telemetry = telemetry(environment);
         (telemetry.sample_ratio.to_string(), telemetry.parent_based)
@@ -220,7 +220,7 @@ fn a_wrong_variable_of_opentelemetry_is_named() {
     assert!(mistakes.contains("OTEL_TRACES_SAMPLER_ARG"), "{mistakes}");
 }
 
-/// A service with all kinds of addresses.
+/// A service with all kinds of URLs.
 #[derive(Debug, Serialize, Deserialize)]
 struct Warehouse {
     database: crate::database::Config,
@@ -240,7 +240,7 @@ fn warehouse(environment: &[(&str, &str)]) -> Result<Loaded<Warehouse>, Mistakes
     load(IDENTITY, &sources)
 }
 
-/// `/config` and `mesh config` show what is effective; logs and errors show what `Debug` and `Display` make of the types.
+/// `/config` and `mesh config` show the effective settings; logs and errors show `Debug` and `Display` of the types.
 #[test]
 fn no_setting_shows_its_secret_in_any_form() {
     let loaded = warehouse(&[

@@ -20,7 +20,7 @@ pub(super) fn find<'a>(tree: &'a Dict, path: &[String]) -> Option<&'a Value> {
     dict.get(last)
 }
 
-/// Replaces the value at a path; `false` if the path leads nowhere.
+/// Replaces the value at a path; `false` if there is none at the path.
 pub(super) fn set(tree: &mut Dict, path: &[String], value: Value) -> bool {
     match path {
         [] => false,
@@ -32,7 +32,7 @@ pub(super) fn set(tree: &mut Dict, path: &[String], value: Value) -> bool {
     }
 }
 
-/// Where a value came from, for people.
+/// The source of a value, as a text for people.
 pub(super) fn source(figment: &Figment, key: &str) -> String {
     let Some(metadata) = figment.find_metadata(key) else { return "unknown".into() };
     if metadata.name == "environment variable" || metadata.name == "command line" {
@@ -47,7 +47,7 @@ pub(super) fn source(figment: &Figment, key: &str) -> String {
     }
 }
 
-/// Replaces every `x_file` by an `x` with the file's content, where `x` is a setting and `x_file` is none.
+/// Replaces every `x_file` by `x` with the content of the file, if `x` is a setting and `x_file` is not one itself.
 pub(super) fn read_files(
     tree: &mut Dict,
     defaults: &Dict,
@@ -94,7 +94,8 @@ fn walk_files(
     }
 }
 
-/// Takes out what the defaults do not name, and tells it. A dictionary that is empty by default takes any key.
+/// Removes the keys that the defaults do not contain, and reports each as a mistake. A dictionary that is empty by default
+/// accepts any key.
 pub(super) fn remove_unknown(
     tree: &mut Dict,
     defaults: &Dict,
@@ -137,7 +138,7 @@ fn walk_unknown(
     }
 }
 
-/// The setting that was probably meant: the same start or end.
+/// The setting that was probably meant: one that begins the same.
 fn nearest<'a>(key: &str, siblings: &'a [String]) -> Option<&'a String> {
     let wrong = key.rsplit('.').next().unwrap_or(key);
     let alike = |right: &&String| {
@@ -147,8 +148,8 @@ fn nearest<'a>(key: &str, siblings: &'a [String]) -> Option<&'a String> {
     siblings.iter().find(alike)
 }
 
-/// Every leaf with its source. What is a secret by its type is in `typed` as it may be shown; what has the name of one, or is
-/// a URL, is not shown either, whatever its type.
+/// Every leaf with its source. `typed` shows the values whose type is a secret as `***`; settings with the name of a secret,
+/// and credentials in URLs, are hidden as well, whatever their type.
 pub(super) fn effective(tree: &Dict, typed: &Dict, figment: &Figment) -> Vec<Effective> {
     let mut all = Vec::new();
     walk_leaves(tree, "", &mut |key, value| {

@@ -1,4 +1,4 @@
-//! What a connection waits for: its own server, or the client.
+//! Whether a connection waits for its server, or for the client.
 
 use std::{
     io,
@@ -16,15 +16,16 @@ use tokio::{net::TcpStream, time::Instant};
 
 use super::Protocol;
 
-/// From the first byte of a request to the end of its headers, and from the connection's begin to its first request.
+/// The limit from the first byte of a request to the end of its headers, and from the start of the connection to its first
+/// request.
 const HEAD: Duration = Duration::from_secs(10);
-/// Between two requests; longer than the minute after which most clients and proxies close what they keep.
+/// The limit between two requests; longer than the minute after which most clients and proxies close idle connections.
 const IDLE: Duration = Duration::from_secs(75);
-/// Without a byte of a body that the server waits for, or without one that the client takes of an answer.
+/// The limit without progress: no byte of a body that the server waits for, or no byte that the client reads of an answer.
 const STALL: Duration = Duration::from_secs(30);
-/// A request that takes longer to arrive is a slow one, which gives way to others first.
+/// A request that takes longer to arrive is slow: its connection is closed before others when a new one needs room.
 const SLOW: Duration = Duration::from_secs(1);
-/// The preface and the first frame's header: <https://www.rfc-editor.org/rfc/rfc9113#section-3.4>
+/// The length of the preface and the first frame's header: <https://www.rfc-editor.org/rfc/rfc9113#section-3.4>
 const HANDSHAKE: usize = 33;
 
 /// One connection, shared by its socket, its requests and the port.
@@ -35,27 +36,27 @@ pub(super) struct Connection {
 
 struct State {
     protocol: Protocol,
-    /// Bytes that have come.
+    /// The bytes received.
     received: usize,
-    /// Requests whose answers have not ended.
+    /// The requests whose answers have not ended.
     exchanges: usize,
     /// Those of them that the server works on.
     working: usize,
     /// Those of them whose answers are live streams.
     streams: usize,
-    /// HTTP/2, whose peers keep connections without requests, and are asked whether they are there.
+    /// HTTP/2: peers keep connections without requests, and pings check whether they are alive.
     multiplexed: bool,
-    /// A part of the next request has come.
+    /// A part of the next request was received.
     begun: bool,
-    /// There is more to write than the client takes.
+    /// The client does not read as fast as the server writes.
     blocked: bool,
-    /// The last progress of the client.
+    /// When the client last made progress.
     since: Instant,
-    /// The client has said that it sends nothing more, or is gone: only writing tells.
+    /// The client has closed its sending side, or is gone: only a write shows which.
     half_closed: bool,
-    /// Something of a request's body was not read.
+    /// A part of a request's body was not read.
     unread: bool,
-    /// Streams to be woken for a probe.
+    /// The wakers of streams that are to write a probe.
     probes: Vec<Waker>,
     round: u64,
 }
@@ -69,13 +70,13 @@ pub(super) struct Wait {
 }
 
 impl Wait {
-    /// Why the connection is to be closed, if it is.
+    /// Why the connection is to be closed; `None` if it may stay.
     pub(super) fn missed(self, now: Instant) -> Option<&'static str> {
         let missed = now.duration_since(self.since) >= self.limit?;
         missed.then_some(if self.idle { "idle" } else { "slow" })
     }
 
-    /// Smaller gives way earlier.
+    /// The order in which connections are closed to make room: the smallest first.
     pub(super) fn urgency(self, now: Instant) -> (bool, Instant) {
         let slow = !self.idle && now.duration_since(self.since) >= SLOW;
         (!slow, self.since)
@@ -102,7 +103,7 @@ impl Connection {
         Self { stream, state: Mutex::new(state) }
     }
 
-    /// The wait for the client, if it is the client that is waited for.
+    /// The wait for the client; `None` while the server works on a request.
     pub(super) fn waiting(&self) -> Option<Wait> {
         let state = self.state.lock();
         if state.working > 0 {
@@ -174,12 +175,12 @@ impl Connection {
     }
 }
 
-/// What an exchange is about at the moment.
+/// Which side an exchange waits for at the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     /// The server works on it.
     Work,
-    /// The client has to send, or to take, the next bytes.
+    /// The client has to send, or to read, the next bytes.
     Client,
 }
 
@@ -225,19 +226,19 @@ impl Exchange {
         }
     }
 
-    /// A part of the request's body was left where it is.
+    /// Records that a part of the request's body was not read.
     pub(super) fn leaves_unread(&self) {
         self.connection.state.lock().unread = true;
     }
 
-    /// The answer is a live stream, which ends when the server says so.
+    /// Records that the answer is a live stream, which ends only when the server ends it.
     pub(super) fn streams(&self) {
         if !self.stream.swap(true, Ordering::Relaxed) {
             self.connection.state.lock().streams += 1;
         }
     }
 
-    /// Whether a live stream has to write something to learn whether the client is there, once a round.
+    /// Whether a live stream has to write a probe, once a round, to learn whether the client is still connected.
     pub(super) fn has_to_probe(&self, last: &mut u64, waker: &Waker) -> bool {
         if !self.stream.load(Ordering::Relaxed) {
             return false;

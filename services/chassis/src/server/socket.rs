@@ -1,4 +1,4 @@
-//! A connection's bytes, and what they say about the client.
+//! A connection's reads and writes, which show what the client does.
 
 use std::{
     future::Future,
@@ -17,8 +17,8 @@ use tokio::{
 
 use super::connection::Connection;
 
-/// How long a refused client may go on to send. A connection that is closed with something unread is reset, and the reset takes
-/// away the answer that says why.
+/// How long a refused client may continue to send. Closing a connection with unread bytes resets it, and the client would lose
+/// the answer that says why it was refused.
 const LINGER: Duration = Duration::from_secs(2);
 
 /// The connection as hyper sees it.
@@ -32,7 +32,7 @@ impl Socket {
         Self { connection, closing: None }
     }
 
-    /// Reads and drops what still comes, until the client closes or the time is over.
+    /// Reads and discards what the client still sends, until it closes the connection or the time is over.
     fn poll_linger(&mut self, task: &mut Context<'_>) -> Poll<io::Result<()>> {
         let closing = self.closing.get_or_insert_with(|| Box::pin(sleep(LINGER)));
         if closing.as_mut().poll(task).is_ready() {
@@ -124,7 +124,7 @@ impl AsyncWrite for Socket {
     fn poll_shutdown(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.closing.is_none() {
             match shutdown(&self.connection.stream, Shutdown::Write) {
-                // The client has closed it already.
+                // The client has closed the connection already.
                 Err(rustix::io::Errno::NOTCONN) => return Poll::Ready(Ok(())),
                 other => other?,
             }

@@ -1,4 +1,4 @@
-//! Clients that take their time, over real connections.
+//! Tests with slow clients, over real connections.
 
 use std::{
     net::SocketAddr,
@@ -20,12 +20,12 @@ use tokio::{
 use super::*;
 use crate::metrics::Registry;
 
-/// How long something may take on a busy machine.
+/// The longest that a step may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 struct Setup {
     address: SocketAddr,
-    /// How many requests have been read that are never answered.
+    /// The number of requests that were read and are never answered.
     unanswered: Arc<AtomicUsize>,
     registry: Registry,
     stop: CancellationToken,
@@ -101,7 +101,7 @@ impl Setup {
     }
 }
 
-/// All that comes until the connection ends.
+/// Everything that is received until the connection ends.
 async fn rest(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
     let read = timeout(PATIENCE, stream.read_to_end(&mut bytes)).await;
@@ -177,7 +177,7 @@ async fn a_connection_that_does_not_fit_in_is_refused_with_a_reason() {
     let setup = setup(2).await;
     let busy = "GET /never HTTP/1.1\r\nhost: a\r\n\r\n";
     let _busy = [setup.connect(busy).await, setup.connect(busy).await];
-    // A connection whose request was not read yet gives way to another one.
+    // A connection whose request was not read yet is closed to make room for another one.
     setup.until(|setup| setup.unanswered.load(Ordering::Relaxed) == 2).await;
     let answer = setup.ask().await;
     assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("retry-after: 1"), "{answer}");
@@ -214,7 +214,7 @@ async fn an_idle_connection_makes_room_for_a_new_one() {
     assert!(rest(&mut idle).await.ends_with("tea"));
 }
 
-/// The refusal arrives although the client was still sending.
+/// The client receives the refusal although it was still sending.
 #[tokio::test]
 async fn an_answer_is_not_lost_with_a_body_that_was_not_read() {
     let setup = setup(16).await;

@@ -1,4 +1,4 @@
-//! Requests and answers on their way through a connection, which learns from them what it waits for.
+//! Requests and answers on their way through a connection, which learns from them whether it waits for the client.
 
 use std::{
     convert::Infallible,
@@ -16,7 +16,7 @@ use tower::{Service, ServiceExt};
 
 use super::connection::{Connection, Exchange};
 
-/// A service whose exchanges its connection knows of.
+/// A service that reports its exchanges to its connection.
 pub(super) struct Tracked<S> {
     service: S,
     connection: Arc<Connection>,
@@ -135,7 +135,7 @@ impl HttpBody for Answer {
         this.exchange.works();
         let polled = Pin::new(&mut this.body).poll_frame(task);
         if polled.is_ready() {
-            // What was handed over is the client's to take: the next frame is asked for when it has.
+            // The client has to read this frame now: hyper polls the next one after it was written.
             this.exchange.waits_for_client();
         } else if this.exchange.has_to_probe(&mut this.probed, task.waker()) {
             this.exchange.waits_for_client();
