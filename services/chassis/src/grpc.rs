@@ -1,4 +1,4 @@
-//! gRPC: every call measured, traced and bounded in time, on both sides.
+//! gRPC: every call is measured, traced and limited in time, on both sides.
 
 mod balance;
 mod call;
@@ -16,7 +16,7 @@ pub(crate) use port::Served;
 pub use port::Services;
 pub(crate) use server::{Edge, Metrics as ServerMetrics};
 
-/// Where a service can be reached: one name, which may stand for many replicas, or several addresses.
+/// The address of a service: one name, which may resolve to many replicas, or several addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoints(Vec<http::Uri>);
 
@@ -72,7 +72,7 @@ impl<'de> Deserialize<'de> for Endpoints {
     }
 }
 
-/// A way to all replicas behind these endpoints, and the task that keeps them up to date.
+/// A channel to all replicas behind these endpoints, and the task that keeps the replicas up to date.
 pub(crate) fn connect(
     endpoints: &Endpoints,
     metrics: ClientMetrics,
@@ -81,19 +81,19 @@ pub(crate) fn connect(
     (Channel::new(channel, metrics), keep)
 }
 
-/// Calls of the machinery itself are neither traced nor measured: telemetry about telemetry never ends.
+/// Whether the call is one of infrastructure. These are neither traced nor measured: telemetry about telemetry never ends.
 fn is_machinery(path: &str) -> bool {
     ["/opentelemetry.proto.collector.", "/grpc.health.", "/grpc.reflection."]
         .iter()
         .any(|prefix| path.starts_with(prefix))
 }
 
-/// Calls whose requests are streams: the caller goes on to send while it is answered.
+/// Whether the call's request is a stream: the caller continues to send while it gets answers.
 fn is_conversation(path: &str) -> bool {
     ["/grpc.health.", "/grpc.reflection."].iter().any(|prefix| path.starts_with(prefix))
 }
 
-/// The name of a status code, as the semantic conventions write it.
+/// The name of a status code in the semantic conventions.
 fn code_name(code: tonic::Code) -> &'static str {
     const NAMES: [&str; 17] = [
         "OK",

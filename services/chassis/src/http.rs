@@ -1,4 +1,4 @@
-//! HTTP: every request measured, traced and bounded in time; every error a problem document.
+//! HTTP: every request is measured, traced and limited in time; every error is a problem document.
 
 pub(crate) mod arrival;
 mod client;
@@ -30,40 +30,42 @@ pub use proxy::Proxy;
 
 pub use crate::server::serve_router;
 
-/// The longest that a request may take before its problem document says 504.
+/// The time limit of a request; after it the answer is a problem document with status 504.
 const LIMIT: Duration = Duration::from_secs(10);
-/// With what each of them takes (some 50 KiB, its connection included), they fit into a process of 32 MiB; and who waits for an
-/// answer longer than that many others is better refused.
+/// With the memory that each request takes (some 50 KiB, its connection included), they fit into a process of 32 MiB; it is
+/// better to refuse a request than to let it wait for so many others.
 const IN_FLIGHT: usize = 128;
 
 /// How a router is served.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Paths that begin with one of these are neither traced nor measured, and have no deadline: telemetry about telemetry
-    /// never ends.
+    /// Requests whose paths begin with one of these prefixes are neither traced nor measured, and have no deadline: telemetry
+    /// about telemetry never ends.
     pub machinery: Vec<String>,
-    /// Paths that begin with one of these are passed on to another server, body and answer piece by piece: neither traced nor
-    /// measured either, since who watches the mesh is not its load, and bounded by the [`Proxy`] itself.
+    /// Requests whose paths begin with one of these prefixes are passed on to another server, with request and answer streamed.
+    /// They are neither traced nor measured, since looking at the mesh is not load of the mesh; the [`Proxy`] itself limits
+    /// them.
     pub passed_on: Vec<String>,
-    /// How many requests may be in flight, from the end of their bodies until their answers begin; more are refused with 503 at
-    /// once.
+    /// The most requests in flight, from the end of their bodies until their answers begin; further ones are refused with 503
+    /// at once.
     pub in_flight: usize,
-    /// How long a request may take until its answer begins; streams may then go on.
+    /// The time limit of a request until its answer begins; a stream may continue afterwards.
     pub limit: Duration,
-    /// Largest request body in bytes.
+    /// The limit of a request's body, in bytes.
     pub body_limit: usize,
-    /// Which names the port answers to, and which pages may use it; [`App::guard`](crate::App::guard) makes the service's own.
+    /// Which host names the port answers to, and which web pages may use it; [`App::guard`](crate::App::guard) returns the
+    /// service's guard.
     pub guard: Option<Guard>,
-    /// Answers that are known beforehand: their series exist from the start, so that the first burst of errors is an increase.
+    /// Answers that are known in advance: their series exist from the start, so that the first burst of errors is an increase.
     pub answers: Vec<Known>,
 }
 
-/// An answer that is known beforehand.
+/// An answer that is known in advance.
 #[derive(Clone, Debug)]
 pub struct Known {
     /// The method, in upper case.
     pub method: &'static str,
-    /// The route as the router has it.
+    /// The route in the router's notation.
     pub route: String,
     /// The status.
     pub status: StatusCode,

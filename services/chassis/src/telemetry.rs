@@ -1,7 +1,8 @@
-//! Traces and logs: made with OpenTelemetry and `tracing`, batched here, sent over OTLP; every span is accounted for.
+//! Traces and logs: made with OpenTelemetry and `tracing`, batched here, sent over OTLP. Every span is counted as exported or
+//! dropped.
 //!
-//! The edges of a service (HTTP, gRPC, Kafka, NATS) use the OpenTelemetry API directly; what happens inside uses `tracing`
-//! spans, which nest under the edge's span because both share the current OpenTelemetry context.
+//! The edges of a service (HTTP, gRPC, Kafka, NATS) use the OpenTelemetry API directly. The code inside uses `tracing` spans,
+//! which become children of the edge's span because both share the current OpenTelemetry context.
 
 mod batch;
 mod exporters;
@@ -38,7 +39,7 @@ pub use layers::LogLevel;
 pub use opentelemetry::Context;
 pub use opentelemetry::trace::FutureExt as InContext;
 
-/// The instrumentation scope of everything that the mesh records.
+/// The instrumentation scope of all spans and log records of this project.
 pub(crate) const SCOPE: &str = "glassmesh";
 
 /// Traces and logs over OTLP.
@@ -54,20 +55,22 @@ pub struct Settings {
     pub protocol: String,
     /// Headers of every export, `name=value` pairs with commas, values percent-encoded; `OTEL_EXPORTER_OTLP_HEADERS`.
     pub headers: Secret,
-    /// Which of the traces that begin here are recorded, 0 to 1. `OTEL_TRACES_SAMPLER`, `OTEL_TRACES_SAMPLER_ARG`.
+    /// The fraction of the traces that begin here which are recorded, 0 to 1. `OTEL_TRACES_SAMPLER`, `OTEL_TRACES_SAMPLER_ARG`.
     pub sample_ratio: f64,
-    /// Whether a trace that began elsewhere is recorded if its parent was, whatever the ratio. `OTEL_TRACES_SAMPLER`.
+    /// Whether a trace that began elsewhere is recorded if and only if its parent was, whatever the ratio.
+    /// `OTEL_TRACES_SAMPLER`.
     pub parent_based: bool,
-    /// Further attributes of this process, `name=value` pairs with commas, values percent-encoded; `OTEL_RESOURCE_ATTRIBUTES`.
+    /// Further resource attributes of this process, `name=value` pairs with commas, values percent-encoded;
+    /// `OTEL_RESOURCE_ATTRIBUTES`.
     pub resource_attributes: String,
     /// How long one export may take; `OTEL_EXPORTER_OTLP_TIMEOUT` (milliseconds).
     #[serde(with = "humantime_serde")]
     pub timeout: Duration,
-    /// What is different for traces; `OTEL_EXPORTER_OTLP_TRACES_*`.
+    /// The settings of traces alone; `OTEL_EXPORTER_OTLP_TRACES_*`.
     pub traces: Signal,
-    /// What is different for logs; `OTEL_EXPORTER_OTLP_LOGS_*`.
+    /// The settings of logs alone; `OTEL_EXPORTER_OTLP_LOGS_*`.
     pub logs: Signal,
-    /// How many spans, and how many log lines, may wait to be sent; what comes beyond is dropped and counted.
+    /// How many spans, and how many log lines, may wait to be sent; further ones are dropped and counted.
     pub queue: usize,
 }
 
@@ -90,14 +93,14 @@ impl Default for Settings {
     }
 }
 
-/// What is different for one signal; empty, or zero: as for all.
+/// The settings of one signal; an empty or zero value means the setting of all signals.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Signal {
-    /// Where to send it; over HTTP the whole URL, path included.
+    /// Where to send the signal; over HTTP the whole URL, path included.
     pub endpoint: SecretUrl,
-    /// How to send it.
+    /// The protocol.
     pub protocol: String,
-    /// Headers of its exports.
+    /// The headers of its exports.
     pub headers: Secret,
     /// How long one of its exports may take.
     #[serde(with = "humantime_serde")]
@@ -121,14 +124,14 @@ impl Protocol {
     }
 }
 
-/// Telemetry of this process, until it is flushed.
+/// The telemetry of this process, until it is flushed.
 pub struct Telemetry {
     batches: Vec<batch::Batches>,
     level: LogLevel,
 }
 
 impl Telemetry {
-    /// Starts telemetry for this process; once only, within a runtime.
+    /// Starts telemetry for this process. Call it once, within a runtime.
     ///
     /// # Errors
     /// An exporter cannot be built, the log filter cannot be read, or telemetry was started before.
@@ -162,12 +165,12 @@ impl Telemetry {
         Ok(Self { batches: vec![span_batches, line_batches], level })
     }
 
-    /// The filter of the log lines, to be changed at run time.
+    /// The filter of the log lines, which can be changed at run time.
     pub fn log_level(&self) -> LogLevel {
         self.level.clone()
     }
 
-    /// Sends what is waiting, and ends. What cannot be sent in time is counted as dropped.
+    /// Sends the queued spans and log lines, and stops. What cannot be sent in time is counted as dropped.
     pub async fn flush(self) {
         futures::future::join_all(self.batches.into_iter().map(batch::Batches::finish)).await;
     }
@@ -178,7 +181,8 @@ fn sampler(settings: &Settings) -> Sampler {
     if settings.parent_based { Sampler::ParentBased(Box::new(ratio)) } else { ratio }
 }
 
-/// The later of two attributes of one name wins: `OTEL_SERVICE_NAME` over `service.name` among the attributes, both over ours.
+/// Of two attributes of the same name the later wins: `OTEL_SERVICE_NAME` over `service.name` in the attributes, and both over
+/// our own.
 fn resource(identity: Identity, settings: &Settings) -> anyhow::Result<Resource> {
     let instance = uuid::Uuid::new_v4().to_string();
     let own = exporters::pairs(&settings.resource_attributes).map_err(anyhow::Error::msg)?;
@@ -200,7 +204,7 @@ fn resource(identity: Identity, settings: &Settings) -> anyhow::Result<Resource>
         .build())
 }
 
-/// Lets contexts travel in the headers of W3C, over whichever bus; for tests of what is between them.
+/// Propagates contexts in the W3C headers, over HTTP, gRPC, Kafka and NATS; for tests of the code between them.
 pub fn propagate() {
     global::set_text_map_propagator(w3c::W3c::default());
 }
@@ -218,7 +222,7 @@ pub(crate) fn tracer() -> &'static BoxedTracer {
     TRACER.get_or_init(|| global::tracer(SCOPE))
 }
 
-/// The context that a request's headers carry; empty if they carry none.
+/// The context in a request's headers; empty if there is none.
 pub(crate) fn extract(headers: &http::HeaderMap) -> Context {
     global::get_text_map_propagator(|propagator| {
         propagator.extract_with_context(&Context::new(), &HeaderExtractor(headers))
@@ -232,14 +236,14 @@ pub(crate) fn inject(context: &Context, headers: &mut http::HeaderMap) {
     });
 }
 
-/// The current span as a `traceparent`, to be kept in a row and continued later; `None` outside of any trace.
+/// The current span as a `traceparent`, to be written to a row and continued later; `None` outside of a trace.
 pub fn traceparent() -> Option<String> {
     let mut headers = http::HeaderMap::new();
     Context::map_current(|context| inject(context, &mut headers));
     headers.get("traceparent").and_then(|value| value.to_str().ok()).map(str::to_owned)
 }
 
-/// The context that a kept `traceparent` stands for; empty if it is none.
+/// The context of a stored `traceparent`; empty if it is invalid.
 /// <https://www.w3.org/TR/trace-context/#traceparent-header>
 pub fn context_of(traceparent: &str) -> Context {
     let mut headers = http::HeaderMap::new();
@@ -249,23 +253,23 @@ pub fn context_of(traceparent: &str) -> Context {
     extract(&headers)
 }
 
-/// The trace that a kept `traceparent` belongs to, 32 lower-case hexadecimal digits; `None` if it is none.
+/// The trace id of a stored `traceparent`, 32 lower-case hexadecimal digits; `None` if it is invalid.
 pub fn trace_id_of(traceparent: &str) -> Option<&str> {
     traceparent.split('-').nth(1).filter(|id| id.len() == 32)
 }
 
-/// A new span that continues another context than the current one; it ends when the returned context is dropped.
+/// A new span whose parent is `parent` instead of the current span; the span ends when the returned context is dropped.
 pub fn span_in(parent: &Context, name: &'static str) -> Context {
     parent.with_span(tracer().start_with_context(name, parent))
 }
 
-/// Runs something as part of another trace than the current one: its spans continue that context, as do its log lines, its
-/// exemplars and what it publishes.
+/// Runs a future as part of another trace than the current one: its spans, log lines, exemplars and published messages belong
+/// to that context.
 pub fn in_context<F: Future>(context: &Context, future: F) -> impl Future<Output = F::Output> {
     future.with_context(context.clone())
 }
 
-/// The current trace, 32 lower-case hexadecimal digits; `None` outside of any.
+/// The current trace id, 32 lower-case hexadecimal digits; `None` outside of a trace.
 pub fn trace_id() -> Option<String> {
     Context::map_current(|context| {
         let id = context.span().span_context().trace_id();
@@ -273,7 +277,7 @@ pub fn trace_id() -> Option<String> {
     })
 }
 
-/// Adds an attribute to the current span, be it an edge's or a `tracing` one's.
+/// Adds an attribute to the current span, whether an edge or `tracing` made it.
 pub fn annotate(key: &'static str, value: impl Into<opentelemetry::Value>) {
     let value = value.into();
     Context::map_current(|context| context.span().set_attribute(KeyValue::new(key, value)));

@@ -1,16 +1,17 @@
-//! Text that others wrote, made fit to be shown: on a terminal, in an error, in a log line.
+//! Makes text from outside safe to show: on a terminal, in an error, in a log line.
 
-/// What stands for the rest of a text that was cut.
+/// Replaces the rest of a text that was cut.
 const REST: char = '…';
 
-/// Returns `input` with everything escaped that would act on a terminal or be invisible there, in at most `max_chars` characters.
+/// Returns `input` with all characters escaped that would control a terminal or be invisible there, in at most `max_chars`
+/// characters.
 ///
 /// Control characters (C0, DEL, C1), line and paragraph separators, bidirectional and other format characters and characters
 /// that Unicode has not assigned become `\n` or `\u{1b}`. A longer text ends with `…`, which counts; no escape is cut in two.
-/// No more of `input` is read than is shown.
+/// No more of `input` is read than is returned.
 pub fn printable(input: &str, max_chars: usize) -> String {
     let mut shown = String::with_capacity(input.len().min(max_chars));
-    // How much stays if what follows does not fit: one character less, for the sign that says so.
+    // The length that is kept if the next character does not fit: one less than the limit, for the `…`.
     let (mut used, mut kept) = (0, 0);
     for character in input.chars() {
         if is_visible(character) {
@@ -35,19 +36,19 @@ pub fn printable(input: &str, max_chars: usize) -> String {
     shown
 }
 
-/// Whether a terminal shows `character` as itself, and does nothing else.
+/// Whether a terminal shows `character` as itself, without any other effect.
 pub fn is_visible(character: char) -> bool {
     match character {
         ' '..='~' => true,
-        // Spaces of other scripts; the standard library escapes them.
+        // Spaces of other scripts, which the standard library escapes.
         '\u{a0}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}' => true,
-        // Letters and marks that are drawn as nothing. Selectors of emoji (U+FE00 to U+FE0F) stay.
+        // Letters and marks that are drawn as nothing. Variation selectors of emoji (U+FE00 to U+FE0F) stay.
         '\u{34f}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}' => {
             false
         }
         '\u{2065}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}' | '\u{e0000}'..='\u{e0fff}' => false,
         other => {
-            // A string's rule, not a character's, since the latter escapes combining marks, too: half of many scripts.
+            // Escaped as a part of a string: the rule for single characters also escapes combining marks, half of many scripts.
             let mut after_a_letter = [b'a', 0, 0, 0, 0];
             let end = 1 + other.encode_utf8(&mut after_a_letter[1..]).len();
             let text = std::str::from_utf8(&after_a_letter[..end]).unwrap_or_default();
@@ -56,8 +57,8 @@ pub fn is_visible(character: char) -> bool {
     }
 }
 
-/// Returns JSON that means the same as `json`, which was written without invisible characters outside its texts but for line ends,
-/// with what would act on a terminal escaped: the JSON in a log is shown there, too.
+/// Returns JSON that means the same as `json`, with all characters escaped that would control a terminal: JSON in a log is
+/// shown there, too. Outside its texts, `json` may contain no invisible characters but line ends.
 pub fn printable_json(json: String) -> String {
     let stays = |character: char| character == '\n' || is_visible(character);
     if json.chars().all(stays) {
@@ -77,13 +78,14 @@ pub fn printable_json(json: String) -> String {
     all
 }
 
-/// Whether colours are wanted, and understood by the terminal that the environment describes: <https://no-color.org>, `TERM=dumb`.
+/// Whether colours are wanted and the terminal supports them, according to the environment: <https://no-color.org>,
+/// `TERM=dumb`.
 pub fn allows_colours(environment: &[(String, String)]) -> bool {
     let unwanted = environment.iter().any(|(name, value)| name == "NO_COLOR" && !value.is_empty());
     !unwanted && !is_dumb(environment)
 }
 
-/// Whether the terminal knows no escape sequences, or the environment does not say which one it is.
+/// Whether the terminal supports no escape sequences, or the environment does not name the terminal.
 pub fn is_dumb(environment: &[(String, String)]) -> bool {
     let term = environment.iter().find(|(name, _)| name == "TERM");
     term.is_none_or(|(_, term)| term.is_empty() || term == "dumb")

@@ -1,6 +1,7 @@
-//! One channel over all replicas behind a name: resolved again and again, without those that refuse connections.
+//! One channel to all replicas behind a name: the name is resolved repeatedly, and replicas that refuse connections are left
+//! out.
 //!
-//! One HTTP/2 connection to a name would pin one replica for as long as it lives.
+//! A single HTTP/2 connection to a name would use the same replica for as long as that replica lives.
 
 use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
@@ -11,13 +12,13 @@ use tonic::transport::{Channel, Endpoint, channel::Change};
 use super::Endpoints;
 use crate::server::HEADER_LIST;
 
-/// How often names are resolved and replicas probed: a new pod gets calls after a second, a dead one loses them.
+/// The interval of resolving names and probing replicas: a new pod gets calls after a second, a dead one stops getting them.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// A replica on the same network answers within this, or is as good as dead.
+/// A replica on the same network that does not accept a connection within this time is considered dead.
 const PROBE: Duration = Duration::from_millis(500);
-/// Long enough for a loaded laptop; a call's own deadline is usually nearer.
+/// Long enough on a loaded laptop; a call's own deadline is usually earlier.
 const CONNECT: Duration = Duration::from_secs(2);
-/// Notices a peer that vanished without closing.
+/// The interval of pings that detect a peer that vanished without closing.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
 type Changes = mpsc::Sender<Change<SocketAddr, Endpoint>>;
@@ -33,7 +34,7 @@ async fn keep(uris: Vec<Uri>, changes: Changes) {
     loop {
         let found = resolve(&uris).await;
         let wanted = alive(&found).await;
-        // Better to try what does not answer than to have nowhere to go; an empty answer of the resolver changes nothing.
+        // If no replica answers its probe, calls try them all. If no name resolves, nothing changes.
         let wanted = if wanted.is_empty() { found } else { wanted };
         if !wanted.is_empty() {
             for gone in known.difference(&wanted) {
@@ -64,7 +65,7 @@ async fn resolve(uris: &[Uri]) -> BTreeSet<SocketAddr> {
     found
 }
 
-/// Those that accept connections; a single one is not probed, since there is no other choice.
+/// The replicas that accept connections. A single one is not probed, since there is no other choice.
 async fn alive(found: &BTreeSet<SocketAddr>) -> BTreeSet<SocketAddr> {
     if found.len() < 2 {
         return found.clone();
@@ -82,7 +83,7 @@ fn endpoint(address: SocketAddr) -> Endpoint {
     Endpoint::from(uri.expect("made of an address, and so valid"))
         .connect_timeout(CONNECT)
         .tcp_nodelay(true)
-        // More than what any of our services sends: an answer beyond the limit ends the connection, and with it others' calls.
+        // More than any service here sends: headers beyond the limit would end the connection, and other calls with it.
         .http2_max_header_list_size(HEADER_LIST)
         .http2_keep_alive_interval(KEEP_ALIVE)
         .keep_alive_while_idle(true)

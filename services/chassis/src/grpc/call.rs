@@ -1,4 +1,4 @@
-//! One call as telemetry sees it, from its start to the last byte of its answer.
+//! The telemetry of one call, from its start to the last byte of its answer.
 
 use std::{
     future::Future,
@@ -22,7 +22,7 @@ use crate::{
     metrics::{HistogramVec, IntGauge},
 };
 
-/// Ends the span and counts the call, whichever way it ends; dropped early, it was cancelled.
+/// Ends the span and measures the call when it ends; a call that is dropped before counts as cancelled.
 pub(super) struct Call {
     pub(super) context: Context,
     method: String,
@@ -52,7 +52,7 @@ impl Call {
         }
         self.active.dec();
         let name = code_name(code);
-        // A method that nobody has is the caller's word, not ours.
+        // The name of an unknown method comes from the caller, so it must not become a label.
         let method = if code == Code::Unimplemented { "_OTHER" } else { &self.method };
         let attached = self.context.clone().attach();
         self.durations.with(&["grpc", method, name]).observe(self.started.elapsed().as_secs_f64());
@@ -73,7 +73,7 @@ impl Drop for Call {
     }
 }
 
-/// On the server's side only what is the server's fault.
+/// On the server's side, only statuses that are the server's fault are errors.
 /// <https://opentelemetry.io/docs/specs/semconv/rpc/grpc/#grpc-status>
 fn is_error(code: Code, server: bool) -> bool {
     let fault = matches!(
@@ -88,17 +88,17 @@ fn is_error(code: Code, server: bool) -> bool {
     if server { fault } else { code != Code::Ok }
 }
 
-/// The status that headers or trailers tell.
+/// The status in headers or trailers.
 pub(super) fn status(headers: &HeaderMap) -> Option<Code> {
     let value = headers.get("grpc-status")?.to_str().ok()?;
     Some(value.parse().map_or(Code::Unknown, Code::from_i32))
 }
 
-/// An answer's body that ends its call: the status is in the trailers.
+/// The body of an answer. It ends the call with the status in the trailers.
 pub(super) struct Answer<B> {
     body: B,
     call: Option<Call>,
-    /// When a stream that goes on is ended.
+    /// When a stream that has not ended is cut off.
     deadline: Option<Pin<Box<Sleep>>>,
     over: bool,
 }
@@ -109,7 +109,7 @@ impl<B> Answer<B> {
         Self { body, call: Some(call), deadline, over: false }
     }
 
-    /// The status that ends a stream whose time is over.
+    /// The trailers that end a stream whose time is over.
     fn too_late(&mut self) -> HeaderMap {
         self.over = true;
         let late = Error::new(Kind::DeadlineExceeded, "the time ran out before the stream ended");

@@ -1,4 +1,4 @@
-//! The calling side: a deadline for every call, a span for every attempt, retries only where repeating is harmless.
+//! The calling side: a deadline for every call, a span for every attempt, retries only for idempotent calls.
 
 use std::{
     future::Future,
@@ -42,17 +42,17 @@ crate::metrics! {
     }
 }
 
-/// The limit of a call that is made for no request with a deadline of its own.
+/// The time limit of a call that has no deadline from a request.
 const DEFAULT_LIMIT: Duration = Duration::from_secs(10);
 
-/// The wait before the second attempt of a repeatable call, at most; it doubles.
+/// The longest wait before the second attempt of an idempotent call; it doubles with each attempt.
 const FIRST_WAIT: Duration = Duration::from_millis(25);
 const LONGEST_WAIT: Duration = Duration::from_millis(400);
 
-/// Two timers that were set for the same moment fire within this.
+/// The most by which two timers for the same moment differ.
 const TICK: Duration = Duration::from_millis(5);
 
-/// A way to all replicas of one service.
+/// A channel to all replicas of one service.
 #[derive(Clone)]
 pub struct Channel {
     inner: tonic::transport::Channel,
@@ -65,11 +65,11 @@ impl Channel {
         Self { inner, metrics, budget: None }
     }
 
-    /// A way that belongs to no [`App`](crate::App): for tests of what a service does with it. The future keeps its replicas
-    /// up to date, and runs as long as the channel is needed.
+    /// A channel that belongs to no [`App`](crate::App): for tests of a service's use cases. The future keeps the replicas up
+    /// to date; it must run as long as the channel is used.
     ///
     /// # Errors
-    /// The registry has the metrics of another one already.
+    /// The registry already has these metrics.
     pub fn alone(
         endpoints: &Endpoints,
         registry: &Registry,
@@ -77,9 +77,10 @@ impl Channel {
         Ok(super::connect(endpoints, Metrics::register(registry)?))
     }
 
-    /// The same way for calls that may be repeated: they are, on `UNAVAILABLE`, until their deadline.
+    /// The same channel for idempotent calls: on `UNAVAILABLE` they are retried until their deadline.
     ///
-    /// Repeats are at most a fifth of all calls (and ten a second): they must not keep down what struggles to get up.
+    /// Retries are limited to a fifth of all calls (plus ten a second), so that they do not overload a service that is
+    /// recovering.
     #[must_use]
     pub fn idempotent(mut self) -> Self {
         self.budget = Some(Arc::new(TpsBudget::new(Duration::from_secs(10), 10, 0.2)));
@@ -92,7 +93,7 @@ impl Service<Request<Body>> for Channel {
     type Error = Status;
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Status>> + Send>>;
 
-    // Waiting for a connection belongs to the call's time, and so is done in the call.
+    // Waiting for a connection counts as time of the call, so it happens in `call`.
     fn poll_ready(&mut self, _: &mut Task<'_>) -> Poll<Result<(), Status>> {
         Poll::Ready(Ok(()))
     }
@@ -111,7 +112,7 @@ impl Service<Request<Body>> for Channel {
                     Some(budget) => channel.repeat(&parent, budget, request).await,
                 }
             };
-            // The attempts' own spans end when they are dropped here.
+            // The spans of the attempts end when the attempts are dropped here.
             deadline::within(limit, attempts).await.map_err(Status::from)?
         })
     }
@@ -139,7 +140,7 @@ impl Channel {
                 return Ok(response);
             }
             let wait = backoff.next_wait();
-            // Why it failed says more than that the time ran out.
+            // The attempt's error says more than that the time ran out.
             if deadline::remaining().is_some_and(|left| left <= wait) {
                 return Ok(response);
             }
@@ -182,7 +183,7 @@ impl Channel {
         let response = match sent.await {
             Ok(response) => response,
             Err(cause) => {
-                // The transport ends a call at its `grpc-timeout` too, and may be a moment ahead of us.
+                // The transport also ends a call at its `grpc-timeout`, possibly slightly earlier than this deadline.
                 let late = deadline::remaining().is_some_and(|left| left < TICK);
                 let (kind, message) = match late {
                     true => (Kind::DeadlineExceeded, "the time ran out"),
@@ -200,7 +201,7 @@ impl Channel {
     }
 }
 
-/// Sends on what remains: in milliseconds, rounded up, since 0 is not allowed.
+/// Sends the remaining time in milliseconds, at least 1, since 0 is not allowed.
 fn send_budget(headers: &mut HeaderMap) {
     let remaining = deadline::remaining().unwrap_or(DEFAULT_LIMIT);
     let millis = remaining.as_millis().clamp(1, 99_999_999);

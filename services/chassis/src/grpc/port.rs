@@ -1,4 +1,4 @@
-//! What a gRPC port serves: a service's own methods, and for tools and orchestrators health and reflection.
+//! The services of a gRPC port: the service's own, and health and reflection for tools and orchestrators.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -11,9 +11,9 @@ use tower::{Layer, Service, ServiceExt, util::BoxCloneSyncService};
 use super::Edge;
 use crate::readiness::Readiness;
 
-/// The largest message that a service takes if it does not say otherwise: some hundred times the longest of our contracts.
+/// The default limit of a message in bytes: some hundred times the longest message of our contracts.
 const MESSAGE: usize = 1 << 20;
-/// How long the health of a port may lag behind the readiness of its process; shorter than the wait before a port closes.
+/// The most by which a port's health lags behind the readiness of its process; shorter than the wait before a port closes.
 const LAG: Duration = Duration::from_millis(200);
 
 /// The gRPC services of one port.
@@ -24,7 +24,7 @@ pub struct Services {
 }
 
 impl Services {
-    /// A port that serves this service.
+    /// A port with this service.
     pub fn new<S>(service: S) -> Self
     where
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
@@ -39,7 +39,7 @@ impl Services {
         Self { routes, names, message_limit: MESSAGE }.with(service)
     }
 
-    /// Adds another one.
+    /// Adds another service.
     #[must_use]
     pub fn with<S>(mut self, service: S) -> Self
     where
@@ -56,14 +56,14 @@ impl Services {
         self
     }
 
-    /// Sets the largest message that is taken, in bytes.
+    /// Sets the limit of a message, in bytes.
     #[must_use]
     pub fn message_limit(mut self, bytes: usize) -> Self {
         self.message_limit = bytes;
         self
     }
 
-    /// Everything behind the edge, and the future that keeps its health up to date until it is dropped.
+    /// All services behind the edge, and the future that keeps the port's health up to date until it is dropped.
     pub(crate) fn served(self, edge: Edge, readiness: &Readiness) -> anyhow::Result<Served> {
         let edge = edge.taking(self.message_limit);
         let (reporter, health) = tonic_health::server::health_reporter();
@@ -80,7 +80,7 @@ impl Services {
     }
 }
 
-/// Lists what the port serves, and nothing of what others do.
+/// Lists the services of this port only.
 fn reflection<'a>(names: &[&'static str]) -> tonic_reflection::server::Builder<'a> {
     const OWN: [&str; 3] = [
         "grpc.health.v1.Health",
@@ -96,7 +96,7 @@ fn reflection<'a>(names: &[&'static str]) -> tonic_reflection::server::Builder<'
     names.iter().copied().chain(OWN).fold(builder, |builder, name| builder.with_service_name(name))
 }
 
-/// A port that is ready to serve.
+/// The services of a port, ready to be served.
 pub(crate) struct Served {
     pub(crate) service:
         BoxCloneSyncService<Request<axum::body::Body>, Response<axum::body::Body>, Infallible>,
@@ -111,7 +111,7 @@ pub(crate) struct Health {
 }
 
 impl Health {
-    /// Follows the readiness of the process: the port as a whole (the empty name) and each of its services.
+    /// Copies the readiness of the process to the health of the port as a whole (the empty name) and of each service.
     pub(crate) async fn follow(&self) -> Infallible {
         let mut last = None;
         loop {
@@ -128,7 +128,7 @@ impl Health {
         }
     }
 
-    /// Ends the streams of those that watch it: they would hold the end of the process back.
+    /// Ends the streams of clients that watch the health: they would delay the exit of the process.
     pub(crate) async fn end(mut self) {
         for name in self.names.iter().copied().chain([""]) {
             self.reporter.clear_service_status(name).await;

@@ -1,4 +1,4 @@
-//! The serving side: context and deadline in, span and metrics out.
+//! The serving side: reads context and deadline, makes span and metrics.
 
 use std::{
     future::Future,
@@ -40,29 +40,30 @@ crate::metrics! {
     }
 }
 
-/// The longest that a call may take whose caller set no deadline: nobody waits for a minute.
+/// The time limit of a call without a deadline: a caller that sets none does not wait longer than a minute.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// What remains of a budget for the answer's way back; it also lets our answer, which says what happened, come before the
-/// transport's, which only cuts the call off.
+/// The part of the caller's deadline that is left for the answer's way back. So our answer, which says what happened, arrives
+/// before the transport cuts the call off.
 const TRAVEL: Duration = Duration::from_millis(10);
 
-/// Wraps every served call.
+/// Wraps all calls that a port serves.
 #[derive(Clone)]
 pub(crate) struct Edge {
     metrics: Metrics,
     panics: IntCounter,
-    /// For as many calls as may be in flight.
+    /// One permit for each call that may be in flight.
     room: Arc<Semaphore>,
     arrivals: Arrivals,
     message_limit: usize,
 }
 
-/// With what each of them takes, they fit into a process of 32 MiB; a caller that would wait for that many others is better refused.
+/// With the memory that each call takes, they fit into a process of 32 MiB; it is better to refuse a call than to let it wait
+/// for so many others.
 const IN_FLIGHT: usize = 256;
-/// Memory for messages that are arriving.
+/// The memory for messages that are arriving, in bytes.
 const ARRIVING: usize = 8 << 20;
-/// The largest message of a test's server.
+/// The default limit of a message, for servers of tests.
 const MESSAGE: usize = 1 << 20;
 
 impl Edge {
@@ -76,14 +77,14 @@ impl Edge {
         }
     }
 
-    /// The same for messages of this size at most.
+    /// The same edge with this limit of a message, in bytes.
     pub(super) fn taking(self, message_limit: usize) -> Self {
         let arrivals = Arrivals::new(ARRIVING.max(2 * message_limit));
         Self { arrivals, message_limit, ..self }
     }
 
-    /// The call with its whole message: every call of our contracts begins with one, and one that arrives slowly must not take a
-    /// place among those that are answered.
+    /// Reads the call's message: every call of our contracts begins with one, and a message that arrives slowly must not take
+    /// the place of a call that can be answered.
     async fn arrived(
         &self,
         request: Request<Body>,
@@ -150,7 +151,7 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        // The clone takes the place of the one that was polled ready.
+        // The clone replaces the service that was polled ready.
         let fresh = self.inner.clone();
         let mut ready = std::mem::replace(&mut self.inner, fresh);
         let path = request.uri().path();
@@ -218,7 +219,7 @@ where
         call.finish(code);
         return Ok(response);
     }
-    // A caller without a deadline of its own takes a stream at its own pace.
+    // Without a deadline, the caller may read a stream at its own pace.
     let until = asked.map(|_| until);
     Ok(response.map(|body| Body::new(Answer::new(body, call, until))))
 }

@@ -27,7 +27,7 @@ use crate::{Error, Kind, deadline, metrics::Registry};
 type Answer =
     Result<Response<futures::stream::Iter<std::vec::IntoIter<Result<Payment, Status>>>>, Status>;
 
-/// Answers as a test wants it, and remembers what it saw.
+/// Answers as the test says, and records what it received.
 #[derive(Clone, Default)]
 struct Ledger {
     calls: Arc<AtomicU32>,
@@ -35,7 +35,7 @@ struct Ledger {
     panics: bool,
     slow: bool,
     name: &'static str,
-    /// What its refusal repeats, if it refuses.
+    /// The text that its refusal repeats, if it refuses.
     says: &'static str,
 }
 
@@ -101,7 +101,7 @@ async fn setup(ledgers: &[Ledger]) -> Setup {
     Setup { servers, addresses, server_side, client_side, channel, stop, _keep: tasks }
 }
 
-/// How long anything may take on a busy machine.
+/// The longest that a step may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
@@ -175,7 +175,7 @@ async fn only_a_repeatable_call_is_repeated() {
 async fn repeats_have_a_budget() {
     let setup = setup(&[Ledger { unavailable: u32::MAX, ..Ledger::default() }]).await;
     let channel = setup.channel.clone().idempotent();
-    // Together they may repeat ten times a second and a fifth of their number; one alone would get by.
+    // Together they may retry ten times a second and a fifth of their number; a single call would stay below.
     let many = (0..300).map(|_| ask(&channel));
     for refused in futures::future::join_all(many).await {
         assert_eq!(refused.unwrap_err().code(), Code::Unavailable);
@@ -187,7 +187,7 @@ async fn repeats_have_a_budget() {
 async fn who_is_away_until_the_deadline_is_said_to_be_away() {
     let setup = setup(&[Ledger { unavailable: u32::MAX, ..Ledger::default() }]).await;
     let channel = setup.channel.clone().idempotent();
-    // An attempt that is under way when the time runs out is cut off: the busier the machine, the more often.
+    // An attempt in flight is cut off when the time is over: the busier the machine, the more often.
     until("the server is reported as unavailable", async || {
         let refused = deadline::within(Duration::from_millis(300), ask(&channel)).await;
         refused.is_ok_and(|answer| answer.unwrap_err().code() == Code::Unavailable)
@@ -222,7 +222,7 @@ async fn calls_go_to_every_replica_and_around_a_dead_one() {
     });
     let channel = setup.channel.clone().idempotent();
     let back = async {
-        // As soon as the dead one was noticed, no call fails any more.
+        // Once the dead replica was noticed, no call fails any more.
         let mut in_a_row = 0;
         while in_a_row < 50 {
             in_a_row = if ask(&channel).await.is_ok_and(|payment| payment.order_id == "three") {

@@ -1,4 +1,4 @@
-//! Bodies of requests: read whole, in bounded memory and time, before a request takes a place among those that are answered.
+//! The bodies of requests: read completely, in limited memory and time, before a request counts as in flight.
 
 use std::{
     sync::{
@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-/// How long a body may take to arrive: 64 KiB over the slowest line that anybody has.
+/// The time limit for a body to arrive: enough for 64 KiB over a slow line.
 pub(crate) const ARRIVAL: Duration = Duration::from_secs(10);
 
 /// The bodies that are arriving at one port.
@@ -23,10 +23,10 @@ pub(crate) const ARRIVAL: Duration = Duration::from_secs(10);
 pub(crate) struct Arrivals(Arc<Shared>);
 
 struct Shared {
-    /// Most bytes of all of them together.
+    /// The most bytes of all bodies together.
     room: usize,
     used: AtomicUsize,
-    /// In the order in which they began.
+    /// Oldest first.
     bodies: Mutex<Vec<Arriving>>,
 }
 
@@ -36,25 +36,25 @@ struct Arriving {
     give_way: CancellationToken,
 }
 
-/// Why there is no body.
+/// Why a body is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Missing {
-    /// It took too long.
+    /// It did not arrive in time.
     Late,
-    /// It took longer than others, whose memory it held.
+    /// It was the oldest when the memory for bodies was used up.
     Crowded,
     /// The client ended it early.
     Broken,
 }
 
 impl Arrivals {
-    /// `room`: most bytes of all of them together.
+    /// `room` is the most bytes of all bodies together.
     pub(crate) fn new(room: usize) -> Self {
         let (used, bodies) = (AtomicUsize::new(0), Mutex::default());
         Self(Arc::new(Shared { room, used, bodies }))
     }
 
-    /// The body, or its beginning if it is longer than `limit`, which is one byte more: for the handler's own refusal.
+    /// Reads a body. If it is longer than `limit`, returns its first `limit + 1` bytes, so that the handler can refuse it.
     pub(crate) async fn read<B>(
         &self,
         body: B,
@@ -80,7 +80,7 @@ impl Arrivals {
         Place { arrivals: self, arriving }
     }
 
-    /// Where memory runs out, the oldest gives way: a quick client is never the oldest for long.
+    /// If the memory is used up, the oldest bodies are given up: the body of a fast client is never the oldest for long.
     fn take(&self, bytes: usize) {
         let used = self.0.used.fetch_add(bytes, Ordering::Relaxed) + bytes;
         let mut over = used.saturating_sub(self.0.room);
@@ -90,7 +90,7 @@ impl Arrivals {
             }
             let held = body.bytes.load(Ordering::Relaxed);
             if held > 0 {
-                // One that gives way already counts as gone.
+                // A body that is given up already counts as removed.
                 body.give_way.cancel();
                 over = over.saturating_sub(held);
             }
@@ -98,7 +98,7 @@ impl Arrivals {
     }
 }
 
-/// A body's place among those that are arriving.
+/// The entry of a body that is arriving.
 struct Place<'a> {
     arrivals: &'a Arrivals,
     arriving: Arriving,
@@ -156,7 +156,7 @@ mod tests {
         StreamBody::new(stream::iter(pieces(sizes)))
     }
 
-    /// Sends this much and never ends.
+    /// A body that sends these pieces and never ends.
     fn stuck(sizes: &[usize]) -> impl Body<Data = Bytes> + Unpin + use<> {
         use futures::StreamExt;
         StreamBody::new(stream::iter(pieces(sizes)).chain(stream::pending()))

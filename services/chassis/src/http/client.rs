@@ -1,4 +1,4 @@
-//! The calling side: for third parties that speak HTTP.
+//! The calling side, for the HTTP APIs of third parties.
 
 use std::time::Duration;
 
@@ -27,15 +27,15 @@ crate::metrics! {
     }
 }
 
-/// Many times what an answer of ours takes; what is longer is no answer, and would be kept in memory.
+/// The limit of an answer in bytes, many times the longest that we expect: answers are kept in memory.
 const LONGEST: usize = 256 * 1024;
 
-/// Calls one third party.
+/// A client of one third party.
 #[derive(Clone)]
 pub struct Client {
     client: reqwest::Client,
     base: SecretUrl,
-    /// The same without what lets one in.
+    /// The base URL without credentials.
     shown: String,
     peer: &'static str,
     limit: Duration,
@@ -43,7 +43,7 @@ pub struct Client {
     metrics: Metrics,
 }
 
-/// What the third party said.
+/// The third party's answer.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// The HTTP status.
@@ -55,7 +55,7 @@ impl Answer {
     /// The body as JSON.
     ///
     /// # Errors
-    /// It is none, or not of this shape.
+    /// The body is not JSON, or not of this type.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
         serde_json::from_slice(&self.body).map_err(|error| {
             Error::new(Kind::Internal, "the third party's answer cannot be read").source(error)
@@ -77,7 +77,7 @@ impl Client {
         Ok(Self { client, base, shown, peer, limit, breaker, metrics })
     }
 
-    /// A client that belongs to no [`App`](crate::App): for tests of what a service does with one.
+    /// A client that belongs to no [`App`](crate::App): for tests of a service's use cases.
     ///
     /// # Errors
     /// As [`App::http_client`](crate::App::http_client).
@@ -91,11 +91,11 @@ impl Client {
         Self::new(peer, &base.into(), limit, breaker, Metrics::register(registry)?)
     }
 
-    /// Sends JSON once; repeating is the caller's decision, and `idempotency_key` what makes it harmless.
+    /// Sends JSON once. The caller decides about a retry; `idempotency_key` makes it harmless.
     ///
     /// # Errors
-    /// [`Kind::DeadlineExceeded`] without an answer in time, [`Kind::Unavailable`] if nobody can be reached or the answer is
-    /// too long, and, postponed, if the breaker is open.
+    /// [`Kind::DeadlineExceeded`] without an answer in time; [`Kind::Unavailable`] if the server cannot be reached or the
+    /// answer is too long, and, with a time to wait, if the circuit breaker is open.
     pub async fn post(
         &self,
         path: &str,
@@ -155,7 +155,7 @@ impl Client {
 /// Reads the base URL of a server for a setting: `#[serde(deserialize_with = "base_url")]`.
 ///
 /// # Errors
-/// It is none.
+/// The text is not the base URL of a server.
 pub fn base_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretUrl, D::Error> {
     SecretUrl::checked(deserializer, |text| {
         let expected = "expected http://host:port";
@@ -175,7 +175,7 @@ pub fn base_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretUrl,
 /// A URL as spans may carry it: <https://opentelemetry.io/docs/specs/semconv/registry/attributes/url/>
 fn without_user(base: &str) -> anyhow::Result<String> {
     let mut url: reqwest::Url = base.parse()?;
-    // They fail for URLs that have no host, which those of servers do.
+    // Both fail only for URLs without a host, which a server's URL has.
     url.set_username("").ok();
     url.set_password(None).ok();
     url.set_query(None);
@@ -183,7 +183,7 @@ fn without_user(base: &str) -> anyhow::Result<String> {
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
-/// One request as telemetry sees it; dropped before it has ended, it was cancelled.
+/// The telemetry of one request; a request that is dropped before its end counts as cancelled.
 struct Exchange {
     context: Context,
     peer: &'static str,
@@ -295,7 +295,7 @@ mod tests {
         assert!(counted(&registry, "200", ""), "{}", registry.text());
     }
 
-    /// Not in its span, and not in what is logged of its failures.
+    /// Credentials appear neither in the span nor in the logged errors.
     #[tokio::test]
     async fn a_request_does_not_show_by_what_it_was_let_in() {
         let base = "http://ada:hunter2@127.0.0.1:1/v1/";

@@ -1,6 +1,6 @@
-//! What a browser must be told before it lets a page of another origin read answers: <https://fetch.spec.whatwg.org/#http-cors-protocol>
+//! The headers that allow a page of another origin to read answers: <https://fetch.spec.whatwg.org/#http-cors-protocol>
 //!
-//! Only for the origins that `http.origins` names; by default there are none, and no answer has any of these headers.
+//! They are set only for the origins in `http.origins`; by default there are none, and no answer has any of these headers.
 
 use axum::{
     Router,
@@ -13,12 +13,12 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use super::Guard;
 
 const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
-/// Beside what every page may read: where an order is, when to come back, which trace it was.
+/// Headers that a page may read in addition to the safelisted ones: where an order is, when to retry, which trace it was.
 const EXPOSED: &str = "location, retry-after, traceresponse";
-/// Browsers ask again after this many seconds.
+/// The seconds for which a browser caches the answer to a preflight request.
 const REMEMBERED: &str = "600";
 
-/// The router, whose answers may be read by pages of the origins that the guard knows.
+/// The router with these headers, for the origins that the guard allows.
 pub(super) fn around(router: Router, guard: Guard) -> Router {
     if !guard.knows_origins() {
         return router;

@@ -1,4 +1,5 @@
-//! The serving side: context in, span, metrics, `traceresponse` and deadline; panics and unknown paths as problems.
+//! The serving side: context in, span, metrics, `traceresponse` and deadline; panics and unknown paths become problem
+//! documents.
 
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
@@ -41,20 +42,20 @@ crate::metrics! {
     }
 }
 
-/// Puts the edge around routers.
+/// The edge around routers.
 #[derive(Clone)]
 pub struct Edge {
     metrics: Metrics,
     panics: IntCounter,
     options: Options,
-    /// For as many requests as may be in flight.
+    /// One permit for each request that may be in flight.
     room: Arc<Semaphore>,
     arrivals: Arrivals,
 }
 
-/// Memory for bodies that are arriving: at 64 KiB each, those of 64 requests.
+/// The memory for bodies that are arriving, in bytes: 64 requests of 64 KiB each.
 const ARRIVING: usize = 4 << 20;
-/// The longest path and query: nothing that is served here has a longer one.
+/// The limit of path and query, in bytes: no path served here is as long.
 const LONGEST_TARGET: usize = 8 * 1024;
 
 impl Edge {
@@ -68,10 +69,10 @@ impl Edge {
         Self { metrics, panics, options, room, arrivals }
     }
 
-    /// An edge that belongs to no [`App`](crate::App): for tests of what a service serves.
+    /// An edge that belongs to no [`App`](crate::App): for tests of a service's routes.
     ///
     /// # Errors
-    /// The registry has one already.
+    /// The registry already has these metrics.
     pub fn alone(registry: &Registry, options: Options) -> anyhow::Result<Self> {
         let panics = registry.register("mesh_panics_total", "Panics that were caught.", &[])?;
         Ok(Self::new(Metrics::register(registry)?, panics, options))
@@ -88,7 +89,7 @@ impl Edge {
                 Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail)
             })
             .layer(limit);
-        // Inside: what is refused is measured and traced as well.
+        // The guard is inside of the edge, so that refused requests are measured and traced as well.
         let router = match guard {
             Some(guard) => guard.clone().around(cors::around(router, guard)),
             None => router,
@@ -129,7 +130,7 @@ fn below(path: &str, prefixes: &[String]) -> bool {
 }
 
 impl Edge {
-    /// The request with its whole body. A body that is too large is the handler's to refuse, which knows in which words.
+    /// Reads the request's body. A body that is too large is left to the handler, which refuses it in its own words.
     async fn arrived(&self, request: Request) -> Result<Request, Problem> {
         let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
         if target > LONGEST_TARGET {
@@ -177,7 +178,8 @@ impl Edge {
         }
     }
 
-    /// A quick no costs nearly nothing; a request that waits costs memory, which would end the process for all of them.
+    /// The refusal if too many requests are in flight: it costs next to nothing, but waiting requests would take memory until
+    /// the process is killed.
     fn full(&self) -> Problem {
         let detail =
             format!("{} requests are being answered, and no more fit in", self.options.in_flight);
@@ -185,7 +187,7 @@ impl Edge {
     }
 }
 
-/// One request as telemetry sees it; dropped early, the client went away.
+/// The telemetry of one request; if it is dropped early, the client went away.
 struct Exchange {
     context: Context,
     method: &'static str,
@@ -195,13 +197,13 @@ struct Exchange {
     done: bool,
 }
 
-/// What is counted when the client went away before the answer: nginx's word for it.
+/// The status that is counted if the client goes away before the answer, as nginx counts it.
 const CLIENT_CLOSED_REQUEST: StatusCode = match StatusCode::from_u16(499) {
     Ok(status) => status,
     Err(_) => StatusCode::BAD_REQUEST,
 };
 
-/// Of a client's own text, a span keeps what tells one client from another.
+/// The most characters of a text from the client, such as its user agent, in a span.
 const LONGEST_ATTRIBUTE: usize = 256;
 
 impl Exchange {
@@ -270,7 +272,7 @@ impl Drop for Exchange {
     }
 }
 
-/// A method is a word of ours or `_OTHER`, as the semantic conventions want it.
+/// The method if it is known, else `_OTHER`, as the semantic conventions demand.
 fn method(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",

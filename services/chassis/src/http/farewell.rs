@@ -1,4 +1,4 @@
-//! The end of kept connections.
+//! Announces the end of idle connections.
 
 use axum::{
     Router,
@@ -9,11 +9,11 @@ use axum::{
 use http::{HeaderValue, Version, header};
 use tokio_util::sync::CancellationToken;
 
-/// The router, whose answers say from the drain on that they are their connection's last.
+/// The router; while draining, its responses carry `Connection: close`.
 ///
-/// A server that is done closes the connections that are idle, and a request that was on its way at that moment is lost: its
-/// client does not know whether it was handled. Who was told leaves first. HTTP/2 needs none of it: its server says which
-/// request was the last one (GOAWAY).
+/// Otherwise a server that stops closes idle connections, and a request that arrives at that moment is lost: its client does
+/// not know whether it was handled. With the header, clients leave the connection first. HTTP/2 does not need it: its server
+/// says which request was the last one (GOAWAY).
 ///
 /// <https://www.rfc-editor.org/rfc/rfc9112#section-9.6>
 pub(crate) fn farewell(router: Router, draining: CancellationToken) -> Router {

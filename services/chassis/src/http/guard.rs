@@ -1,9 +1,10 @@
-//! Which names an HTTP port answers to, and which web pages may do something with it.
+//! Which host names an HTTP port answers to, and which web pages may change something through it.
 //!
-//! A page that a browser on this machine shows can ask every port that the browser reaches. Two checks stand against it:
-//! the name in `Host` must be one of ours, since a foreign name that resolves to our address is DNS rebinding; and a request
-//! that a foreign page makes (`Origin`, `Sec-Fetch-Site`) may read what the browser would not show it anyway, but neither change
-//! anything nor cost anything. Clients that are no browsers send neither header, and notice only the first check.
+//! A web page in a browser on this machine can send requests to every port that the browser reaches. Two checks limit this. The
+//! name in `Host` must be one of ours, since a foreign name that resolves to our address is DNS rebinding. And a request from a
+//! foreign page (`Origin`, `Sec-Fetch-Site`) may read, since the browser hides the answer from the page, but it may neither
+//! change anything nor cause high cost. Clients other than browsers send neither header, and are subject to the first check
+//! only.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -19,17 +20,17 @@ use serde::{Deserialize, Serialize};
 use super::Problem;
 use crate::text::printable;
 
-/// Who may ask the HTTP ports.
+/// Who may use the HTTP ports.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct GuardSettings {
-    /// Names under which the HTTP ports are reached beside addresses, `localhost`, the machine's and the service's own name and
-    /// `….svc`: with commas, e.g. `shop.example.com`; `.example.com` is every name below it.
+    /// Host names of the HTTP ports, separated by commas, in addition to IP addresses, `localhost`, the machine's and the
+    /// service's own name and `….svc`; e.g. `shop.example.com`; `.example.com` means every name below it.
     pub hosts: String,
-    /// Origins of other web pages that may use the HTTP ports, with commas, e.g. `https://admin.example.com`.
+    /// Origins of other web pages that may use the HTTP ports, separated by commas, e.g. `https://admin.example.com`.
     pub origins: String,
 }
 
-/// The checks before an HTTP server; cheap to clone.
+/// The checks in front of an HTTP server; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Guard(Arc<Rules>);
 
@@ -41,15 +42,15 @@ struct Rules {
     costly: Vec<&'static str>,
 }
 
-/// No public name ends so: the first is this machine (RFC 6761), the others are a cluster's services.
+/// Suffixes that no public name has: the first is this machine (RFC 6761), the others are services of a cluster.
 const SUFFIXES: [&str; 3] = [".localhost", ".svc", ".svc.cluster.local"];
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
-/// As much of a foreign name as a problem repeats.
+/// The most characters of a foreign name that a problem document repeats.
 const SHOWN: usize = 100;
 
 impl Guard {
-    /// For a service of this name.
+    /// The guard of the service with this name.
     pub fn new(service: &str, settings: &GuardSettings) -> Self {
         let (suffixes, mut names): (Vec<_>, Vec<_>) =
             list(&settings.hosts).partition(|name| name.starts_with('.'));
@@ -60,7 +61,7 @@ impl Guard {
         Self(Arc::new(Rules { names, suffixes, origins, costly: Vec::new() }))
     }
 
-    /// Requests for these paths cost so much that a foreign page may not even read them.
+    /// Sets the paths of costly requests, which a foreign page may not even read.
     #[must_use]
     pub fn costly(self, paths: &[&'static str]) -> Self {
         let Rules { names, suffixes, origins, .. } = &*self.0;
@@ -73,22 +74,22 @@ impl Guard {
         router.layer(middleware::from_fn_with_state(self, checked))
     }
 
-    /// Whether pages of other origins may use the port at all.
+    /// Whether pages of any other origin may use the port.
     pub(super) fn knows_origins(&self) -> bool {
         !self.0.origins.is_empty()
     }
 
-    /// Whether a page of this other origin may.
+    /// Whether pages of this other origin may use the port.
     pub(super) fn may_use(&self, origin: &http::HeaderValue) -> bool {
         let origin = origin.to_str().unwrap_or_default().to_lowercase();
         self.0.origins.contains(&origin)
     }
 
-    /// Whether the request may go on.
+    /// Checks whether the request is allowed.
     ///
     /// # Errors
-    /// 400 if it names no host or several, 421 if it names a host that is none of ours, 403 if a foreign page wants to change
-    /// something or to have something that costs.
+    /// 400 if the request names no host or several, 421 if it names a host that is not ours, 403 if a foreign page wants to
+    /// change something or sends a costly request.
     pub fn check(&self, request: &http::request::Parts) -> Result<(), Box<Problem>> {
         self.check_host(&request.uri, &request.headers, request.version)?;
         if self.is_effective(request) && self.is_foreign(&request.headers) {
@@ -106,7 +107,7 @@ impl Guard {
         version: http::Version,
     ) -> Result<(), Box<Problem>> {
         let named: Vec<_> = headers.get_all(header::HOST).iter().collect();
-        // HTTP/2 has `:authority`, HTTP/1.0 needs neither.
+        // HTTP/2 has `:authority` instead, HTTP/1.0 needs neither.
         let may_lack = uri.authority().is_some() || version < http::Version::HTTP_11;
         if named.len() > 1 || (named.is_empty() && !may_lack) {
             let detail = format!("there are {} Host headers; expected one", named.len());
@@ -128,7 +129,7 @@ impl Guard {
         Ok(())
     }
 
-    /// An address is always ours: a page of ours that was loaded by a name has that name in `Host`, so that no rebinding leads here.
+    /// An IP address is always ours: after DNS rebinding, the page's requests have its name in `Host`, never an address.
     fn is_ours(&self, host: &str) -> bool {
         address(host).is_some()
             || self.0.names.iter().any(|name| name == host)
@@ -139,17 +140,18 @@ impl Guard {
                 .any(|suffix| host.len() > suffix.len() && host.ends_with(suffix))
     }
 
-    /// Changes something, costs something, or opens a stream that no browser keeps from a foreign page.
+    /// Whether the request changes something, is costly, or opens a WebSocket, which browsers do not restrict to the same
+    /// origin.
     fn is_effective(&self, request: &http::request::Parts) -> bool {
         !matches!(request.method, Method::GET | Method::HEAD | Method::OPTIONS)
             || request.headers.contains_key(header::UPGRADE)
             || self.0.costly.contains(&request.uri.path())
     }
 
-    /// Whether a web page of another origin made the request.
+    /// Whether the request was made by a web page of another origin.
     fn is_foreign(&self, headers: &HeaderMap) -> bool {
         let Some(origin) = headers.get(header::ORIGIN) else {
-            // Links, images and frames carry no origin, but say whose they are.
+            // Requests for links, images and frames have no `Origin`, but `Sec-Fetch-Site`.
             let site = headers.get(FETCH_SITE).map(http::HeaderValue::as_bytes);
             return site.is_some_and(|site| !matches!(site, b"same-origin" | b"none"));
         };
@@ -170,8 +172,8 @@ async fn checked(State(guard): State<Guard>, request: Request, next: Next) -> Re
     }
 }
 
-/// An origin is the page's scheme, host and port. Who ends TLS before us makes the scheme of the request another one, so that
-/// only host and port are compared: <https://www.rfc-editor.org/rfc/rfc6454#section-5>
+/// An origin consists of scheme, host and port. A proxy that terminates TLS changes the scheme of the request, so only host and
+/// port are compared: <https://www.rfc-editor.org/rfc/rfc6454#section-5>
 fn is_same(origin: &str, own: &str) -> bool {
     let (scheme, default) = match origin.split_once("://") {
         Some(("http", authority)) => (authority, 80),
@@ -185,7 +187,7 @@ fn is_same(origin: &str, own: &str) -> bool {
     matches!((parts(scheme), parts(own)), (Some(one), Some(other)) if one == other)
 }
 
-/// The host of `host:port`, in lower case and without the root's dot.
+/// The host of `host:port`, in lower case and without the final dot.
 fn host(authority: &str) -> Option<String> {
     let parsed = Authority::try_from(authority).ok().filter(|_| !authority.contains('@'))?;
     let host = parsed.host().to_lowercase();
@@ -202,7 +204,7 @@ fn list(text: &str) -> impl Iterator<Item = String> {
     text.split(',').map(|name| name.trim().to_lowercase()).filter(|name| !name.is_empty())
 }
 
-/// The machine's name, a pod's in a cluster; where the system has no such file, it is left out.
+/// The machine's name, which is the pod's name in a cluster; `None` if the system does not have the file.
 fn machine() -> Option<String> {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
     Some(name.trim().to_lowercase()).filter(|name| !name.is_empty())

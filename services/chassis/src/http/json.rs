@@ -1,4 +1,4 @@
-//! Extractors whose refusals are problem documents.
+//! Extractors that refuse requests with problem documents.
 
 use axum::{
     body::Bytes,
@@ -13,7 +13,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::Problem;
 
-/// A JSON body, in or out.
+/// A JSON body of a request or an answer.
 #[derive(Clone, Copy, Debug)]
 pub struct Json<T>(pub T);
 
@@ -32,7 +32,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         let body = Bytes::from_request(request, state)
             .await
             .map_err(|rejection| unreadable(rejection.status(), &rejection.body_text()))?;
-        // Some editors and libraries begin every file with it: <https://www.rfc-editor.org/rfc/rfc8259#section-8.1>
+        // Some editors and libraries write a byte order mark at the beginning:
+        // <https://www.rfc-editor.org/rfc/rfc8259#section-8.1>
         let text = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&body);
         match axum::Json::<T>::from_bytes(text) {
             Ok(axum::Json(value)) => Ok(Self(value)),
@@ -41,7 +42,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     }
 }
 
-/// What the headers say the body is, if it is not JSON as it is.
+/// What the headers say instead, if the body is not plain JSON.
 fn not_json(headers: &HeaderMap) -> Option<String> {
     let text = |name| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
     if let Some(coding) = text(header::CONTENT_ENCODING) {
@@ -77,7 +78,7 @@ fn refused(rejection: JsonRejection) -> Problem {
     match rejection {
         JsonRejection::JsonSyntaxError(_) => Problem::new(status, "malformed-json", cause(&text)),
         JsonRejection::JsonDataError(_) => {
-            // "items[0].quantity: invalid type: …": the path is told apart, for programs.
+            // "items[0].quantity: invalid type: …": the path becomes a field of its own, for programs.
             let cause = cause(&text);
             let problem = Problem::new(
                 status,

@@ -1,4 +1,4 @@
-//! Refusals that the libraries write as plain text, or as nothing, become problem documents.
+//! Turns errors that libraries answer in plain text, or without a body, into problem documents.
 
 use axum::{
     Router,
@@ -11,17 +11,17 @@ use http::{HeaderMap, header};
 
 use super::Problem;
 
-/// Longer than what any library writes.
+/// Bytes: more than any library's error text has.
 const LONGEST: usize = 4096;
 
-/// The router, each of whose errors is a problem document.
+/// The router, with all its errors as problem documents.
 pub(crate) fn with_problems(router: Router) -> Router {
     router.layer(middleware::from_fn(async |request: Request, next: Next| {
         as_problem(next.run(request).await).await
     }))
 }
 
-/// The answer, or the problem document that says the same.
+/// The answer, as a problem document if it is an error in plain text or without a body.
 pub(super) async fn as_problem(response: Response) -> Response {
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
@@ -43,7 +43,7 @@ pub(super) async fn as_problem(response: Response) -> Response {
     keeping(parts.headers, problem)
 }
 
-/// What else the answer said, such as the methods that a path takes.
+/// Keeps the other headers of the answer, such as the methods that a path allows.
 fn keeping(headers: HeaderMap, mut problem: Response) -> Response {
     let of_body = [header::CONTENT_TYPE, header::CONTENT_LENGTH, header::CONTENT_ENCODING];
     for (name, value) in &headers {

@@ -19,25 +19,25 @@ pub const CONTENT_TYPE: &str = "application/problem+json";
 /// What went wrong, for people and programs: <https://www.rfc-editor.org/rfc/rfc9457>
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Problem {
-    /// A URI reference that names the kind of problem, e.g. `/problems/out-of-stock`.
+    /// A URI reference that identifies the kind of problem, e.g. `/problems/out-of-stock`.
     #[serde(rename = "type")]
     pub kind: String,
     /// The kind of problem in a few words.
     pub title: Cow<'static, str>,
     /// The HTTP status.
     pub status: u16,
-    /// What went wrong this time.
+    /// What went wrong in this case.
     pub detail: String,
     /// The trace of the request, 32 hexadecimal digits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trace_id: Option<String>,
-    /// What is wrong with the request's parts.
+    /// What is wrong with parts of the request.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldProblem>,
-    /// When to try again, in seconds: the header `Retry-After`.
+    /// When to retry, in seconds: the header `Retry-After`.
     #[serde(skip)]
     pub retry_after: Option<u32>,
-    /// The methods that the path takes: the header `Allow` of a 405.
+    /// The methods that the path allows: the header `Allow` of a 405.
     #[serde(skip)]
     pub allow: Option<HeaderValue>,
 }
@@ -45,14 +45,15 @@ pub struct Problem {
 /// What is wrong with one part of a request.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FieldProblem {
-    /// Where: a path into the request, e.g. `items[0].quantity`.
+    /// The location: a path into the request, e.g. `items[0].quantity`.
     pub field: String,
-    /// What: names the value and the limit.
+    /// The mistake: names the value and the limit.
     pub detail: String,
 }
 
 impl Problem {
-    /// A problem of this kind: `word` becomes the end of its `type`. What the detail repeats of the request is cut.
+    /// A problem of the kind `word`, which becomes the end of its `type`. Long details are cut, since they may repeat the
+    /// request.
     pub fn new(status: StatusCode, word: &str, detail: impl Into<String>) -> Self {
         Self {
             kind: format!("/problems/{}", word.to_lowercase().replace('_', "-")),
@@ -78,7 +79,7 @@ impl Problem {
     }
 }
 
-/// `OUT_OF_STOCK` and `out-of-stock` read `Out of stock`.
+/// `OUT_OF_STOCK` and `out-of-stock` become `Out of stock`.
 fn title(word: &str) -> Cow<'static, str> {
     let words = word.to_lowercase().replace(['_', '-'], " ");
     let mut letters = words.chars();
@@ -97,7 +98,7 @@ fn status(error: &Error) -> StatusCode {
         Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
         Kind::Forbidden => StatusCode::FORBIDDEN,
         Kind::Exhausted => StatusCode::TOO_MANY_REQUESTS,
-        // Nobody reads the answer to a cancelled request, but a caller behind us may have been cut off by ours.
+        // The client of a cancelled request has gone; but the cancelled call may also be one of ours to another service.
         Kind::Unavailable | Kind::Cancelled => StatusCode::SERVICE_UNAVAILABLE,
         Kind::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
         Kind::Unimplemented => StatusCode::NOT_IMPLEMENTED,
@@ -146,7 +147,7 @@ impl IntoResponse for Problem {
         if let Some(allow) = self.allow {
             headers.insert(header::ALLOW, allow);
         }
-        // The rest of the request is not waited for.
+        // The server does not wait for the rest of the request.
         if status == StatusCode::REQUEST_TIMEOUT {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }

@@ -1,8 +1,8 @@
-//! One front door: requests below a prefix are passed on to another HTTP server as they are, and its answers come back so.
+//! A reverse proxy: requests below a prefix are passed on to another HTTP server unchanged, and so are its answers.
 //!
-//! Bodies are streamed both ways, whatever their size; how many requests are passed on at once is limited. What belongs to one
-//! connection stays there; the server learns by which name, from where and how it was reached from here only. A path that could
-//! mean something outside of the prefix, to whoever decodes it, is refused. WebSockets are not passed on.
+//! Bodies are streamed both ways, whatever their size; the number of concurrent requests is limited. Headers of one connection
+//! are not passed on, and only this proxy sets the headers about the client's address and the requested name. A path is refused
+//! if some server could decode it to one outside of the prefix. WebSockets are not passed on.
 
 mod path;
 #[cfg(test)]
@@ -25,16 +25,16 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::Problem;
 use crate::{Error, Kind};
 
-/// It is in the same cluster, or on this machine.
+/// The time limit to connect: the server is in the same cluster, or on this machine.
 const CONNECT: Duration = Duration::from_secs(2);
-/// As long as a query of a month's metrics may take before who asked gives up.
+/// The longest wait for the next bytes of an answer: a query of a month's metrics may take as long.
 const SILENCE: Duration = Duration::from_secs(60);
-/// Fewer idle connections than a browser opens at once: nobody looks at all of them at the same time.
+/// The most idle connections: a browser opens more at once, but they are rarely all in use.
 const IDLE: usize = 4;
-/// Requests that are passed on at once, until their answers end: a dashboard asks some dozens of questions at a time.
+/// The most requests that are passed on at once, until their answers end: a dashboard sends some dozens of queries at a time.
 const IN_FLIGHT: usize = 64;
 
-/// Headers that are about one connection: <https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1>
+/// Headers of a single connection: <https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1>
 const HOP_BY_HOP: [HeaderName; 9] = [
     HeaderName::from_static("proxy-connection"),
     header::CONNECTION,
@@ -47,7 +47,7 @@ const HOP_BY_HOP: [HeaderName; 9] = [
     header::UPGRADE,
 ];
 
-/// A way to another server.
+/// A proxy to another server.
 #[derive(Clone)]
 pub struct Proxy {
     client: reqwest::Client,
@@ -57,7 +57,7 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// To the server at this base URL, which has no path.
+    /// A proxy to the server at this base URL, which has no path.
     ///
     /// # Errors
     /// The client cannot be built.
@@ -65,7 +65,7 @@ impl Proxy {
         Self::patient(base, SILENCE)
     }
 
-    /// Gives a server up that says nothing for so long.
+    /// A proxy that gives up an answer without bytes for `silence`.
     fn patient(base: &str, silence: Duration) -> anyhow::Result<Self> {
         let client = reqwest::Client::builder()
             .no_proxy()
@@ -78,7 +78,7 @@ impl Proxy {
         Ok(Self { client, base, prefix, room: Arc::new(Semaphore::new(IN_FLIGHT)) })
     }
 
-    /// All of `/prefix/…`, path included.
+    /// Routes for all of `/prefix/…`; the prefix stays in the path.
     pub fn router(mut self, prefix: &str) -> Router {
         prefix.clone_into(&mut self.prefix);
         let slash = format!("{prefix}/");
@@ -119,13 +119,13 @@ async fn pass(State(proxy): State<Proxy>, request: Request) -> Response {
     }
 }
 
-/// By which of these a server learns what it was asked for, and by whom, is not the client's to say.
+/// Whether a header tells the server what was requested, and by which client: the client's own values are removed.
 fn is_ours_to_say(name: &HeaderName) -> bool {
     const OTHERS: [&str; 4] = ["forwarded", "x-real-ip", "x-original-url", "x-rewrite-url"];
     name.as_str().starts_with("x-forwarded") || OTHERS.contains(&name.as_str())
 }
 
-/// The name stays what the browser asked for: who checks where a request comes from compares with it.
+/// `Host` keeps the name that the browser requested: servers compare it with the origin of a request.
 fn forwarded(headers: &mut HeaderMap, peer: Option<SocketAddr>) {
     let foreign: Vec<_> = headers.keys().filter(|name| is_ours_to_say(name)).cloned().collect();
     for name in foreign {

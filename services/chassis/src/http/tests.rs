@@ -1,4 +1,4 @@
-//! The edge around a router, over a real connection.
+//! Tests of the edge around a router, over a real connection.
 
 use std::{sync::Arc, time::Duration};
 
@@ -27,7 +27,7 @@ use tower::ServiceExt;
 use super::*;
 use crate::{Error, Kind, deadline, metrics::Registry};
 
-/// How long a call may take on a busy machine.
+/// The longest that a call may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Deserialize)]
@@ -49,7 +49,7 @@ async fn panics() -> &'static str {
     panic!("on purpose")
 }
 
-/// The headers by which a caller says whose request it is.
+/// The headers by which a caller names the trace and the idempotency key.
 async fn echo(headers: http::HeaderMap) -> Json<[String; 2]> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     Json(["traceparent", "idempotency-key"].map(|name| text(name).to_owned()))
@@ -188,7 +188,7 @@ async fn panics_are_answers_and_refusals_say_when_to_come_back() {
     assert_eq!((status, headers["retry-after"].to_str().unwrap()), (429, "1"));
 }
 
-/// Too many requests at once would end the process for all of them.
+/// Without the limit, too many concurrent requests would exhaust the memory of the process.
 #[tokio::test]
 async fn what_does_not_fit_in_is_refused_at_once() {
     let setup = Arc::new(setup_with(Options { in_flight: 2, ..Options::default() }).await);
@@ -219,7 +219,7 @@ async fn until(condition: impl Fn() -> bool) {
     timeout(PATIENCE, condition).await.expect("waited in vain");
 }
 
-/// Who keeps a connection hears that it ends, in the last answer over it, and not by its end.
+/// The client learns from the last answer on the connection that it ends, not from its end.
 #[tokio::test]
 async fn who_keeps_a_connection_is_told_to_leave() {
     let draining = CancellationToken::new();
@@ -235,7 +235,7 @@ async fn who_keeps_a_connection_is_told_to_leave() {
     assert_eq!(connection(Version::HTTP_2).await, None, "it has other words for it");
 }
 
-/// What a third party needs to know of a request: whose it is, and whether it has had it before.
+/// The third party needs the trace of a request, and the key by which it recognizes a repeated one.
 #[tokio::test]
 async fn a_third_party_is_told_the_trace_and_the_key() {
     global::set_text_map_propagator(TraceContextPropagator::new());
@@ -267,7 +267,7 @@ async fn the_label_is_the_route_and_never_the_path() {
     assert!(!text.contains("secret") && !text.contains("no/such"));
 }
 
-/// A body that does not arrive takes no place from those that do, and is told so.
+/// A body that does not arrive takes no place from those that do, and is refused with a reason.
 #[tokio::test]
 async fn slow_bodies_cost_others_nothing() {
     let setup = setup_with(Options { in_flight: 2, ..Options::default() }).await;

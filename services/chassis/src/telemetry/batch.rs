@@ -1,4 +1,4 @@
-//! Collects telemetry and sends it in batches, without ever making the sender of a request wait.
+//! Collects telemetry and sends it in batches, without ever blocking the code that records it.
 
 use std::{
     future::Future,
@@ -25,13 +25,13 @@ crate::metrics! {
     }
 }
 
-/// How long to wait for more before a batch is sent.
+/// How long a batch waits for more items before it is sent.
 const DELAY: Duration = Duration::from_millis(100);
 
-/// One batch: below a collector's usual limit of 4 MiB a message, at about 1 KiB a span.
+/// The most items of a batch: at about 1 KiB a span, below a collector's usual limit of 4 MiB per message.
 const BATCH: usize = 1024;
 
-/// The three states of one signal.
+/// The counters of one signal.
 #[derive(Clone, Debug)]
 pub(super) struct Account {
     pub(super) started: IntCounter,
@@ -46,7 +46,7 @@ impl Account {
     }
 }
 
-/// Where telemetry is handed in.
+/// The queue into which telemetry is put.
 #[derive(Clone, Debug)]
 pub(super) struct Inlet<T> {
     queue: Sender<T>,
@@ -58,7 +58,7 @@ impl<T> Inlet<T> {
         self.account.started.inc();
     }
 
-    /// Never waits: what the queue cannot take is counted as dropped.
+    /// Never blocks: what does not fit into the queue is counted as dropped.
     pub(super) fn put(&self, item: T) {
         if self.queue.try_send(item).is_err() {
             self.account.dropped.inc();
@@ -66,17 +66,17 @@ impl<T> Inlet<T> {
     }
 }
 
-/// How long sending what waits may take at the end, all batches of it together: a collector that takes connections and says
-/// nothing must not hold up the exit beyond a pod's grace period.
+/// The time limit for sending all remaining batches at the end: a collector that accepts connections but does not answer must
+/// not delay the exit beyond a pod's grace period.
 const FLUSH: Duration = Duration::from_secs(3);
 
-/// The task that sends, until it is told to finish.
+/// The task that sends batches until it is to finish.
 pub(super) struct Batches {
     task: JoinHandle<()>,
     end: End,
 }
 
-/// When to finish, and when to give up.
+/// Says when to finish, and when to give up.
 #[derive(Clone, Default)]
 struct End {
     begun: CancellationToken,
@@ -89,7 +89,7 @@ impl End {
         self.begun.cancel();
     }
 
-    /// Returns when there is no time left.
+    /// Returns when the time to finish is over.
     async fn reached(&self) {
         self.begun.cancelled().await;
         if let Some(deadline) = self.deadline.get() {
@@ -99,7 +99,7 @@ impl End {
 }
 
 impl Batches {
-    /// Sends what is waiting and ends; what cannot be sent in time counts as dropped.
+    /// Sends the queued items and ends; what cannot be sent in time counts as dropped.
     pub(super) async fn finish(self) {
         self.end.begin();
         // A task that panicked has nothing left to send.
@@ -107,7 +107,7 @@ impl Batches {
     }
 }
 
-/// Starts sending; `export` says whether a batch arrived.
+/// Starts the task; `export` returns whether the batch was sent.
 #[expect(
     clippy::disallowed_methods,
     reason = "telemetry outlives the tasks that App::spawn owns, so that their end is told too"
@@ -169,14 +169,14 @@ async fn run<T, F>(
             Ok(()) => account.exported.inc_by(count),
             Err(_) => account.dropped.inc_by(count),
         }
-        // Who ends after its collector cannot send its last lines, and that is no news: lens is its own collector.
+        // At the end a failure is not logged: lens, for one, is its own collector and cannot send its last lines.
         if !end.begun.is_cancelled() {
             report(&mut away, result);
         }
     }
 }
 
-/// Tells an outage and its end once each: a line for every lost batch would be lost too.
+/// Logs the start and the end of an outage once each: a line for every lost batch would be lost, too.
 fn report(away: &mut bool, result: Result<(), String>) {
     match result {
         Err(error) if !*away => {
@@ -218,7 +218,7 @@ mod tests {
         assert_eq!((account.exported.get(), account.dropped.get()), (3000, 0));
     }
 
-    /// Each batch alone would take its whole limit.
+    /// Each batch alone would use up its whole time limit.
     #[tokio::test(start_paused = true)]
     async fn a_silent_collector_holds_up_the_end_once_and_not_once_a_batch() {
         let account = account();
@@ -227,7 +227,7 @@ mod tests {
             inlet.start();
             inlet.put(number);
         }
-        // One batch is on its way, seven wait.
+        // One batch is being sent, and seven wait.
         sleep(DELAY * 2).await;
         let begun = Instant::now();
         batches.finish().await;

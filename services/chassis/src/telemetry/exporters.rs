@@ -1,4 +1,4 @@
-//! Where telemetry goes, and how: OTLP over gRPC or HTTP, each signal to its own place if it has one.
+//! Where and how telemetry is sent: OTLP over gRPC or HTTP, with an own endpoint for each signal if one is set.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -11,7 +11,7 @@ use opentelemetry_otlp::{
 use super::{Protocol, Settings, Signal, layers};
 use crate::config::{Log, Secret, percent_decoded};
 
-/// What one signal's exporter is made of.
+/// The settings of one signal's exporter.
 struct Way {
     endpoint: String,
     protocol: Protocol,
@@ -51,12 +51,12 @@ pub(super) fn logs(settings: &Settings) -> anyhow::Result<Option<LogExporter>> {
     Ok(Some(build!(LogExporter, way)))
 }
 
-/// How long one export of the signal may take.
+/// The time limit of one export of the signal.
 pub(super) fn timeout(settings: &Settings, signal: &Signal) -> Duration {
     if signal.timeout.is_zero() { settings.timeout } else { signal.timeout }
 }
 
-/// `None` if the signal goes nowhere.
+/// `None` if the signal has no endpoint.
 fn way(settings: &Settings, signal: &Signal, path: &str) -> anyhow::Result<Option<Way>> {
     let own = !signal.endpoint.expose().is_empty();
     let endpoint = if own { &signal.endpoint } else { &settings.endpoint }.expose();
@@ -65,7 +65,7 @@ fn way(settings: &Settings, signal: &Signal, path: &str) -> anyhow::Result<Optio
     }
     let protocol = if signal.protocol.is_empty() { &settings.protocol } else { &signal.protocol };
     let protocol = Protocol::read(protocol).map_err(anyhow::Error::msg)?;
-    // Over HTTP, what is for all signals is a base URL, what is for one is the URL itself.
+    // Over HTTP, the endpoint of all signals is a base URL, and that of one signal is its whole URL.
     let endpoint = match protocol {
         Protocol::HttpProtobuf if !own => format!("{}{path}", endpoint.trim_end_matches('/')),
         _ => endpoint.to_owned(),
@@ -86,7 +86,7 @@ fn map(headers: &HeaderMap) -> HashMap<String, String> {
     headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect()
 }
 
-/// `a=b,c=d` with values percent-encoded, as the specification writes headers and attributes; what is wrong does not repeat
+/// Parses `a=b,c=d` with percent-encoded values, as the specification writes headers and attributes. The error does not repeat
 /// any value.
 /// <https://opentelemetry.io/docs/specs/otel/resource/sdk/#specifying-resource-information-via-an-environment-variable>
 pub(super) fn pairs(text: &str) -> Result<Vec<(String, String)>, String> {
@@ -140,7 +140,7 @@ fn endpoint(text: &str) -> Result<(), String> {
     }
 }
 
-/// What cannot be run with: the setting, and what was expected.
+/// Checks values that cannot be used: the setting, and what was expected.
 pub(crate) fn check(settings: &Settings, log: &Log) -> Vec<(String, String)> {
     let mut wrong = Vec::new();
     let mut look = |key: &str, result: Result<(), String>| {

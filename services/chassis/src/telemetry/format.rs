@@ -1,4 +1,4 @@
-//! What a log line looks like: one JSON object, or one line for people. Both name the trace they belong to.
+//! The format of a log line: one JSON object, or one line for people. Both contain the trace id.
 
 use std::{
     fmt::{self, Debug},
@@ -18,7 +18,7 @@ use tracing_subscriber::{
 
 use crate::text::{printable, printable_json};
 
-/// Writes lines.
+/// Writes log lines.
 pub(super) struct Lines {
     /// One JSON object a line, or one line for people.
     pub(super) json: bool,
@@ -95,7 +95,7 @@ impl Visit for Fields {
     }
 }
 
-/// The ids of the current span, if there is one.
+/// The trace and span ids of the current span, if there is one.
 fn ids() -> Option<(String, String)> {
     Context::map_current(|context| {
         let span = context.span();
@@ -131,7 +131,7 @@ fn pretty(mut writer: Writer<'_>, event: &Event<'_>, fields: &Fields) -> fmt::Re
         Level::TRACE => ("trace", 35),
     };
     let time = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
-    // The time of day is enough on a terminal.
+    // On a terminal, the time of day is enough.
     let time = time.get(11..23).unwrap_or_default();
     let colours = writer.has_ansi_escapes();
     let paint = |colour: u8, text: &str| {
@@ -150,7 +150,7 @@ fn pretty(mut writer: Writer<'_>, event: &Event<'_>, fields: &Fields) -> fmt::Re
     writeln!(writer)
 }
 
-/// What is less telling.
+/// The style of the less important parts.
 const DIM: u8 = 2;
-/// Texts of others that are longer say no more to who reads a terminal.
+/// The most characters of a text from outside; more would not help the reader of a terminal.
 const LONGEST: usize = 2_000;

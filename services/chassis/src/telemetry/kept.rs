@@ -1,4 +1,4 @@
-//! A context in a row: what a timer, or whoever comes later, goes on with.
+//! A trace context stored in a row, from which a timer or a later request continues.
 
 use std::collections::HashMap;
 
@@ -6,17 +6,17 @@ use opentelemetry::{Context, propagation::TextMapPropagator};
 
 use super::w3c::{BAGGAGE, TRACEPARENT, TRACESTATE, W3c};
 
-/// Of a `tracestate`, every platform must pass on this much; members beyond are not kept.
+/// The bytes of a `tracestate` that every platform must pass on; further members are not kept.
 const MOST_STATE: usize = 512;
 
-/// A context as a row keeps it, bounded: three columns, each null where there is nothing.
+/// A context in the form in which a row stores it, limited in length: three columns, each null if there is no value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Kept {
-    /// The span to go on from; `None` outside of any trace.
+    /// The span to continue from; `None` outside of a trace.
     pub traceparent: Option<String>,
-    /// What other tracing systems add to it, 512 bytes at most.
+    /// The vendor-specific part of the context, at most 512 bytes.
     pub tracestate: Option<String>,
-    /// What the application passes on, 8192 bytes at most.
+    /// What the application passes on, at most 8192 bytes.
     pub baggage: Option<String>,
 }
 
@@ -36,7 +36,7 @@ impl Kept {
         }
     }
 
-    /// The context that was kept; empty if there was none.
+    /// The stored context; empty if none was stored.
     pub fn context(&self) -> Context {
         let all = [
             (TRACEPARENT, &self.traceparent),
@@ -51,7 +51,7 @@ impl Kept {
     }
 }
 
-/// The newest members are in front.
+/// Cuts members off the end: the newest members are in front.
 fn cut(state: &str) -> Option<String> {
     let end = match state.len() {
         0..=MOST_STATE => state.len(),

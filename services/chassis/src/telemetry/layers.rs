@@ -1,4 +1,4 @@
-//! What listens to `tracing`: the spans' layer, the OTLP logs' layer, standard output, and a counter of lines.
+//! The subscribers of `tracing`: the layer of spans, the layer of OTLP logs, standard output, and a counter of lines.
 
 use std::{io::IsTerminal, sync::Arc};
 
@@ -38,11 +38,11 @@ pub struct LogLevel {
     filter: Arc<Exchange>,
 }
 
-/// Sets the directives, if there are new ones, and returns those in force.
+/// Sets the directives, if new ones are given, and returns the effective ones.
 type Exchange = dyn Fn(Option<&str>) -> Result<String, String> + Send + Sync;
 
 impl LogLevel {
-    /// The directives in force.
+    /// The effective directives.
     pub fn get(&self) -> String {
         (self.filter)(None).unwrap_or_default()
     }
@@ -50,7 +50,7 @@ impl LogLevel {
     /// Sets other directives, e.g. `info,chassis=debug`.
     ///
     /// # Errors
-    /// They cannot be read; says which.
+    /// The directives cannot be parsed; the message names the wrong one.
     pub fn set(&self, directives: &str) -> Result<String, String> {
         (self.filter)(Some(directives))
     }
@@ -84,7 +84,7 @@ pub(super) fn install(
         tracing_subscriber::fmt::layer().event_format(format::Lines { json }).with_ansi(colours);
     let bridge = loggers.map(OpenTelemetryTracingBridge::new);
     let counted = Counter::register(registry)?;
-    // One filter for all that handles lines, so that they agree on what was said.
+    // All layers that handle log lines share one filter, so that they agree on which lines there are.
     let events = lines.and_then(bridge).and_then(counted).with_filter(filter);
     Spans::default().with(spans).with(events).try_init()?;
     Ok(LogLevel {
@@ -98,15 +98,15 @@ pub(super) fn install(
     })
 }
 
-/// Whether these directives can be read.
+/// Checks whether these directives can be parsed.
 pub(super) fn check(directives: &str) -> Result<(), String> {
     filter(directives).map(drop)
 }
 
-/// Libraries are quiet unless something is wrong; they follow our own filter only when it names them.
+/// Libraries log only warnings and errors, unless the directives name them.
 fn filter(directives: &str) -> Result<EnvFilter, String> {
     let quiet = "h2=warn,hyper=warn,tower=warn,tonic=warn,rdkafka=warn,async_nats=warn,sqlx=warn,opentelemetry=warn,reqwest=warn";
-    // Without any there would be no lines at all but those of libraries.
+    // Without a directive, only lines of libraries would be logged.
     if directives.split(',').all(|directive| directive.trim().is_empty()) {
         return Err("has no directives; expected some as info,chassis=debug, or off".into());
     }
@@ -145,7 +145,7 @@ fn own_spans<S: Subscriber + for<'a> LookupSpan<'a>>() -> impl tracing_subscribe
         })
 }
 
-/// Counts lines.
+/// Counts log lines by level.
 struct Counter {
     levels: [IntCounter; 5],
 }

@@ -1,4 +1,4 @@
-//! The ends of OpenTelemetry's pipelines: they hand spans and log records to the batches.
+//! The processors at the end of OpenTelemetry's pipelines: they put spans and log records into the batches' queues.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,11 +17,11 @@ use super::{
     exporters,
 };
 
-/// Spans on their way out.
+/// Puts ended spans into the queue.
 #[derive(Debug)]
 pub(super) struct Spans(Inlet<SpanData>);
 
-/// Without an exporter every span is counted as dropped: that is the truth.
+/// Without an exporter every span is counted as dropped, since it is.
 pub(super) fn spans(
     exporter: Option<SpanExporter>,
     resource: &Resource,
@@ -53,7 +53,7 @@ impl SpanProcessor for Spans {
         self.0.put(span);
     }
 
-    // Telemetry::flush flushes: it can wait without blocking a thread.
+    // `Telemetry::flush` flushes instead: it can wait without blocking a thread.
     fn force_flush(&self) -> OTelSdkResult {
         Ok(())
     }
@@ -63,7 +63,7 @@ impl SpanProcessor for Spans {
     }
 }
 
-/// Log records on their way out.
+/// Puts log records into the queue.
 #[derive(Debug)]
 pub(super) struct Logs(Inlet<(SdkLogRecord, InstrumentationScope)>);
 

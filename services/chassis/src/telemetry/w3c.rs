@@ -1,8 +1,9 @@
-//! The headers of W3C Trace Context and Baggage, whatever carries them: <https://www.w3.org/TR/trace-context/>,
+//! The headers of W3C Trace Context and Baggage, for every transport: <https://www.w3.org/TR/trace-context/>,
 //! <https://www.w3.org/TR/baggage/>.
 //!
-//! Stricter than the SDK's propagators, and they read the first line of a header only: several lines of `tracestate` and of
-//! `baggage` are one list, and two `traceparent`s are none, so that a trace begins anew instead of going on in the wrong one.
+//! The SDK's propagators are less strict, and read the first line of a header only. Here several lines of `tracestate` and of
+//! `baggage` are one list, and two `traceparent`s are invalid, so that a new trace begins instead of the wrong one being
+//! continued.
 
 use opentelemetry::{
     Context,
@@ -15,11 +16,11 @@ pub(super) const TRACEPARENT: &str = "traceparent";
 pub(super) const TRACESTATE: &str = "tracestate";
 pub(super) const BAGGAGE: &str = "baggage";
 
-/// Most members of a `tracestate`; a longer one is invalid.
+/// The most members of a `tracestate`; a longer one is invalid.
 const MOST_STATES: usize = 32;
-/// Bytes of a `baggage` that every platform must pass on. Members beyond are dropped, as the SDK would drop all.
+/// The bytes of a `baggage` that every platform must pass on. Further members are dropped; the SDK would drop all members.
 const MOST_BAGGAGE: usize = 8192;
-/// White space that may stand around members of a list.
+/// White space that is allowed around the members of a list.
 const BLANKS: [char; 2] = [' ', '\t'];
 
 /// Reads and writes all three headers.
@@ -60,7 +61,7 @@ fn span_context(extractor: &dyn Extractor) -> Option<SpanContext> {
     span.is_valid().then_some(span)
 }
 
-/// Version 00 has exactly four fields; of a later one, these four are all that is known.
+/// Version 00 has exactly four fields; of a later version, only these four are known.
 fn parent(line: &str) -> Option<(TraceId, SpanId, TraceFlags)> {
     let bytes = line.as_bytes();
     let (fields, rest) = bytes.split_at_checked(55)?;
@@ -86,7 +87,7 @@ fn parent(line: &str) -> Option<(TraceId, SpanId, TraceFlags)> {
     ))
 }
 
-/// All lines as one list; nothing if a member of it is invalid.
+/// All lines as one list; `None` if a member is invalid or there are too many.
 fn state(lines: &[&str]) -> Option<TraceState> {
     let members = lines.iter().flat_map(|line| line.split(',')).map(|one| one.trim_matches(BLANKS));
     let members: Vec<_> = members
@@ -100,14 +101,14 @@ fn state(lines: &[&str]) -> Option<TraceState> {
     TraceState::from_key_value(members).ok()
 }
 
-/// What the SDK does not look at: an empty key or value, and characters that cannot stand in a header.
+/// Checks what the SDK does not: empty keys and values, and characters that are not allowed in a header.
 fn member(text: &str) -> Option<(&str, &str)> {
     let (key, value) = text.split_once('=')?;
     let whole = !key.is_empty() && !value.is_empty();
     (whole && value.bytes().all(|byte| (b' '..=b'~').contains(&byte))).then_some((key, value))
 }
 
-/// All lines as one list, as far as it may be long.
+/// All lines as one list, up to the longest length.
 fn baggage(extractor: &dyn Extractor) -> Option<String> {
     let mut list = String::new();
     for line in extractor.get_all(BAGGAGE)? {
@@ -124,7 +125,7 @@ fn baggage(extractor: &dyn Extractor) -> Option<String> {
     (!list.is_empty()).then_some(list)
 }
 
-/// Leaves a header out that would be empty.
+/// Omits headers that would be empty.
 struct Filled<'a>(&'a mut dyn Injector);
 
 impl Injector for Filled<'_> {
@@ -135,7 +136,7 @@ impl Injector for Filled<'_> {
     }
 }
 
-/// One `baggage`.
+/// A single `baggage`.
 struct One(String);
 
 impl Extractor for One {

@@ -1,4 +1,4 @@
-//! A whole port: what it says about itself, and what slow callers cost.
+//! Tests of a whole port: its health and reflection, and the effect of slow callers.
 
 use std::collections::BTreeSet;
 
@@ -141,7 +141,7 @@ async fn a_stream_ends_with_its_callers_deadline() {
     assert!(registry.text().contains(counted), "{}", registry.text());
 }
 
-/// A call whose message begins and does not end.
+/// A call whose message begins and never ends.
 fn stuck() -> http::Request<Body> {
     let begin = Ok::<_, Status>(Frame::data(Bytes::from_static(&[0, 0, 0])));
     let body = StreamBody::new(futures::stream::iter([begin]).chain(futures::stream::pending()));
@@ -173,7 +173,7 @@ async fn a_message_that_is_too_large_can_never_succeed() {
     assert!(refused.message().contains("1048576 bytes"), "{refused:?}");
 }
 
-/// An answer that repeats what was sent is cut; calls beside it over the same connection go on.
+/// An answer that repeats the request is cut; other calls on the same connection succeed.
 #[tokio::test]
 async fn one_answer_with_a_long_text_harms_no_other_call() {
     let long = Ledger { says: "é".repeat(100_000).leak(), ..Ledger::default() };

@@ -1,23 +1,23 @@
-//! Where a request is passed on to: never to anything outside of its prefix, however its path is read.
+//! The URL that a request is passed on to: never one outside of its prefix, however a server decodes the path.
 
 use http::Uri;
 use reqwest::Url;
 
-/// Nothing decodes a path more often than this.
+/// No server decodes a path more often than this.
 const ROUNDS: usize = 3;
 
-/// The URL at `base`, or why there is none.
+/// The URL below `base`, or why the path is refused.
 pub(super) fn target(base: &str, prefix: &str, uri: &Uri) -> Result<Url, &'static str> {
     let path = uri.path();
     check(path)?;
     let target = uri.path_and_query().map_or(path, |target| target.as_str());
     let url = Url::parse(&format!("{base}{target}")).map_err(|_| "it is no URL")?;
-    // The last word has what is sent: whatever else the parser makes of a path, it stays below the prefix.
+    // The parsed URL is what is sent, so it has the last word: it must be below the prefix.
     let below = url.path().strip_prefix(prefix).is_some_and(|rest| rest.starts_with('/'));
     if below { Ok(url) } else { Err("it leads elsewhere") }
 }
 
-/// Servers differ in when they decode a path, and in what they take for a separator.
+/// Refuses ambiguous paths: servers differ in how often they decode a path, and in which characters are separators.
 fn check(path: &str) -> Result<(), &'static str> {
     if path.contains("//") {
         return Err("it has an empty segment");
@@ -36,7 +36,7 @@ fn check(path: &str) -> Result<(), &'static str> {
         }
         let decoded = decode(&text);
         match decoded {
-            // After the first round, a percent sign may stand for itself.
+            // After the first round, a percent sign may be literal.
             None if text == path.as_bytes() => return Err("it has a % that encodes nothing"),
             None => return Ok(()),
             Some(same) if same == text => return Ok(()),
@@ -46,7 +46,7 @@ fn check(path: &str) -> Result<(), &'static str> {
     Err("it is encoded again and again")
 }
 
-/// With or without parameters, which some servers cut off first: `..;v=1`.
+/// Whether the segment is `.` or `..`, also with parameters, which some servers cut off first: `..;v=1`.
 fn is_dots(segment: &[u8]) -> bool {
     let name = segment.split(|byte| *byte == b';').next().unwrap_or(segment);
     matches!(name, b"." | b"..")

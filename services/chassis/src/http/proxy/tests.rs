@@ -1,4 +1,4 @@
-//! The front door, with a server behind it.
+//! Tests of the proxy, with a server behind it.
 
 use axum::{body::Bytes, routing::post};
 use tokio::{
@@ -25,7 +25,7 @@ async fn serve(servers: &mut JoinSet<()>, router: Router) -> String {
     format!("http://{address}")
 }
 
-/// What came in, told as text.
+/// Answers with the request, as text.
 async fn echo(request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
