@@ -1,4 +1,4 @@
-//! What `orders` can be told.
+//! The settings of `orders`.
 
 use std::net::SocketAddr;
 
@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 pub struct Config {
     /// Where to serve gRPC.
     pub listen: SocketAddr,
-    /// Where `catalog` is, for the prices.
+    /// The address of `catalog`, for the prices.
     pub catalog: Endpoints,
-    /// Where `inventory` is, for the stock.
+    /// The address of `inventory`, for the stock.
     pub inventory: Endpoints,
-    /// Where the orders are kept.
+    /// The database of the orders.
     pub database: database::Config,
 }
 

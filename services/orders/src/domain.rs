@@ -1,7 +1,7 @@
-//! What an order is, and what becomes of it. Pure: no clock, no I/O.
+//! The states of an order and its transitions. Pure: no clock, no I/O.
 //!
-//! Facts arrive from three topics and a customer, at least once, and reordered across topics. So an order keeps the facts,
-//! and its status is a function of them: whichever way they arrive, it ends the same.
+//! Facts arrive from three topics and from the customer, at least once and in any order across topics. So an order stores the
+//! facts, and its status is a function of them: in whichever order they arrive, the result is the same.
 //!
 //! ```text
 //!  placed ──authorized──▶ paid ──dispatched──▶ dispatched ──delivered──▶ completed
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use request::Request;
 
-/// Where an order is in its story.
+/// The status of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Status {
@@ -31,7 +31,7 @@ impl Status {
     pub(crate) const ALL: [Self; 5] =
         [Self::Placed, Self::Paid, Self::Dispatched, Self::Completed, Self::Cancelled];
 
-    /// Nothing happens to it any more.
+    /// Whether the order never changes again.
     pub(crate) fn is_final(self) -> bool {
         matches!(self, Self::Completed | Self::Cancelled)
     }
@@ -70,7 +70,7 @@ impl Reason {
     }
 }
 
-/// Something that happened, as somebody else tells it.
+/// Something that happened, as reported by another service or the customer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fact {
     PaymentAuthorized,
@@ -78,12 +78,12 @@ pub(crate) enum Fact {
     PaymentFailed,
     ShipmentDispatched,
     ShipmentDelivered,
-    /// The stock was held too long.
+    /// The hold on the stock expired.
     ReservationExpired,
     CustomerCancelled,
 }
 
-/// A quantity of one product at the price it had.
+/// A quantity of one product, and its price when the order was placed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Item {
     pub(crate) sku: String,
@@ -91,7 +91,7 @@ pub(crate) struct Item {
     pub(crate) unit_minor: i64,
 }
 
-/// A status and when it was taken, in microseconds since the Unix epoch.
+/// A status and when the order reached it, in microseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Step {
     pub(crate) status: Status,
@@ -106,11 +106,11 @@ pub(crate) struct Order {
     pub(crate) items: Vec<Item>,
     pub(crate) currency: String,
     pub(crate) total_minor: i64,
-    /// What the idempotency key was used for.
+    /// The fingerprint of the request that the idempotency key was used for.
     pub(crate) fingerprint: String,
-    /// The trace that its story belongs to.
+    /// The trace of the order.
     pub(crate) traceparent: String,
-    /// What else belongs to that trace: whoever continues the story later passes it on.
+    /// Further parts of that trace's context, passed on by everything that continues the trace.
     pub(crate) tracestate: Option<String>,
     pub(crate) baggage: Option<String>,
     pub(crate) progress: Progress,
@@ -137,18 +137,18 @@ impl Progress {
         self.history.last().map_or(Status::Placed, |step| step.status)
     }
 
-    /// How many statuses it has had.
+    /// The number of statuses that the order has had.
     pub(crate) fn revision(&self) -> usize {
         self.history.len()
     }
 
-    /// Whether a customer may still cancel: it has not left the warehouse.
+    /// Whether the customer may still cancel the order: it has not left the warehouse.
     pub(crate) fn is_cancellable(&self) -> bool {
         matches!(self.status(), Status::Placed | Status::Paid) && !self.dispatched
     }
 
-    /// Takes in a fact, and the statuses that follow from it, appended to the history. A fact that is known, or comes after
-    /// the end, changes nothing.
+    /// Records a fact, and appends the statuses that follow from it to the history. A fact that is known, or arrives after the
+    /// end, changes nothing.
     pub(crate) fn learn(&mut self, fact: Fact, at: i64) {
         if self.status().is_final() {
             return;
@@ -163,7 +163,7 @@ impl Progress {
             Fact::PaymentFailed if !self.authorized => {
                 return self.cancel(Reason::PaymentUnavailable, at);
             }
-            // Paid for: the stock is about to be committed, and inventory holds it until it hears so.
+            // A paid order is not cancelled: its stock is about to be committed, and `inventory` holds it until then.
             Fact::ReservationExpired if !self.authorized => {
                 return self.cancel(Reason::ReservationExpired, at);
             }
@@ -183,7 +183,7 @@ impl Progress {
         self.history.push(Step { status: Status::Cancelled, at });
     }
 
-    /// Takes every status that the facts allow, one after the other: nobody skips one, whatever came first.
+    /// Takes every status that the facts allow, one after the other, so that no order skips one, whichever fact came first.
     fn advance(&mut self, at: i64) {
         let paid = self.authorized;
         let dispatched = paid && self.dispatched;

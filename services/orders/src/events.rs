@@ -1,4 +1,4 @@
-//! What an order's story is told as on Kafka.
+//! An order's events on Kafka.
 
 use proto::{
     orders::v1::{
@@ -30,7 +30,7 @@ pub(crate) fn placed(order: &Order, payment_token: &str) -> OrderEvent {
     envelope(&order.id, &order.customer, at, 1, event)
 }
 
-/// The statuses that the order took since it was as `before`.
+/// The events for the statuses that the order reached since `before`.
 pub(crate) fn since(before: &Progress, order: &Order) -> Vec<OrderEvent> {
     let steps = order.progress.history.iter().enumerate().skip(before.revision());
     let told = steps.filter_map(|(index, Step { status, at })| {
@@ -46,7 +46,7 @@ pub(crate) fn since(before: &Progress, order: &Order) -> Vec<OrderEvent> {
     told.collect()
 }
 
-/// What was reserved, but never ordered, is to be released.
+/// Stock was reserved, but the order was never written: this event releases the stock.
 pub(crate) fn abandoned(id: &str, customer: &str, at: i64) -> OrderEvent {
     envelope(id, customer, at, 1, cancelled(Some(Reason::ReservationExpired)))
 }

@@ -1,4 +1,4 @@
-//! Takes orders over gRPC, reserves their stock, and settles them as payments, shipments and reservations turn out.
+//! Takes orders over gRPC, reserves their stock, and settles them by the results of payments, shipments and reservations.
 //!
 //! ```text
 //!  gRPC  orders.v1/Place   ──▶ Orders::place  ──▶ gRPC catalog.v1/GetProducts, inventory.v1/Reserve

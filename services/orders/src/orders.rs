@@ -22,13 +22,13 @@ use crate::{
 
 pub(crate) use error::{Error, REFUSALS};
 
-/// Takes orders, and settles them as facts arrive.
+/// Takes orders, and settles them when facts arrive.
 pub(crate) struct Orders {
     store: Store,
     catalog: Catalog,
     inventory: Inventory,
     metrics: Metrics,
-    /// Where an order is placed whose stock is reserved.
+    /// Runs the placing of an order from the reservation of its stock on.
     detached: Detached,
 }
 
@@ -43,7 +43,7 @@ impl Orders {
         Arc::new(Self { store, catalog, inventory, metrics, detached })
     }
 
-    /// One order of a customer.
+    /// An order of a customer.
     pub(crate) async fn get(&self, customer: &str, id: &str) -> Result<Order, Error> {
         match self.store.find(id).await? {
             Some(Found::Order(order)) if order.customer == customer => Ok(*order),
@@ -62,12 +62,12 @@ impl Orders {
         Ok(self.store.list(customer, status, after, limit).await?)
     }
 
-    /// Every order, a page at a time, in the order of their ids.
+    /// A page of all orders after `id`, ordered by id.
     pub(crate) async fn all_after(&self, id: &str, limit: i64) -> Result<Vec<Order>, Error> {
         Ok(self.store.all_after(id, limit).await?)
     }
 
-    /// Counts the orders that are under way, and says how old the oldest is: a flow that never ends has no duration.
+    /// Measures the number of open orders and the age of the oldest: an order that never ends is in no histogram of durations.
     pub(crate) async fn measure_open(&self) -> Result<(), Error> {
         let open = self.store.open_orders().await?;
         for status in Status::ALL.into_iter().filter(|status| !status.is_final()) {
@@ -81,10 +81,10 @@ impl Orders {
         Ok(())
     }
 
-    /// Cancels for the customer. What follows from it belongs to the order's own trace, not to the request's.
+    /// Cancels an order for its customer. The events belong to the order's trace, not to the request's.
     #[instrument(name = "cancel order", skip_all, fields(order.id = id))]
     pub(crate) async fn cancel(&self, customer: &str, id: &str) -> Result<Order, Error> {
-        // Somebody else may change the order between reading and writing; then the decision is made anew.
+        // If the order changed between reading and writing, the decision is made again.
         for _ in 0..ATTEMPTS {
             let mut order = self.get(customer, id).await?;
             if !order.progress.is_cancellable() {
@@ -105,7 +105,7 @@ impl Orders {
         Err(Error::Changed(id.to_owned()))
     }
 
-    /// Takes in what somebody else says of an order.
+    /// Records a fact that another service reports about an order.
     #[instrument(name = "settle order", skip_all, fields(order.id = id))]
     pub(crate) async fn settle(
         &self,
@@ -119,19 +119,19 @@ impl Orders {
                 true => Ok(()),
                 false => Err(Error::Changed(order.id)),
             },
-            // Its stock was reserved after it was released: by a call that took longer than its caller waited.
+            // Stock was reserved again after it was released, by a call that took longer than its caller waited.
             Some(Found::Abandoned) if fact == Fact::ReservationExpired => {
                 Ok(tx.publish(&events::abandoned(id, customer, database::now())).await?)
             }
             Some(Found::Abandoned) => Ok(()),
             None if fact == Fact::ReservationExpired => self.abandon(tx, id, customer).await,
-            // Nobody pays for or ships what was not placed: somebody's database was lost, and a person must look.
+            // A payment or shipment of an unknown order: a service has lost its database, and an operator must look.
             None => Err(Error::Unknown(id.to_owned())),
         }
     }
 
-    /// The stock was reserved, but the order never written: whoever placed it was told so, or died. Release the stock, and
-    /// make sure that it is not written later.
+    /// The stock was reserved, but the order was never written: the caller got an error, or the process died. Releases the
+    /// stock, and prevents the order from being written later.
     async fn abandon(&self, tx: &mut Tx, id: &str, customer: &str) -> Result<(), Error> {
         if !store::abandon(tx, id, customer).await? {
             return Err(Error::Changed(id.to_owned()));
@@ -142,7 +142,7 @@ impl Orders {
         Ok(())
     }
 
-    /// `false` if somebody else changed the order meanwhile.
+    /// `false` if the order was changed by another transaction meanwhile.
     async fn apply(
         &self,
         tx: &mut Tx,
@@ -165,7 +165,7 @@ impl Orders {
             }
         }
         let (metrics, changed) = (self.metrics.clone(), Changed::new(&before, order));
-        // Now, since the span has ended when the commit is made; if that fails, the span has failed, too.
+        // Annotates now, since the span has ended when the transaction commits. If the commit fails, the span has failed, too.
         annotate("order.id", changed.id.clone());
         if let Some(last) = changed.steps.last() {
             annotate("order.status", last.status.word());
@@ -175,10 +175,10 @@ impl Orders {
     }
 }
 
-/// What a commit changed about an order, for metrics, the log and the span.
+/// What a transaction changed about an order, for metrics, log and span.
 struct Changed {
     id: String,
-    /// The statuses that it took.
+    /// The statuses that the order reached.
     steps: Vec<Step>,
     placed_at: i64,
     reason: Option<&'static str>,
@@ -212,10 +212,10 @@ impl Changed {
     }
 }
 
-/// How often a decision is made anew: two who change one order at once is rare, ten times in a row a mistake.
+/// The most times that a decision is made again: two concurrent changes of an order are rare, ten in a row are a mistake.
 const ATTEMPTS: usize = 10;
 
-/// What an order's story is continued with.
+/// The context of the order's trace.
 fn story_of(order: &Order) -> Kept {
     Kept {
         traceparent: Some(order.traceparent.clone()),

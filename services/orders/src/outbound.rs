@@ -1,4 +1,4 @@
-//! The ways out: the stock and the prices.
+//! Outbound: stock and prices.
 
 mod catalog;
 mod inventory;

@@ -1,10 +1,10 @@
-//! The orders' table.
+//! The table of orders.
 
 use chassis::database::{self, Database, Error, Statement, Tx};
 
 use crate::domain::{Item, Order, Progress, Reason, Status, Step};
 
-/// What is under an order's id.
+/// The row with an order's id.
 #[derive(Debug)]
 pub(crate) enum Found {
     Order(Box<Order>),
@@ -12,7 +12,7 @@ pub(crate) enum Found {
     Abandoned,
 }
 
-/// Orders that are under way and have this status.
+/// The open orders with this status.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Open {
     pub(crate) status: Status,
@@ -21,7 +21,7 @@ pub(crate) struct Open {
     pub(crate) oldest_at: i64,
 }
 
-/// Where a page of orders begins: after this one.
+/// The position in a list of orders: after this order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct After {
     pub(crate) placed_at: i64,
@@ -73,7 +73,7 @@ impl Store {
         self.database.begin(operation).await
     }
 
-    /// How many orders are under way, by status; statuses without any are left out. The condition is that of its index.
+    /// The number of open orders by status; statuses without orders are left out. The condition is that of the partial index.
     pub(crate) async fn open_orders(&self) -> Result<Vec<Open>, Error> {
         let sql = "select status, count(*), min(placed_at) from orders \
                    where status in ('placed', 'paid', 'dispatched') group by status";
@@ -90,7 +90,7 @@ impl Store {
         found(self.database.query("get order", select!("where id = $1")).bind(id)).await
     }
 
-    /// Newest first.
+    /// The customer's orders, newest first.
     pub(crate) async fn list(
         &self,
         customer: &str,
@@ -111,7 +111,7 @@ impl Store {
         orders(query.bind(after.placed_at).bind(after.id.as_str()).bind(limit)).await
     }
 
-    /// All customers' orders in the order of their ids, after `id`.
+    /// All customers' orders after `id`, ordered by id.
     pub(crate) async fn all_after(&self, id: &str, limit: i64) -> Result<Vec<Order>, Error> {
         let sql = select!("where id > $1 and status <> 'abandoned' order by id limit $2");
         orders(self.database.query("list all orders", sql).bind(id).bind(limit)).await
@@ -122,7 +122,7 @@ pub(crate) async fn find_in(tx: &mut Tx, id: &str) -> Result<Option<Found>, Erro
     found(tx.query(select!("where id = $1")).bind(id)).await
 }
 
-/// Writes a new order; `false` if its id is taken.
+/// Writes a new order; `false` if the id is taken.
 pub(crate) async fn insert(tx: &mut Tx, order: &Order) -> Result<bool, Error> {
     let placed_at = order.progress.history.first().map_or(0, |step| step.at);
     let sql = "insert into orders (id, customer, status, reason, authorized, dispatched, delivered, items, history, currency, \
@@ -145,7 +145,7 @@ pub(crate) async fn insert(tx: &mut Tx, order: &Order) -> Result<bool, Error> {
     Ok(query.bind(placed_at).execute().await? == 1)
 }
 
-/// Puts up a tombstone; `false` if there is an order after all.
+/// Writes a tombstone; `false` if the order exists after all.
 pub(crate) async fn abandon(tx: &mut Tx, id: &str, customer: &str) -> Result<bool, Error> {
     let sql = "insert into orders (id, customer, status, authorized, dispatched, delivered, items, history, currency, \
                total_minor, fingerprint, traceparent, placed_at, revision) \
@@ -154,7 +154,7 @@ pub(crate) async fn abandon(tx: &mut Tx, id: &str, customer: &str) -> Result<boo
     Ok(query.execute().await? == 1)
 }
 
-/// Writes what changed; `false` if somebody else changed the order since it had `revision` statuses and `known` facts.
+/// Writes the changes; `false` if another transaction changed the order since it had the revision and the facts of `before`.
 pub(crate) async fn update(tx: &mut Tx, before: &Progress, order: &Order) -> Result<bool, Error> {
     let now = &order.progress;
     let sql = "update orders set status = $1, reason = $2, authorized = $3, dispatched = $4, delivered = $5, history = $6, \

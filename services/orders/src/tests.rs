@@ -1,4 +1,4 @@
-//! Placing orders beside a catalogue and an inventory that do as the test says.
+//! Tests of placing orders, with a catalogue and an inventory that answer as the test says.
 
 use std::{sync::Arc, time::Duration};
 
@@ -43,14 +43,14 @@ use crate::{
     store::Store,
 };
 
-/// How long anything may take on a busy machine.
+/// The longest that a step may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Catalogue and inventory.
+/// A simulated catalogue and inventory.
 #[derive(Clone)]
 struct Peers {
     reserved: Arc<Mutex<Vec<ReserveRequest>>>,
-    /// Each call that reserves takes one before it answers.
+    /// Each call that reserves takes one permit before it is answered.
     answers: Arc<Semaphore>,
     refusal: Arc<Mutex<Option<(Kind, &'static str)>>>,
 }
@@ -123,7 +123,7 @@ struct Stage {
 }
 
 impl Stage {
-    /// Inventory answers so many calls that reserve.
+    /// The simulated inventory answers `answers` calls that reserve.
     async fn new(answers: usize) -> Self {
         let peers = Peers {
             reserved: Arc::default(),
@@ -240,7 +240,7 @@ async fn what_inventory_refuses_has_nothing_to_be_undone() {
     assert_eq!(stage.events().await, ["OrderPlaced"]);
 }
 
-/// Both requests find no order; the one that comes second to inventory asks for other lines under the same id.
+/// Both requests find no order; the second that reaches inventory asks for other lines under the same id.
 #[tokio::test]
 async fn a_key_that_is_used_for_another_order_at_the_same_time_is_reused() {
     let stage = Stage::new(usize::MAX >> 4).await;
@@ -342,7 +342,7 @@ async fn a_request_is_repeatable_across_the_change_of_ids() {
     assert_eq!(error.reason_word(), Some("IDEMPOTENCY_KEY_REUSED"));
 }
 
-/// The commit may fail: until then an order has not been settled.
+/// The commit may fail: until it succeeds, the order is not settled.
 #[tokio::test]
 async fn a_settlement_that_is_rolled_back_is_not_counted() {
     use crate::domain::Fact;

@@ -1,4 +1,4 @@
-//! What `payments` can be told.
+//! The settings of `payments`.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -10,27 +10,27 @@ use serde::{Deserialize, Serialize};
 pub struct Config {
     /// Where to serve gRPC.
     pub listen: SocketAddr,
-    /// Where the payments are kept.
+    /// The database of the payments.
     pub database: database::Config,
-    /// Base URL of the third party that charges and refunds.
+    /// The base URL of the third party that charges and refunds.
     #[serde(deserialize_with = "http::base_url")]
     pub provider: SecretUrl,
-    /// How long the third party may take over one request: longer than its `tok_slow`, 3 s.
+    /// The time limit of one request to the third party: longer than its `tok_slow`, 3 s.
     #[serde(with = "humantime_serde")]
     pub provider_timeout: Duration,
-    /// How often the third party is asked before the outcome of a charge counts as unknown, the first time included.
+    /// The most attempts of a charge, the first included, before its outcome counts as unknown.
     pub provider_attempts: u32,
-    /// How long after its answer was lost a charge is voided; this wait doubles from attempt to attempt.
+    /// How long after its answer was lost a charge is voided; this wait doubles with each attempt.
     #[serde(with = "humantime_serde")]
     pub resolve_after: Duration,
     /// The longest wait between two attempts to void a charge.
     #[serde(with = "humantime_serde")]
     pub resolve_at_least_every: Duration,
-    /// Whether to be the third party, too; not if `provider` is somewhere else.
+    /// Whether to simulate the third party; set it to false if `provider` is another server.
     pub simulate_provider: bool,
-    /// Where the simulated third party listens.
+    /// The address on which the simulated third party listens.
     pub provider_listen: SocketAddr,
-    /// How long the simulated third party thinks about a charge.
+    /// The time that the simulated third party takes for a charge.
     #[serde(with = "humantime_serde")]
     pub provider_delay: Duration,
 }

@@ -1,4 +1,4 @@
-//! What a payment is, and what becomes of it. Pure: no clock, no I/O.
+//! The states of a payment and its transitions. Pure: no clock, no I/O.
 //!
 //! ```text
 //!  nothing ──placed──▶ asking ──charged──▶ authorized ──cancelled, refunded──▶ refunded ◀──┐
@@ -7,9 +7,10 @@
 //!   └──cancelled──▶ void: a charge asked for later is not made
 //! ```
 //!
-//! Events may come again, and after a replayed dead letter out of order. So what to do follows from the wish and the state
-//! together, and every end is an end: for a cancelled order no money is kept, for any order it is taken once. `asking` is written
-//! before the third party is called: if the event becomes a dead letter after the call, the key is known by which to void it.
+//! Events may arrive repeatedly and, after a dead letter was replayed, out of order. So the next step follows from the wish and
+//! the state together, and final states never change: no money is kept for a cancelled order, and money is taken once for any
+//! order. `asking` is written before the third party is called: if the event becomes a dead letter after the call, the key to
+//! void the charge is known.
 
 use std::time::Duration;
 
@@ -20,19 +21,19 @@ pub(crate) struct Money {
     pub(crate) minor: i64,
 }
 
-/// What an order wants of us.
+/// What an order asks of this service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Wish {
-    /// It was placed.
+    /// The order was placed.
     Pay { amount: Money, token: String },
-    /// It was cancelled.
+    /// The order was cancelled.
     Cancel,
 }
 
-/// What the third party is to be asked for.
+/// The next request to the third party.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Errand<'a> {
-    /// Nothing yet: first it has to be written down that a charge will be asked for, and by which key.
+    /// No request yet: first the intent to charge and its idempotency key have to be written.
     Prepare {
         amount: &'a Money,
     },
@@ -47,7 +48,7 @@ pub(crate) enum Errand<'a> {
     Nothing,
 }
 
-/// What the third party said.
+/// The third party's answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     Charged {
@@ -56,7 +57,7 @@ pub(crate) enum Answer {
     Declined {
         reason: String,
     },
-    /// Nothing that can be understood, however often it was asked by this key: it may have charged.
+    /// No valid answer to any attempt with this key: the order may have been charged.
     Silence {
         key: String,
     },
@@ -64,10 +65,10 @@ pub(crate) enum Answer {
     NotAsked,
 }
 
-/// Where a payment is.
+/// The state of a payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum State {
-    /// The third party is being asked for a charge by this key, or was when the event was set aside.
+    /// A charge with this key is being requested, or was when the event became a dead letter.
     Asking {
         key: String,
     },
@@ -77,16 +78,16 @@ pub(crate) enum State {
     Declined {
         reason: String,
     },
-    /// It may have been charged: nobody knows until the charge is voided by this key. The order is cancelled meanwhile.
+    /// The order may have been charged: it is unknown until the charge is voided by this key. The order is cancelled meanwhile.
     Unknown {
         key: String,
     },
-    /// It was not charged, and will not be.
+    /// The order was not charged, and will not be.
     Failed,
     Refunded {
         charge: String,
     },
-    /// Cancelled before there was anything to charge.
+    /// The order was cancelled before it was charged.
     Void,
 }
 
@@ -103,7 +104,7 @@ impl State {
         }
     }
 
-    /// What becomes of a charge that was unknown.
+    /// The state that follows from an unknown one.
     pub(crate) fn resolved(voided: Voided) -> Self {
         match voided {
             Voided::NotCharged => Self::Failed,
@@ -112,23 +113,23 @@ impl State {
     }
 }
 
-/// What the third party says of a charge that it was asked to void; from then on it charges nothing by its key.
+/// The third party's answer to a void; from then on it makes no charge with this key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Voided {
     NotCharged,
     GivenBack { charge: String },
 }
 
-/// When a charge whose outcome is unknown is resolved.
+/// When a charge with an unknown outcome is voided.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pace {
-    /// From the lost answer to the first attempt; doubled from attempt to attempt.
+    /// The wait from the lost answer to the first attempt; it doubles with each attempt.
     pub(crate) first: Duration,
     pub(crate) longest: Duration,
 }
 
 impl Pace {
-    /// When to try next after so many attempts, in microseconds.
+    /// The time of the next attempt after `attempts` of them, in microseconds since the Unix epoch.
     pub(crate) fn next_attempt(self, attempts: i64, now: i64) -> i64 {
         let doublings = u32::try_from(attempts.clamp(0, 20)).unwrap_or(20);
         let wait = self.first.saturating_mul(1 << doublings).min(self.longest);
@@ -145,12 +146,12 @@ pub(crate) struct Payment {
     pub(crate) state: State,
 }
 
-/// The answer is to a question that the state does not ask any more.
+/// The state changed meanwhile, so that the answer no longer fits it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Overtaken;
 
 impl Wish {
-    /// What has to be asked of the third party before the wish can be settled.
+    /// The request to the third party that is needed before the wish can be settled.
     pub(crate) fn errand<'a>(&'a self, state: Option<&'a State>) -> Errand<'a> {
         match (self, state) {
             (Self::Pay { amount, .. }, None) => Errand::Prepare { amount },
@@ -162,10 +163,10 @@ impl Wish {
         }
     }
 
-    /// The state that follows; `None` if nothing changes.
+    /// The next state; `None` if nothing changes.
     ///
     /// # Errors
-    /// The state has changed since the errand was decided.
+    /// The state has changed since the errand was determined.
     pub(crate) fn settle(
         &self,
         state: Option<&State>,
@@ -184,7 +185,7 @@ impl Wish {
             }
             (Errand::Nothing, Answer::NotAsked) => Ok(match (self, state) {
                 (Self::Cancel, None) => Some(State::Void),
-                // Its placing was set aside: it may have been charged.
+                // The event that the order was placed is a dead letter: the order may have been charged.
                 (Self::Cancel, Some(State::Asking { key })) => {
                     Some(State::Unknown { key: key.clone() })
                 }

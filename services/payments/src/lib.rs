@@ -1,4 +1,4 @@
-//! Charges orders that are placed, and gives back what was charged for those that are cancelled.
+//! Charges orders when they are placed, and refunds them when they are cancelled.
 //!
 //! ```text
 //!  Kafka orders.events ──▶ Payments::ask ────▶ HTTP provider: POST /charges, /refunds   (no transaction is open)
@@ -7,9 +7,9 @@
 //!  gRPC  payments.v1/ListPayments ──▶ our ledger;  Charges/ListCharges ──▶ HTTP provider: POST /charges/search, its ledger
 //! ```
 //!
-//! Whether to ask, and what follows from the answer, is decided in `domain.rs`. The event's id is the idempotency key of what is
-//! asked, so an event that is handled again charges nobody twice. A charge whose answer was lost is `unknown` until the third
-//! party has voided it.
+//! `domain.rs` decides whether to call the third party, and what follows from its answer. The event's id is the idempotency
+//! key, so an event that is handled again does not charge the order twice. A charge whose answer was lost is `unknown` until
+//! the third party has voided it.
 
 mod config;
 mod domain;
@@ -34,7 +34,8 @@ pub use config::Config;
 /// Wires the service.
 ///
 /// # Errors
-/// A port is taken, the database cannot be used, or the third party's limits do not fit into one attempt at an event.
+/// A port is taken, the database cannot be used, or the third party's time limits exceed that of one attempt to handle an
+/// event.
 pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
     // Outbound: what this service talks to.
     let longest = outbound::Provider::longest(config.provider_timeout, config.provider_attempts);
@@ -68,8 +69,8 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
     app.consume(inbound::orders::OnOrder::new(&payments))
 }
 
-/// A third party is none of our servers: it has no spans and no metrics of ours, and in a drain it outlives the consumer that
-/// finishes what it has begun, as a task does.
+/// Serves the simulated third party. It has no spans and metrics, since it stands for a server of another company. It is a
+/// task, because tasks stop after the consumer, which still needs it to finish its events during the drain.
 async fn simulate_provider(app: &mut App, config: &Config) -> anyhow::Result<()> {
     let listen = config.provider_listen;
     let listener = TcpListener::bind(listen).await.with_context(|| {

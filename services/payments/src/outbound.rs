@@ -1,4 +1,4 @@
-//! What this service talks to.
+//! Outbound: the third party, and Kafka.
 
 mod events;
 mod provider;

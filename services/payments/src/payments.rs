@@ -1,4 +1,4 @@
-//! The use cases: ask the third party, then settle.
+//! The use cases: call the third party, then settle.
 
 use chassis::{
     Kind,
@@ -14,7 +14,7 @@ use crate::{
     store::Store,
 };
 
-/// An order, and what it wants.
+/// An order, and what it asks of this service.
 #[derive(Clone, Debug)]
 pub(crate) struct Order {
     pub(crate) id: String,
@@ -22,7 +22,7 @@ pub(crate) struct Order {
     pub(crate) wish: Wish,
 }
 
-/// Why an order could not be served.
+/// Why a payment could not be handled.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("the event is malformed: {0}")]
@@ -75,7 +75,8 @@ impl Payments {
         Self { store, provider, pace, metrics }
     }
 
-    /// Asks the third party for what the wish needs, outside of any transaction; `key` makes it harmless to ask again.
+    /// Sends the third party the request that the wish needs, outside of any transaction; with the same `key` it may be
+    /// repeated.
     pub(crate) async fn ask(&self, key: &str, order: &Order) -> Result<Answer, Error> {
         let mut state = self.store.peek(&order.id).await?;
         if let Errand::Prepare { amount } = order.wish.errand(state.as_ref()) {
@@ -91,7 +92,7 @@ impl Payments {
         }
     }
 
-    /// Writes down, in a transaction of its own, by which key a charge will be asked for; the state from then on.
+    /// Writes the key of a charge before it is requested, in a transaction of its own. Returns the state after that.
     async fn prepare(
         &self,
         key: &str,
@@ -105,7 +106,7 @@ impl Payments {
             state: State::Asking { key: key.to_owned() },
         };
         let mut tx = self.store.begin("prepare charge").await?;
-        // There may be one by now: of an event that was told twice, or another replica's.
+        // The row may exist already: the event was delivered twice, or another replica was faster.
         self.store.insert(&mut tx, &payment).await?;
         tx.commit().await?;
         Ok(self.store.peek(&order.id).await?)
@@ -130,7 +131,7 @@ impl Payments {
         Ok(Answer::Refunded)
     }
 
-    /// Settles the wish by the answer, and tells of it.
+    /// Settles the wish by the answer, and publishes the new state.
     #[instrument(name = "settle payment", skip_all, fields(order.id = order.id))]
     pub(crate) async fn settle(
         &self,
@@ -143,7 +144,7 @@ impl Payments {
         let settled = settled.map_err(|Overtaken| Error::Overtaken(order.id.clone()))?;
         let Some(state) = settled else { return Ok(()) };
         let Order { id, customer, wish } = order;
-        // Of an order that is cancelled already, only a refund is news.
+        // If the order is cancelled, only a refund is news.
         let news = wish != Wish::Cancel || matches!(state, State::Refunded { .. });
         let amount = match wish {
             Wish::Pay { amount, .. } => amount,

@@ -1,4 +1,4 @@
-//! A third party, simulated: behind a real HTTP hop, so that time limits, repeats and client metrics are real.
+//! A simulated third party, behind a real HTTP hop, so that time limits, retries and client metrics are real.
 //!
 //! | token | what happens to a charge |
 //! |---|---|
@@ -10,9 +10,9 @@
 //! | `tok_lost` | made, and no answer for a minute |
 //! | any other | refused: `unknown_token` |
 //!
-//! A charge is idempotent by the header `idempotency-key`: its id follows from the key, so that it survives a restart. `POST
-//! /voids` takes back what was charged by its key, if anything was, and refuses later charges by it: `voided`. `POST
-//! /charges/search` shows the ledger, which is kept in memory: the latest 20,000 charges since the start.
+//! A charge is idempotent by the header `idempotency-key`: its id follows from the key, and so survives a restart. `POST
+//! /voids` gives back the charge with the key, if there is one, and refuses later charges with it: `voided`. `POST
+//! /charges/search` returns the ledger, which is in memory: the latest 20,000 charges since the start.
 
 mod ledger;
 
@@ -33,7 +33,7 @@ use uuid::Uuid;
 
 use ledger::Ledger;
 
-/// How long `tok_slow` takes: long enough to hold up whoever waits in line, short enough to be waited for.
+/// How long `tok_slow` takes: long enough to delay the following events, short enough to be waited for.
 const SLOW: Duration = Duration::from_secs(3);
 
 /// How long `tok_down` and `tok_lost` are not answered: no client waits so long. It has an end, since the connection of a client
@@ -46,10 +46,11 @@ const CONNECTIONS: usize = 1024;
 /// How often `tok_flaky` fails.
 const FLAKES: u32 = 2;
 
-/// Keys whose failures are counted at once. One that is given up is never struck off; beyond this all are forgotten.
+/// The most keys whose failures are counted. A key that the client gives up is never removed; beyond the limit all are
+/// forgotten.
 const FLAKY_KEYS: usize = 10_000;
 
-/// Makes charge ids from keys.
+/// The namespace of charge ids, which are made from keys.
 const CHARGES: Uuid = Uuid::from_u128(0x8f0c_5b0e_6a52_4c7c_9a53_2d7b_1f0e_4d11);
 
 #[derive(Deserialize)]
@@ -68,7 +69,7 @@ struct Search {
 
 #[derive(Serialize)]
 struct Voided {
-    /// What was given back; `null` if nothing was charged.
+    /// The charge that was given back; `null` if nothing was charged.
     charge_id: Option<Uuid>,
 }
 
@@ -93,7 +94,7 @@ struct Desk {
     ledger: Mutex<Ledger>,
 }
 
-/// Serves until it is dropped.
+/// Serves until the future is dropped.
 pub(crate) async fn serve(listener: TcpListener, delay: Duration) -> anyhow::Result<()> {
     chassis::http::serve_router(listener, router(delay), CONNECTIONS).await;
     Ok(())
@@ -188,7 +189,7 @@ impl Desk {
         self.ledger.lock().charge(key, made)
     }
 
-    /// Whether it is this key's turn to fail.
+    /// Whether this request with the key fails.
     fn fails(&self, key: &str) -> bool {
         let mut failures = self.failures.lock();
         if failures.len() >= FLAKY_KEYS {

@@ -1,4 +1,4 @@
-//! The payments' table.
+//! The table of payments.
 
 use chassis::{
     database::{Database, Error, Tx, now},
@@ -7,7 +7,7 @@ use chassis::{
 
 use crate::domain::{Money, Payment, State};
 
-/// Payments a page: few enough to be held in memory, many enough that a page costs more than its query.
+/// Payments per page: few enough to fit in memory, many enough that the query is not the larger part of the cost.
 const PAGE: i64 = 500;
 
 /// The payments.
@@ -16,7 +16,7 @@ pub(crate) struct Store {
     database: Database,
 }
 
-/// A payment whose charge is to be voided, how often that was tried, and when it is tried next.
+/// A payment whose charge is to be voided, with the number of attempts and the time of the next.
 #[derive(Clone, Debug)]
 pub(crate) struct Unknown {
     pub(crate) payment: Payment,
@@ -35,7 +35,7 @@ impl Store {
         Self { database }
     }
 
-    /// The state outside of a transaction: good for a question, not for a decision.
+    /// The state, read outside of a transaction: good for a query, not for a decision.
     pub(crate) async fn peek(&self, order: &str) -> Result<Option<State>, Error> {
         let sql =
             "select state, charge_id, decline_reason, charge_key from payments where order_id = $1";
@@ -52,7 +52,7 @@ impl Store {
         self.database.begin(operation).await
     }
 
-    /// Writes a new payment; `false` if the order has one by now.
+    /// Writes a new payment; `false` if the order has a payment already.
     pub(crate) async fn insert(&self, tx: &mut Tx, payment: &Payment) -> Result<bool, Error> {
         let Payment { order, customer, amount, state } = payment;
         let Columns { charge, reason, key } = Columns::of(state);
@@ -65,7 +65,7 @@ impl Store {
         Ok(query.execute().await? > 0)
     }
 
-    /// Writes what a charge came to, as part of the current trace; `false` if it is not being asked for any more.
+    /// Writes the outcome of a charge, as part of the current trace; `false` if the payment is no longer `asking`.
     pub(crate) async fn settle(
         &self,
         tx: &mut Tx,
@@ -102,7 +102,7 @@ impl Store {
         Ok(rows.into_iter().map(unknown).collect())
     }
 
-    /// Counts an attempt and says when the next one is; `false` if another replica has this one.
+    /// Counts an attempt and sets the time of the next; `false` if another replica claimed this payment.
     pub(crate) async fn claim(&self, unknown: &Unknown, next: i64) -> Result<bool, Error> {
         let mut tx = self.database.begin("claim unknown payment").await?;
         let sql = "update payments set resolve_attempts = resolve_attempts + 1, resolve_at = $1
@@ -113,7 +113,7 @@ impl Store {
         Ok(claimed)
     }
 
-    /// Writes what became of an unknown payment; `false` if it is not unknown any more.
+    /// Writes the outcome of an unknown payment; `false` if it is no longer unknown.
     pub(crate) async fn resolve(&self, tx: &mut Tx, payment: &Payment) -> Result<bool, Error> {
         let charge = match &payment.state {
             State::Refunded { charge } => Some(&**charge),
@@ -126,7 +126,7 @@ impl Store {
         Ok(query.bind(&*payment.order).execute().await? > 0)
     }
 
-    /// How many payments are unknown, and of how many that was tried to be changed at least so often.
+    /// The number of unknown payments, and of those with at least `attempts` attempts.
     pub(crate) async fn count_unknown(&self, attempts: i64) -> Result<(i64, i64), Error> {
         let sql =
             "select count(*), coalesce(sum(case when resolve_attempts >= $1 then 1 else 0 end), 0)
@@ -134,13 +134,13 @@ impl Store {
         self.database.query("count unknown payments", sql).bind(attempts).one().await
     }
 
-    /// Marks a payment as given back; `false` if it is not authorized any more.
+    /// Marks a payment as refunded; `false` if it is no longer authorized.
     pub(crate) async fn refund(&self, tx: &mut Tx, order: &str) -> Result<bool, Error> {
         let sql = "update payments set state = 'refunded', updated_at = $2 where order_id = $1 and state = 'authorized'";
         Ok(tx.query(sql).bind(order).bind(now()).execute().await? > 0)
     }
 
-    /// A page of the ledger, in the order of the orders' ids, from after `order`.
+    /// A page of the ledger after `order`, ordered by the orders' ids.
     pub(crate) async fn page(&self, order: &str) -> Result<Vec<Payment>, Error> {
         let sql =
             "select order_id, customer, currency, amount_minor, state, charge_id, decline_reason, charge_key
@@ -151,7 +151,7 @@ impl Store {
     }
 }
 
-/// What a state has beside its word.
+/// The columns of a state besides its word.
 struct Columns<'a> {
     charge: Option<&'a str>,
     reason: Option<&'a str>,

@@ -1,4 +1,4 @@
-//! Stories of a payment: the real consumer's handler, the real ledger, the simulated third party behind a real HTTP hop.
+//! Tests of a payment with the real consumer's handler, the real ledger and the simulated third party behind a real HTTP hop.
 
 use std::{sync::Arc, time::Duration};
 
@@ -33,7 +33,7 @@ use crate::{
     unknown::{Resolver, UNRESOLVED_AFTER},
 };
 
-/// Short, and shorter than `tok_slow`.
+/// A short time limit, shorter than `tok_slow`.
 const TIMEOUT: Duration = Duration::from_millis(300);
 
 /// Voids are due at once.
@@ -80,7 +80,7 @@ impl Stage {
         }
     }
 
-    /// As the consumer does it.
+    /// Delivers an event as the consumer does.
     async fn deliver(&self, id: &str, event: order_event::Event) -> Result<(), chassis::Error> {
         let event = told(id, event);
         let answer = self.handler.call(&event).await?;
@@ -106,7 +106,7 @@ impl Stage {
         listed.into_inner().map_ok(|payment| payment.state()).try_collect().await.unwrap()
     }
 
-    /// The orders that the third party has charged, and whether it gave the money back.
+    /// The orders that the third party has charged, and whether it refunded them.
     async fn charged(&self) -> Vec<(String, bool)> {
         let asked = tonic::Request::new(ListChargesRequest {});
         let ledger = inbound::grpc::ThirdParty::new(self.provider.clone());
@@ -164,7 +164,8 @@ async fn a_placed_order_is_charged_however_often_it_is_told() {
     assert!(stage.counted("mesh_payments_settled_total{outcome=\"authorized\"} 1"));
 }
 
-/// Who dies between a charge and its row asks again after the restart: by the event's id, so that it is the same charge.
+/// The process dies between the charge and its row. After the restart it asks again with the event's id as key, so that it is
+/// the same charge.
 #[tokio::test]
 async fn a_charge_that_nobody_wrote_down_is_asked_for_by_the_same_key() {
     let stage = Stage::new(1).await;
@@ -208,7 +209,7 @@ async fn a_refusal_and_a_silence_are_told_apart() {
     ));
 }
 
-/// The third party charged, and its answer was lost, however often it was asked.
+/// The third party charged, and its answer was lost in all attempts.
 #[tokio::test]
 async fn a_charge_whose_answer_was_lost_is_given_back() {
     let stage = Stage::new(2).await;
@@ -227,7 +228,7 @@ async fn a_charge_whose_answer_was_lost_is_given_back() {
     assert!(stage.counted("mesh_payments_unknown 0"));
 }
 
-/// The third party charged, and the transaction after it failed until the event was a dead letter.
+/// The third party charged, and the transaction afterwards failed until the event was a dead letter.
 #[tokio::test]
 async fn a_charge_whose_order_became_a_dead_letter_is_given_back_when_it_is_cancelled() {
     let stage = Stage::new(1).await;
@@ -244,7 +245,7 @@ async fn a_charge_whose_order_became_a_dead_letter_is_given_back_when_it_is_canc
     assert_eq!(stage.told().await, ["PaymentRefunded"], "a replay afterwards changes nothing");
 }
 
-/// Its key is the first event's, whichever event asks.
+/// Its key is that of the first event, whichever event asks.
 #[tokio::test]
 async fn an_order_that_was_set_aside_is_charged_once_when_it_is_replayed() {
     let stage = Stage::new(1).await;
@@ -266,7 +267,7 @@ async fn a_charge_that_was_never_made_cannot_be_made_after_it_was_voided() {
     assert!(stage.charged().await.is_empty());
 }
 
-/// The row survives, whatever becomes of the third party; after ten attempts it is for a person to look at.
+/// The row stays whatever the third party answers; after ten attempts it counts as unresolved, so that an operator looks at it.
 #[tokio::test]
 async fn a_charge_that_cannot_be_voided_is_never_forgotten() {
     let mut stage = Stage::new(1).await;
@@ -330,7 +331,7 @@ async fn a_flaky_third_party_is_asked_until_it_answers() {
     );
 }
 
-/// It is not even asked: no order is refused, or counted as failed, for that.
+/// The third party is not even called, so no order is refused or counted as failed because of the open circuit breaker.
 #[tokio::test]
 async fn a_third_party_that_fails_too_often_is_left_alone_and_orders_wait() {
     let stage = Stage::new(1).await;
@@ -346,7 +347,7 @@ async fn a_third_party_that_fails_too_often_is_left_alone_and_orders_wait() {
     assert!(stage.counted("mesh_breaker_rejections_total{destination=\"provider\"} 1"));
 }
 
-/// The id follows from the key, not from what a process remembers.
+/// The id follows from the key, not from the memory of a process.
 #[tokio::test]
 async fn a_charge_is_the_same_after_a_restart_of_the_third_party() {
     let (before, after) = (Stage::new(1).await, Stage::new(1).await);

@@ -1,9 +1,9 @@
-//! The use case: find out what became of charges whose answer was lost, and take them back.
+//! The use case: determine the outcome of charges whose answer was lost, and give them back.
 //!
 //! The order of such a charge is cancelled, since its customer cannot wait. So the third party is asked to void the charge by
-//! its idempotency key: it gives back what it charged, and charges nothing by this key any more. Until it confirms, the
-//! payment stays `unknown`: the wait between two attempts grows up to five minutes, and after ten of them it also counts as
-//! unresolved, which is for a person to look at. It is never given up.
+//! its idempotency key: it gives back what it charged, and makes no charge with this key any more. Until it confirms, the
+//! payment stays `unknown`. The wait between two attempts grows up to five minutes; after ten attempts the payment also counts
+//! as unresolved, so that an operator looks at it. Attempts never end.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,11 +19,11 @@ use crate::{
     store::{Store, Unknown},
 };
 
-/// How often due charges are looked for: little beside the seconds that a third party needs to come back.
+/// How often due charges are queried: short compared to the seconds that a third party takes to recover.
 const SWEEP: Duration = Duration::from_millis(500);
-/// Charges of one look: each is a call.
+/// The most charges per query: each is a call.
 const BATCH: i64 = 20;
-/// Attempts after which a person should look: half an hour with the pauses between them.
+/// Attempts after which an operator should look: half an hour with the waits between them.
 pub(crate) const UNRESOLVED_AFTER: i64 = 10;
 
 /// The charges whose outcome is unknown.
@@ -39,11 +39,11 @@ impl Resolver {
         Self { store, provider, pace, metrics }
     }
 
-    /// Resolves the charges that are due; how many were tried.
+    /// Voids the charges that are due. Returns how many were due.
     pub(crate) async fn resolve_due(&self) -> Result<usize, Error> {
         let due = self.store.due(now(), BATCH).await?;
         for unknown in &due {
-            // A replica that is stopped meanwhile leaves it to the next attempt.
+            // If this replica stops meanwhile, the next attempt resolves the charge.
             let next = self.pace.next_attempt(unknown.attempts, now());
             if !self.store.claim(unknown, next).await? {
                 continue;
@@ -90,7 +90,7 @@ impl Resolver {
         };
         let mut tx = self.store.begin("resolve payment").await?;
         let payment = Payment { state: State::resolved(voided), ..unknown.payment.clone() };
-        // Another replica may have been faster.
+        // Another replica may have resolved it first.
         if !self.store.resolve(&mut tx, &payment).await? {
             return Ok(());
         }
@@ -110,7 +110,7 @@ impl Resolver {
     }
 }
 
-/// Resolves charges as they are due.
+/// Voids charges when they are due.
 pub(crate) async fn resolve(resolver: Arc<Resolver>) -> anyhow::Result<()> {
     let mut tick = interval(SWEEP);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -130,5 +130,5 @@ pub(crate) async fn resolve(resolver: Arc<Resolver>) -> anyhow::Result<()> {
     }
 }
 
-/// For `outcome` of `resolved_total`.
+/// The values of the label `outcome` of `resolved_total`.
 pub(crate) const OUTCOMES: [&str; 2] = ["failed", "refunded"];

@@ -1,12 +1,12 @@
-//! What a customer wants to order, and which order that is.
+//! An order request, and the id of its order.
 
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-/// The namespace of the ids of orders.
+/// The namespace of order ids.
 const ORDERS: Uuid = Uuid::from_u128(0x7c1e_33a5_6f0a_4d3b_9b6c_2f44_5e0d_8a17);
 
-/// What a customer wants to order; within the limits of `proto::limits`.
+/// A request to place an order; within the limits of `proto::limits`.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     pub(crate) customer: String,
@@ -16,15 +16,15 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// The order's id: the same key is the same order, whichever replica takes it, however often. A UUID of version 5 over
-    /// the [encoding](encode) of customer and key.
+    /// The order's id: the same customer and key result in the same order, on every replica. A UUID of version 5 over the
+    /// [encoding](encode) of customer and key.
     pub(crate) fn id(&self) -> String {
         let name = encode([self.customer.as_bytes(), self.idempotency_key.as_bytes()]);
         Uuid::new_v5(&ORDERS, &name).to_string()
     }
 
-    /// What the key stands for; a request with another content must not get this order. SHA-256, in hexadecimal, over the
-    /// [encoding](encode) of the token and each item's SKU and quantity (four bytes, the most significant first).
+    /// The fingerprint of the content: a request with the same key but another content must not get this order. SHA-256, in
+    /// hexadecimal, over the [encoding](encode) of the token and each item's SKU and quantity (four bytes, big-endian).
     pub(crate) fn fingerprint(&self) -> String {
         let quantities: Vec<_> =
             self.items.iter().map(|(_, pieces)| pieces.to_be_bytes()).collect();
@@ -35,8 +35,8 @@ impl Request {
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// The id and the fingerprint of an order that was placed when both were made of text with separators, so that a request
-    /// of that time can be repeated. No customer and no key has a NUL, so the text is unambiguous for the id.
+    /// The id and the fingerprint in their former format, text with separators, so that requests for orders of that time can be
+    /// repeated. Customers and keys contain no NUL, so the text of the id is unambiguous.
     pub(crate) fn former(&self) -> (String, String) {
         let made_of =
             |text: String| Uuid::new_v5(&Uuid::NAMESPACE_OID, text.as_bytes()).to_string();
@@ -47,8 +47,8 @@ impl Request {
     }
 }
 
-/// Parts one after the other, each after its length in four bytes, the most significant first: two different lists of parts
-/// never have the same encoding.
+/// Concatenates the parts, each after its length in four bytes, big-endian: two different lists of parts never have the same
+/// encoding.
 fn encode<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
     let mut encoded = Vec::new();
     for part in parts {
@@ -95,7 +95,7 @@ mod tests {
         assert_ne!(quoted, request(&[("a", 1), ("b", 1)], "k").fingerprint());
     }
 
-    /// Whoever changes an encoding gives every request that is repeated across the upgrade a second order.
+    /// With another encoding, a request that is repeated after the upgrade would place a second order.
     #[test]
     fn the_encodings_stay_as_they_are() {
         let request = request(&[("teapot", 1), ("cup", 100)], "click-7");

@@ -67,7 +67,7 @@ fn one_fact() -> impl Strategy<Value = Fact> {
 }
 
 proptest! {
-    /// Whatever happens, in whatever order and however often.
+    /// Facts in any order, any number of times.
     #[test]
     fn no_sequence_of_facts_breaks_an_invariant(facts in prop::collection::vec(one_fact(), 0..40)) {
         let mut progress = Progress::placed(0);
@@ -96,7 +96,7 @@ proptest! {
         }
     }
 
-    /// The three topics of a happy story may be read in any interleaving.
+    /// The three topics of a successful order may be read in any interleaving.
     #[test]
     fn a_happy_story_ends_the_same_whichever_topic_is_ahead(
         facts in Just(vec![Fact::PaymentAuthorized, Fact::ShipmentDispatched, Fact::ShipmentDelivered]).prop_shuffle(),

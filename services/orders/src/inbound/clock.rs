@@ -6,14 +6,14 @@ use tokio::time::sleep;
 
 use crate::orders::Orders;
 
-/// As often as Prometheus asks; a look reads an index of the orders that are under way.
+/// As often as Prometheus scrapes; the query reads an index of the open orders.
 const INTERVAL: Duration = Duration::from_secs(5);
 
-/// Measures which orders are open, for ever.
+/// Measures the open orders, forever.
 pub(crate) async fn measure_open(orders: Arc<Orders>) -> anyhow::Result<()> {
     loop {
         if let Err(error) = orders.measure_open().await {
-            // What was measured last stays; `mesh_database_up` and its alert say why it is old.
+            // The last numbers stay; `mesh_database_up` and its alert say that they are old.
             tracing::debug!(
                 error = &error as &dyn std::error::Error,
                 "open orders cannot be counted, trying again"

@@ -59,7 +59,7 @@ impl Handler for OnShipment {
     }
 }
 
-/// Decides about the order whose reservation expired.
+/// Settles the order whose reservation expired.
 pub(crate) struct OnReservation(pub(crate) Arc<Orders>);
 
 impl Handler for OnReservation {

@@ -18,10 +18,10 @@ use tonic::{Request, Response, Status};
 
 use crate::orders::Orders;
 
-/// Orders read at once for `ListAll`.
+/// Orders that `ListAll` reads at once.
 const CHUNK: i64 = 500;
 
-/// The orders' contract, served.
+/// The gRPC service `mesh.orders.v1.Orders`.
 pub(crate) fn service(orders: &Arc<Orders>) -> OrdersServer<Grpc> {
     OrdersServer::new(Grpc::new(orders)).max_decoding_message_size(limits::REQUEST_BYTES)
 }

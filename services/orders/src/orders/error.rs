@@ -1,4 +1,4 @@
-//! What may go wrong.
+//! Errors of the use cases.
 
 use chassis::{Kind, database};
 use proto::limits::Violations;
@@ -30,7 +30,7 @@ pub(crate) enum Error {
     Database(#[from] database::Error),
 }
 
-/// The words for why an order is not placed that anybody has to expect; others are mistakes of ours.
+/// The labels of refusals that are to be expected; any other would be a mistake of ours.
 pub(crate) const REFUSALS: [&str; 8] = [
     "abandoned",
     "changed",
@@ -43,7 +43,7 @@ pub(crate) const REFUSALS: [&str; 8] = [
 ];
 
 impl Error {
-    /// A word for the metric of refused orders.
+    /// The label in the metric of refused orders.
     pub(crate) fn word(&self) -> &'static str {
         match self {
             Self::Unknown(_) => "unknown",

@@ -1,7 +1,7 @@
 //! Placing an order: price, reserve, write.
 //!
-//! Until stock is reserved a request may be dropped at any time. From then on the order is placed in a task of its own, whatever
-//! becomes of the request: it is written, or a tombstone is, and with it the event that releases the stock.
+//! Until stock is reserved, a request may be dropped at any time. From then on the order is placed in a task of its own, which
+//! outlives the request: it writes the order, or a tombstone with the event that releases the stock.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,17 +22,17 @@ use crate::{
     store::{self, Found},
 };
 
-/// How long reserving may take with its repetitions: twice as long as the gateway waits for an order.
+/// The time limit of reserving, retries included: twice as long as the gateway waits for an order.
 const RESERVING: Duration = Duration::from_secs(10);
-/// How long a database is tried that does not take an order: as long again.
+/// How long writing an order is retried: as long again.
 const WRITING: Duration = Duration::from_secs(10);
-/// Between two attempts to write: the first is soon, since most conflicts are over at once.
+/// The first and the longest wait between attempts to write: the first is short, since most conflicts are over at once.
 const WRITE_PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
-/// Between two attempts to undo; the longest is little beside the 15 minutes that a reservation lasts.
+/// The first and the longest wait between attempts to undo; the longest is short compared to the 15 minutes of a reservation.
 const UNDO_PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
 impl Orders {
-    /// Takes an order, or returns the one that the idempotency key stands for.
+    /// Takes an order, or returns the existing order with the same idempotency key.
     #[instrument(name = "place order", skip_all, fields(order.id))]
     pub(crate) async fn place(self: &Arc<Self>, request: Request) -> Result<Order, Error> {
         let placed = self.place_once(request).await;
@@ -58,7 +58,7 @@ impl Orders {
         self.detached.run(rest).await?
     }
 
-    /// An order of this customer that was placed with the same key before ids were made as they are now.
+    /// The order that this customer placed with the same key while ids had their former format.
     async fn placed_formerly(&self, request: &Request) -> Result<Option<Order>, Error> {
         let (id, fingerprint) = request.former();
         match self.store.find(&id).await? {
@@ -70,8 +70,8 @@ impl Orders {
         }
     }
 
-    /// Stock first: if this process dies before the order is written, the reservation expires; the other way round the stock
-    /// would be owed.
+    /// Reserves stock first: if the process dies before the order is written, the reservation expires. In the other order,
+    /// there might be no stock for a written order.
     async fn reserve_and_write(
         self: &Arc<Self>,
         order: Order,
@@ -91,7 +91,7 @@ impl Orders {
         placed
     }
 
-    /// Writes the order; tries again while the database does not take it, since its stock is held.
+    /// Writes the order. Retries while the database is unavailable, since the stock is held already.
     async fn write(&self, order: &Order, request: &Request) -> Result<Order, Error> {
         let until = Instant::now() + WRITING;
         let mut backoff = Backoff::new(WRITE_PAUSES.0, WRITE_PAUSES.1);
@@ -123,8 +123,8 @@ impl Orders {
         Ok(order.clone())
     }
 
-    /// Makes sure that the order is not written any more and its stock is released, unless it was written after all. Where this
-    /// process ends before, the reservation expires.
+    /// Ensures that the order is not written later and its stock is released, unless it was written after all. If the process
+    /// ends before, the reservation expires.
     async fn undo(&self, order: &Order) {
         let mut backoff = Backoff::new(UNDO_PAUSES.0, UNDO_PAUSES.1);
         let mut warned = false;
@@ -147,7 +147,7 @@ impl Orders {
     }
 }
 
-/// Whether inventory said that it holds nothing for this request.
+/// Whether `inventory` answered that it holds no stock for this request.
 fn is_refusal(kind: Kind) -> bool {
     matches!(
         kind,
@@ -161,7 +161,7 @@ fn is_refusal(kind: Kind) -> bool {
     )
 }
 
-/// What a refusal of inventory's means for the order.
+/// The error of the order that follows from a refusal by `inventory`.
 fn not_reserved(error: Remote) -> Error {
     match error.reason_word() {
         // Another request with this key reserved other lines, and may not have written its order yet.
@@ -171,7 +171,7 @@ fn not_reserved(error: Remote) -> Error {
     }
 }
 
-/// The order that was there, if it is the customer's and was placed with the same request.
+/// The existing order, if it belongs to the customer and was placed with the same request.
 fn same(found: Found, request: &Request) -> Result<Order, Error> {
     match found {
         Found::Abandoned => Err(Error::Abandoned),

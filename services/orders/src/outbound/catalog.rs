@@ -1,18 +1,18 @@
-//! gRPC `mesh.catalog.v1.Catalog`: what things cost.
+//! gRPC `mesh.catalog.v1.Catalog`: prices.
 
 use std::collections::HashMap;
 
 use chassis::{Error, Kind, grpc::Channel};
 use proto::catalog::v1::{GetProductsRequest, Product, catalog_client::CatalogClient};
 
-/// What one piece costs.
+/// The price of one piece.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Price {
     pub(crate) currency: String,
     pub(crate) amount_minor: i64,
 }
 
-/// Knows the prices.
+/// A client of the catalogue.
 pub(crate) struct Catalog {
     client: CatalogClient<Channel>,
 }
@@ -22,7 +22,7 @@ impl Catalog {
         Self { client: CatalogClient::new(channel.idempotent()) }
     }
 
-    /// The prices of these items, in their order; what is not in the catalogue is refused, all of it at once.
+    /// The prices of these items, in their order. The error names all items that are not in the catalogue.
     pub(crate) async fn prices(&self, items: &[(String, u32)]) -> Result<Vec<Price>, Error> {
         let skus = items.iter().map(|(sku, _)| sku.clone()).collect();
         let response =

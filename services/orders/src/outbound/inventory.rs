@@ -3,18 +3,18 @@
 use chassis::{Error, grpc::Channel};
 use proto::inventory::v1::{Line, ReserveRequest, inventory_client::InventoryClient};
 
-/// Holds stock.
+/// A client of the inventory.
 pub(crate) struct Inventory {
     client: InventoryClient<Channel>,
 }
 
 impl Inventory {
-    /// Reserving the same for the same order again changes nothing, so it may be repeated.
+    /// The channel may repeat calls: reserving the same lines for the same order again changes nothing.
     pub(crate) fn new(channel: Channel) -> Self {
         Self { client: InventoryClient::new(channel.idempotent()) }
     }
 
-    /// Holds all of it or nothing.
+    /// Holds all items or none.
     pub(crate) async fn reserve(
         &self,
         order: &str,

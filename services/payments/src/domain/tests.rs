@@ -8,7 +8,7 @@ fn pay() -> Wish {
     Wish::Pay { amount: Money { currency: "EUR".into(), minor: 1999 }, token: "tok_ok".into() }
 }
 
-/// A third party that remembers, and everything that is told.
+/// A simulated third party with its charges, and all published events.
 #[derive(Default)]
 struct World {
     state: Option<State>,
@@ -18,14 +18,14 @@ struct World {
     told: Vec<&'static str>,
 }
 
-/// What the third party does when it is asked for a charge.
+/// What the third party does when a charge is requested.
 #[derive(Clone, Copy, Debug)]
 enum Verdict {
     Charges,
     Declines,
-    /// It does nothing and does not answer.
+    /// Does nothing, and does not answer.
     IsSilent,
-    /// It charges, and the answer is lost.
+    /// Charges, and its answer is lost.
     LosesTheAnswer,
 }
 
@@ -48,7 +48,7 @@ impl World {
                     Verdict::Charges | Verdict::Declines if !self.charged.contains(&charge) => {
                         Answer::Declined { reason: "insufficient_funds".into() }
                     }
-                    // What was charged by the key is not declined afterwards.
+                    // A key that was charged is not declined afterwards.
                     Verdict::Charges | Verdict::Declines => Answer::Charged { charge },
                     Verdict::IsSilent | Verdict::LosesTheAnswer => Answer::Silence { key },
                 }
@@ -62,14 +62,14 @@ impl World {
         }
     }
 
-    /// The event becomes a dead letter after the third party was asked so often.
+    /// The event becomes a dead letter after `attempts` requests to the third party.
     fn set_aside(&mut self, wish: &Wish, key: usize, verdict: Verdict, attempts: usize) {
         for _ in 0..attempts {
             self.ask(wish, key, verdict);
         }
     }
 
-    /// Delivers an event; the process may die between asking and settling, and is delivered the event again.
+    /// Delivers an event. The process may die between asking and settling; then the event is delivered again.
     fn deliver(&mut self, wish: &Wish, key: usize, verdict: Verdict, deaths: usize) {
         for _ in 0..deaths {
             self.ask(wish, key, verdict);
@@ -82,7 +82,8 @@ impl World {
         }
     }
 
-    /// The timer of an unknown charge; the process may die after the third party has voided it, and tries again.
+    /// Fires the timer of an unknown charge. The process may die after the third party has voided it; then the timer fires
+    /// again.
     fn resolve(&mut self, deaths: usize) {
         let Some(State::Unknown { key }) = self.state.clone() else { return };
         let charge = format!("charge-{key}");
@@ -166,7 +167,7 @@ fn a_charge_whose_order_was_set_aside_is_voided_when_the_order_is_cancelled() {
         world.deliver(&Wish::Cancel, 1, verdict, 0);
         world.resolve(0);
         assert_eq!(world.charged, world.refunded);
-        // Its letter is replayed after all.
+        // Its dead letter is replayed after all.
         world.deliver(&pay(), 0, Verdict::Charges, 0);
         assert_eq!(world.charged, world.refunded);
     }
@@ -204,7 +205,7 @@ fn verdict() -> impl Strategy<Value = Verdict> {
     ]
 }
 
-/// What happens to an order's payment.
+/// The events in the life of an order's payment.
 #[derive(Clone, Copy, Debug)]
 enum Happens {
     Placed,
@@ -223,8 +224,8 @@ fn happens() -> impl Strategy<Value = Happens> {
 }
 
 proptest! {
-    /// Whichever way placing, cancelling and timers arrive, how often, wherever we die in between, and whichever answers are
-    /// lost: the charge of an order whose answer was lost is given back, since that order is cancelled.
+    /// Events and timers arrive in any order and repeatedly, the process dies at any point, and answers are lost: a charge
+    /// whose answer was lost is given back, since its order is cancelled.
     #[test]
     fn an_order_is_paid_once_or_compensated(
         events in prop::collection::vec((happens(), 0..3usize, verdict(), 0..3usize), 0..12),
@@ -243,7 +244,7 @@ proptest! {
         prop_assert!(world.charged.len() <= 1, "charged once at most");
         match world.state {
             Some(State::Authorized { .. }) => prop_assert_eq!(kept.len(), 1),
-            // Its letter is to be replayed, or its order cancelled.
+            // Its dead letter is to be replayed, or its order to be cancelled.
             Some(State::Asking { .. }) => {}
             _ => prop_assert!(kept.is_empty(), "money is kept in {:?}", world.state),
         }

@@ -23,7 +23,7 @@ use crate::{
     store::Store,
 };
 
-/// Reads our ledger.
+/// Serves our ledger.
 pub(crate) struct Ledger {
     store: Store,
 }
@@ -50,7 +50,7 @@ impl Payments for Ledger {
         _: Request<ListPaymentsRequest>,
     ) -> Result<Response<Self::ListPaymentsStream>, Status> {
         let store = self.store.clone();
-        // A page when it is asked for: the ledger may be larger than the memory.
+        // Each page is read when the client asks for more: the ledger may be larger than memory.
         let pages = stream::try_unfold(Some(String::new()), move |after| {
             let store = store.clone();
             async move {
@@ -64,7 +64,7 @@ impl Payments for Ledger {
     }
 }
 
-/// Reads the third party's ledger.
+/// Serves the third party's ledger.
 pub(crate) struct ThirdParty {
     provider: Provider,
 }
@@ -89,7 +89,7 @@ impl Charges for ThirdParty {
             async move {
                 let Some(after) = after else { return Ok(None) };
                 let page = provider.ledger(after).await?;
-                // A ledger that does not go on would never end.
+                // A page that does not advance would make the stream endless.
                 let last = page.last().map(|entry| entry.number).filter(|last| *last > after);
                 Ok::<_, Status>(Some((stream::iter(page).map(|entry| Ok(entry.into())), last)))
             }

@@ -8,7 +8,7 @@ use proto::payments::v1::{
 
 use crate::domain::{Payment, State};
 
-/// What to tell of a payment that came into its state; nothing of one that is void, since nobody waits for it.
+/// The event for a payment's new state; `None` while it is being asked for, and for a void payment, which no service waits for.
 pub(crate) fn event(payment: &Payment) -> Option<PaymentEvent> {
     let event = match payment.state.clone() {
         State::Authorized { charge } => Event::Authorized(PaymentAuthorized { charge_id: charge }),

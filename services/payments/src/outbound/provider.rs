@@ -13,18 +13,19 @@ use crate::{
     metrics::Metrics,
 };
 
-/// The first wait is at most 100 ms, since most of its mishaps are over at once; the longest is what a customer hardly notices.
+/// The first and the longest wait between attempts: most failures pass at once, so the first is at most 100 ms; a customer
+/// hardly notices the longest.
 const WAITS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 
 /// Entries in one page of the third party's ledger.
 const LEDGER_PAGE: i64 = 100;
 
-/// One charge as the third party has it.
+/// One charge in the third party's ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub(crate) struct Entry {
-    /// Its place in the ledger.
+    /// Its number in the ledger.
     pub(crate) number: i64,
-    /// The order that it was made for.
+    /// The order that was charged.
     pub(crate) reference: String,
     pub(crate) charge_id: String,
     pub(crate) amount: i64,
@@ -32,19 +33,20 @@ pub(crate) struct Entry {
     pub(crate) refunded: bool,
 }
 
-/// A way to the third party.
+/// A client of the third party.
 #[derive(Clone)]
 pub(crate) struct Provider {
     client: http::Client,
     attempts: u32,
-    /// How long after an order was first asked for another attempt may begin: all end when all attempts would have.
+    /// How long after the first attempt another one may begin. It is the time at which the last attempt would begin if all
+    /// attempts and waits took their longest.
     patience: Duration,
     metrics: Metrics,
 }
 
 #[derive(Serialize)]
 struct Charge<'a> {
-    /// Ours, for the third party's ledger.
+    /// Our reference in the third party's ledger: the order's id.
     reference: &'a str,
     amount: i64,
     currency: &'a str,
@@ -56,7 +58,7 @@ struct Refund<'a> {
     charge_id: &'a str,
 }
 
-/// Nothing but the key, which is a header.
+/// Empty: the key is a header.
 #[derive(Serialize)]
 struct Void {}
 
@@ -92,12 +94,12 @@ impl Provider {
         Self { client, attempts, patience, metrics }
     }
 
-    /// The longest that asking may take with these limits.
+    /// The longest time that all attempts and waits may take with these limits.
     pub(crate) fn longest(timeout: Duration, attempts: u32) -> Duration {
         timeout * attempts + WAITS.1 * attempts.saturating_sub(1)
     }
 
-    /// Charges, once however often it is asked with the same key.
+    /// Charges an order, once however often it is requested with the same key.
     pub(crate) async fn charge(
         &self,
         key: &str,
@@ -116,7 +118,7 @@ impl Provider {
         };
         match answer.status {
             StatusCode::PAYMENT_REQUIRED => Ok(Answer::Declined { reason: reason(&answer) }),
-            // An answer that says that it charged, but not what, says as much as none.
+            // A success without a valid charge id counts as no answer.
             status if status.is_success() => match charge_id(&answer) {
                 Some(charge) => Ok(Answer::Charged { charge }),
                 None => silence(),
@@ -125,8 +127,8 @@ impl Provider {
         }
     }
 
-    /// Takes back what was charged by the key, and lets nothing be charged by it any more. Asked once: the next attempt is a
-    /// timer's.
+    /// Gives back the charge with this key, and prevents later charges with it. Makes one attempt: the caller's timer makes the
+    /// next.
     pub(crate) async fn void(&self, key: &str) -> Result<Voided, Error> {
         let result = self.client.post("/voids", key, &Void {}).await.and_then(lasting);
         if result.as_ref().err().is_none_or(|error| error.postponed().is_none()) {
@@ -143,7 +145,7 @@ impl Provider {
         }
     }
 
-    /// A page of the third party's ledger, after the entry of this number; empty after the last.
+    /// The page of the third party's ledger after the entry with this number; empty after the last.
     pub(crate) async fn ledger(&self, after: i64) -> Result<Vec<Entry>, Error> {
         let search = Search { after, limit: LEDGER_PAGE };
         let answer = self.client.post("/charges/search", "search", &search).await?;
@@ -156,15 +158,15 @@ impl Provider {
         }
     }
 
-    /// Gives a charge back.
+    /// Refunds a charge.
     pub(crate) async fn refund(&self, key: &str, charge: &str) -> Result<(), Error> {
         let answer = self.post("refund", "/refunds", key, &Refund { charge_id: charge }).await?;
         if answer.status.is_success() { Ok(()) } else { Err(unexpected(answer.status)) }
     }
 
-    /// Asks until there is an answer that will not change, or the attempts are used up: the key makes repeats harmless. Who
-    /// finds the circuit breaker open is told to come again; if it opens between two attempts, they wait for it, but not for
-    /// ever: a token that is never answered ends its order, whatever becomes of the others'.
+    /// Repeats the request until the answer is final or the attempts are used up; the key makes repetitions harmless. If the
+    /// circuit breaker is open at the first attempt, returns its error. If it opens between two attempts, waits for it, but not
+    /// beyond `patience`: an order that gets no answer ends even while other orders keep the breaker open.
     async fn post(
         &self,
         operation: &'static str,
@@ -203,7 +205,7 @@ impl Provider {
     }
 }
 
-/// Why it refused; what is no word of its ledger's is not repeated in ours.
+/// The reason of a refusal; `unspecified` if it is not valid in our ledger.
 fn reason(answer: &http::Answer) -> String {
     let reason = answer.json::<Declined>().map(|declined| declined.reason);
     reason.ok().filter(|word| DECLINE_REASON.allows(word)).unwrap_or_else(|| "unspecified".into())
@@ -214,7 +216,7 @@ fn charge_id(answer: &http::Answer) -> Option<String> {
     CHARGE_ID.allows(&charge).then_some(charge)
 }
 
-/// An answer that the third party would give again.
+/// Turns answers that may change with a retry into errors.
 fn lasting(answer: http::Answer) -> Result<http::Answer, Error> {
     let kind = match answer.status {
         StatusCode::TOO_MANY_REQUESTS => Kind::Exhausted,

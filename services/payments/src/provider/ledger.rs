@@ -1,14 +1,14 @@
-//! What the simulated third party has charged and given back.
+//! The charges and refunds of the simulated third party.
 
 use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 use uuid::Uuid;
 
-/// Keys that are remembered, some 250 bytes each; beyond this the oldest are forgotten.
+/// The most keys that are kept, at some 250 bytes each; beyond it the oldest are forgotten.
 const MOST: usize = 20_000;
 
-/// Charges by the key that they were asked for.
+/// Charges by their idempotency key.
 #[derive(Default)]
 pub(super) struct Ledger {
     last: u64,
@@ -18,11 +18,11 @@ pub(super) struct Ledger {
 
 enum Key {
     Charged(Entry),
-    /// Nothing was charged by it, and nothing will be.
+    /// No charge was made with the key, and none will be.
     Voided(Uuid),
 }
 
-/// What is charged.
+/// A charge to be made.
 pub(super) struct Made {
     pub(super) charge_id: Uuid,
     pub(super) reference: String,
@@ -43,7 +43,7 @@ pub(super) struct Entry {
 }
 
 impl Ledger {
-    /// The charge's id, however often it is made; `None` if the key was voided.
+    /// Makes a charge once. Returns its id, or `None` if it was voided or refunded.
     pub(super) fn charge(&mut self, key: &str, made: Made) -> Option<Uuid> {
         let Made { charge_id, reference, amount, currency } = made;
         match self.find(charge_id) {
@@ -72,7 +72,7 @@ impl Ledger {
         }
     }
 
-    /// What is given back, if anything was charged.
+    /// Voids a charge. Returns its id if the order was charged.
     pub(super) fn void(&mut self, charge_id: Uuid) -> Option<Uuid> {
         match self.find(charge_id) {
             Some(Key::Charged(entry)) => {
@@ -87,7 +87,7 @@ impl Ledger {
         }
     }
 
-    /// So many charges after this number, oldest first.
+    /// At most `most` charges after this number, oldest first.
     pub(super) fn after(&self, number: u64, most: usize) -> Vec<Entry> {
         let entries =
             self.keys.range(number.saturating_add(1)..).filter_map(|(_, key)| match key {

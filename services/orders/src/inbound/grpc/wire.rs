@@ -1,4 +1,4 @@
-//! Between the contract's messages and the domain's types.
+//! Conversions between the contract's messages and the domain's types.
 
 use chassis::telemetry;
 use proto::{
@@ -74,14 +74,14 @@ pub(crate) fn reason(reason: Option<Reason>) -> CancelReason {
     }
 }
 
-/// The status asked for; `None` for all.
+/// The requested status; `None` for all.
 pub(super) fn known_status(number: i32) -> Result<Option<domain::Status>, Status> {
     let asked = WireStatus::try_from(number)
         .map_err(|_| refused("status", format!("there is no status {number}")))?;
     Ok(domain::Status::ALL.into_iter().find(|known| status(*known) == asked))
 }
 
-/// A page token: when the last order of the page was placed, and its id.
+/// A page token: the time of placing and the id of the last order of the page.
 pub(super) fn token(order: &domain::Order) -> String {
     let placed_at = order.progress.history.first().map_or(0, |step| step.at);
     format!("{placed_at:x}.{}", order.id)
