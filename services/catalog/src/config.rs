@@ -1,4 +1,4 @@
-//! What `catalog` can be told.
+//! The settings of `catalog`.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 pub struct Config {
     /// Where to serve gRPC.
     pub listen: SocketAddr,
-    /// Where the products are kept.
+    /// The database of the products.
     pub database: database::Config,
-    /// What is remembered of them.
+    /// The cache of the products.
     pub cache: Cache,
 }
 
@@ -26,20 +26,20 @@ impl Default for Config {
     }
 }
 
-/// What is remembered of the products, in memory or, with `redis.url`, in Redis.
+/// The cache of the products: in memory, or in Redis if `redis.url` is set.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Cache {
-    /// Most products in memory; also those that were asked for and do not exist.
+    /// The most products in memory, including those that were requested and do not exist.
     pub products: u64,
-    /// Most pages in memory of lists and searches, up to 100 products each.
+    /// The most pages of lists and searches in memory, of up to 100 products each.
     pub pages: u64,
-    /// For how long: a change in the database shows after this time at the latest.
+    /// How long a value is cached: a change in the database is visible after this time at the latest.
     #[serde(with = "humantime_serde")]
     pub ttl: Duration,
 }
 
 impl Default for Cache {
-    /// A few MiB when full, and short enough that whoever changed a price sees it while still looking.
+    /// A few MiB when full. The time is short enough that the person who changed a price soon sees it.
     fn default() -> Self {
         Self { products: 10_000, pages: 200, ttl: Duration::from_secs(30) }
     }

@@ -1,4 +1,4 @@
-//! Products, and which of them a page has.
+//! Products, and the pages of a list.
 
 mod page;
 
@@ -15,7 +15,7 @@ pub(crate) use page::{Page, Selection};
 pub(crate) struct Sku(String);
 
 impl Sku {
-    /// `None` for what cannot be a SKU, and so is no product's.
+    /// `None` if the text is not a valid SKU, and so no product's.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         limits::SKU.allows(text).then(|| Self(text.to_owned()))
     }
@@ -55,7 +55,7 @@ pub(crate) struct Product {
     pub(crate) price: Price,
 }
 
-/// What one piece costs.
+/// The price of one piece.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Price {
     pub(crate) currency: String,
@@ -63,7 +63,7 @@ pub(crate) struct Price {
 }
 
 impl Product {
-    /// What a search looks at.
+    /// The text that a search looks at.
     pub(crate) fn searchable(&self) -> String {
         format!("{} {} {}", self.name, self.sku, self.description).to_lowercase()
     }

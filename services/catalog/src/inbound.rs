@@ -1,3 +1,3 @@
-//! The ways in.
+//! Inbound: gRPC.
 
 pub(crate) mod grpc;

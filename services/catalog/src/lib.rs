@@ -1,4 +1,4 @@
-//! Knows the products: reads them from its database, and remembers for a while what it read.
+//! Serves the products: reads them from its database, and caches them for a while.
 //!
 //! ```text
 //!  gRPC  catalog.v1/GetProduct, GetProducts ──▶ Products::get, get_all ─┬▶ Cache (hit): memory, or Redis

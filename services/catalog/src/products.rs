@@ -19,7 +19,7 @@ use crate::{
 pub(crate) enum Error {
     #[error("no product {0:?}")]
     Unknown(String),
-    /// Shared by all who waited for the same answer.
+    /// Shared by all callers that waited for the same value.
     #[error("read products")]
     Read(#[from] Arc<chassis::Error>),
 }
@@ -35,10 +35,10 @@ impl From<Error> for chassis::Error {
     }
 }
 
-/// The products.
+/// The products, with their caches.
 pub(crate) struct Products {
     store: Store,
-    /// Also remembers which do not exist: those are asked for again and again, too.
+    /// Also caches that a product does not exist, since such products are requested repeatedly, too.
     products: Cache<Sku, Option<Arc<Product>>>,
     pages: Cache<Selection, Arc<Page>>,
 }
@@ -57,7 +57,7 @@ impl Products {
         self.find(sku).await?.ok_or_else(|| Error::Unknown(sku.to_owned()))
     }
 
-    /// Those of the asked products that exist, in the order asked.
+    /// The requested products that exist, in the order of the request.
     pub(crate) async fn get_all(&self, skus: &[String]) -> Result<Vec<Arc<Product>>, Error> {
         let mut found = Vec::with_capacity(skus.len());
         for sku in skus {

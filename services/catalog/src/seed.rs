@@ -1,4 +1,4 @@
-//! The products of a new shop.
+//! The initial products of a new shop.
 
 use anyhow::Context;
 use serde::Deserialize;
@@ -8,7 +8,7 @@ use crate::{
     store::Store,
 };
 
-/// The file to edit.
+/// The file that contains the initial products.
 const PRODUCTS: &str = include_str!("../products.toml");
 
 #[derive(Deserialize)]
@@ -27,7 +27,7 @@ struct Entry {
     description: String,
 }
 
-/// Adds what the database lacks; what it has stays as it is there.
+/// Adds the products that the database lacks; existing rows stay unchanged.
 pub(crate) async fn fill(store: &Store) -> anyhow::Result<()> {
     let added = store.add(&products()?).await.context("add products.toml to the database")?;
     if added > 0 {
@@ -36,7 +36,7 @@ pub(crate) async fn fill(store: &Store) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What the file has.
+/// The products in the file.
 pub(crate) fn products() -> anyhow::Result<Vec<Product>> {
     let shop: Shop = toml::from_str(PRODUCTS).context("read products.toml")?;
     let product = |entry: Entry| Product {

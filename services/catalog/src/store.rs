@@ -1,4 +1,4 @@
-//! The products' table.
+//! The table of products.
 
 use chassis::database::{Database, Error};
 
@@ -16,7 +16,7 @@ impl Store {
         Self { database }
     }
 
-    /// Adds those that are not there; how many that were.
+    /// Adds the products that do not exist yet. Returns the number of products added.
     pub(crate) async fn add(&self, products: &[Product]) -> anyhow::Result<u64> {
         self.database.insist(async || self.try_to_add(products).await).await
     }
@@ -48,9 +48,9 @@ impl Store {
         row.map(product).transpose()
     }
 
-    /// In the order of their SKUs, as many as the selection's limit lets through.
+    /// The products of a selection, ordered by SKU, as many as its limit allows.
     pub(crate) async fn list(&self, selection: &Selection) -> Result<Vec<Product>, Error> {
-        // A list goes in as one JSON array: however many words, it is one statement.
+        // The list is passed as one JSON array: the statement is the same for any number of words.
         let sql = if self.database.is_postgres() {
             "select sku, name, description, currency, amount_minor from products where sku > $1 and not exists \
              (select 1 from json_array_elements_text(cast($2 as json)) word where strpos(search, word) = 0) \

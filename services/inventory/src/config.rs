@@ -1,4 +1,4 @@
-//! What `inventory` can be told.
+//! The settings of `inventory`.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 pub struct Config {
     /// Where to serve gRPC.
     pub listen: SocketAddr,
-    /// Where stock and reservations are kept.
+    /// The database of stock and reservations.
     pub database: database::Config,
-    /// How long stock is held for an order that is not paid for. Longer than a payment may take with all its retries: an
-    /// order whose hold runs out before is cancelled.
+    /// How long stock is held for an order that is not paid for. Longer than a payment may take with all its retries: an order
+    /// is cancelled if its hold expires first.
     #[serde(with = "humantime_serde")]
     pub reservation_ttl: Duration,
 }

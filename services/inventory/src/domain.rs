@@ -1,4 +1,4 @@
-//! What is reserved, and what an order's fate makes of it.
+//! The states of a reservation, and how an order's fate changes it.
 
 mod lines;
 
@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 pub(crate) use lines::{Line, Lines, Shortage};
 
-/// One order's hold on the stock.
+/// An order's hold on the stock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Reservation {
     pub(crate) order: Uuid,
@@ -18,21 +18,21 @@ pub(crate) struct Reservation {
     pub(crate) lines: Vec<Line>,
 }
 
-/// What became of a reservation.
+/// The state of a reservation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
-    /// Nobody else can have the goods.
+    /// The goods are held: no other order can have them.
     Held,
     /// The goods left the stock.
     Committed,
-    /// The goods can be sold again. Final.
+    /// The goods can be sold again. This state is final.
     Released,
 }
 
 impl State {
     const ALL: [Self; 3] = [Self::Held, Self::Committed, Self::Released];
 
-    /// As the database has it.
+    /// The state as the database stores it.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Held => "held",
@@ -46,26 +46,26 @@ impl State {
     }
 }
 
-/// What `orders` decided.
+/// The fate of an order, decided by `orders`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     Paid,
     Cancelled,
 }
 
-/// What an order's fate does to its reservation.
+/// How an order's fate changes its reservation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
     /// The held goods leave the stock.
     Commit,
     /// The held goods can be sold again.
     Release,
-    /// The order was paid for, but cancelled before it was dispatched: the goods come back.
+    /// The order was cancelled after it was paid for, but before it was dispatched: the goods return to the stock.
     Return,
 }
 
 impl Change {
-    /// `None` if there is nothing to do: the fate is known already, or was overtaken by a later one.
+    /// The change that the fate causes; `None` if it was applied already, or a later fate was.
     pub(crate) fn decide(state: State, fate: Fate) -> Option<Self> {
         match (state, fate) {
             (State::Held, Fate::Paid) => Some(Self::Commit),
@@ -83,7 +83,7 @@ impl Change {
         }
     }
 
-    /// The stock's part of it.
+    /// The change of the product's stock.
     pub(crate) fn delta(self, quantity: i64) -> Delta {
         match self {
             Self::Commit => Delta { on_hand: -quantity, reserved: -quantity },
@@ -94,7 +94,7 @@ impl Change {
 
     pub(crate) const ALL: [Self; 3] = [Self::Commit, Self::Release, Self::Return];
 
-    /// For metrics and log lines.
+    /// The label in metrics and log lines.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Commit => "committed",
@@ -104,7 +104,7 @@ impl Change {
     }
 }
 
-/// What is to be added to a product's stock.
+/// The numbers to add to a product's stock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Delta {
     pub(crate) on_hand: i64,

@@ -1,4 +1,4 @@
-//! What happens to reservations, as it is told on Kafka.
+//! The events of reservations on Kafka.
 
 use proto::inventory::v1::{
     InventoryEvent, ReservationCommitted, ReservationExpired, ReservationReleased,
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::domain::Change;
 
-/// An order's fate changed its reservation.
+/// The event after an order's fate changed its reservation.
 pub(crate) fn settled(order: Uuid, customer: &str, change: Change, at: i64) -> InventoryEvent {
     let event = match change {
         Change::Commit => Event::ReservationCommitted(ReservationCommitted {}),
@@ -17,7 +17,7 @@ pub(crate) fn settled(order: Uuid, customer: &str, change: Change, at: i64) -> I
     envelope(order, customer, event, at)
 }
 
-/// The hold ran out.
+/// The event after a hold expired.
 pub(crate) fn expired(order: Uuid, customer: &str, at: i64) -> InventoryEvent {
     envelope(order, customer, Event::ReservationExpired(ReservationExpired {}), at)
 }

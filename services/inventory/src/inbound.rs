@@ -1,4 +1,4 @@
-//! The ways in.
+//! Inbound: gRPC, Kafka and the clock.
 
 pub(crate) mod clock;
 pub(crate) mod grpc;

@@ -1,4 +1,4 @@
-//! Keeps the stock, holds some of it for orders, and lets go of it when an order's fate is known.
+//! Keeps the stock, holds some of it for orders, and commits or releases a hold when its order is paid for or cancelled.
 //!
 //! ```text
 //!  gRPC  inventory.v1/Reserve ──▶ Reservations::reserve ──▶ Store
@@ -9,7 +9,7 @@
 //!  stock.toml ──▶ seed, at the start ──▶ Store
 //! ```
 //!
-//! An expired hold stays held: the payment may be under way. `orders` decides, and says so with OrderPaid or OrderCancelled.
+//! An expired hold stays held, since the payment may be under way. `orders` decides, and publishes OrderPaid or OrderCancelled.
 
 mod config;
 mod domain;

@@ -1,4 +1,4 @@
-//! Reserving stock, and what becomes of it.
+//! The use cases: reserve stock, settle and expire reservations.
 
 mod error;
 
@@ -20,10 +20,10 @@ use crate::{
 
 pub(crate) use error::{Error, OUTCOMES};
 
-/// How many expired holds are read at once.
+/// The most expired holds that are read at once.
 const BATCH: i64 = 100;
 
-/// What an order asks for.
+/// A request to reserve stock for an order.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     pub(crate) order: Uuid,
@@ -43,7 +43,7 @@ impl Reservations {
         Self { store, ttl, metrics }
     }
 
-    /// Holds all lines or none; returns when the hold runs out, in microseconds since the Unix epoch.
+    /// Holds all lines or none. Returns when the hold expires, in microseconds since the Unix epoch.
     #[instrument(name = "reserve stock", skip_all, fields(order.id = %request.order))]
     pub(crate) async fn reserve(&self, request: &Request) -> Result<i64, Error> {
         let held = self.hold(request).await;
@@ -56,7 +56,7 @@ impl Reservations {
         Ok(held?.0)
     }
 
-    /// When the hold runs out, and whether it is new.
+    /// Returns when the hold expires, and whether it is new.
     async fn hold(&self, request: &Request) -> Result<(i64, bool), Error> {
         let Request { order, customer, lines } = request;
         let ttl = i64::try_from(self.ttl.as_micros()).unwrap_or(i64::MAX);
@@ -65,11 +65,11 @@ impl Reservations {
         let mut tx = self.store.begin("write reservation").await?;
         let hold = Hold { order: *order, customer: customer.clone(), expires_at, story };
         if !store::add(&mut tx, &hold, lines).await? {
-            // A reservation without lines is one that was refused in advance.
+            // A reservation without lines is the mark of an order that was cancelled before.
             let known = store::find(&mut tx, *order).await?.ok_or(Error::Released(*order))?;
             return Ok((repeated(&known, lines)?, false));
         }
-        // The stock comes last: whoever wants the same product waits from here to the commit.
+        // The stock is locked last: other transactions for the same product wait from here to the commit.
         let mut short = Vec::new();
         for (index, line) in lines.by_sku() {
             if !store::take(&mut tx, line).await? {
@@ -86,7 +86,7 @@ impl Reservations {
         Ok((expires_at, true))
     }
 
-    /// Does to a reservation what the order's fate asks for; what it has asked for before, or too late, changes nothing.
+    /// Changes a reservation as the order's fate demands. A repeated or outdated fate changes nothing.
     #[instrument(name = "settle reservation", skip_all, fields(order.id = %order))]
     pub(crate) async fn settle(
         &self,
@@ -97,9 +97,9 @@ impl Reservations {
     ) -> Result<(), Error> {
         let Some(known) = store::find(tx, order).await? else {
             return match fate {
-                // Goods that were never reserved are about to be shipped: a person must look.
+                // Goods that were never reserved are about to be shipped: an operator must look.
                 Fate::Paid => Err(Error::Unknown(order)),
-                // The call that reserves for it may still be on its way.
+                // The call that reserves for the order may still be on its way.
                 Fate::Cancelled => Ok(store::refuse(tx, order, customer, database::now()).await?),
             };
         };
@@ -123,8 +123,8 @@ impl Reservations {
         Ok(())
     }
 
-    /// Tells of holds that ran out, each once whoever else looks for them, as part of the orders' traces. Returns whether
-    /// there may be more.
+    /// Publishes an event for each expired hold, in the trace of its order; each hold expires once, even if several replicas do
+    /// this. Returns whether there may be more.
     pub(crate) async fn expire(&self) -> Result<bool, Error> {
         let due = self.store.due(database::now(), BATCH).await?;
         for hold in &due {
@@ -138,7 +138,7 @@ impl Reservations {
     async fn expire_one(&self, hold: &Hold) -> Result<(), Error> {
         let now = database::now();
         let mut tx = self.store.begin("mark reservation expired").await?;
-        // Another replica, or the order's fate, may have been faster.
+        // Another replica may have expired it, or the order was settled meanwhile.
         if store::expire(&mut tx, hold.order, now).await? {
             tx.publish(&events::expired(hold.order, &hold.customer, now)).await?;
             tx.commit().await?;
@@ -148,12 +148,12 @@ impl Reservations {
         Ok(())
     }
 
-    /// How many pieces can be sold now, by SKU; without those of unknown products.
+    /// The available pieces by SKU, without unknown products.
     pub(crate) async fn available(&self, skus: &[String]) -> Result<HashMap<String, i64>, Error> {
         Ok(self.store.available(skus).await?)
     }
 
-    /// The reservations after this order's, in the order of their ids, so many at most.
+    /// At most `limit` reservations after the one of `order`, ordered by the orders' ids.
     pub(crate) async fn after(
         &self,
         order: Option<Uuid>,
@@ -163,7 +163,7 @@ impl Reservations {
     }
 }
 
-/// What somebody who reserves again is told: the same as the first time.
+/// The answer to a repeated request: the same as the first time.
 fn repeated(known: &Reservation, lines: &Lines) -> Result<i64, Error> {
     if !lines.same_as(&known.lines) {
         return Err(Error::OtherLines(known.order));

@@ -1,4 +1,4 @@
-//! The stock of a new shop.
+//! The initial stock of a new shop.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,10 @@ use anyhow::Context;
 
 use crate::{domain::Line, store::Store};
 
-/// The file to edit.
+/// The file that contains the initial stock.
 const STOCK: &str = include_str!("../stock.toml");
 
-/// Adds what the database lacks; what it has stays as it is there.
+/// Adds the products that the database lacks; existing rows stay unchanged.
 pub(crate) async fn fill(store: &Store) -> anyhow::Result<()> {
     let added = store.supply(&stock()?).await.context("add stock.toml to the database")?;
     if added > 0 {
@@ -18,7 +18,7 @@ pub(crate) async fn fill(store: &Store) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What the file has.
+/// The stock in the file.
 fn stock() -> anyhow::Result<Vec<Line>> {
     let pieces: BTreeMap<String, u32> = toml::from_str(STOCK).context("read stock.toml")?;
     let line = |(sku, quantity)| Line { sku, quantity: i64::from(quantity) };
@@ -30,7 +30,7 @@ mod tests {
     use super::*;
     use crate::store::tests::store;
 
-    /// The two services know nothing of each other; who adds a product must remember both files.
+    /// The two services are independent, so a new product has to be added to both files.
     #[test]
     fn the_products_of_the_catalogue_are_in_stock() {
         let products = include_str!("../../catalog/products.toml");

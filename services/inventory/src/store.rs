@@ -1,4 +1,4 @@
-//! Stock, reservations and their lines.
+//! The tables of stock, reservations and their lines.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ pub(crate) struct Store {
     database: Database,
 }
 
-/// A hold with a time limit, and the context that it belongs to.
+/// A hold with its expiry, and the trace context that it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Hold {
     pub(crate) order: Uuid,
@@ -24,10 +24,10 @@ pub(crate) struct Hold {
     pub(crate) story: Kept,
 }
 
-/// One line of a reservation, with what all its lines share.
+/// One line of a reservation, with the columns of the reservation.
 type Row = (String, String, String, i64, String, i64);
 
-/// One hold that ran out.
+/// An expired hold.
 type HoldRow = (String, String, i64, Option<String>, Option<String>, Option<String>);
 
 impl Store {
@@ -39,9 +39,9 @@ impl Store {
         self.database.begin(operation).await
     }
 
-    /// How many pieces can be sold, by SKU; without those of unknown products.
+    /// The available pieces by SKU, without unknown products.
     pub(crate) async fn available(&self, skus: &[String]) -> Result<HashMap<String, i64>, Error> {
-        // A list goes in as one JSON array: however many SKUs, it is one statement.
+        // The list is passed as one JSON array: the statement is the same for any number of SKUs.
         let sql = if self.database.is_postgres() {
             "select sku, on_hand - reserved from stock \
              where sku in (select json_array_elements_text(cast($1 as json)))"
@@ -53,7 +53,7 @@ impl Store {
         Ok(rows.into_iter().collect())
     }
 
-    /// Holds that ran out and of which nobody told yet, earliest first.
+    /// Expired holds whose event was not published yet, earliest first.
     pub(crate) async fn due(&self, now: i64, limit: i64) -> Result<Vec<Hold>, Error> {
         let sql = "select order_id, customer, expires_at, traceparent, tracestate, baggage from reservations \
                    where state = 'held' and expired_at is null and expires_at <= $1 \
@@ -62,14 +62,14 @@ impl Store {
         query.all::<HoldRow>().await?.into_iter().map(hold).collect()
     }
 
-    /// How many reservations hold stock.
+    /// The number of reservations that hold stock.
     pub(crate) async fn held(&self) -> Result<i64, Error> {
         let sql = "select count(*) from reservations where state = 'held'";
         let (count,) = self.database.query("count held reservations", sql).one().await?;
         Ok(count)
     }
 
-    /// The reservations after this order's, in the order of their ids, so many at most.
+    /// At most `limit` reservations after the one of `order`, ordered by the orders' ids.
     pub(crate) async fn after(
         &self,
         order: Option<Uuid>,
@@ -83,7 +83,7 @@ impl Store {
         reservations(query.all().await?)
     }
 
-    /// Adds stock of products that are not there; how many that were.
+    /// Adds the stock of products that have none yet. Returns the number of products added.
     pub(crate) async fn supply(&self, stock: &[Line]) -> anyhow::Result<u64> {
         self.database.insist(async || self.try_to_supply(stock).await).await
     }
@@ -101,7 +101,7 @@ impl Store {
     }
 }
 
-/// Adds a reservation that holds these lines; `false` if the order has one.
+/// Adds a reservation that holds these lines; `false` if the order has a reservation already.
 pub(crate) async fn add(tx: &mut Tx, hold: &Hold, lines: &Lines) -> Result<bool, Error> {
     let order = hold.order.to_string();
     let sql = "insert into reservations \
@@ -126,8 +126,8 @@ pub(crate) async fn add(tx: &mut Tx, hold: &Hold, lines: &Lines) -> Result<bool,
     Ok(true)
 }
 
-/// Makes sure that nothing is reserved later for an order that has no reservation: writes one that was released and has no
-/// lines, which no list shows.
+/// Prevents later reservations for an order without one: writes a released reservation without lines, as a mark. No list
+/// contains it.
 pub(crate) async fn refuse(tx: &mut Tx, order: Uuid, customer: &str, at: i64) -> Result<(), Error> {
     let sql = "insert into reservations (order_id, customer, state, expires_at, settled_at) \
                values ($1, $2, 'released', $3, $3) on conflict (order_id) do nothing";
@@ -144,21 +144,21 @@ pub(crate) async fn find(tx: &mut Tx, order: Uuid) -> Result<Option<Reservation>
     Ok(reservations(rows)?.pop())
 }
 
-/// Holds what a line wants; `false` if there is not as much.
+/// Holds the pieces of a line; `false` if there are not enough.
 pub(crate) async fn take(tx: &mut Tx, line: &Line) -> Result<bool, Error> {
     let sql =
         "update stock set reserved = reserved + $1 where sku = $2 and on_hand - reserved >= $1";
     Ok(tx.query(sql).bind(line.quantity).bind(line.sku.as_str()).execute().await? == 1)
 }
 
-/// How many pieces can be sold; `None` if there is no such product.
+/// The available pieces; `None` if the product does not exist.
 pub(crate) async fn available(tx: &mut Tx, sku: &str) -> Result<Option<i64>, Error> {
     let sql = "select on_hand - reserved from stock where sku = $1";
     let row: Option<(i64,)> = tx.query(sql).bind(sku).optional().await?;
     Ok(row.map(|(available,)| available))
 }
 
-/// Gives a reservation its new state; `false` if somebody else has changed it since it was read.
+/// Gives a reservation its new state; `false` if another transaction changed it since it was read.
 pub(crate) async fn settle(
     tx: &mut Tx,
     known: &Reservation,
@@ -183,7 +183,7 @@ pub(crate) async fn adjust(tx: &mut Tx, sku: &str, delta: Delta) -> Result<(), E
     Ok(())
 }
 
-/// Marks a hold as expired; `false` if that was told already, or it is no hold any more.
+/// Marks a hold as expired; `false` if it was marked before, or is no longer held.
 pub(crate) async fn expire(tx: &mut Tx, order: Uuid, at: i64) -> Result<bool, Error> {
     let sql = "update reservations set expired_at = $1 \
                where order_id = $2 and state = 'held' and expired_at is null";
@@ -197,7 +197,7 @@ fn hold(
     Ok(Hold { order: id(&order)?, customer, expires_at, story })
 }
 
-/// Rows of the same order stand together.
+/// Combines the rows of a reservation, which follow one another.
 fn reservations(rows: Vec<Row>) -> Result<Vec<Reservation>, Error> {
     let mut found: Vec<Reservation> = Vec::new();
     for (order, customer, state, expires_at, sku, quantity) in rows {

@@ -1,4 +1,4 @@
-//! The use case: tell whoever listens right now.
+//! The use case: send live updates to the current subscribers.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,7 +11,7 @@ use crate::metrics::Metrics;
 pub(crate) struct Bridge {
     nats: nats::Client,
     metrics: Metrics,
-    /// Updates lost in this outage; 0 outside of one.
+    /// Updates lost in the current outage; 0 outside of an outage.
     lost: AtomicU64,
 }
 
@@ -20,8 +20,8 @@ impl Bridge {
         Self { nats, metrics, lost: AtomicU64::new(0) }
     }
 
-    /// Sends the update once. It is never an error if that fails: tomorrow nobody wants to know what is live today, so the
-    /// event is neither tried again nor set aside, only counted.
+    /// Sends the update once. A failure is never an error: later the update is worthless, so the event is neither retried nor
+    /// made a dead letter, only counted.
     pub(crate) async fn tell(&self, topic: &'static str, update: &LiveUpdate) {
         let outcome = match self
             .nats

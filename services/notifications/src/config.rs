@@ -1,4 +1,4 @@
-//! What `notifications` can be told: nothing but what every service can.
+//! The settings of `notifications`: only those that all services have.
 
 use serde::{Deserialize, Serialize};
 

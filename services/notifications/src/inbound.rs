@@ -11,7 +11,7 @@ use proto::limits;
 
 use crate::{bridge::Bridge, update::News};
 
-/// Tells of one topic's events.
+/// Sends live updates of one topic's events.
 pub(crate) struct OnNews<N> {
     bridge: Arc<Bridge>,
     news: PhantomData<fn() -> N>,

@@ -1,12 +1,12 @@
-//! Carries events from the durable bus to the live one.
+//! Carries events from the durable bus, Kafka, to the live one, NATS.
 //!
 //! ```text
 //!  Kafka orders.events, payments.events, shipments.events, inventory.events
 //!    └──▶ News::update ──▶ Bridge::tell ──▶ NATS live.orders.<customer>.<order>
 //! ```
 //!
-//! At least once and in order while NATS is there; while it is away, what would be live is lost. A gap in the revisions
-//! tells a listener, who can ask `orders`.
+//! Updates are sent at least once and in order while NATS is reachable; during an outage they are lost. A subscriber that sees
+//! a gap in the revisions can query `orders`.
 
 mod bridge;
 mod config;
@@ -29,7 +29,7 @@ pub use config::Config;
 /// Wires the service.
 ///
 /// # Errors
-/// `nats.url` is none.
+/// `nats.url` is invalid.
 pub async fn wire(app: &mut App, Config {}: Config) -> anyhow::Result<()> {
     let metrics = metrics::Metrics::register(app.registry())?;
     let bridge = Arc::new(bridge::Bridge::new(app.nats().await?, metrics));

@@ -1,4 +1,4 @@
-//! What a customer's page is told of an event.
+//! The live update that a customer's page gets of an event.
 
 use proto::{
     inventory::v1::InventoryEvent,
@@ -10,9 +10,9 @@ use proto::{
     topics::{Envelope, event_types as types},
 };
 
-/// An event, as far as a customer's page is told of it.
+/// An event that can be turned into a live update.
 pub(crate) trait News: Envelope + Limited {
-    /// All that this version knows.
+    /// The event types that this version knows.
     const TYPES: &'static [&'static str];
 
     fn update(&self) -> LiveUpdate;
@@ -45,7 +45,7 @@ news! {
     InventoryEvent [ReservationExpired, ReservationCommitted, ReservationReleased] => |_| None,
 }
 
-/// Only an order's own events change its status; the others are glimpses behind the scenes.
+/// Only an order's own events change its status; the others show what happens in other services.
 fn change(event: &OrderEvent) -> Option<StatusChange> {
     use order_event::Event::{Cancelled, Completed, Dispatched, Paid, Placed};
     let mut reason = CancelReason::Unspecified;

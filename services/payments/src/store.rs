@@ -7,7 +7,7 @@ use chassis::{
 
 use crate::domain::{Money, Payment, State};
 
-/// Payments per page: few enough to fit in memory, many enough that the query is not the larger part of the cost.
+/// Payments per page: few enough to fit in memory, many enough that the rows cost more than the query.
 const PAGE: i64 = 500;
 
 /// The payments.

@@ -1,5 +1,5 @@
-//! A CPU profiler for the process that it is a part of: it samples each thread as that thread uses the processor, in a few
-//! MiB that are given back.
+//! A CPU profiler for its own process. It samples each thread by the CPU time of that thread, in a few MiB that are returned to
+//! the system.
 //!
 //! ```text
 //!  a timer a thread ──▶ SIGPROF ──▶ linux/handler: the registers, the stack by .eh_frame ──▶ linux/buffer (4 MiB, mapped)
@@ -7,8 +7,8 @@
 //!  linux/threads: who joined, who left, who blocks signals        linux/elf: names ──▶ linux/pprof ◀┘──▶ protobuf, gzipped
 //! ```
 //!
-//! Stacks are unwound by the tables that exceptions use, so that neither our code nor the C libraries need frame pointers.
-//! Nothing that the signal handler does can wait, allocate or fault: it reads the stack with a system call that fails instead.
+//! Stacks are unwound with the tables that exceptions use, so that neither our code nor the C libraries need frame pointers.
+//! The signal handler never waits, allocates or faults: it reads the stack with a system call, which fails instead of faulting.
 //!
 //! This is the one crate with `unsafe` code; each such file says why, and each block why it is sound.
 
@@ -17,36 +17,36 @@ mod linux;
 
 use std::{io, time::Duration};
 
-/// Samples of a thread for each second of its CPU time: not in step with what happens every 10 ms.
+/// Samples of a thread per second of its CPU time: not 100, which would be in step with work that happens every 10 ms.
 pub const FREQUENCY: u32 = 99;
 
 /// Why there is no profile.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The process has one handler for the signal.
+    /// Another profile is being taken: the process has only one handler for the signal.
     #[error("another profile is being taken, and one at a time is")]
     Busy,
-    /// It takes Linux, and an x86-64 or ARM64 processor.
+    /// Profiles need Linux, and an x86-64 or ARM64 processor.
     #[error("profiles are taken on Linux on x86-64 and ARM64 only")]
     Unsupported,
-    /// The system refused what a profile needs.
+    /// The system refused something that a profile needs.
     #[error("{what}")]
     Refused {
-        /// What it refused.
+        /// The refused operation.
         what: &'static str,
-        /// How.
+        /// The system's error.
         #[source]
         cause: io::Error,
     },
 }
 
-/// Samples this process' threads for so long, or until `cancelled`, and returns a profile in pprof's format, gzipped:
+/// Samples this process' threads for `duration`, or until `cancelled`, and returns a profile in pprof's format, gzipped:
 /// <https://github.com/google/pprof/blob/main/proto/profile.proto>.
 ///
-/// Blocks: call it on a thread of its own. The other threads go on.
+/// Blocks: call it on a thread of its own, which is not sampled itself.
 ///
 /// # Errors
-/// Another profile is being taken, or this system has no means for it.
+/// Another profile is being taken, this platform is not supported, or the system refuses what a profile needs.
 pub fn record(duration: Duration, cancelled: impl Fn() -> bool) -> Result<Vec<u8>, Error> {
     #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
     return linux::record(duration, cancelled);

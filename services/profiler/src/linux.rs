@@ -1,4 +1,4 @@
-//! Sampling on Linux, and what becomes of the samples.
+//! Sampling on Linux, and the report of the samples.
 
 mod buffer;
 mod elf;
@@ -22,13 +22,13 @@ use handler::{Handler, Shared};
 use report::Report;
 use threads::Threads;
 
-/// Threads that live shorter than this may not be sampled.
+/// The interval of looking for new threads: one that lives shorter may not be sampled.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Whether a profile is being taken.
 static RUNNING: AtomicBool = AtomicBool::new(false);
 
-/// The one who takes a profile.
+/// The right to take a profile: one at a time.
 struct Turn;
 
 impl Turn {
@@ -50,7 +50,7 @@ pub(crate) fn record(duration: Duration, cancelled: impl Fn() -> bool) -> Result
     let buffer = Buffer::new().map_err(refused("mapping memory for samples"))?;
     let shared = Box::new(Shared::new(unwinder, buffer));
     let started = SystemTime::now();
-    // Dropped in the opposite order: first the timers, then the handler.
+    // Dropped in reverse order: first the timers, then the handler.
     let handler = Handler::install(shared).map_err(refused("installing a signal handler"))?;
     let mut threads = Threads::default();
     let mut rest = duration;

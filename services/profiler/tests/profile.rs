@@ -1,4 +1,4 @@
-//! A process profiles itself.
+//! Tests in which a process profiles itself.
 #![cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 
 use std::{
@@ -15,7 +15,7 @@ use std::{
 
 use prost::Message;
 
-/// As much of a profile as the tests read.
+/// The part of a profile that the tests read.
 #[derive(Clone, PartialEq, Message)]
 struct Profile {
     #[prost(message, repeated, tag = "1")]
@@ -84,7 +84,7 @@ struct Function {
     name: i64,
 }
 
-/// A thread, its stack with the innermost function first, and the samples of it.
+/// A thread, a stack of it with the innermost function first, and the number of samples.
 #[derive(Debug)]
 struct Stack {
     thread: String,
@@ -122,7 +122,7 @@ fn knit_a_scarf() -> u64 {
     black_box(knit(100_000)) + 1
 }
 
-/// Works until it is to stop.
+/// A thread that works until this is dropped.
 struct Busy {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -149,20 +149,20 @@ impl Drop for Busy {
     }
 }
 
-/// The tests take turns: a process has one profile at a time.
+/// Serializes the tests: a process can take one profile at a time.
 static TURN: parking_lot::Mutex<()> = parking_lot::Mutex::new(());
 
-/// Records until this process has used a second of the processor, however long it takes on a busy machine.
+/// Records until this process has used a second of CPU time, however long that takes on a busy machine.
 fn a_second_of_work() -> Vec<u8> {
     let begun = processor_time();
     let used = || processor_time() - begun >= 100;
     profiler::record(Duration::from_secs(600), used).expect("a profile")
 }
 
-/// The processor time of this process in hundredths of a second.
+/// The CPU time of this process in hundredths of a second.
 fn processor_time() -> u64 {
     let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux");
-    // The name of the process may have spaces; it is in brackets.
+    // The process' name may contain spaces; it is in parentheses.
     let fields = stat.rsplit(')').next().expect("a rest").split_ascii_whitespace();
     fields.skip(11).take(2).map(|ticks| ticks.parse::<u64>().expect("a number")).sum()
 }
@@ -203,7 +203,7 @@ fn a_second_profile_is_refused_while_one_is_taken() {
     let (began, begun) = mpsc::channel();
     let first = thread::spawn(move || {
         profiler::record(Duration::from_secs(60), || {
-            // It is asked often, and the first time is the one that is waited for.
+            // The function is called often; the test waits for the first call.
             began.send(()).is_err() || stop.load(Relaxed)
         })
     });
@@ -216,7 +216,7 @@ fn a_second_profile_is_refused_while_one_is_taken() {
     nothing().unwrap();
 }
 
-/// Several profiles of a process with busy threads take no more memory than one, and that is given back.
+/// Several profiles of a process with busy threads take no more memory than one, and all of it is returned.
 #[test]
 fn the_memory_of_profiles_is_given_back() {
     let _turn = TURN.lock();
@@ -233,7 +233,7 @@ fn the_memory_of_profiles_is_given_back() {
     assert!(first < limit && all < limit, "{first} bytes more after one profile, {all} after four");
 }
 
-/// librdkafka's threads block all signals: what they use is told, and is not charged to others.
+/// librdkafka's threads block all signals: their CPU time is reported, and not charged to other threads.
 #[test]
 fn a_thread_that_blocks_signals_is_measured() {
     let _turn = TURN.lock();

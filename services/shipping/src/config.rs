@@ -1,4 +1,4 @@
-//! What `shipping` can be told.
+//! The settings of `shipping`.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -10,12 +10,12 @@ use serde::{Deserialize, Serialize};
 pub struct Config {
     /// Where to serve gRPC.
     pub listen: SocketAddr,
-    /// Where the shipments are kept.
+    /// The database of the shipments.
     pub database: database::Config,
     /// How long a parcel waits in the warehouse.
     #[serde(with = "humantime_serde")]
     pub dispatch_after: Duration,
-    /// How long it is on its way.
+    /// How long a parcel is on its way.
     #[serde(with = "humantime_serde")]
     pub deliver_after: Duration,
 }

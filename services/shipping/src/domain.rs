@@ -1,4 +1,4 @@
-//! What a shipment is, and what becomes of it. Pure: no clock, no I/O.
+//! The states of a shipment and its transitions. Pure: no clock, no I/O.
 //!
 //! ```text
 //!  nothing ──order paid──▶ scheduled ──timer──▶ dispatched ──timer──▶ delivered
@@ -17,18 +17,18 @@ pub(crate) enum News {
     Cancelled,
 }
 
-/// Where a shipment is.
+/// The state of a shipment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
-    /// Waiting in the warehouse.
+    /// It waits in the warehouse.
     Scheduled,
     Dispatched,
     Delivered,
-    /// Before it left.
+    /// The order was cancelled before the parcel left the warehouse.
     Cancelled,
-    /// Cancelled after it had left.
+    /// The order was cancelled after the parcel had left.
     Returned,
-    /// Cancelled before there was anything to ship; an order that is paid for later is not.
+    /// The order was cancelled before its payment arrived: an order that is paid for later is not shipped.
     Void,
 }
 
@@ -57,7 +57,7 @@ impl State {
         Self::ALL.into_iter().find(|state| state.word() == word)
     }
 
-    /// Where news of its order takes a shipment; `None` if it stays where it is.
+    /// The next state after news of the order; `None` if the state stays the same.
     pub(crate) fn after(current: Option<Self>, news: News) -> Option<Self> {
         match (current, news) {
             (None, News::Paid) => Some(Self::Scheduled),
@@ -68,7 +68,7 @@ impl State {
         }
     }
 
-    /// Where its timer takes it; `None` if it has none.
+    /// The next state when the timer fires; `None` if the state has no timer.
     pub(crate) fn after_timer(self) -> Option<Self> {
         match self {
             Self::Scheduled => Some(Self::Dispatched),
@@ -78,7 +78,7 @@ impl State {
     }
 }
 
-/// How fast things go.
+/// The times between states.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pace {
     pub(crate) dispatch_after: Duration,
@@ -86,7 +86,8 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// When the timer of a shipment fires that comes into this state now, in microseconds; `None` if it needs none.
+    /// When the timer of a shipment that enters `state` now fires, in microseconds since the Unix epoch; `None` without a
+    /// timer.
     pub(crate) fn due(self, state: State, now: i64) -> Option<i64> {
         let wait = match state {
             State::Scheduled => self.dispatch_after,

@@ -1,4 +1,4 @@
-//! Ships orders that are paid for, and calls back those that are cancelled.
+//! Ships orders that are paid for, and calls back parcels of orders that are cancelled.
 //!
 //! ```text
 //!  Kafka orders.events ═batch═▶ Shipments::schedule, cancel ──▶ row: state, timer, trace
@@ -7,8 +7,8 @@
 //!  gRPC  shipping.v1/ListShipments ──▶ the ledger
 //! ```
 //!
-//! A timer is a column of its shipment's row, so it survives a restart, and whichever replica finds it due first lets it fire. It
-//! goes on with the trace of whoever set it: paid, scheduled, dispatched and delivered are one story.
+//! A timer is a column of its shipment's row, so it survives a restart, and the first replica that finds it due fires it. It
+//! continues the trace in which it was set: paid, scheduled, dispatched and delivered are one trace.
 
 mod config;
 mod domain;

@@ -2,7 +2,7 @@
 
 use crate::domain::State;
 
-/// A void shipment is none to tell of.
+/// The states with series: a void shipment is not counted, since there is no parcel.
 fn told() -> impl Iterator<Item = State> {
     State::ALL.into_iter().filter(|state| *state != State::Void)
 }

@@ -7,7 +7,7 @@ use proto::shipping::v1::{
 
 use crate::{domain::State, store::Shipment};
 
-/// What to tell of a shipment that came into its state; nothing while it has not left the warehouse.
+/// The event for a shipment's new state; `None` if the parcel has not left the warehouse.
 pub(crate) fn event(shipment: &Shipment) -> Option<ShipmentEvent> {
     let event = match shipment.state {
         State::Dispatched => Event::Dispatched(ShipmentDispatched {}),

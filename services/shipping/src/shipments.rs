@@ -18,10 +18,10 @@ use crate::{
     store::{Shipment, Store},
 };
 
-/// Timers that fire in one transaction: enough that its commit is shared by many, few enough that nobody waits for it long.
+/// The most timers that fire in one transaction: many share a commit, but none waits long for it.
 const BATCH: i64 = 64;
 
-/// Why a shipment could not go on.
+/// Why a shipment could not change.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("the event breaks limits")]
@@ -48,7 +48,7 @@ pub(crate) struct Shipments {
     store: Store,
     pace: Pace,
     metrics: Metrics,
-    /// A timer was set, and may be the next.
+    /// Notified when a timer was set, which may be the next to fire.
     set: Arc<Notify>,
 }
 
@@ -93,7 +93,7 @@ impl Shipments {
         }
     }
 
-    /// Lets timers fire that are due; how many.
+    /// Fires the timers that are due. Returns how many there were.
     pub(crate) async fn fire(&self) -> Result<usize, Error> {
         let mut tx = self.store.begin("fire timers").await?;
         let due = self.store.due(&mut tx, BATCH).await?;
@@ -135,7 +135,7 @@ impl Shipments {
         self.enter(tx, Some(*state), State::Delivered, order, customer).await.map(drop)
     }
 
-    /// Writes the new state and its timer, and tells of it; `false` if somebody else was faster.
+    /// Writes the new state and its timer, and publishes the event; `false` if another transaction changed the state first.
     async fn enter(
         &self,
         tx: &mut Tx,
@@ -159,7 +159,7 @@ impl Shipments {
         }
         let (metrics, set) = (self.metrics.clone(), Arc::clone(&self.set));
         tx.after_commit(move || {
-            // There is no shipment to tell of.
+            // A void shipment is not counted, since there is no parcel.
             if state != State::Void {
                 metrics.shipments_total.with_label_values(&[state.word()]).inc();
                 tracing::info!(order.id = shipment.order, "shipment {}", state.word());
@@ -171,7 +171,7 @@ impl Shipments {
         Ok(true)
     }
 
-    /// How long it is until the next timer fires; `None` if none is set.
+    /// The time until the next timer fires; `None` without a timer.
     pub(crate) async fn until_due(&self) -> Result<Option<Duration>, Error> {
         Ok(self.store.next_due().await?.map(|due| micros(due - now())))
     }
@@ -181,7 +181,7 @@ impl Shipments {
         self.set.notified().await;
     }
 
-    /// Tells how many timers run.
+    /// Measures the number of pending timers.
     pub(crate) async fn count(&self) -> Result<(), Error> {
         self.metrics.timers_pending.set(self.store.pending().await?);
         Ok(())

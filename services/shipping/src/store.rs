@@ -1,4 +1,4 @@
-//! The shipments' table: ledger and timers in one.
+//! The table of shipments: ledger and timers in one.
 
 use chassis::{
     database::{Database, Error, Tx, now},
@@ -7,18 +7,18 @@ use chassis::{
 
 use crate::domain::State;
 
-/// Shipments a page: few enough to be held in memory, many enough that a page costs more than its query.
+/// Shipments per page: few enough to fit in memory, many enough that the rows cost more than the query.
 const PAGE: i64 = 500;
 
-/// One order's parcel.
+/// The shipment of one order.
 #[derive(Clone, Debug)]
 pub(crate) struct Shipment {
     pub(crate) order: String,
     pub(crate) customer: String,
     pub(crate) state: State,
-    /// When its timer fires, microseconds since the Unix epoch.
+    /// When its timer fires, in microseconds since the Unix epoch.
     pub(crate) due_at: Option<i64>,
-    /// What its timer goes on with.
+    /// The trace context in which its timer fires.
     pub(crate) story: Kept,
 }
 
@@ -55,7 +55,7 @@ impl Store {
         row.map(|(word,): (String,)| state(&word)).transpose()
     }
 
-    /// Writes a shipment that was in the state `before`; `false` if it is not any more.
+    /// Writes a shipment if its state still is `before`; `false` if it is not.
     pub(crate) async fn write(
         &self,
         tx: &mut Tx,
@@ -86,8 +86,8 @@ impl Store {
         Ok(written > 0)
     }
 
-    /// Shipments whose timer has fired, the longest overdue first, and when each was scheduled. What another replica is
-    /// busy with is left to it.
+    /// Shipments whose timer is due, the longest overdue first, and when each was scheduled. With PostgreSQL, rows that another
+    /// replica has locked are skipped.
     pub(crate) async fn due(&self, tx: &mut Tx, most: i64) -> Result<Vec<(Shipment, i64)>, Error> {
         let sql = if self.database.is_postgres() {
             concat!(due!(), " for update skip locked")
@@ -98,21 +98,21 @@ impl Store {
         rows.into_iter().map(shipment).collect()
     }
 
-    /// When the next timer fires.
+    /// When the next timer fires, in microseconds since the Unix epoch.
     pub(crate) async fn next_due(&self) -> Result<Option<i64>, Error> {
         let sql = "select due_at from shipments where due_at is not null order by due_at limit 1";
         let row = self.database.query("next timer", sql).optional().await?;
         Ok(row.map(|(due,): (i64,)| due))
     }
 
-    /// How many timers run.
+    /// The number of pending timers.
     pub(crate) async fn pending(&self) -> Result<i64, Error> {
         let sql = "select count(*) from shipments where due_at is not null";
         let (count,): (i64,) = self.database.query("count timers", sql).one().await?;
         Ok(count)
     }
 
-    /// A page of the ledger, in the order of the orders' ids, from after `order`.
+    /// A page of the ledger after `order`, ordered by the orders' ids.
     pub(crate) async fn page(&self, order: &str) -> Result<Vec<(String, State)>, Error> {
         let sql = "select order_id, state from shipments
             where order_id > $1 and state <> 'void' order by order_id limit $2";

@@ -1,4 +1,4 @@
-//! Stories of a shipment: the real consumer's handler, the real ledger, the real timers.
+//! Tests of a shipment with the real consumer's handler, the real ledger and the real timers.
 
 use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 
@@ -28,7 +28,7 @@ use crate::{
     store::Store, timers,
 };
 
-/// How long anything may take on a busy machine.
+/// The longest that a step may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 const PAID: order_event::Event = order_event::Event::Paid(OrderPaid {});
@@ -66,7 +66,7 @@ impl Replica {
         self.tasks.spawn(timers::fire(Arc::clone(&self.shipments)));
     }
 
-    /// As the consumer does it.
+    /// Delivers a batch as the consumer does.
     async fn deliver(&self, batch: &[Event<OrderEvent>]) {
         let mut tx = self.database.begin("orders.events").await.unwrap();
         OnOrders::new(&self.shipments).handle(batch, &mut tx).await.unwrap();
@@ -125,13 +125,13 @@ fn event(order: &str, event: order_event::Event, traceparent: &str) -> Event<Ord
     }
 }
 
-/// The clock stands still unless all tasks sleep: a timer that waited for the sweep would need a whole second of it.
+/// The paused clock advances only while all tasks sleep: a timer that waited for the sweep would need a whole second of it.
 #[tokio::test(start_paused = true)]
 async fn without_delays_a_shipment_waits_for_no_sweep() {
     let folder = TempDir::new().unwrap();
     let mut replica = Replica::new(folder.path(), AT_ONCE).await;
     replica.run_timers();
-    // It goes to sleep before the event comes.
+    // The timers' task goes to sleep before the event arrives.
     tokio::task::yield_now().await;
     let started = Instant::now();
     replica.deliver(&[event("o-1", PAID, "")]).await;
@@ -210,7 +210,7 @@ async fn two_replicas_never_both_win() {
     }
 }
 
-/// A batch has many stories; what follows from each goes on in its trace, also after the timer.
+/// A batch has events of many traces; what follows from each event belongs to its trace, also after the timer.
 #[tokio::test]
 async fn an_order_keeps_its_trace() {
     let identity = Identity { name: "shipping", version: "0", services: &["shipping"] };
@@ -233,7 +233,7 @@ async fn an_order_keeps_its_trace() {
     assert_eq!(spans.len(), rows.len(), "each step is a span of its own");
 }
 
-/// The timer's events pass on what the event that set it did.
+/// The timer's events carry the context of the event that set the timer.
 #[tokio::test]
 async fn an_order_keeps_its_tracestate_and_baggage_over_a_timer() {
     telemetry::propagate();

@@ -1,4 +1,4 @@
-//! Lets timers fire. They are rows, so they survive whoever sleeps for them.
+//! Fires timers. Timers are rows, so they survive the process that waits for them.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,10 +7,10 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::shipments::{Error, Shipments};
 
-/// How long to sleep at most: another replica may have set a timer and died.
+/// The longest sleep: another replica may have set a timer and died.
 const SWEEP: Duration = Duration::from_secs(1);
 
-/// How long to leave timers to the replica that is firing them: about one transaction.
+/// How long to wait if the due timers are being fired by another replica: about one transaction.
 const ELSEWHERE: Duration = Duration::from_millis(5);
 
 /// Fires timers as they are due.
@@ -31,7 +31,7 @@ pub(crate) async fn fire(shipments: Arc<Shipments>) -> anyhow::Result<()> {
     }
 }
 
-/// Waits for the next timer, and fires what is due then.
+/// Waits for the next timer, or fires the timers that are due.
 async fn next(shipments: &Shipments) -> Result<(), Error> {
     let wait = shipments.until_due().await?.unwrap_or(SWEEP).min(SWEEP);
     if wait.is_zero() {
@@ -47,13 +47,13 @@ async fn next(shipments: &Shipments) -> Result<(), Error> {
     Ok(())
 }
 
-/// Counts timers every now and then.
+/// Measures the number of pending timers at each interval.
 pub(crate) async fn count(shipments: Arc<Shipments>) -> anyhow::Result<()> {
     let mut tick = interval(SWEEP);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tick.tick().await;
-        // In an outage the last number stands; that there is one, others tell.
+        // In an outage the last number stays; other metrics show the outage.
         shipments.count().await.ok();
     }
 }

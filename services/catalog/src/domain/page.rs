@@ -1,4 +1,4 @@
-//! Which products a page has, and how the next page is asked for.
+//! The products of a page, and the token of the next page.
 
 use chassis::{Error, Kind};
 use proto::limits;
@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Product, Sku};
 
-/// Which products are asked for; the same question in other words is the same selection.
+/// The products that a request selects. Requests that differ only in the order, case or repetition of words are the same
+/// selection.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub(crate) struct Selection {
     size: usize,
@@ -15,7 +16,7 @@ pub(crate) struct Selection {
 }
 
 impl Selection {
-    /// As a request has it: 0 and empty stand for nothing said.
+    /// Reads a request, in which 0 and the empty text mean the default.
     pub(crate) fn parse(size: i32, token: &str, query: &str) -> Result<Self, Error> {
         let mut violations = limits::Violations::default();
         violations.number("page_size", size.into(), &limits::PAGE_SIZE);
@@ -37,22 +38,22 @@ impl Selection {
         Ok(Self { size: size.unsigned_abs() as usize, after, words })
     }
 
-    /// The last SKU of the page before; an empty text, which is before all SKUs, for the first page.
+    /// The last SKU of the previous page; for the first page the empty text, which is less than all SKUs.
     pub(crate) fn after(&self) -> &str {
         self.after.as_ref().map_or("", Sku::as_str)
     }
 
-    /// What the searchable text of a product must contain, in lower case.
+    /// The words that the searchable text of a product must contain, in lower case.
     pub(crate) fn words(&self) -> &[String] {
         &self.words
     }
 
-    /// How many products to read: one more than the page has, to see whether there is a next one.
+    /// The number of products to read: one more than the page has, to see whether there is a next page.
     pub(crate) fn limit(&self) -> usize {
         self.size + 1
     }
 
-    /// The page, out of what [`Selection::limit`] let through.
+    /// The page, made of the at most [`Selection::limit`] products that were read.
     pub(crate) fn page(&self, mut found: Vec<Product>) -> Page {
         let more = found.len() > self.size;
         found.truncate(self.size);
@@ -61,7 +62,7 @@ impl Selection {
     }
 }
 
-/// Some products, and how to ask for those after them.
+/// Some products, and the token of the next page.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Page {
     pub(crate) products: Vec<Product>,
@@ -73,7 +74,7 @@ fn refused(field: &str, message: String) -> Error {
     Error::new(Kind::Invalid, format!("{field} {message}")).field(field, message)
 }
 
-/// A page token is the last SKU in hexadecimal: opaque enough that nobody builds one by hand and relies on it.
+/// A page token is the last SKU in hexadecimal: opaque, so that clients do not construct one and rely on its form.
 fn token(last: &Sku) -> String {
     last.as_str().bytes().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -17,7 +17,7 @@ use crate::{
     products::Products,
 };
 
-/// The catalogue's contract, served.
+/// The gRPC service `mesh.catalog.v1.Catalog`.
 pub(crate) fn service(products: Products) -> CatalogServer<Grpc> {
     CatalogServer::new(Grpc { products }).max_decoding_message_size(limits::REQUEST_BYTES)
 }

@@ -1,4 +1,4 @@
-//! What an order wants of the stock.
+//! The lines of a request to reserve stock.
 
 use std::collections::BTreeSet;
 
@@ -12,12 +12,12 @@ pub(crate) struct Line {
     pub(crate) quantity: i64,
 }
 
-/// What an order wants: each product once, in the order of the request, which complaints refer to.
+/// The lines of a request: each product once, in the order of the request, since errors refer to lines by index.
 #[derive(Clone, Debug)]
 pub(crate) struct Lines(Vec<Line>);
 
 impl Lines {
-    /// All mistakes at once.
+    /// Checks the lines; the error contains all mistakes.
     pub(crate) fn parse(wanted: Vec<Line>) -> Result<Self, Error> {
         let mut refused = Error::new(Kind::Invalid, "these lines cannot be reserved");
         if !LINES.contains(&i64::try_from(wanted.len()).unwrap_or(i64::MAX)) {
@@ -45,32 +45,32 @@ impl Lines {
         self.0.len()
     }
 
-    /// With their places in the request. Everybody locks stock in this order, so that two orders that want the same
-    /// products cannot wait for each other.
+    /// The lines in the order of their SKUs, with their indices in the request. All transactions lock stock in this order, so
+    /// that two orders for the same products cannot deadlock.
     pub(crate) fn by_sku(&self) -> Vec<(usize, &Line)> {
         let mut lines: Vec<_> = self.0.iter().enumerate().collect();
         lines.sort_unstable_by(|(_, one), (_, other)| one.sku.cmp(&other.sku));
         lines
     }
 
-    /// Whether these lines, which are in the order of their SKUs, want the same.
+    /// Whether `others`, which are sorted by SKU, are the same lines.
     pub(crate) fn same_as(&self, others: &[Line]) -> bool {
         self.by_sku().into_iter().map(|(_, line)| line).eq(others)
     }
 }
 
-/// A line that cannot be had.
+/// A line for which there is not enough stock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Shortage {
-    /// The line's place in the request.
+    /// The line's index in the request.
     pub(crate) index: usize,
     pub(crate) line: Line,
-    /// `None` if there is no such product.
+    /// `None` if the product does not exist.
     pub(crate) available: Option<i64>,
 }
 
 impl Shortage {
-    /// Why nothing was reserved; unknown products first, since no later try mends those.
+    /// The error that says why nothing was reserved. Unknown products come first, since no retry helps with those.
     pub(crate) fn refusal(shortages: &[Self]) -> Error {
         let unknown = shortages.iter().filter(|one| one.available.is_none());
         let refused = unknown.fold(

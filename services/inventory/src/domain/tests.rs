@@ -4,7 +4,7 @@ use proptest::{collection::vec, prelude::*};
 
 use super::*;
 
-/// One product's stock and the orders that want it, as the store would keep them.
+/// The stock of one product and the orders for it, as the store would keep them.
 struct Shop {
     on_hand: i64,
     reserved: i64,
@@ -52,7 +52,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    /// Whatever is said how often and in whichever order: no piece is sold twice, and none is lost.
+    /// Requests and fates in any order, any number of times: no piece is sold twice, and none is lost.
     #[test]
     fn pieces_are_neither_sold_twice_nor_lost(steps in vec(step(), 0..60)) {
         let mut shop = Shop { on_hand: 10, reserved: 0, orders: BTreeMap::new() };
@@ -67,7 +67,7 @@ proptest! {
         }
     }
 
-    /// An order that is cancelled keeps nothing, whatever else was said of it, before or after.
+    /// A cancelled order keeps no pieces, whatever other fates arrived before or after.
     #[test]
     fn a_cancelled_order_keeps_nothing(
         before in vec(prop_oneof![Just(Fate::Paid), Just(Fate::Cancelled)], 0..5),

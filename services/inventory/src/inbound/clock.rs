@@ -6,10 +6,10 @@ use tokio::time::sleep;
 
 use crate::reservations::Reservations;
 
-/// How late a hold may be told to have run out: little beside the minutes it lasts, and a look costs one short query.
+/// How late the event of an expired hold may be: short compared to the minutes of a hold, and each run costs one short query.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Looks for expired holds, for ever. They are rows, so it does not matter which replica looks, or when it was started.
+/// Expires holds, forever. Holds are rows, so it does not matter which replica does it, or when that replica was started.
 pub(crate) async fn expire(reservations: Arc<Reservations>) -> anyhow::Result<()> {
     loop {
         match reservations.expire().await {

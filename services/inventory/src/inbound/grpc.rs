@@ -21,10 +21,10 @@ use crate::{
     reservations::{self, Reservations},
 };
 
-/// Reservations read at once for `ListReservations`: all of them do not fit into memory.
+/// The reservations that `ListReservations` reads at once: all of them do not fit into memory.
 const CHUNK: i64 = 500;
 
-/// The inventory's contract, served.
+/// The gRPC service `mesh.inventory.v1.Inventory`.
 pub(crate) fn service(reservations: &Arc<Reservations>) -> InventoryServer<Grpc> {
     InventoryServer::new(Grpc { reservations: Arc::clone(reservations) })
         .max_decoding_message_size(limits::REQUEST_BYTES)

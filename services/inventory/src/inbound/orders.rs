@@ -19,7 +19,7 @@ use crate::{
     reservations::{Error, Reservations},
 };
 
-/// Settles the reservation of an order that was paid or cancelled.
+/// Settles the reservation of an order that was paid for or cancelled.
 pub(crate) struct OnOrder {
     reservations: Arc<Reservations>,
 }
@@ -59,7 +59,7 @@ pub(super) fn order(text: &str) -> Result<Uuid, Error> {
 mod tests {
     use super::*;
 
-    /// The same id again will be none either, so trying again is of no use.
+    /// The same id is invalid in every attempt, so a retry is of no use.
     #[test]
     fn an_order_without_a_proper_id_is_not_worth_a_retry() {
         let refused = chassis::Error::from(order("o-1").unwrap_err());

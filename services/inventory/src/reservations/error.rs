@@ -1,4 +1,4 @@
-//! What may go wrong.
+//! Errors of the use cases.
 
 use chassis::{Kind, database};
 use uuid::Uuid;
@@ -24,7 +24,7 @@ pub(crate) enum Error {
     Database(#[from] database::Error),
 }
 
-/// The words for what becomes of a request that anybody has to expect.
+/// The labels of all outcomes that are to be expected.
 pub(crate) const OUTCOMES: [&str; 9] = [
     "held",
     "repeated",
@@ -38,7 +38,7 @@ pub(crate) const OUTCOMES: [&str; 9] = [
 ];
 
 impl Error {
-    /// A word for the metric of requests.
+    /// The label in the metric of requests.
     pub(super) fn word(&self) -> &'static str {
         match self {
             Self::Short(short) if short.iter().any(|one| one.available.is_none()) => {

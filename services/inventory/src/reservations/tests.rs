@@ -6,7 +6,7 @@ use crate::{
     store::tests::{store, told},
 };
 
-/// Reservations with a time limit of zero: they run out at once.
+/// Reservations with a time limit of zero: they expire at once.
 pub(crate) async fn shop<const N: usize>(
     stock: [(&str, i64); N],
 ) -> (tempfile::TempDir, Reservations) {
@@ -50,7 +50,7 @@ async fn all_lines_are_held_or_none() {
     let fields: Vec<_> = refused.fields().iter().map(|field| field.name.as_str()).collect();
     assert_eq!(fields, ["items[0].quantity", "items[1].quantity"], "as they were asked for");
     assert_eq!(shop.stock(["mug", "teapot"]).await, [3, 1]);
-    // What was refused may be asked for again, as what there is.
+    // After a refusal, the order may ask again for the quantity that is available.
     shop.reserve(&order(2, [("teapot", 1), ("mug", 3)])).await.unwrap();
     assert_eq!(shop.stock(["mug", "teapot"]).await, [0, 0]);
 }
@@ -144,7 +144,7 @@ async fn a_settlement_that_is_rolled_back_is_not_counted() {
     assert_eq!(committed.get(), 1);
 }
 
-/// The order was given up while the call that reserves for it took longer than its caller waited.
+/// The order was cancelled while the call that reserves for it took longer than its caller waited.
 #[tokio::test]
 async fn what_is_cancelled_before_it_is_reserved_is_not_reserved_later() {
     let (_folder, shop) = shop([("mug", 5)]).await;

@@ -2,7 +2,7 @@ use chassis::{database::Config, metrics::Registry};
 
 use super::*;
 
-/// A shop with this much of each product.
+/// A store with this much of each product.
 pub(crate) async fn store<const N: usize>(stock: [(&str, i64); N]) -> (tempfile::TempDir, Store) {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("inventory.db").display());
@@ -35,7 +35,7 @@ fn hold(order: u128, expires_at: i64) -> Hold {
     Hold { order: Uuid::from_u128(order), customer: "ada".into(), expires_at, story }
 }
 
-/// Whether it was added.
+/// Returns whether the reservation was added.
 async fn add_mug(store: &Store, hold: &Hold) -> bool {
     let mut tx = store.begin("reserve stock").await.unwrap();
     let wanted = Lines::parse(lines([("teapot", 1), ("mug", 2)])).unwrap();

@@ -15,10 +15,10 @@ use tokio::{
 
 use super::*;
 
-/// How long anything may take on a busy machine.
+/// The longest that a step may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// As much of a NATS server as a client needs that only publishes: <https://docs.nats.io/reference/reference-protocols/nats-protocol>
+/// The part of a NATS server that a publishing client needs: <https://docs.nats.io/reference/reference-protocols/nats-protocol>
 struct Server {
     address: SocketAddr,
     subjects: Arc<Mutex<Vec<String>>>,
@@ -124,7 +124,7 @@ async fn while_nats_is_away_updates_are_lost_at_once() {
     let (bridge, registry) = bridge(&server).await;
     let address = server.stop().await;
     until(|| !bridge.nats.is_connected()).await;
-    // There is no server until all of them were sent: an update that waited for one would wait for ever.
+    // The server stays away until all updates were sent: an update that waited for it would wait forever.
     let all = async {
         for _ in 0..100 {
             bridge.tell("orders.events", &update("ada")).await;

@@ -1,5 +1,5 @@
-//! Where the signal handler leaves stacks: memory of its own, so that all of it goes back to the system, and so that its
-//! pages exist only once they are used.
+//! The memory into which the signal handler writes stacks: a mapping of its own, so that all of it is returned to the system,
+//! and pages are allocated only when they are used.
 #![expect(unsafe_code, reason = "maps memory that signal handlers of several threads write to")]
 
 use std::{
@@ -7,7 +7,7 @@ use std::{
     sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
 };
 
-/// 4 MiB: a minute of two busy cores, with 40 frames a stack.
+/// 4 MiB: a minute of two busy cores, at 40 frames per stack.
 const WORDS: usize = 4 * 1024 * 1024 / size_of::<u64>();
 
 /// Stacks, each after a word with the thread's index and the number of frames.
@@ -25,7 +25,7 @@ impl Buffer {
     pub(super) fn new() -> io::Result<Self> {
         let (access, kind) =
             (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
-        // SAFETY: a new mapping; no memory of others is concerned.
+        // SAFETY: it is a new mapping, and touches no existing memory.
         let words = unsafe { libc::mmap(ptr::null_mut(), WORDS * 8, access, kind, -1, 0) };
         if words == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
@@ -33,7 +33,7 @@ impl Buffer {
         Ok(Self { words: words.cast(), next: AtomicUsize::new(0) })
     }
 
-    /// Keeps a stack, unless there is no room for it. Neither waits nor allocates.
+    /// Writes a stack; `false` if there is no room. Neither waits nor allocates.
     pub(super) fn push(&self, thread: u32, stack: &[u64]) -> bool {
         let start = self.next.fetch_add(1 + stack.len(), Relaxed);
         if start + 1 + stack.len() > WORDS {
@@ -53,7 +53,7 @@ impl Buffer {
         let mut words = unsafe { std::slice::from_raw_parts(self.words.cast::<u64>(), WORDS) };
         std::iter::from_fn(move || {
             let (head, rest) = words.split_first()?;
-            // A stack has at least the place where the thread was. Zero: the end, or the first that had no room.
+            // A stack has at least one frame. Zero is the end, or the first stack without room.
             let length = (*head & 0xffff_ffff) as usize;
             let (stack, rest) = (length > 0).then(|| rest.split_at(length))?;
             words = rest;

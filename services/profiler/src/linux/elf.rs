@@ -1,4 +1,5 @@
-//! As much of ELF as names need, read piece by piece: a program's symbols are megabytes, and a pod has few.
+//! The part of ELF that function names need, read piece by piece: a program's symbols are megabytes, and a pod has little
+//! memory.
 //! <https://refspecs.linuxfoundation.org/elf/gabi4+/contents.html>
 
 use std::{
@@ -12,7 +13,7 @@ const SECTION: usize = 64;
 const SYMBOL: usize = 24;
 /// Longer names are cut, and shown as they are.
 const LONGEST_NAME: u64 = 4096;
-/// Symbols that are read at once.
+/// The symbols that are read at once.
 const AT_ONCE: usize = 2048;
 
 /// A 64-bit little-endian program or library.
@@ -24,11 +25,11 @@ pub(super) struct Elf<R> {
 pub(super) struct Section {
     name: String,
     kind: u32,
-    /// Where it is once loaded, relative to where the file is loaded.
+    /// Its address once loaded, relative to the load address of the file.
     pub(super) address: u64,
     pub(super) offset: u64,
     pub(super) size: u64,
-    /// Which other section it refers to: the names of symbols.
+    /// The section that it refers to: for symbols, the section with their names.
     link: usize,
 }
 
@@ -136,7 +137,7 @@ fn find<R: Read + Seek>(
     Ok(())
 }
 
-/// Where the function of a symbol is, if it is one, and is in this file.
+/// The addresses of a symbol's function; `None` if the symbol is not a function, or is not defined in this file.
 fn function(symbol: &[u8]) -> Option<Range<u64>> {
     const FUNCTION: u8 = 2;
     const CHOSEN_AT_RUN_TIME: u8 = 10;
@@ -151,7 +152,7 @@ fn read_at<R: Read + Seek>(file: &mut R, offset: u64, to: &mut [u8]) -> io::Resu
     file.read_exact(to)
 }
 
-/// The text up to a zero.
+/// The text up to a zero byte.
 fn text_at<R: Read + Seek>(file: &mut R, offset: u64, longest: u64) -> io::Result<String> {
     let mut text = Vec::new();
     let mut piece = [0; 128];

@@ -1,4 +1,4 @@
-//! The signal handler. It runs on whatever the thread was doing, so that it must not wait, allocate, panic or fault.
+//! The signal handler. It interrupts a thread at any instruction, so it must not wait, allocate, panic or fault.
 #![expect(unsafe_code, reason = "std has no signal handlers")]
 
 use std::{
@@ -15,28 +15,28 @@ use parking_lot::Mutex;
 
 use super::buffer::Buffer;
 
-/// Finds callers without allocating.
+/// Finds the callers of a function without allocating.
 pub(super) type Unwinder = UnwinderNative<&'static [u8], MustNotAllocateDuringUnwind>;
 
-/// The innermost frames that are kept of a stack.
+/// The most frames of a stack that are kept, innermost first.
 const DEPTH: usize = 128;
-/// How far below its top a stack is read: more than the stacks of threads have.
+/// The most bytes of a stack that are read: more than the stacks of threads have.
 const DEEPEST: u64 = 16 << 20;
 const PAGE: usize = 4096;
-/// As many handlers may work at once; a sample more is lost and counted. Handlers take some microseconds.
+/// The most handlers that work at the same time, for some microseconds each; a further sample is lost and counted.
 const AT_ONCE: usize = 4;
 
-/// What the handlers of all threads share.
+/// The state that the handlers of all threads share.
 pub(super) struct Shared {
     unwinder: Unwinder,
     desks: [Mutex<Desk>; AT_ONCE],
-    /// What was sampled.
+    /// The samples.
     pub(super) buffer: Buffer,
-    /// Samples for which there was no room.
+    /// The number of lost samples.
     pub(super) lost: AtomicU64,
 }
 
-/// What one handler works with: too much for the stack of the thread that it interrupts.
+/// The working memory of one handler: too large for the stack of the interrupted thread.
 struct Desk {
     cache: CacheNative<MustNotAllocateDuringUnwind>,
     page: Page,
@@ -55,7 +55,7 @@ impl Shared {
     }
 
     fn sample(&self, thread: u32, pc: u64, sp: u64, registers: UnwindRegsNative) {
-        // `try_lock` does not wait, and since none waits, unlocking wakes none.
+        // `try_lock` does not wait; since no handler waits for the lock, unlocking wakes none.
         let desk = self.desks.iter().find_map(Mutex::try_lock);
         let kept = desk.is_some_and(|mut desk| {
             let Desk { cache, page, stack } = &mut *desk;
@@ -101,7 +101,7 @@ impl Page {
     }
 }
 
-/// Copies memory of this process; `false` if there is none at the address, where a plain read would end the process.
+/// Copies memory of this process; `false` if the address is not mapped, where a plain read would crash the process.
 fn copy(pid: i32, from: u64, to: &mut [u64; PAGE / 8]) -> bool {
     let local = libc::iovec { iov_base: to.as_mut_ptr().cast(), iov_len: PAGE };
     let remote =
@@ -114,7 +114,7 @@ fn process_id() -> i32 {
     std::process::id() as i32
 }
 
-/// Whether stacks can be read at all: a sandbox may refuse it.
+/// Whether stacks can be read at all: a sandbox may forbid the system call.
 pub(super) fn can_read() -> io::Result<()> {
     let here = 0_u64;
     let start = (&raw const here).expose_provenance() as u64 & !(PAGE as u64 - 1);
@@ -134,7 +134,7 @@ extern "C" fn on_signal(_: libc::c_int, info: *mut libc::siginfo_t, context: *mu
     // it is null and no handler is in flight.
     unsafe {
         let errno = *libc::__errno_location();
-        // A signal that another process sent has no timer's index.
+        // A signal from another process has no index of a timer.
         if let Some(shared) = ACTIVE.load(Ordering::SeqCst).as_ref()
             && (*info).si_code == libc::SI_TIMER
         {
@@ -156,7 +156,7 @@ fn registers(context: &libc::ucontext_t) -> (u64, u64, UnwindRegsNative) {
 
 #[cfg(target_arch = "aarch64")]
 fn registers(context: &libc::ucontext_t) -> (u64, u64, UnwindRegsNative) {
-    /// Addresses have 48 bits; above may be the signature of a return address.
+    /// Addresses have 48 bits; the bits above may be the signature of a return address (pointer authentication).
     const MASK: framehop::aarch64::PtrAuthMask = framehop::aarch64::PtrAuthMask((1 << 48) - 1);
     let machine = &context.uc_mcontext;
     let (fp, lr) = (machine.regs[29], machine.regs[30]);
@@ -164,7 +164,7 @@ fn registers(context: &libc::ucontext_t) -> (u64, u64, UnwindRegsNative) {
     (machine.pc, machine.sp, registers)
 }
 
-/// The handler while it is installed.
+/// The handler while it is installed. Dropping it uninstalls it.
 pub(super) struct Handler {
     before: libc::sigaction,
     shared: *mut Shared,
@@ -177,7 +177,7 @@ impl Handler {
             unsafe { (mem::zeroed(), mem::zeroed()) };
         let handler: extern "C" fn(_, _, _) = on_signal;
         action.sa_sigaction = handler as libc::sighandler_t;
-        // System calls that were interrupted are repeated.
+        // Interrupted system calls are restarted.
         action.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART;
         let shared = Box::into_raw(shared);
         ACTIVE.store(shared, Ordering::SeqCst);
@@ -190,7 +190,7 @@ impl Handler {
         Ok(Self { before, shared })
     }
 
-    /// Returns what was sampled. The timers are gone already.
+    /// Uninstalls the handler and returns the samples. The timers must have been deleted.
     pub(super) fn remove(self) -> Box<Shared> {
         self.stop();
         // SAFETY: it came from a Box, no handler knows of it any more, and `drop` does not run.
@@ -200,8 +200,8 @@ impl Handler {
     }
 
     fn stop(&self) {
-        // SAFETY: as in `install`. Ignoring a signal discards those that wait, also for threads that block it: with the
-        // disposition of before, one of them would end the process.
+        // SAFETY: as in `install`. Ignoring the signal discards pending ones, also of threads that block it: with the previous
+        // disposition, a pending one would end the process.
         unsafe {
             let mut ignored: libc::sigaction = mem::zeroed();
             ignored.sa_sigaction = libc::SIG_IGN;

@@ -17,10 +17,10 @@ use super::{
     handler::Unwinder,
 };
 
-/// The kernel's library, which is no file.
+/// The kernel's library, which is not a file.
 const VDSO: &str = "[vdso]";
 
-/// A part of a file in memory.
+/// A mapped part of a file.
 struct Mapping {
     memory: Range<u64>,
     readable: bool,
@@ -33,7 +33,7 @@ struct Mapping {
 pub(super) struct Module {
     /// From its first to its last mapping.
     pub(super) memory: Range<u64>,
-    /// Where it is loaded: what is to be added to the file's addresses.
+    /// The load address: the number to add to the file's addresses.
     pub(super) bias: u64,
     pub(super) path: String,
     elf: Elf<Source>,
@@ -62,13 +62,13 @@ impl Seek for Source {
     }
 }
 
-/// The modules of this process, and what finds the callers in them.
+/// The modules of this process, and an unwinder for them.
 pub(super) fn load() -> io::Result<(Vec<Module>, Unwinder)> {
     let maps = fs::read_to_string("/proc/self/maps")?;
     let mappings: Vec<_> = maps.lines().filter_map(Mapping::parse).collect();
     let (mut modules, mut unwinder) = (Vec::new(), Unwinder::new());
     for mappings in mappings.chunk_by(|one, next| one.path == next.path) {
-        // One that cannot be read has no names, and stacks end in it.
+        // A module that cannot be read has no names, and stacks end in it.
         if let Some((module, tables)) = Module::open(mappings) {
             unwinder.add_module(tables);
             modules.push(module);
@@ -78,7 +78,7 @@ pub(super) fn load() -> io::Result<(Vec<Module>, Unwinder)> {
 }
 
 impl Mapping {
-    /// A line as `7f3c…-7f3d… r-xp 00028000 fe:00 1234   /lib/x86_64-linux-gnu/libc.so.6`.
+    /// Parses a line like `7f3c…-7f3d… r-xp 00028000 fe:00 1234   /lib/x86_64-linux-gnu/libc.so.6`.
     fn parse(line: &str) -> Option<Self> {
         let mut words = line.split_ascii_whitespace();
         let (start, end) = words.next()?.split_once('-')?;
@@ -145,7 +145,7 @@ impl Module {
         Some((Self { memory, bias, path: first.path.clone(), elf }, tables))
     }
 
-    /// The names of the functions at these addresses, which are sorted and in this module.
+    /// The names of the functions at these addresses, which must be sorted and in this module.
     pub(super) fn names(&mut self, addresses: &[u64]) -> Vec<Option<String>> {
         let relative: Vec<_> =
             addresses.iter().map(|address| address.wrapping_sub(self.bias)).collect();
@@ -158,7 +158,7 @@ impl Module {
     }
 }
 
-/// The bytes of a mapping of a program, a library or the kernel.
+/// The bytes of a readable mapping.
 fn mapped(memory: &Range<u64>) -> &'static [u8] {
     let start = std::ptr::with_exposed_provenance(memory.start as usize);
     // SAFETY: /proc/self/maps says that it is readable. The loader maps sections with tables so that they cannot be written to

@@ -1,4 +1,4 @@
-//! pprof's format, written as it comes: <https://github.com/google/pprof/blob/main/proto/profile.proto>.
+//! Writes pprof's format piece by piece: <https://github.com/google/pprof/blob/main/proto/profile.proto>.
 
 use std::{
     collections::HashMap,
@@ -14,7 +14,7 @@ pub(super) struct Writer {
     ordered: Vec<String>,
 }
 
-/// A message of protobuf.
+/// A protobuf message.
 #[derive(Default)]
 pub(super) struct Message(Vec<u8>);
 
@@ -51,7 +51,7 @@ impl Message {
     }
 }
 
-/// The fields of a profile.
+/// The numbers of a profile's fields.
 pub(super) mod field {
     pub(in super::super) const SAMPLE_TYPE: u32 = 1;
     pub(in super::super) const SAMPLE: u32 = 2;
@@ -74,7 +74,7 @@ impl Writer {
         writer
     }
 
-    /// The number of a string.
+    /// The index of a string in the string table.
     pub(super) fn string(&mut self, text: &str) -> u64 {
         if let Some(number) = self.strings.get(text) {
             return *number;
@@ -90,12 +90,12 @@ impl Writer {
         Message::default().number(1, self.string(kind)).number(2, self.string(unit))
     }
 
-    /// Writes fields of the profile.
+    /// Appends fields to the profile.
     pub(super) fn write(&mut self, fields: &Message) -> io::Result<()> {
         self.out.write_all(&fields.0)
     }
 
-    /// The profile, gzipped.
+    /// Returns the profile, gzipped.
     pub(super) fn finish(mut self) -> io::Result<Vec<u8>> {
         for text in std::mem::take(&mut self.ordered) {
             self.write(&Message::default().bytes(field::STRING, text.as_bytes()))?;

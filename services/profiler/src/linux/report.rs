@@ -1,4 +1,4 @@
-//! From addresses to a profile with names.
+//! Turns sampled addresses into a profile with names.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
@@ -15,7 +15,7 @@ use super::{
     timer::PERIOD,
 };
 
-/// What a profile says of itself, and of its threads.
+/// The properties of the profile and of its threads.
 pub(super) struct Report<'a> {
     pub(super) started: SystemTime,
     pub(super) duration: Duration,
@@ -87,12 +87,12 @@ fn sample(
     writer.write(&Message::default().message(field::SAMPLE, &sample))
 }
 
-/// Addresses with the functions they are in, written once.
+/// Writes locations, and the functions that they are in, once each.
 struct Locations<'a> {
     writer: &'a mut Writer,
-    /// The location of each address.
+    /// The id of the location of each address.
     places: HashMap<u64, u64>,
-    /// A function has the number of its name.
+    /// The ids of the functions written so far. The id of a function is the index of its name.
     functions: HashSet<u64>,
     next: u64,
 }
@@ -102,7 +102,7 @@ impl<'a> Locations<'a> {
         Self { writer, places: HashMap::new(), functions: HashSet::new(), next: 1 }
     }
 
-    /// The addresses are sorted, as the modules are.
+    /// Writes the locations. The addresses must be sorted, as the modules are.
     fn write(&mut self, addresses: &[u64], modules: &mut [Module]) -> io::Result<()> {
         for (index, module) in modules.iter_mut().enumerate() {
             let first = addresses.partition_point(|address| *address < module.memory.start);
@@ -138,7 +138,7 @@ impl<'a> Locations<'a> {
         self.writer.write(&Message::default().message(field::MAPPING, &mapping))
     }
 
-    /// A location, and its function if it is new.
+    /// Writes a location, and its function if it is new.
     fn add(&mut self, mapping: u64, address: u64, name: &str) -> io::Result<u64> {
         let (id, name) = (self.next, self.writer.string(name));
         self.next += 1;
@@ -150,7 +150,7 @@ impl<'a> Locations<'a> {
             .message(4, &line);
         let mut fields = Message::default().message(field::LOCATION, &location);
         if self.functions.insert(name) {
-            // Without a system name: `pprof` would take it for C++, and what is in angle brackets for template arguments.
+            // Without a system name, since `pprof` would demangle it as C++ and take angle brackets for template arguments.
             let function = Message::default().number(1, name).number(2, name);
             fields = fields.message(field::FUNCTION, &function);
         }

@@ -1,10 +1,10 @@
-//! The threads of this process while they are sampled.
+//! The threads of this process during a profile.
 
 use std::{collections::HashSet, fs, time::Duration};
 
 use super::timer::{PERIOD, Timer, cpu_time};
 
-/// More than a service has; the names of those that ended are kept, and this bounds them.
+/// The most threads that are known, more than a service has: the names of ended threads are kept.
 const MOST: usize = 4096;
 
 pub(super) struct Thread {
@@ -14,7 +14,7 @@ pub(super) struct Thread {
     unsampled: Option<Unsampled>,
 }
 
-/// The CPU time of a thread that blocks the signal, as those of librdkafka do.
+/// The CPU time of a thread that blocks the signal, as the threads of librdkafka do.
 struct Unsampled {
     first: Duration,
     last: Duration,
@@ -27,7 +27,7 @@ pub(super) struct Threads {
 }
 
 impl Threads {
-    /// Begins to sample threads that are new, and forgets the timers of those that ended.
+    /// Starts timers for new threads, and deletes the timers of ended ones.
     pub(super) fn look(&mut self) {
         let now: HashSet<i32> = ids().collect();
         for &id in now.difference(&self.alive) {
@@ -45,7 +45,7 @@ impl Threads {
         self.alive = now;
     }
 
-    /// Ends sampling.
+    /// Stops sampling.
     pub(super) fn stop(&mut self) {
         self.look();
         self.known.iter_mut().for_each(|thread| thread.timer = None);
@@ -55,7 +55,7 @@ impl Threads {
         self.known.get(index as usize).map_or("", |thread| &thread.name)
     }
 
-    /// Threads that could not be sampled, and how many samples their CPU time would have been.
+    /// The threads that could not be sampled, and the number of samples that corresponds to their CPU time.
     pub(super) fn unsampled(&self) -> impl Iterator<Item = (&str, u64)> {
         self.known.iter().filter_map(|thread| {
             let unsampled = thread.unsampled.as_ref()?;
@@ -67,7 +67,7 @@ impl Threads {
 }
 
 impl Thread {
-    /// A thread that is being born has its creator's name yet, and blocks all signals: so it is looked at again.
+    /// Checks repeatedly: a thread that is just starting still has its creator's name and blocks all signals.
     fn look(&mut self, index: u32) {
         let read = |what: &str| fs::read_to_string(format!("/proc/self/task/{}/{what}", self.id));
         if let Ok(name) = read("comm") {
@@ -88,7 +88,7 @@ impl Thread {
     }
 }
 
-/// The threads of this process but the one that asks.
+/// The ids of all threads of this process but the calling one.
 fn ids() -> impl Iterator<Item = i32> {
     let own = fs::read_link("/proc/thread-self").ok();
     let own = own.and_then(|path| path.file_name()?.to_str()?.parse().ok());
@@ -98,7 +98,7 @@ fn ids() -> impl Iterator<Item = i32> {
         .filter(move |id| Some(*id) != own)
 }
 
-/// From `/proc/…/status`: `SigBlk:` and a bit for each signal.
+/// Whether a thread blocks SIGPROF, from `/proc/…/status`: the line `SigBlk:` has a bit for each signal.
 fn blocks_profiling(status: &str) -> bool {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigBlk:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();

@@ -1,5 +1,5 @@
-//! A timer for each thread, on the CPU time of that thread: the signal comes to the thread that works. The one timer of a
-//! process (`ITIMER_PROF`) would charge the work of threads that block signals to others.
+//! A timer for each thread, on the CPU time of that thread, so that the signal is sent to the thread that works. The one timer
+//! of a process (`ITIMER_PROF`) would charge the work of threads that block signals to other threads.
 #![expect(unsafe_code, reason = "rustix and std have no POSIX timers")]
 
 use std::{io, mem, ptr, time::Duration};
@@ -12,11 +12,11 @@ pub(super) const PERIOD: Duration = Duration::from_nanos(1_000_000_000 / FREQUEN
 /// Sends SIGPROF to one thread as it uses the processor.
 pub(super) struct Timer(libc::timer_t);
 
-// SAFETY: a timer's identity is a number of the process, not of a thread.
+// SAFETY: the id of a timer is valid in the whole process.
 unsafe impl Send for Timer {}
 
 impl Timer {
-    /// `index` comes with each signal.
+    /// Starts a timer; each of its signals carries `index`.
     pub(super) fn start(thread: i32, index: u32) -> io::Result<Self> {
         let mut timer = ptr::null_mut();
         // SAFETY: both structures are plain data, for which zero is valid, and live through the calls.
@@ -39,12 +39,12 @@ impl Timer {
 
 impl Drop for Timer {
     fn drop(&mut self) {
-        // SAFETY: it was created, and is deleted once.
+        // SAFETY: the timer was created in `start`, and is deleted once.
         unsafe { libc::timer_delete(self.0) };
     }
 }
 
-/// The CPU time of a thread of this process since it began; `None` if it ended.
+/// The CPU time of a thread of this process since the thread began; `None` if it has ended.
 pub(super) fn cpu_time(thread: i32) -> Option<Duration> {
     // SAFETY: the structure is plain data, for which zero is valid, and lives through the call.
     let time = unsafe {
@@ -55,7 +55,7 @@ pub(super) fn cpu_time(thread: i32) -> Option<Duration> {
     Some(Duration::new(time.tv_sec.try_into().ok()?, time.tv_nsec.try_into().ok()?))
 }
 
-/// What `pthread_getcpuclockid` returns, for a thread that is known by its number: the scheduler's clock (2) of a thread (4).
+/// The same as `pthread_getcpuclockid`, for a thread id: the scheduler's clock (2) of a thread (4).
 fn clock(thread: i32) -> libc::clockid_t {
     (!thread << 3) | 4 | 2
 }

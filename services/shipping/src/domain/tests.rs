@@ -11,7 +11,7 @@ enum Step {
 const PAID: Step = Step::News(News::Paid);
 const CANCELLED: Step = Step::News(News::Cancelled);
 
-/// The states it took, in order.
+/// The states that a shipment took, in order.
 fn story(steps: &[Step]) -> Vec<State> {
     let mut states: Vec<State> = Vec::new();
     for step in steps {

@@ -17,7 +17,7 @@ use tonic::{Request, Response, Status};
 
 use crate::{domain::State, store::Store};
 
-/// Reads the ledger.
+/// Serves the ledger of shipments.
 pub(crate) struct Ledger {
     store: Store,
 }
@@ -42,7 +42,7 @@ impl Shipping for Ledger {
         _: Request<ListShipmentsRequest>,
     ) -> Result<Response<Self::ListShipmentsStream>, Status> {
         let store = self.store.clone();
-        // A page when it is asked for: the ledger may be larger than the memory.
+        // Each page is read when the client asks for more: the ledger may be larger than memory.
         let pages = stream::try_unfold(Some(String::new()), move |after| {
             let store = store.clone();
             async move {

@@ -15,7 +15,7 @@ use proto::{
 
 use crate::shipments::{Error, Shipments};
 
-/// Schedules the shipment of an order that was paid for, and cancels that of one that was cancelled.
+/// Schedules shipments of orders that were paid for, and cancels those of orders that were cancelled.
 pub(crate) struct OnOrders {
     shipments: Arc<Shipments>,
 }
@@ -42,7 +42,7 @@ impl BatchHandler for OnOrders {
 
     async fn handle(&self, events: &[Event<OrderEvent>], tx: &mut Tx) -> Result<(), Error> {
         for event in events {
-            // A batch of several is a trace of its own; each order's story goes on in its.
+            // A batch of several events has a trace of its own, but each order continues its own trace.
             telemetry::in_context(&event.context, self.one(&event.body, tx)).await?;
         }
         Ok(())
