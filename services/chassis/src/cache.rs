@@ -1,8 +1,8 @@
 //! Cache-aside: values that were read are kept for a while, in memory, or in Redis (Valkey), which all replicas share.
 //!
 //! ```text
-//!  get ──▶ who asks for what is being loaded waits for it ──▶ memory, or Redis ──▶ hit
-//!                                                                  └── not there, or no answer ──▶ load
+//!  get ──▶ concurrent requests for a key load it once ──▶ memory, or Redis ──▶ hit
+//!                                                              └── not there, or no answer ──▶ load
 //! ```
 //!
 //! A cache that does not answer fails no request, but costs time: 50 ms each, until its circuit breaker opens.

@@ -74,7 +74,7 @@ impl Kind {
         )
     }
 
-    /// Whether the fault is ours and so deserves an error line in the log; other errors are only returned to the caller.
+    /// Whether the fault is ours and so deserves a line in the log; other errors are only returned to the caller.
     pub fn is_fault(self) -> bool {
         matches!(
             self,

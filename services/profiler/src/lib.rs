@@ -4,7 +4,7 @@
 //! ```text
 //!  a timer a thread ──▶ SIGPROF ──▶ linux/handler: the registers, the stack by .eh_frame ──▶ linux/buffer (4 MiB, mapped)
 //!  (its CPU time)                                                                                  │ when all timers are gone
-//!  linux/threads: who joined, who left, who blocks signals        linux/elf: names ──▶ linux/pprof ◀┘──▶ protobuf, gzipped
+//!  linux/threads: new, ended, and those that block SIGPROF        linux/elf: names ──▶ linux/pprof ◀┘──▶ protobuf, gzipped
 //! ```
 //!
 //! Stacks are unwound with the tables that exceptions use, so that neither our code nor the C libraries need frame pointers.

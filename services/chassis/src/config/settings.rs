@@ -13,7 +13,7 @@ pub struct Settings {
     pub admin: Admin,
     /// How a service stops.
     pub drain: Drain,
-    /// Who may use the HTTP ports.
+    /// The host names of the HTTP ports, and the web pages that may use them.
     pub http: http::GuardSettings,
     /// Durable events.
     pub kafka: kafka::Settings,

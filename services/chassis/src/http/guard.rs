@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::Problem;
 use crate::text::printable;
 
-/// Who may use the HTTP ports.
+/// The host names of the HTTP ports, and the web pages that may use them.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct GuardSettings {
     /// Host names of the HTTP ports, separated by commas, in addition to IP addresses, `localhost`, the machine's and the
