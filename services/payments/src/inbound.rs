@@ -1,4 +1,4 @@
-//! What can reach this service.
+//! Inbound: gRPC and Kafka.
 
 pub(crate) mod grpc;
 pub(crate) mod orders;
