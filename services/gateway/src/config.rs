@@ -1,4 +1,4 @@
-//! What `gateway` can be told.
+//! The settings of `gateway`.
 
 use std::{fmt, net::SocketAddr, time::Duration};
 
@@ -10,23 +10,23 @@ use serde::{Deserialize, Serialize};
 /// The settings of `gateway`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Config {
-    /// Where to serve HTTP.
+    /// The address to serve HTTP on.
     pub listen: SocketAddr,
-    /// Where `catalog` is, for the products.
+    /// The addresses of `catalog`, which has the products.
     pub catalog: Endpoints,
-    /// Where `inventory` is, for what is available.
+    /// The addresses of `inventory`, which knows what is available.
     pub inventory: Endpoints,
-    /// Where `orders` is.
+    /// The addresses of `orders`.
     pub orders: Endpoints,
-    /// Who orders, as long as nobody logs in.
+    /// The customer of every order: there is no login yet.
     pub customer: Customer,
-    /// Where people and programs find a trace: a URL with `{trace_id}` in it.
+    /// The URL of a trace, for people and programs, with `{trace_id}` in it.
     pub trace_url: TraceUrl,
-    /// Whose pages are served from here, too, so that a browser needs one address only.
+    /// The servers whose pages the gateway proxies, so that a browser needs one address only.
     pub front_door: FrontDoor,
-    /// How many live streams may be open; more are refused with 503.
+    /// How many live streams may be open; further ones are refused with 503.
     pub live_streams: usize,
-    /// How long a request may take, with every call made for it.
+    /// How long a request may take, including every call made for it.
     #[serde(with = "humantime_serde")]
     pub deadline: Duration,
 }
@@ -47,28 +47,28 @@ impl Default for Config {
     }
 }
 
-/// The pages of others below paths of ours. Each has to be told that it is served from there.
+/// Other servers whose pages the gateway proxies, each below its own path. Each server must be configured to run below that path.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct FrontDoor {
-    /// What is passed on below `/alertmanager/`.
+    /// The server behind `/alertmanager/`.
     pub alertmanager: Upstream,
-    /// What is passed on below `/grafana/`.
+    /// The server behind `/grafana/`.
     pub grafana: Upstream,
-    /// What is passed on below `/jaeger/`.
+    /// The server behind `/jaeger/`.
     pub jaeger: Upstream,
-    /// What is passed on below `/lens/`.
+    /// The server behind `/lens/`.
     pub lens: Upstream,
-    /// What is passed on below `/prometheus/`.
+    /// The server behind `/prometheus/`.
     pub prometheus: Upstream,
 }
 
-/// Another server's base URL, as `http://grafana:3000`; or empty: there is none.
+/// Another server's base URL, as `http://grafana:3000`; empty if there is no such server.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Upstream(String);
 
 impl Upstream {
-    /// Where it is, if there is one.
+    /// The base URL; `None` if it is empty.
     pub(crate) fn base(&self) -> Option<&str> {
         (!self.0.is_empty()).then_some(self.0.as_str())
     }
@@ -122,12 +122,12 @@ impl From<Customer> for String {
     }
 }
 
-/// Where a trace is shown.
+/// The URL under which a trace is shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct TraceUrl(String);
 
-/// What stands for the trace in a [`TraceUrl`].
+/// The placeholder for the trace id in a [`TraceUrl`].
 const TRACE_ID: &str = "{trace_id}";
 
 impl TraceUrl {

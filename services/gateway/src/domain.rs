@@ -1,4 +1,4 @@
-//! What the gateway decides by itself: whether an order can be meant, and which live message is news.
+//! What the gateway decides by itself: whether an order is valid, and whether a live message is new.
 
 mod cart;
 mod told;

@@ -1,4 +1,4 @@
-//! The edge: REST, live streams, one front door.
+//! The edge: REST, live streams, and the front door.
 //!
 //! ```text
 //!  HTTP  /api/products ──▶ Products ──▶ gRPC catalog.v1, inventory.v1
@@ -33,19 +33,19 @@ use metrics::Metrics;
 use outbound::{Catalog, Inventory, Nats, Orders};
 use products::Products;
 
-/// Puts the gateway together.
+/// Wires the gateway.
 ///
 /// # Errors
 /// A port is taken, or a metric is declared twice.
 pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
-    // Outbound: whom it asks.
+    // Outbound: the services it calls.
     let catalog = Catalog::new(app.channel(&config.catalog)?);
     let inventory = Inventory::new(app.channel(&config.inventory)?);
     let orders = Orders::new(app.channel(&config.orders)?);
     let metrics = Metrics::register(app.registry())?;
     let updates = Nats::new(app.nats().await?, metrics.live_malformed_total.clone());
 
-    // Core: what it makes of the answers.
+    // Core: what it makes of their answers.
     let products = Products::new(catalog, inventory, metrics.clone());
     let live = Live::new(
         orders.clone(),

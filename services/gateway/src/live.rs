@@ -1,7 +1,8 @@
-//! An order's story while it happens.
+//! An order's live stream.
 //!
-//! Live messages are lost if nobody listens, on purpose. So: listen first, then read the order and tell its history, then tell
-//! the messages that are news; where one is missing, or none came for a while, read the order again and tell what was missed.
+//! Live messages are not stored, on purpose: those sent while no subscriber listens are lost. So a stream first subscribes, then
+//! reads the order and sends its history, then sends the messages that are new. When a message is missing, or none came for a
+//! while, it reads the order again and sends what was missed.
 
 mod story;
 
@@ -20,7 +21,7 @@ use crate::{
 
 pub(crate) use story::{Story, Telling};
 
-/// Follows orders for whoever watches.
+/// Opens a stream for each client that watches an order.
 #[derive(Clone)]
 pub(crate) struct Live {
     orders: Orders,
@@ -28,21 +29,21 @@ pub(crate) struct Live {
     draining: CancellationToken,
     metrics: Metrics,
     pace: Pace,
-    /// For as many streams as may be open.
+    /// One permit for each stream that may be open.
     room: Arc<Semaphore>,
 }
 
-/// When an order is read again.
+/// When a stream reads its order again.
 #[derive(Clone, Copy)]
 pub(crate) struct Pace {
-    /// After so long without a message: what was lost last is told no later.
+    /// After this time without a message: this limits how late a client gets a change whose message was lost.
     pub(crate) silence: Duration,
-    /// So often while nothing can be heard, or the last reading failed.
+    /// At this interval while there is no subscription, or after a failed read.
     pub(crate) deaf: Duration,
 }
 
 impl Default for Pace {
-    /// A reading every 5 s costs an idle stream nothing that is noticed; without NATS, a second is still nearly live.
+    /// Reading every 5 s costs an idle stream next to nothing; without NATS, every second is still nearly live.
     fn default() -> Self {
         Self { silence: Duration::from_secs(5), deaf: Duration::from_secs(1) }
     }
@@ -61,8 +62,9 @@ impl Live {
         Self { orders, updates, draining, metrics, pace, room }
     }
 
-    /// The story of an order from the last event on that the watcher has; `None` if it has had all. Refused if there are as many
-    /// watchers as fit in: a stream lasts as long as its order, and each holds a connection and a subscription.
+    /// The stream of an order, from the last event on that the watcher has; `None` if the order has ended and the watcher has
+    /// every status. Fails with `Unavailable` if the maximum of streams is open: a stream lasts as long as its order, and each
+    /// holds a connection and a subscription.
     pub(crate) async fn follow(
         &self,
         customer: &Customer,
@@ -92,7 +94,7 @@ impl Live {
     }
 }
 
-/// Counts a stream as long as it is there.
+/// Counts a stream for as long as it is open.
 struct Watching {
     gauge: IntGauge,
     _place: OwnedSemaphorePermit,

@@ -1,6 +1,6 @@
-//! The numbers of the edge that HTTP's own do not tell.
+//! Metrics of the edge beyond those of HTTP.
 
-/// Why an order is refused here.
+/// The reasons why the gateway refuses an order.
 pub(crate) const REFUSALS: [&str; 8] = [
     "conflict",
     "deadline_exceeded",

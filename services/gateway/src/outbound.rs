@@ -1,4 +1,4 @@
-//! Whom the gateway asks: wire types end here.
+//! The services that the gateway calls: wire types end here.
 
 mod catalog;
 mod inventory;
@@ -13,7 +13,7 @@ pub(crate) use inventory::Inventory;
 pub(crate) use orders::{Orders, Placing};
 pub(crate) use updates::{Change, Heard, Nats, Update, Updates};
 
-/// Says who did not answer: whoever reads the problem knows one front door only.
+/// Names the service that did not answer: a client that reads the problem knows only the gateway.
 fn error(peer: &'static str, status: Status) -> Error {
     let error = Error::from(status);
     match error.kind() {
@@ -25,12 +25,12 @@ fn error(peer: &'static str, status: Status) -> Error {
     }
 }
 
-/// The peer broke its contract.
+/// An error for a peer that broke its contract.
 fn broken(peer: &'static str, what: &'static str) -> Error {
     Error::new(Kind::Internal, format!("{peer} sent {what}"))
 }
 
-/// A token of the next page, if there is one.
+/// The cursor of the next page; `None` if the token is empty.
 fn next_cursor(token: String) -> Option<String> {
     Some(token).filter(|token| !token.is_empty())
 }

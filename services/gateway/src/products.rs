@@ -1,4 +1,4 @@
-//! Products with what is available of them: two services' answers as one.
+//! Products with their availability: the answers of two services as one.
 
 use std::collections::HashMap;
 
@@ -34,7 +34,7 @@ impl Products {
     }
 
     pub(crate) async fn get(&self, sku: &str) -> Result<Product, Error> {
-        // What cannot be a SKU is asked of nobody, and not repeated.
+        // A text that cannot be a SKU causes no call, and the answer does not repeat it.
         if let Some(complaint) = SKU.complaint(sku) {
             return Err(unknown(format!("no such product: the SKU {complaint}")));
         }
@@ -45,7 +45,7 @@ impl Products {
         Ok(product)
     }
 
-    /// Without inventory, a shop window is better than none.
+    /// Without inventory, products are shown without their availability: that is better than an error.
     fn adorn<'a>(
         &self,
         products: impl Iterator<Item = &'a mut Product>,
@@ -54,7 +54,7 @@ impl Products {
         match available {
             Ok(available) => {
                 for product in products {
-                    // What inventory has never heard of cannot be sold.
+                    // A product that inventory does not know cannot be sold.
                     product.available = Some(available.get(&product.sku).copied().unwrap_or(0));
                 }
             }

@@ -1,4 +1,4 @@
-//! What the gateway tells, whichever way it is asked: the resources of the public API.
+//! The resources of the public API, in REST answers and live events.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -152,12 +152,12 @@ pub(crate) struct OrderPage {
     pub(crate) next_cursor: Option<String>,
 }
 
-/// A page to be asked for.
+/// The page of a list that a client asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Listing {
-    /// Most resources of it, 1 to 100; the owner's default if not set.
+    /// The maximum number of resources, 1 to 100; if not set, the service's default.
     pub(crate) limit: Option<i32>,
-    /// Where it begins; empty for the first one.
+    /// The cursor where the page begins; empty for the first page.
     pub(crate) cursor: String,
 }
 

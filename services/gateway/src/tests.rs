@@ -1,5 +1,5 @@
-//! Stories at the front door: the real router behind the real edge, the services behind it played by fakes over real gRPC.
-//! Every answer is held to the OpenAPI document.
+//! Tests of the gateway: the real router behind the real edge; fakes play the other services over real gRPC. Every answer is
+//! checked against the OpenAPI document.
 
 mod contract;
 mod document;

@@ -1,10 +1,10 @@
-//! What can be ordered: all that is wrong with an order is told at once.
+//! What can be ordered. Validation reports all mistakes of an order at once.
 
 use std::collections::HashMap;
 
 use proto::limits::{IDEMPOTENCY_KEY, LINES, PAYMENT_TOKEN, QUANTITY, SKU};
 
-/// An order as it came: any part may be missing.
+/// An order as the client sent it: any part may be missing.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Draft {
     pub(crate) lines: Option<Vec<DraftLine>>,
@@ -18,7 +18,7 @@ pub(crate) struct DraftLine {
     pub(crate) quantity: Option<i64>,
 }
 
-/// An order that can be meant.
+/// A valid order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Cart {
     pub(crate) lines: Vec<Line>,
@@ -80,7 +80,7 @@ fn lines(drafts: Option<Vec<DraftLine>>, mistakes: &mut Mistakes) -> Vec<Line> {
             format!("has {count} items; expected {} to {}", LINES.start(), LINES.end()),
         );
     }
-    // Whoever sends thousands of lines need not be told about each.
+    // A client that sends thousands of lines need not get a mistake for each.
     let considered = (0..*LINES.end()).zip(drafts);
     let mut first_of = HashMap::new();
     considered.filter_map(|(index, draft)| line(index, draft, &mut first_of, mistakes)).collect()
@@ -151,7 +151,7 @@ fn idempotency_key(found: &[Vec<u8>], mistakes: &mut Mistakes) -> Option<Idempot
             return None;
         }
     };
-    // What is not UTF-8 is not ASCII either.
+    // A key that is not UTF-8 is not ASCII either.
     let key = String::from_utf8_lossy(key);
     if let Some(complaint) = IDEMPOTENCY_KEY.complaint(&key) {
         mistakes.add(HEADER, complaint);

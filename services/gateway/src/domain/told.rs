@@ -1,22 +1,24 @@
-//! How far an order's story was told.
+//! How far a stream has sent an order's history.
 
-/// The last revision that was told; 0 before the first.
+/// The last revision that was sent to the watcher; 0 before the first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Told(u32);
 
-/// What a live message is to somebody who was told so much.
+/// How a live message relates to what the watcher already has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum News {
-    /// It was told before: a duplicate, or one that the order as read already had.
+    /// The watcher has it: it is a duplicate, or the order that was read already contained it.
     Old,
-    /// It is what comes next.
+    /// It is the next revision.
     Next,
-    /// Something before it was missed: live messages are lost if nobody listens, on purpose.
+    /// A revision before it was missed: live messages are not stored, so those sent while no subscriber listens are lost, on
+    /// purpose.
     Gap,
 }
 
 impl Told {
-    /// What a browser says it has, if the order can have got so far; else it is told everything.
+    /// The revision in `Last-Event-ID`; 0 if it is missing, unreadable or beyond `revision`, so that the browser gets all
+    /// statuses.
     pub(crate) fn of(last_event_id: Option<&str>, revision: u32) -> Self {
         let last = last_event_id.and_then(|id| id.trim().parse().ok()).unwrap_or(0);
         Self(if last <= revision { last } else { 0 })

@@ -1,19 +1,19 @@
-//! One front door: the pages of others, each below a path of ours.
+//! The front door: pages of other servers, each below its own path of the gateway.
 
 use axum::Router;
 use chassis::http::Proxy;
 
 use crate::config::FrontDoor;
 
-/// Something that is served from here but is somewhere else.
+/// A server whose pages the gateway proxies.
 pub(crate) struct Door<'a> {
     pub(crate) path: &'static str,
-    /// What it is good for, in a few words.
+    /// What the server is for, in a few words.
     pub(crate) purpose: &'static str,
     base: &'a str,
 }
 
-/// Those that there are, in the order in which they are of use.
+/// The servers that are configured, the most useful first.
 pub(crate) fn doors(config: &FrontDoor) -> Vec<Door<'_>> {
     let all = [
         ("/grafana", "dashboards, alerts, logs", &config.grafana),
@@ -28,12 +28,12 @@ pub(crate) fn doors(config: &FrontDoor) -> Vec<Door<'_>> {
     there.collect()
 }
 
-/// What is below them: no request of the shop's.
+/// The paths below which requests go to these servers, and not to the shop.
 pub(crate) fn passed_on(config: &FrontDoor) -> Vec<String> {
     doors(config).iter().map(|door| format!("{}/", door.path)).collect()
 }
 
-/// The routes of those that there are.
+/// The routes of the servers that are configured.
 pub(crate) fn router(config: &FrontDoor) -> anyhow::Result<Router> {
     doors(config).into_iter().try_fold(Router::new(), |router, door| {
         Ok(router.merge(Proxy::new(door.base)?.router(door.path)))

@@ -35,7 +35,7 @@ pub(crate) struct Shop {
     pub(crate) metrics: Metrics,
 }
 
-/// Everything that is served.
+/// All routes that the gateway serves.
 pub(crate) fn router(shop: Shop) -> anyhow::Result<Router> {
     let (router, document) = api().split_for_parts();
     let document = openapi::json(document)?;
@@ -76,7 +76,7 @@ fn api() -> OpenApiRouter<Arc<Shop>> {
         .routes(routes!(openapi::get))
 }
 
-/// Who asks: as long as nobody logs in, everybody is the same one.
+/// The customer of a request: there is no login, so all requests have the same one.
 impl FromRequestParts<Arc<Shop>> for Customer {
     type Rejection = Infallible;
 

@@ -1,4 +1,4 @@
-//! One watcher's stream.
+//! The stream of one watcher.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -15,10 +15,10 @@ use crate::{
     resources::{Activity, Order, StatusChange},
 };
 
-/// A reading that takes longer is given up: the next one is soon, and the drain waits for nobody's stream.
+/// A read that takes longer is abandoned: the next one follows soon, and the drain must not wait for a stream.
 const READING: Duration = Duration::from_secs(2);
 
-/// What a watcher is told.
+/// What the stream sends to the watcher.
 pub(crate) enum Telling {
     /// The order took a status.
     Status(StatusChange),
@@ -26,7 +26,7 @@ pub(crate) enum Telling {
     Activity(Activity),
 }
 
-/// The story of one order, told once and in order.
+/// The stream of one order: each status once, and in order.
 pub(crate) struct Story {
     live: Live,
     customer: Customer,
@@ -35,12 +35,12 @@ pub(crate) struct Story {
     told: Told,
     over: bool,
     waiting: VecDeque<Telling>,
-    /// `None` while nothing can be heard.
+    /// `None` while there is no subscription.
     heard: Option<BoxStream<'static, Heard>>,
     reading: Instant,
-    /// The message that is being delivered: until the next one is asked for.
+    /// The message that is being delivered: held until the next event is requested, so that its span covers the delivery.
     delivering: Option<Update>,
-    /// What is read for the stream belongs to the request that opened it.
+    /// The span of the request that opened the stream: reads made for the stream belong to it.
     span: Span,
     _watching: Watching,
 }
@@ -80,7 +80,7 @@ impl Story {
         story
     }
 
-    /// What to tell next; `None` after the last, or when the gateway drains.
+    /// The next event to send; `None` after the last status, or when the gateway drains.
     pub(crate) async fn next(&mut self) -> Option<Telling> {
         self.delivering = None;
         loop {
@@ -134,7 +134,7 @@ impl Story {
         self.delivering = Some(update);
     }
 
-    /// Reads the order and tells what was missed; listens again if that had ended.
+    /// Reads the order and queues the statuses that were missed; subscribes again if the subscription has ended.
     async fn read(&mut self, why: &'static str) {
         self.live.metrics.live_rereads_total.with_label_values(&[why]).inc();
         let (live, customer, order_id) = (&self.live, &self.customer, &self.order_id);
@@ -157,7 +157,7 @@ impl Story {
         }
     }
 
-    /// Puts the next reading off.
+    /// Postpones the next read.
     fn rest(&mut self) {
         let pace = self.live.pace;
         self.reading = Instant::now() + if self.heard.is_some() { pace.silence } else { pace.deaf };

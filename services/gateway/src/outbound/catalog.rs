@@ -20,7 +20,7 @@ impl Catalog {
         Self(CatalogClient::new(channel.idempotent()))
     }
 
-    /// A page of products that contain these words; what is available of them is not known here.
+    /// A page of products that contain these words. Their availability is not set here.
     pub(crate) async fn list(&self, page: Listing, words: String) -> Result<ProductPage, Error> {
         let request = ListProductsRequest {
             page_size: page.limit.unwrap_or_default(),

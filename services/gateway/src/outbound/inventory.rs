@@ -7,9 +7,9 @@ use proto::inventory::v1::{GetAvailabilityRequest, inventory_client::InventoryCl
 
 use super::error;
 
-/// Availability adorns an answer that is good without it: nobody waits long for it, ...
+/// An answer is useful without availability, so a request waits for it no longer than this, ...
 const LIMIT: Duration = Duration::from_secs(1);
-/// ... and never for most of the time that the answer itself has.
+/// ... and no longer than this fraction of the time that the request has left.
 const SHARE: u32 = 4;
 
 /// Reads the stock.
@@ -17,12 +17,12 @@ const SHARE: u32 = 4;
 pub(crate) struct Inventory(InventoryClient<Channel>);
 
 impl Inventory {
-    /// Calls are not repeated: whoever asks goes on without the answer.
+    /// Calls are not retried: the gateway answers without availability instead.
     pub(crate) fn new(channel: Channel) -> Self {
         Self(InventoryClient::new(channel))
     }
 
-    /// How many can be sold now of each product that inventory knows.
+    /// The quantity that can be sold now, for each product that inventory knows.
     pub(crate) async fn availability(
         &self,
         skus: Vec<String>,

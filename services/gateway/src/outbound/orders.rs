@@ -15,7 +15,7 @@ use crate::{
     resources::{Item, Listing, Order, OrderPage, Reason, Status, Step},
 };
 
-/// Takes orders and tells what became of them.
+/// Places orders and reads their state.
 #[derive(Clone)]
 pub(crate) struct Orders(OrdersClient<Channel>);
 
@@ -28,7 +28,7 @@ pub(crate) struct Placing {
 }
 
 impl Orders {
-    /// Every call of the contract is idempotent, and so may be repeated.
+    /// Calls may be retried: every call of the contract is idempotent.
     pub(crate) fn new(channel: Channel) -> Self {
         Self(OrdersClient::new(channel.idempotent()))
     }
@@ -56,7 +56,7 @@ impl Orders {
         whole(self.0.clone().get(request).await.map_err(failed)?.into_inner().order)
     }
 
-    /// A page of orders, all or those with a status.
+    /// A page of orders: all, or only those with this status.
     pub(crate) async fn list(
         &self,
         customer: &Customer,
@@ -116,7 +116,7 @@ fn step(wire: wire::Step) -> Option<Step> {
     Some(Step { status: status(wire.status)?, at: rfc3339(wire.at_us) })
 }
 
-/// `None` for one that did not exist when this was built.
+/// `None` for a status that this build does not know.
 pub(super) fn status(number: i32) -> Option<Status> {
     Some(match wire::Status::try_from(number).ok()? {
         wire::Status::Unspecified => return None,
@@ -150,10 +150,10 @@ pub(super) fn reason(number: i32) -> Option<Reason> {
     })
 }
 
-/// The end of the year 9999: what is later cannot be written.
+/// The end of the year 9999: later times cannot be written in RFC 3339.
 const LAST_SECOND: u64 = 253_402_300_799;
 
-/// Microseconds since the epoch as people and programs read them.
+/// Formats microseconds since the epoch as RFC 3339.
 pub(super) fn rfc3339(micros: i64) -> String {
     let since = Duration::from_micros(u64::try_from(micros).unwrap_or(0));
     let at = SystemTime::UNIX_EPOCH + since.min(Duration::from_secs(LAST_SECOND));

@@ -10,9 +10,9 @@ use crate::{
     resources::{Reason, Status},
 };
 
-/// Where news of an order come from while they happen.
+/// The source of an order's live messages.
 pub(crate) trait Updates: Send + Sync + 'static {
-    /// What happens after this has returned is heard, unless it is lost; fails at once if nothing could be heard.
+    /// Subscribes: what is published after this has returned is received, unless it is lost. Fails at once without a connection.
     fn of<'a>(
         &'a self,
         customer: &'a Customer,
@@ -20,11 +20,11 @@ pub(crate) trait Updates: Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<BoxStream<'static, Heard>, Error>>;
 }
 
-/// What a listener hears.
+/// What a subscriber receives.
 pub(crate) enum Heard {
-    /// News.
+    /// A live message.
     Update(Update),
-    /// News may have been missed.
+    /// Messages may have been missed.
     Lapse,
 }
 
@@ -48,14 +48,14 @@ pub(crate) struct Change {
     pub(crate) revision: u32,
 }
 
-/// News from NATS.
+/// Live messages from NATS.
 pub(crate) struct Nats {
     client: nats::Client,
     malformed: IntCounter,
 }
 
 impl Nats {
-    /// News that break limits are counted and not told.
+    /// Messages that break limits are counted and dropped.
     pub(crate) fn new(client: nats::Client, malformed: IntCounter) -> Self {
         Self { client, malformed }
     }
@@ -95,7 +95,7 @@ impl Updates for Nats {
     }
 }
 
-/// Whoever may publish on NATS may publish anything, nothing included.
+/// A client that may publish on NATS can publish anything, even an empty message.
 fn keeps_limits(update: &LiveUpdate, order_id: &str) -> bool {
     let refusal = match limits::check(update) {
         Ok(()) if update.order_id == order_id => return true,
@@ -111,7 +111,7 @@ fn update(message: nats::Live<LiveUpdate>) -> Update {
     telemetry::annotate("order.id", message.body.order_id.clone());
     let change = message.body.change.and_then(|change| {
         Some(Change {
-            // A status that is not known here is told as what happened, not as a status.
+            // A change to a status that this build does not know is sent as an activity, without a status.
             status: status(change.status)?,
             reason: reason(change.cancel_reason),
             revision: u32::try_from(change.revision).ok()?,

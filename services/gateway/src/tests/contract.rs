@@ -1,11 +1,11 @@
-//! Holds answers to the OpenAPI document: as much of JSON Schema as it uses.
+//! Checks answers against the OpenAPI document, with as much of JSON Schema as the document uses.
 
 use axum::http::Method;
 use serde_json::Value;
 
 use super::stage::Answer;
 
-/// The answer is one that the document promises; paths and methods that it does not know are not its concern.
+/// Asserts that the document describes the answer; paths and methods that it does not contain are ignored.
 pub(super) fn hold(document: &Value, method: &Method, path: &str, answer: &Answer) {
     let Some(operation) = operation(document, method, path) else { return };
     let status = answer.status.as_str();
@@ -25,7 +25,7 @@ pub(super) fn hold(document: &Value, method: &Method, path: &str, answer: &Answe
         check(document, &media["schema"], &answer.body, &format!("{method} {path} {status}"));
     }
     for (name, _) in promised["headers"].as_object().into_iter().flatten() {
-        // Telemetry is off here.
+        // Telemetry is off in these tests.
         assert!(
             name == "traceresponse" || !answer.header(name).is_empty(),
             "{method} {path}: {status} without {name}"
@@ -44,7 +44,7 @@ pub(super) fn hold(document: &Value, method: &Method, path: &str, answer: &Answe
     }
 }
 
-/// What the document says of a request to this path.
+/// The operation of the document for this path and method.
 pub(super) fn operation<'a>(document: &'a Value, method: &Method, path: &str) -> Option<&'a Value> {
     let fits = |template: &str| {
         let (template, path): (Vec<_>, Vec<_>) =
@@ -59,7 +59,7 @@ pub(super) fn operation<'a>(document: &'a Value, method: &Method, path: &str) ->
     item.get(method.as_str().to_lowercase())
 }
 
-/// The value is one that the schema describes.
+/// Asserts that the value matches the schema.
 pub(super) fn check(document: &Value, schema: &Value, value: &Value, place: &str) {
     if let Some(reference) = schema["$ref"].as_str() {
         let target = document.pointer(reference.trim_start_matches('#'));

@@ -1,4 +1,4 @@
-//! The OpenAPI document is complete, and it is what is served.
+//! The OpenAPI document is complete and matches what is served.
 
 use std::collections::BTreeSet;
 
@@ -110,7 +110,7 @@ async fn every_operation_tells_every_answer() {
     }
 }
 
-/// Every documented error can be a problem: its examples are read as one.
+/// Every documented error can be a problem: its examples are parsed as one.
 fn problems(document: &Value, status: &str, answer: &Value, place: &str) {
     let media = &answer["content"]["application/problem+json"];
     assert_eq!(media["schema"]["$ref"], "#/components/schemas/Problem", "{place} {status}");
@@ -158,7 +158,7 @@ async fn every_reference_leads_somewhere_and_every_schema_is_used() {
     assert!(unused.is_empty(), "{unused:?}");
 }
 
-/// To a generated client a live stream is text; the schema of each kind of event's data is beside it.
+/// A generated client sees a live stream as text; the schema of each kind of event's data is beside it.
 #[tokio::test]
 async fn a_live_stream_is_text_with_a_schema_for_each_event() {
     let document = Stage::new().await.document().await;

@@ -21,7 +21,7 @@ use crate::{
     resources::{Reason, Status},
 };
 
-/// A watcher's end of the stream.
+/// The client's end of a stream.
 struct Watcher {
     body: BodyDataStream,
     text: String,
@@ -55,7 +55,7 @@ impl Watcher {
         }
     }
 
-    /// The next event as `1 placed`, or as what happened.
+    /// The next event, as `1 placed`, or as the type of an activity.
     async fn told(&mut self) -> Option<String> {
         let event = self.next().await?;
         let line =
@@ -75,7 +75,7 @@ impl Watcher {
         })
     }
 
-    /// Reads while the condition does not hold: no event may come meanwhile.
+    /// Polls the stream until the condition holds; asserts that no event comes meanwhile.
     async fn hears_nothing_until(&mut self, condition: impl Fn() -> bool) {
         let waited = timeout(PATIENCE, async {
             while !condition() {

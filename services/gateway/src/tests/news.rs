@@ -1,4 +1,4 @@
-//! NATS, as a list of listeners.
+//! A fake of NATS: a list of subscribers.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -20,7 +20,7 @@ pub(super) struct News {
 }
 
 impl News {
-    /// From now on nobody can listen.
+    /// Ends all subscriptions; new ones fail from now on.
     pub(super) fn goes_away(&self) {
         self.away.store(true, Ordering::SeqCst);
         self.listeners.lock().clear();

@@ -92,7 +92,7 @@ async fn all_mistakes_in_an_order_are_told_at_once() {
     assert!(stage.peers.placed.lock().is_empty());
 }
 
-/// Bodies, the status that they are refused with, and the parts that it is about.
+/// Invalid bodies, the status with which each is refused, and the part that the problem names.
 const NO_ORDERS: [(&str, u16, &str); 17] = [
     ("{", 400, ""),
     ("", 400, ""),

@@ -15,7 +15,7 @@ async fn the_front_page_says_what_is_here() {
     }
 }
 
-/// What is not configured is not there.
+/// The front page lists no server that is not configured.
 #[tokio::test]
 async fn the_front_page_lists_whose_pages_are_served_too() {
     let plain = Stage::new().await;
@@ -38,7 +38,7 @@ async fn the_front_page_lists_whose_pages_are_served_too() {
     assert_eq!(beside.get("/api/products").await.status, 200);
 }
 
-/// Nothing refers to another host, and the browser is told to load nothing from any.
+/// Nothing refers to another host, and the policy forbids the browser to load anything from one.
 #[tokio::test]
 async fn the_documentation_needs_nobody_else() {
     let stage = Stage::new().await;

@@ -1,4 +1,4 @@
-//! The services behind the gateway, as their contracts see them.
+//! Fakes of the services behind the gateway, as their contracts describe them.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -16,7 +16,7 @@ use proto::{
 };
 use tonic::{Request, Response, Status};
 
-/// What the peers know, and how they behave.
+/// What the fakes know, and how they behave.
 #[derive(Default)]
 pub(super) struct Peers {
     pub(super) orders: Mutex<BTreeMap<String, orders::Order>>,
@@ -59,7 +59,7 @@ impl Peers {
         }
     }
 
-    /// Adds a status to an order, which begins with its first.
+    /// Adds a status to an order; creates the order with the first one.
     pub(super) fn step(&self, id: &str, status: orders::Status) {
         let mut orders = self.orders.lock();
         let order = orders.entry(id.to_owned()).or_insert_with(|| order(id));

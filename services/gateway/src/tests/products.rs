@@ -1,4 +1,4 @@
-//! What the shop window shows.
+//! Reading products.
 
 use chassis::{Error, Kind};
 
@@ -57,7 +57,7 @@ async fn a_product_that_is_not_there_is_named() {
     assert_eq!(answer.body["detail"], r#"no product "unicorn""#);
 }
 
-/// Nobody is asked for it, and no answer repeats it.
+/// The gateway calls no service for it, and no answer repeats it.
 #[tokio::test]
 async fn what_cannot_be_a_sku_is_a_product_that_is_not_there() {
     let stage = Stage::new().await;
@@ -88,7 +88,7 @@ async fn a_query_that_is_none_is_told_whole() {
     assert_eq!((answer.status.as_u16(), answer.fields()), (422, vec!["cursor"]));
 }
 
-/// Whatever is in the path, the answer is about its beginning only.
+/// Whatever the path contains, the answer quotes only its beginning.
 #[tokio::test]
 async fn a_sku_of_any_length_and_kind_is_a_product_that_does_not_exist() {
     let stage = Stage::new().await;

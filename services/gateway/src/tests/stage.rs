@@ -1,4 +1,4 @@
-//! The gateway on a stage.
+//! The gateway in a test, with fakes around it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -40,13 +40,13 @@ use crate::{
     products::Products,
 };
 
-/// How long anything may take on a busy machine.
+/// How long any step may take on a busy machine.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How long a request may take here: some tests wait for it, and all others must not need it on a busy machine.
+/// How long a request may take here: some tests wait for it, and no other test must reach it on a busy machine.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// Live streams that fit in.
+/// The maximum of live streams.
 pub(super) const STREAMS: usize = 8;
 
 /// An order that the fakes use.
@@ -73,7 +73,7 @@ impl Answer {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
-    /// The fields that a problem complains about.
+    /// The fields that a problem names.
     pub(super) fn fields(&self) -> Vec<&str> {
         let errors = self.body["errors"].as_array().map_or(&[][..], |errors| errors);
         errors.iter().map(|error| error["field"].as_str().unwrap()).collect()
@@ -81,7 +81,8 @@ impl Answer {
 }
 
 impl Stage {
-    /// Waits of a minute would fail the test, and waits of milliseconds would hide what is told at once.
+    /// With waits of a minute, a test that needs a re-read would fail; waits of milliseconds would hide an event that must come
+    /// at once.
     pub(super) async fn new() -> Self {
         Self::with(Pace { silence: Duration::from_secs(60), deaf: Duration::from_secs(60) }).await
     }
@@ -90,7 +91,7 @@ impl Stage {
         Self::made(pace, FrontDoor::default()).await
     }
 
-    /// With somebody else's pages.
+    /// With pages of other servers at the front door.
     pub(super) async fn beside(front_door: FrontDoor) -> Self {
         Self::made(Pace::default(), front_door).await
     }
@@ -143,7 +144,7 @@ impl Stage {
         self.send(json("/api/orders").body(body.into()).unwrap()).await
     }
 
-    /// Sends a request, and holds the answer to the document.
+    /// Sends a request, and checks the answer against the document.
     pub(super) async fn send(&self, request: Request<Body>) -> Answer {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let (parts, body) = self.open(request).await.into_parts();
@@ -167,7 +168,7 @@ impl Stage {
         self.send(Request::get("/openapi.json").body(Body::empty()).unwrap()).await.body
     }
 
-    /// One line of the metrics.
+    /// The value of one series of the metrics.
     pub(super) fn metric(&self, series: &str) -> f64 {
         let text = self.registry.text();
         let value = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));

@@ -1,4 +1,4 @@
-//! What clients send: every part may be missing, so that all that is missing is told at once.
+//! What clients send. Every part may be missing, so that one answer reports all that is missing.
 
 use std::{fmt, marker::PhantomData};
 
@@ -61,7 +61,7 @@ impl PlaceOrder {
     }
 }
 
-/// A JSON object. Structs alone would take arrays, too, their fields in order, which nobody means.
+/// A JSON object. A struct alone would also accept an array with its fields in order, which no client means.
 pub(super) struct Object<T>(pub(super) T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
@@ -84,7 +84,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
-/// A whole number; how large it may be is said where all else is said.
+/// A whole number. Its range is checked with the rest of the order, not here.
 struct Whole(i64);
 
 impl<'de> Deserialize<'de> for Whole {

@@ -24,9 +24,9 @@ use crate::{
     live::{Story, Telling},
 };
 
-/// How often a silent stream says that it is there: proxies cut what is silent for longer, usually after 60 s.
+/// How often a silent stream sends a comment: proxies cut streams that are silent for longer, usually after 60 s.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
-/// How long a browser waits before it comes back when a stream was cut off.
+/// How long a browser waits before it reconnects after a stream was cut off.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// A Server-Sent Event of a live stream, field by field.
@@ -101,7 +101,7 @@ pub(super) async fn follow(
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
     let events = Sse::new(events(story)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
-    // nginx would collect what is meant to be seen at once.
+    // nginx would buffer events that should be seen at once.
     Ok(([("x-accel-buffering", "no")], events).into_response())
 }
 
@@ -114,7 +114,7 @@ fn events(story: Story) -> impl Stream<Item = Result<Event, Infallible>> {
     hint.chain(told.filter_map(|event| std::future::ready(event.map(Ok))))
 }
 
-/// `None` if it cannot be written, which for types of our own cannot be.
+/// Returns `None` if the data cannot be serialized, which cannot happen for our own types.
 fn event(telling: &Telling) -> Option<Event> {
     match telling {
         Telling::Status(change) => {

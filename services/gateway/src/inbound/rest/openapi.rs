@@ -30,7 +30,7 @@ use crate::resources::{Activity, StatusChange};
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     servers((url = "/", description = "Where this document is.")),
-    // Nobody has to log in.
+    // There is no login.
     security(()),
     tags(
         (name = "products", description = "What the shop sells."),
@@ -41,12 +41,12 @@ use crate::resources::{Activity, StatusChange};
 )]
 struct Begin;
 
-/// What is said of the whole API.
+/// The parts of the document that describe the whole API.
 pub(super) fn begin() -> OpenApi {
     Begin::openapi()
 }
 
-/// The finished document, written once, for [`get`].
+/// The finished document, serialized once, for [`get`].
 pub(super) fn json(mut document: OpenApi) -> anyhow::Result<Extension<Document>> {
     for path in document.paths.paths.values_mut() {
         let operations =
@@ -69,8 +69,8 @@ pub(super) fn json(mut document: OpenApi) -> anyhow::Result<Extension<Document>>
 
 const EVENTS: &str = "text/event-stream";
 
-/// The schema of each kind of event's data. OpenAPI 3.1 has no word for the items of a stream, so that to a generated client it is
-/// text; 3.2 calls it `itemSchema`.
+/// The schema of each kind of event's data. OpenAPI 3.1 cannot describe the items of a stream, so a generated client sees text;
+/// 3.2 can, with `itemSchema`.
 fn event_schemas() -> (String, serde_json::Value) {
     let of = |name: &str| serde_json::json!({ "$ref": format!("#/components/schemas/{name}") });
     let events = serde_json::json!({
@@ -82,7 +82,7 @@ fn event_schemas() -> (String, serde_json::Value) {
 
 const TRACERESPONSE: &str = "The request's trace: <https://www.w3.org/TR/trace-context-2/#traceresponse-header>, if it is recorded.";
 
-/// The document as it is sent.
+/// The serialized document.
 #[derive(Clone)]
 pub(super) struct Document(Bytes);
 

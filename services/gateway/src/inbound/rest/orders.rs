@@ -125,7 +125,7 @@ fn no_order(mistakes: Vec<Mistake>) -> Problem {
     invalid("the order is not what is expected here", mistakes)
 }
 
-/// Without a key of the client's, one of ours: our own call is repeatable in any case.
+/// If the client sent no key, a new one is made: our own call to `orders` must always be repeatable.
 fn placing(cart: Cart) -> Placing {
     let fresh = || Uuid::new_v4().to_string();
     Placing {
@@ -135,12 +135,12 @@ fn placing(cart: Cart) -> Placing {
     }
 }
 
-/// The word for the metric.
+/// The metric's label value.
 fn reason(problem: &Problem) -> &'static str {
     match (problem.status, problem.kind.as_str()) {
         (_, "/problems/out-of-stock") => "out_of_stock",
         (_, "/problems/idempotency-key-reused") => "idempotency_key_reused",
-        // Not the customer's mistake: somebody else was faster, or the hold ran out.
+        // Not the customer's mistake: another customer was faster, or the reservation expired.
         (409, _) => "conflict",
         (429, _) => "exhausted",
         (503, _) => "unavailable",
@@ -207,7 +207,7 @@ pub(super) async fn cancel(
     shop.orders.cancel(&customer, &id).await.map(Json).map_err(refused)
 }
 
-/// The id in the path as `orders` writes it; what cannot be one is an order that is not there.
+/// The id in the path, in the form that `orders` writes; text that cannot be an id names an order that does not exist.
 pub(super) struct OrderId(pub(super) String);
 
 impl<S: Send + Sync> FromRequestParts<S> for OrderId {

@@ -1,4 +1,4 @@
-//! Pages for people: what is here, and the API's documentation. They refer to nothing outside, and may not.
+//! Pages for people: an index, and the API's documentation. They load nothing from other hosts; the policy forbids it.
 
 use std::sync::{Arc, LazyLock};
 
@@ -22,7 +22,7 @@ const INDEX_SCRIPT: &str = include_str!("../../../assets/index.js");
 const DOCS: &str = include_str!("../../../assets/docs.html");
 const DOCS_SCRIPT: &str = include_str!("../../../assets/docs.js");
 
-/// What a page may load: this service's own, and what stands in the page itself.
+/// A page may load only resources of this service, and inline styles and images.
 const POLICY: [(HeaderName, &str); 2] = [
     (
         header::CONTENT_SECURITY_POLICY,
@@ -31,10 +31,10 @@ const POLICY: [(HeaderName, &str); 2] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
 ];
 
-/// An asset changes with the binary only; an hour is long enough to matter and short enough to forget about.
+/// An asset changes only with the binary. An hour saves requests, and is short enough that an old copy is no problem.
 const CACHE: &str = "public, max-age=3600";
 
-/// Where the front page lists what is served from here and is somewhere else.
+/// The place in the front page where the servers of the front door are listed.
 const DOORS: &str = "<!-- front door -->";
 
 pub(super) fn router(config: &FrontDoor) -> Router {
@@ -59,7 +59,7 @@ fn page(content_type: &'static str, text: impl IntoResponse) -> Response {
     (POLICY, [(header::CONTENT_TYPE, content_type)], text).into_response()
 }
 
-/// What the documentation needs of Swagger UI, which is kept compressed; every browser takes it so.
+/// The files of Swagger UI that the documentation needs. They are stored compressed and sent so; every browser accepts that.
 const ASSETS: [&str; 3] = ["favicon-32x32.png", "swagger-ui-bundle.js", "swagger-ui.css"];
 
 async fn asset(Path(file): Path<String>) -> Result<Response, Problem> {

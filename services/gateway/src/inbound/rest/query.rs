@@ -1,4 +1,4 @@
-//! What clients ask lists for.
+//! The query parameters of lists.
 
 use proto::limits::{PAGE_TOKEN, QUERY};
 use serde::Deserialize;

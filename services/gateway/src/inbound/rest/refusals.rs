@@ -1,4 +1,4 @@
-//! The problems that the API answers with, as they are and as the OpenAPI document shows them.
+//! The problems that the API answers with, and how the OpenAPI document shows them.
 
 use std::collections::BTreeMap;
 
@@ -53,7 +53,7 @@ pub(super) struct ProblemField {
     detail: String,
 }
 
-/// An order or a query that is none.
+/// The problem for an invalid order or query.
 pub(super) fn invalid(detail: &str, mistakes: Vec<Mistake>) -> Problem {
     let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-argument", detail);
     mistakes
@@ -61,7 +61,7 @@ pub(super) fn invalid(detail: &str, mistakes: Vec<Mistake>) -> Problem {
         .fold(problem, |problem, mistake| problem.field(mistake.field, mistake.detail))
 }
 
-/// A refusal by somebody behind us, in the words of this API.
+/// Translates an error of a service behind the gateway into the words of this API.
 pub(super) fn refused(error: Error) -> Problem {
     let reused = error.reason_word() == Some("IDEMPOTENCY_KEY_REUSED");
     let invalid = error.kind() == Kind::Invalid;
@@ -80,7 +80,7 @@ pub(super) fn refused(error: Error) -> Problem {
     problem
 }
 
-/// What the parts of a list are called behind us, and here.
+/// The names of list parameters in the services' contracts, and in this API.
 const WORDS: [(&str, &str); 3] =
     [("next_page_token", "next_cursor"), ("page_token", "cursor"), ("page_size", "limit")];
 
@@ -88,7 +88,7 @@ fn in_public_words(text: &str) -> String {
     WORDS.iter().fold(text.to_owned(), |text, (theirs, ours)| text.replace(theirs, ours))
 }
 
-/// Behind us some parts have other names.
+/// Some parts have other names in the services' contracts.
 fn public(field: &str) -> String {
     match field {
         "page_token" => "cursor".to_owned(),
@@ -106,7 +106,7 @@ pub(super) struct Refusal {
     word: &'static str,
     when: &'static str,
     detail: &'static str,
-    /// A part of the request and what is wrong with it.
+    /// A part of the request, and what is wrong with it.
     field: Option<(&'static str, &'static str)>,
 }
 
@@ -256,10 +256,10 @@ const TOO_LATE: Refusal = Refusal::new(
     "orders: the time ran out",
 );
 
-/// What is wrong with an idempotency key that is another order's.
+/// The mistake in an idempotency key that was used for another order.
 const REUSED: &str = "was sent before, with another order";
 
-/// What any operation may answer that asks somebody behind us.
+/// What every operation that calls a service may answer.
 const ANY: [&Refusal; 8] = [
     &FOREIGN_ORIGIN,
     &TOO_SLOW,
@@ -286,7 +286,7 @@ macro_rules! refusals {
 }
 pub(super) use refusals;
 
-/// One answer a status, one example a kind of problem.
+/// Groups the refusals: one answer for each status, one example for each kind of problem.
 pub(super) fn responses(own: &[&Refusal]) -> BTreeMap<String, RefOr<Response>> {
     let mut by_status: BTreeMap<_, Vec<&Refusal>> = BTreeMap::new();
     for refusal in own.iter().chain(&ANY) {
