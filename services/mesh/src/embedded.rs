@@ -1,4 +1,4 @@
-//! The brokers of the embedded default: in the supervisor's process, in memory, for one machine and for trying out.
+//! The embedded brokers: in the supervisor's process, in memory, for one machine and for trying the mesh out.
 //!
 //! They speak the real protocols over TCP, so the services do not know the difference.
 

@@ -1,15 +1,15 @@
-//! Log lines about what strangers do: as many as a person reads, however often a client tries again.
+//! Limits log lines about what clients do to as many as a person reads, however often a client tries again.
 
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-/// So many lines in a row are logged …
+/// This many lines are logged within `WINDOW` …
 const BURST: u32 = 5;
-/// … and then no more until this time has passed since the first of them.
+/// … and then none until this time has passed since the first of them.
 const WINDOW: Duration = Duration::from_secs(10);
-/// As much foreign text as one line of a terminal takes.
+/// As much foreign text as fits on one line of a terminal.
 const SHOWN: usize = 200;
 
 /// Counts the complaints of one kind.
@@ -24,7 +24,8 @@ struct State {
 }
 
 impl Complaints {
-    /// Whether the next complaint is to be logged; how many were not since the one before.
+    /// Returns `Some` if the next complaint is to be logged, with the number of those suppressed since the last one that was
+    /// logged.
     pub(super) fn next(&self) -> Option<u64> {
         let mut state = self.0.lock();
         if state.since.is_none_or(|since| since.elapsed() >= WINDOW) {
@@ -39,7 +40,7 @@ impl Complaints {
     }
 }
 
-/// Foreign text as it may be logged: a name or an error that repeats what a client sent.
+/// Text from a client, such as a name or an error that repeats it, in a form that is safe to log.
 pub(super) fn foreign(text: &str) -> String {
     chassis::text::printable(text, SHOWN)
 }

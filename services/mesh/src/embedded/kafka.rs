@@ -1,15 +1,15 @@
-//! A small Kafka broker: one node, everything in memory, for clients of Kafka 4 and of some years before.
+//! A small Kafka broker: one node, everything in memory, for clients of Kafka 4 and of the years before it.
 //!
 //! ```text
-//!  client ──▶ session: wire ──▶ records ──▶ store: logs of batches ──▶ whoever waits for more
+//!  client ──▶ session: wire ──▶ records ──▶ store: logs of batches ──▶ fetches that wait for records
 //!                          ├──▶ offsets ──┘
 //!                          └──▶ coordinator: groups
 //! ```
 //!
-//! It is held to the same tests as Apache Kafka (`tests/kafka`). It forgets everything with its process, and nothing before
-//! that which one of the groups that it was started for has yet to read: it rather refuses what is new. Other groups give
-//! way. Deliberately absent: transactions, groups of the new protocol, replication, settings that can be changed, passwords,
-//! TLS. The protocol: <https://kafka.apache.org/protocol>
+//! It passes the same tests as Apache Kafka (`tests/kafka`). All data is lost when its process ends. Until then it keeps every
+//! record that one of the groups it was started for has yet to read: it refuses new records instead. Other groups give way.
+//! Deliberately absent: transactions, groups of the new protocol, replication, settings that can be changed, passwords, TLS. The
+//! protocol: <https://kafka.apache.org/protocol>
 
 mod batch;
 mod cluster;
@@ -46,23 +46,23 @@ use coordinator::Coordinator;
 pub use store::Full;
 use store::Store;
 
-/// What requests that are larger than usual, and answers that were not read yet, may hold together.
+/// The memory, in bytes, of all large requests and all answers that clients have not read yet.
 const IN_FLIGHT: usize = 32 << 20;
-/// So many clients at once: eight replicas of every service have 120.
+/// The maximum of connections: eight replicas of every service have 120.
 const CONNECTIONS: usize = 500;
-/// How long to wait after a connection could not be accepted: it is for want of file descriptors, and some may be free by then.
+/// How long to wait after `accept` failed: file descriptors have run out, and some may be free by then.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
-/// How often groups are looked at for members that fell silent: a small part of the shortest session.
+/// How often to look for group members that fell silent: a small part of the shortest session.
 const TICK: Duration = Duration::from_millis(100);
 
-/// What a broker is for, and what it may hold.
+/// The groups that a broker serves first, and its limits.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The groups whose records are kept until they were read, and whose offsets are kept for ever.
     pub groups: BTreeSet<String>,
-    /// How long any other group is kept that has no members.
+    /// How long any other group is kept without members.
     pub group_expiry: Duration,
-    /// What all logs may hold together, in bytes; beyond it producers have to wait until something was consumed.
+    /// The limit of all logs together, in bytes; at the limit, producers wait until records were consumed.
     pub limit: usize,
 }
 
@@ -76,7 +76,7 @@ impl Default for Settings {
     }
 }
 
-/// What all sessions share.
+/// The state that all sessions share.
 struct Node {
     cluster: Cluster,
     store: Store,
@@ -86,7 +86,7 @@ struct Node {
     complaints: Complaints,
 }
 
-/// A running broker; dropped, it is gone with everything that was in it.
+/// A running broker; dropping it ends it, and all its data is lost.
 pub struct Broker {
     address: SocketAddr,
     node: Arc<Node>,
@@ -96,7 +96,7 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// Listens at `address`, with every topic of the mesh and their dead-letter topics; port 0 takes a free one.
+    /// Listens at `address`, with every topic of the mesh and a dead-letter topic for each; port 0 picks a free one.
     ///
     /// # Errors
     /// The address is taken, or is not one of this machine.
@@ -120,22 +120,22 @@ impl Broker {
         Ok(Self { address, node, bootstrap_servers: address.to_string(), paused, tasks })
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Where clients find it: `host:port`.
+    /// The address for clients, as `host:port`.
     pub fn bootstrap_servers(&self) -> &str {
         &self.bootstrap_servers
     }
 
-    /// For those who want to know how it is, for as long as they like.
+    /// A handle that reports the broker's state; it may outlive the broker.
     pub fn monitor(&self) -> Monitor {
         Monitor(Arc::clone(&self.node))
     }
 
-    /// Drops all connections and refuses new ones; what is in the topics stays.
+    /// Drops all connections and accepts no new ones; the records stay.
     pub fn pause(&self) {
         self.paused.send_replace(true);
     }
@@ -151,12 +151,12 @@ impl Broker {
     }
 }
 
-/// Tells how a broker is.
+/// Reports the state of a broker.
 #[derive(Clone)]
 pub struct Monitor(Arc<Node>);
 
 impl Monitor {
-    /// Why the broker takes no more records, if it does not.
+    /// Why the broker refuses new records; `None` while it takes them.
     pub fn full(&self) -> Option<Full> {
         self.0.store.full()
     }
@@ -171,7 +171,7 @@ async fn tick(node: Arc<Node>) {
     }
 }
 
-/// Keeps the port while it is paused: another process might take it.
+/// While paused it keeps the listener open: another process might take the port.
 async fn accept(listener: TcpListener, node: Arc<Node>, mut paused: watch::Receiver<bool>) {
     let mut sessions = JoinSet::new();
     loop {
@@ -218,7 +218,7 @@ fn log_panic(ended: Result<(), JoinError>) {
     }
 }
 
-/// What the protocol calls it.
+/// The protocol's error code; 0 for `Ok`.
 fn code<T>(result: &Result<T, ResponseError>) -> i16 {
     result.as_ref().err().map_or(0, ResponseError::code)
 }
@@ -243,7 +243,7 @@ mod tests {
         config.create().unwrap()
     }
 
-    // Clients block a thread, and the broker needs one too.
+    // Clients block a thread, and the broker needs another.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn every_topic_is_there_with_its_partitions() {
         let broker = broker().await;
@@ -268,7 +268,7 @@ mod tests {
         };
         assert!(answers(&connected, 10_000));
         broker.pause();
-        // Answers that were on their way when it was paused still arrive; there are few of them.
+        // A few answers that were sent before the pause may still arrive.
         let silent = (0..20).any(|_| !answers(&connected, 300));
         assert!(silent, "a paused broker answered twenty requests");
         assert!(!answers(&client(&broker), 300));

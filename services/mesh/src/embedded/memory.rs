@@ -1,8 +1,9 @@
-//! What all connections of a server may hold together.
+//! Limits the memory that all connections of a server use together.
 //!
-//! Each may always have a little. For more it takes a lease, for as long as a request is read, handled and answered. When
-//! everything is leased, whoever needs some waits, and those who have held theirs for long are cut off: a client that
-//! stops in the middle of a message costs the others a moment and not their service.
+//! Each connection may always use a small amount. For more it takes a lease, for as long as a request is read, handled and
+//! answered. When everything is leased, a connection that needs a lease waits, and connections that have held theirs for long are
+//! closed: a client that stops in the middle of a message delays the others for a moment, and does not take the service from
+//! them.
 
 use std::{
     collections::BTreeMap,
@@ -20,18 +21,18 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-/// Bytes that a connection may hold without asking.
+/// The bytes that a connection may use without a lease.
 pub(super) const FREE: usize = 32 << 10;
-/// How long a lease is safe although others wait, if nothing comes of it: on one machine a mebibyte takes a millisecond.
+/// A lease without progress for this long may be revoked when others wait: on one machine a mebibyte takes a millisecond.
 const STALLED: Duration = Duration::from_millis(200);
-/// How long it is safe in any case.
+/// A lease that was held for this long may be revoked when others wait, even if it makes progress.
 const SAFE: Duration = Duration::from_secs(2);
-/// How often those who wait look whether somebody can be cut off.
+/// How often a waiting connection looks for leases to revoke.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
-/// What is counted, in bytes.
+/// The unit of accounting, in bytes.
 const UNIT: usize = 1 << 10;
 
-/// A bound, and who holds how much of it.
+/// The limit, and the leases that are held.
 pub(super) struct Memory {
     units: Arc<Semaphore>,
     all: u32,
@@ -45,7 +46,7 @@ struct Holder {
     revoked: Arc<Notify>,
 }
 
-/// Some of it, until it is dropped.
+/// A share of the memory, until it is dropped.
 pub(super) struct Lease {
     memory: Arc<Memory>,
     id: u64,
@@ -64,26 +65,26 @@ impl Memory {
         })
     }
 
-    /// If there is as much now.
+    /// A lease of `bytes`, if there is enough memory now.
     pub(super) fn try_lease(self: &Arc<Self>, bytes: usize) -> Option<Lease> {
         let units = Arc::clone(&self.units).try_acquire_many_owned(self.units_of(bytes)).ok()?;
         Some(self.leased(units))
     }
 
-    /// Once there is as much; never more than all.
+    /// Waits until `bytes` are free; asks for no more than the whole limit.
     pub(super) async fn lease(self: &Arc<Self>, bytes: usize) -> Lease {
         let mut acquired = pin!(Arc::clone(&self.units).acquire_many_owned(self.units_of(bytes)));
         loop {
             match timeout(LOOK_AGAIN, &mut acquired).await {
                 Ok(Ok(units)) => return self.leased(units),
-                // It is never closed.
+                // Unreachable: the semaphore is never closed.
                 Ok(Err(_)) => std::future::pending().await,
                 Err(_) => self.revoke_old(),
             }
         }
     }
 
-    /// Bytes that are leased now.
+    /// The bytes that are leased now.
     #[cfg(test)]
     pub(super) fn leased_bytes(&self) -> usize {
         (self.all as usize - self.units.available_permits()) * UNIT
@@ -112,14 +113,14 @@ impl Memory {
 }
 
 impl Lease {
-    /// Some more has come: it is not stalled.
+    /// Notes that more bytes have arrived: the lease is not stalled.
     pub(super) fn progress(&self) {
         if let Some(holder) = self.memory.holders.lock().get_mut(&self.id) {
             holder.progress = Instant::now();
         }
     }
 
-    /// Returns when others need it: the connection must end.
+    /// Returns when the lease is revoked because others wait: the connection must be closed.
     pub(super) async fn revoked(&self) {
         self.revoked.notified().await;
     }
@@ -147,7 +148,7 @@ mod tests {
         let both = async { tokio::join!(hold_on, memory.lease(5 * UNIT)) };
         let (_, new) = timeout(10 * SAFE, both).await.expect("the old lease is revoked");
         assert_eq!(memory.leased_bytes(), 5 * UNIT);
-        // Nobody waits, so nobody has to go.
+        // No connection waits, so no lease is revoked.
         assert!(timeout(10 * SAFE, new.revoked()).await.is_err());
     }
 

@@ -5,7 +5,7 @@
 //!  client ──▶ session: protocol ──▶ hub: subjects ──▶ every receiver's outbox ──▶ its client
 //! ```
 //!
-//! It is held to the same tests as nats-server (`tests/nats`). Deliberately absent: JetStream, accounts and passwords,
+//! It passes the same tests as nats-server (`tests/nats`). Deliberately absent: JetStream, accounts and passwords,
 //! TLS, clusters. The protocol: <https://docs.nats.io/reference/reference-protocols/nats-protocol>
 
 mod hub;
@@ -26,31 +26,31 @@ use tokio::{
 use super::seats::Seats;
 use hub::Hub;
 
-/// How long to wait after a connection could not be accepted: it is for want of file descriptors, and some may be free by then.
+/// How long to wait after `accept` failed: file descriptors have run out, and some may be free by then.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 
-/// What one client may ask of the server.
+/// The limits of the server and of each client.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Bytes of one message, headers included.
+    /// The maximum size of a message in bytes, headers included.
     pub max_payload: usize,
-    /// Bytes that may wait for one client; past it, the client is a slow consumer and is cut off.
+    /// The bytes that may be pending for one client; beyond them, the client is a slow consumer and is disconnected.
     pub max_pending: usize,
-    /// How long a client may take for what waits for it at one moment; past it, it is a slow consumer too.
+    /// How long a client may take to read what is pending at one moment; after that, it is a slow consumer too.
     pub write_deadline: Duration,
-    /// How long a client may be silent before it is asked whether it is still there.
+    /// How long a client may be silent before the server sends a `PING`.
     pub ping_interval: Duration,
-    /// How long a client may take for the rest of what it has begun to send.
+    /// How long a client may take to send the rest of an operation or a message.
     pub read_deadline: Duration,
-    /// Clients at once. One that has not said who it is gives way to a new one.
+    /// The maximum of connections. A client that has not sent `CONNECT` gives way to a new one.
     pub max_connections: usize,
-    /// Bytes that may wait for all clients together; past it, the one for which most waits is cut off.
+    /// The bytes that may be pending for all clients together; beyond them, the client with the most is disconnected.
     pub max_pending_of_all: usize,
-    /// Bytes that all subscriptions may take together.
+    /// The bytes that all subscriptions may take together.
     pub max_subscriptions: usize,
 }
 
-/// As nats-server has them, but for what waits: 64 MiB and 10 s are for machines that hold nothing else.
+/// The defaults of nats-server, but for pending bytes: its 64 MiB and 10 s are for machines that run nothing else.
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -66,28 +66,28 @@ impl Default for Limits {
     }
 }
 
-/// What the server did since it was started.
+/// What the server has done since its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Statistics {
-    /// Clients connected now.
+    /// Clients that are connected now.
     pub connections: u64,
-    /// Subscriptions now.
+    /// Subscriptions that exist now.
     pub subscriptions: u64,
     /// Messages that clients published.
     pub messages_in: u64,
-    /// Bytes of them.
+    /// The bytes of those messages.
     pub bytes_in: u64,
-    /// Messages that were handed to clients.
+    /// Messages that were delivered to clients.
     pub messages_out: u64,
-    /// Bytes of them.
+    /// The bytes of those messages.
     pub bytes_out: u64,
-    /// Bytes that wait for all clients now.
+    /// The bytes that are pending for all clients now.
     pub pending_bytes: u64,
-    /// Clients that were cut off because they did not read.
+    /// Clients that were disconnected because they did not read.
     pub slow_consumers: u64,
 }
 
-/// A running server; dropped, it is gone with all its connections.
+/// A running server; dropping it ends it and closes all its connections.
 pub struct Server {
     address: SocketAddr,
     hub: Arc<Hub>,
@@ -96,7 +96,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Listens at `address`; port 0 takes a free one.
+    /// Listens at `address`; port 0 picks a free one.
     ///
     /// # Errors
     /// The address is taken, or is not one of this machine.
@@ -110,17 +110,17 @@ impl Server {
         Ok(Self { address, hub, stop, tasks })
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// What it did so far.
+    /// What the server has done so far.
     pub fn statistics(&self) -> Statistics {
         self.hub.statistics()
     }
 
-    /// Closes the listener and every connection; what was not sent yet is lost, as core NATS has it.
+    /// Closes the listener and every connection; pending messages are lost, as core NATS allows.
     pub async fn stop(self) {
         let Self { stop, mut tasks, .. } = self;
         drop(stop);

@@ -1,4 +1,4 @@
-//! So many connections at once; one that does nothing gives way to a new one.
+//! Limits the number of connections; an idle one gives way to a new one.
 
 use std::sync::Arc;
 
@@ -17,9 +17,9 @@ pub(super) struct Seat {
 }
 
 struct State {
-    /// When the client last said something.
+    /// When the client last sent something.
     heard: Instant,
-    /// It stays, however long it says nothing.
+    /// Whether the connection stays however long it is silent.
     kept: bool,
 }
 
@@ -28,7 +28,8 @@ impl Seats {
         Self { most, taken: Mutex::default() }
     }
 
-    /// A place for a new connection; where all are taken, that of the one that has been silent for longest and may go.
+    /// A place for a new connection. If all are taken, the connection that has been silent for longest gives way; `None` if all
+    /// stay.
     pub(super) fn take(&self) -> Option<Arc<Seat>> {
         let mut taken = self.taken.lock();
         if taken.len() >= self.most {
@@ -47,17 +48,17 @@ impl Seats {
 }
 
 impl Seat {
-    /// The client has said something.
+    /// Notes that the client has sent something.
     pub(super) fn heard(&self) {
         self.state.lock().heard = Instant::now();
     }
 
-    /// It need not say anything any more.
+    /// Lets the connection stay, however long it is silent.
     pub(super) fn keep(&self) {
         self.state.lock().kept = true;
     }
 
-    /// Returns when the place is needed by another.
+    /// Returns when another connection needs the place.
     pub(super) async fn left(&self) {
         self.leave.notified().await;
     }
@@ -81,7 +82,7 @@ mod tests {
         assert!(second.left().now_or_never().is_some() && first.left().now_or_never().is_none());
         drop(first);
         drop(second);
-        // A place that became free is taken before anybody has to go.
+        // A free place is taken before any connection has to give way.
         let _fourth = seats.take().unwrap();
         assert!(third.left().now_or_never().is_none());
     }

@@ -1,14 +1,14 @@
-//! A batch of records, kept as the bytes in which it came: <https://kafka.apache.org/documentation/#recordbatch>
+//! A batch of records, kept as the bytes in which it arrived: <https://kafka.apache.org/documentation/#recordbatch>
 
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::{ResponseError, records::NO_PRODUCER_ID};
 
-/// Kafka's own `message.max.bytes`.
+/// The default of Kafka's own `message.max.bytes`.
 pub(super) const LARGEST: usize = 1_048_588;
-/// There has never been another leader.
+/// There is one broker, so the leader never changes.
 pub(super) const LEADER_EPOCH: i32 = 0;
 
-/// Where the fields are.
+/// The positions of the fields.
 mod at {
     use std::ops::Range;
 
@@ -28,21 +28,21 @@ mod at {
 }
 
 const MAGIC: u8 = 2;
-/// Attributes of transactions, of which there are none here.
+/// The attribute bits of transactions, which this broker does not support.
 const TRANSACTIONAL_OR_CONTROL: i16 = 0b11_0000;
 
-/// One batch: what the log must know, and the rest.
+/// One batch: the fields that the log needs, and its bytes.
 #[derive(Clone, Debug)]
 pub(super) struct Batch {
     pub(super) base: i64,
     pub(super) last: i64,
     pub(super) max_timestamp: i64,
-    /// Who sent it, if it can send it twice.
+    /// The producer's sequence numbers, if the producer is idempotent.
     pub(super) origin: Option<Origin>,
     pub(super) bytes: Bytes,
 }
 
-/// Which of its records a producer has sent.
+/// The producer of a batch, and the sequence numbers of its records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Origin {
     pub(super) producer: i64,
@@ -52,7 +52,7 @@ pub(super) struct Origin {
 }
 
 impl Batch {
-    /// Reads what a producer sent: one batch, whole and sound. Its place in the log is given by [`Batch::placed`].
+    /// Parses what a producer sent: exactly one valid batch. [`Batch::placed`] sets its offset in the log.
     pub(super) fn parse(bytes: Bytes) -> Result<Self, ResponseError> {
         if bytes.len() < at::RECORDS {
             return Err(ResponseError::CorruptMessage);
@@ -96,8 +96,8 @@ impl Batch {
         })
     }
 
-    /// The same at its place in the log, in memory of its own: what it came in may be much larger. The checksum does not
-    /// cover what changes.
+    /// The batch at its offset in the log, copied into memory of its own: the buffer it arrived in may be much larger. The
+    /// checksum does not cover the bytes that change.
     pub(super) fn placed(self, base: i64) -> Self {
         let mut bytes = BytesMut::from(&*self.bytes);
         bytes[at::BASE_OFFSET].copy_from_slice(&base.to_be_bytes());
@@ -106,7 +106,7 @@ impl Batch {
     }
 }
 
-/// Numbers at places that are known to be there.
+/// Reads integers at positions that are known to exist.
 struct Fields<'a>(&'a [u8]);
 
 impl Fields<'_> {
@@ -139,7 +139,7 @@ pub(super) mod tests {
 
     use super::*;
 
-    /// One record of so many bytes, as a client sends it.
+    /// A batch with one record of this many bytes, as a client sends it.
     pub(in crate::embedded::kafka) fn sent(size: usize) -> Bytes {
         let record = Record {
             transactional: false,
@@ -173,7 +173,7 @@ pub(super) mod tests {
     #[test]
     fn every_damage_is_found() {
         let whole = sent(10);
-        // The place is given by us.
+        // The broker sets the offset and the leader epoch.
         for at in at::LENGTH..whole.len() {
             if at::LEADER_EPOCH.contains(&at) {
                 continue;

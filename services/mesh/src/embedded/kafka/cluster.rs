@@ -1,4 +1,4 @@
-//! What a client must know first: versions, brokers, topics, coordinators, the ids of producers.
+//! What a client asks first: versions, brokers, topics, coordinators, producer ids.
 
 use std::{
     collections::BTreeSet,
@@ -24,31 +24,31 @@ use kafka_protocol::{
 
 use super::{batch::LEADER_EPOCH, code, session::APIS, store::Store};
 
-/// The only broker there is.
+/// The id of the only broker.
 pub(super) const NODE: BrokerId = BrokerId(1);
-/// The kind of coordinator that there is.
+/// The key type of group coordinators, the only ones here.
 const OF_GROUPS: i8 = 0;
-/// And that of transactions, of which there are none.
+/// The key type of transaction coordinators; there are none.
 const OF_TRANSACTIONS: i8 = 1;
-/// What a client may ask about besides: controllers are not spoken to.
+/// The endpoint type of brokers; clients never talk to a controller.
 const OF_BROKERS: i8 = 1;
-/// From here on several coordinators may be asked for at once.
+/// From this version on, a client may ask for several coordinators at once.
 const SEVERAL_KEYS: i16 = 4;
 
-/// Why a coordinator is refused.
+/// The message with which a coordinator is refused.
 const ONLY_GROUPS: &str = "this broker has neither transactions nor share groups";
 
-/// Who we are.
+/// The identity of this broker.
 pub(super) struct Cluster {
     pub(super) address: SocketAddr,
     pub(super) id: String,
     pub(super) producers: AtomicI64,
 }
 
-/// What is understood; `error` if what was asked for is not.
+/// The supported versions; with `error` if the request's own version is not supported.
 pub(super) fn versions(error: i16) -> ApiVersionsResponse {
     let versions = APIS.iter().map(|(key, versions)| {
-        // Before 2.8, librdkafka takes a broker that does not know the first version for one that cannot compress.
+        // librdkafka before 2.8 assumes that a broker without version 0 of Produce cannot compress.
         let min = if *key == ApiKey::Produce { 0 } else { *versions.start() };
         ApiVersion::default()
             .with_api_key(*key as i16)
@@ -76,7 +76,7 @@ impl Cluster {
             Some(topics) => topics.into_iter().map(|topic| topic.name).collect(),
             None => every(),
         };
-        // Each once, however often it is asked for.
+        // Each topic once, however often the request names it.
         let mut asked = BTreeSet::new();
         let named = named.into_iter().filter(|name| asked.insert(name.clone()));
         let topics = named.map(|name| match &name {
@@ -105,7 +105,7 @@ impl Cluster {
     ) -> FindCoordinatorResponse {
         let known = match request.key_type {
             OF_GROUPS => Ok(()),
-            // The one answer that all clients take for final.
+            // The one error that all clients treat as final.
             OF_TRANSACTIONS => Err(ResponseError::TransactionalIdAuthorizationFailed),
             _ => Err(ResponseError::InvalidRequest),
         };
@@ -143,11 +143,11 @@ impl Cluster {
             .with_brokers(vec![broker.with_host(self.host()).with_port(self.port())])
     }
 
-    /// A new id each time: an old one is known to no partition that matters.
+    /// A new id for each request: no partition needs to recognize a producer by its previous id.
     pub(super) fn producer_id(&self, request: &InitProducerIdRequest) -> InitProducerIdResponse {
         let response = InitProducerIdResponse::default();
         if request.transactional_id.is_some() {
-            // Says for good that there are none here.
+            // This error is final: there are no transactions here.
             let refusal = ResponseError::TransactionalIdAuthorizationFailed;
             return response.with_error_code(refusal.code()).with_producer_id(ProducerId(-1));
         }

@@ -1,4 +1,4 @@
-//! The settings of topics and of the broker: they can be read, and are what they are.
+//! The settings of topics and of the broker: clients can read them, but not change them.
 
 use std::collections::BTreeSet;
 
@@ -15,16 +15,16 @@ use kafka_protocol::{
 use super::{batch::LARGEST, cluster::NODE, store::Store};
 use crate::embedded::complaints::foreign;
 
-/// What may be asked about.
+/// The types of resources that a client may ask about.
 mod kind {
     pub(super) const TOPIC: i8 = 2;
     pub(super) const BROKER: i8 = 4;
 }
 
-/// Nobody has set it.
+/// The source of every value: the default, which cannot be changed.
 const DEFAULT: i8 = 5;
 
-/// What a value is: <https://kafka.apache.org/protocol#The_Messages_DescribeConfigs>
+/// The type of a value: <https://kafka.apache.org/protocol#The_Messages_DescribeConfigs>
 #[derive(Clone, Copy)]
 enum Type {
     Boolean = 1,
@@ -34,10 +34,10 @@ enum Type {
     List = 7,
 }
 
-/// A setting: its name, what it is, and its value.
+/// A setting: its name, its type and its value.
 type Setting = (&'static str, Type, &'static str);
 
-/// Of every topic. How long something is kept depends on who reads it, for which Kafka has no words.
+/// The settings of every topic. Retention depends on which groups read the topic, which Kafka's settings cannot express.
 const TOPIC: &[Setting] = &[
     ("cleanup.policy", Type::List, "delete"),
     ("compression.type", Type::Text, "producer"),
@@ -63,10 +63,10 @@ const BROKER: &[Setting] = &[
 
 const _: () = assert!(LARGEST == 1_048_588);
 
-/// Whether a new topic may have this setting: only as it is anyway.
+/// Checks a setting of a new topic: only the fixed value is accepted.
 ///
 /// # Errors
-/// What it is, in words.
+/// The setting is unknown or has another value; the text says which value it has here.
 pub(super) fn check(name: &str, value: Option<&str>) -> Result<(), String> {
     let known = TOPIC.iter().find(|(known, ..)| *known == name);
     match (known, value) {
@@ -78,7 +78,7 @@ pub(super) fn check(name: &str, value: Option<&str>) -> Result<(), String> {
 }
 
 pub(super) fn describe(store: &Store, request: DescribeConfigsRequest) -> DescribeConfigsResponse {
-    // Each once, however often it is asked for.
+    // Each resource once, however often the request names it.
     let mut asked = BTreeSet::new();
     let resources = request.resources.into_iter();
     let resources = resources

@@ -1,7 +1,7 @@
-//! All consumer groups: what their members ask of them, and how long they are kept.
+//! All consumer groups: the requests of their members, and how long each group is kept.
 //!
-//! Groups that the broker was started for are kept for ever, and what they have yet to read with them. Others are those of
-//! somebody who looks: without members they expire, and they hold nothing up when the logs are full.
+//! Groups that the broker was started for are kept for ever, and so are the records that they have yet to read. All other groups
+//! belong to people who look at the topics: they expire without members, and they block no producer when the logs are full.
 
 mod administration;
 
@@ -31,22 +31,22 @@ use super::{
     store::Store,
 };
 
-/// Kafka's own `group.max.session.timeout.ms`.
+/// The default of Kafka's own `group.max.session.timeout.ms`.
 const LONGEST_SESSION: Duration = Duration::from_secs(30 * 60);
-/// Far more than anybody tries out.
+/// Far more than a user who tries things out needs.
 const MOST_GROUPS: usize = 500;
-/// Of all groups that are not ours together.
+/// The maximum of members of all foreign groups together.
 const MOST_MEMBERS: usize = 2_000;
-/// Of what their members say about themselves, in bytes.
+/// The maximum size of what their members send as metadata, in bytes.
 const MOST_METADATA: usize = 16 << 20;
-/// Of a group's or a client's name, in bytes.
+/// The maximum length of a group's or a client's name, in bytes.
 const LONGEST_NAME: usize = 1_000;
-/// From here on a client first asks for an id, so that one that gives up leaves no member behind.
+/// From this version on, a client first asks for a member id, so that a client that gives up leaves no member behind.
 const ASKS_FOR_ID: i16 = 4;
-/// From here on a leader can be told that everything stays as it was.
+/// From this version on, the answer can make a leader skip the assignment because it stays the same.
 const SKIPS_ASSIGNMENT: i16 = 9;
 
-/// From where somebody asks.
+/// The client that a request comes from.
 pub(super) struct Caller<'a> {
     pub(super) client: &'a str,
     pub(super) host: &'a str,
@@ -56,7 +56,7 @@ pub(super) struct Caller<'a> {
 pub(super) struct Coordinator {
     groups: Mutex<BTreeMap<String, Group>>,
     own: BTreeSet<String>,
-    /// How long a group without members is kept that is not one of our own.
+    /// How long a foreign group is kept without members.
     expiry: Duration,
 }
 
@@ -65,7 +65,7 @@ impl Coordinator {
         Self { groups: Mutex::default(), own, expiry }
     }
 
-    /// What only time brings about.
+    /// Applies timeouts: of members, of rebalances, of groups.
     pub(super) fn tick(&self, store: &Store) {
         let now = Instant::now();
         let mut groups = self.groups.lock();
@@ -79,7 +79,7 @@ impl Coordinator {
         });
     }
 
-    /// The groups that hold nothing up when the logs are full: first those without members, the longest idle first.
+    /// The groups that give way when the logs are full: those without members first, the longest idle first.
     pub(super) fn giving_way(&self) -> Vec<String> {
         let now = Instant::now();
         let groups = self.groups.lock();
@@ -92,7 +92,8 @@ impl Coordinator {
         foreign.into_iter().map(|(_, _, id)| id).collect()
     }
 
-    /// A group that may be new; one that nobody uses goes where there are too many.
+    /// The group, created if it is new; if there are too many groups, the foreign one without members that is idle for longest is
+    /// removed.
     fn entry<'a>(
         &self,
         groups: &'a mut BTreeMap<String, Group>,
@@ -140,7 +141,7 @@ impl Coordinator {
         };
         let skips = joined.instead_of.is_some() && caller.version >= SKIPS_ASSIGNMENT;
         if let Some(before) = joined.instead_of.take_if(|_| !skips) {
-            // A client that cannot skip it must not take itself for the leader.
+            // A client that cannot skip the assignment must not see itself as the leader.
             (joined.leader, joined.members) = (before, Vec::new());
         }
         response
@@ -202,7 +203,7 @@ impl Coordinator {
         Ok(waiting)
     }
 
-    /// Whether members of foreign groups may have what one more brings along.
+    /// Checks that one more member of a foreign group, and its metadata, fit the limits.
     fn has_room(
         &self,
         groups: &BTreeMap<String, Group>,
@@ -262,7 +263,7 @@ impl Coordinator {
             self.with(&request.group_id, |group| group.leave(id, instance, now)).flatten()
         };
         let response = LeaveGroupResponse::default();
-        // Several may leave with one request since its third version.
+        // From version 3 on, several members may leave with one request.
         if version < 3 {
             return response.with_error_code(code(&leave(&request.member_id, None)));
         }
@@ -276,7 +277,7 @@ impl Coordinator {
         response.with_members(left.collect())
     }
 
-    /// Commits for a group what `work` does, if this caller may: the group stays as it is meanwhile.
+    /// Runs `work`, which commits offsets, if the caller may commit; the group cannot change meanwhile.
     pub(super) fn commit<T>(
         &self,
         store: &Store,
@@ -288,7 +289,7 @@ impl Coordinator {
         let is_own = self.own.contains(id);
         let group = match groups.contains_key(id) {
             true => self.entry(&mut groups, id, store)?,
-            // A consumer that assigns its partitions itself only has its offsets here.
+            // A consumer that assigns its own partitions only stores offsets in its group.
             false if who.generation < 0 && who.id.is_empty() => {
                 self.entry(&mut groups, id, store)?
             }
@@ -299,7 +300,8 @@ impl Coordinator {
         Ok(work(is_own))
     }
 
-    /// Looks at a group's offsets; `work` learns whether it has members, which read from there on.
+    /// Runs `work`, which reads a group's offsets; its argument says whether the group has members, which will read from there
+    /// on.
     pub(super) fn look<T>(&self, id: &str, work: impl FnOnce(bool) -> T) -> T {
         let groups = self.groups.lock();
         work(groups.get(id).is_some_and(|group| !group.members.is_empty()))
@@ -310,7 +312,7 @@ impl Coordinator {
     }
 }
 
-/// What a broker answers whose groups of the new protocol are switched off: clients take it for final.
+/// The answer of a broker whose new group protocol is switched off: clients treat it as final.
 pub(super) fn new_protocol() -> ConsumerGroupHeartbeatResponse {
     let why = "this broker has groups of the classic protocol only";
     ConsumerGroupHeartbeatResponse::default()
@@ -325,12 +327,12 @@ fn listed(member: Listed) -> JoinGroupResponseMember {
         .with_metadata(member.metadata)
 }
 
-/// Nothing for what is negative.
+/// Milliseconds as a duration; zero if negative.
 fn duration(milliseconds: i32) -> Duration {
     Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0))
 }
 
-/// A copy: what came with a request keeps all that was read with it.
+/// A copy: a slice of a request would keep the whole read buffer in memory.
 fn own(bytes: &Bytes) -> Bytes {
     Bytes::copy_from_slice(bytes)
 }

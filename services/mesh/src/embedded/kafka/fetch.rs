@@ -1,4 +1,4 @@
-//! Records out: Fetch. What is sent are the log's own batches, not copies of them.
+//! Fetch. Answers contain the log's own batches, not copies of them.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,12 +19,12 @@ use super::{
 };
 use crate::embedded::memory::{FREE, Lease, Memory};
 
-/// Of one answer, whatever a client asks for.
+/// The maximum size of one answer, whatever the client asks for.
 const MOST_BYTES: usize = 4 << 20;
 /// Longer than any client waits.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
-/// The fields that came with a version: <https://kafka.apache.org/protocol#The_Messages_Fetch>
+/// The versions that added a field: <https://kafka.apache.org/protocol#The_Messages_Fetch>
 mod since {
     pub(super) const LOG_START: i16 = 5;
     pub(super) const SESSIONS: i16 = 7;
@@ -32,16 +32,16 @@ mod since {
     pub(super) const FLEXIBLE: i16 = 12;
 }
 
-/// Who asks, and in which version.
+/// The context of a request.
 pub(super) struct Asked<'a> {
     pub(super) correlation: i32,
     pub(super) version: i16,
     pub(super) memory: &'a Arc<Memory>,
-    /// Woken when there is more.
+    /// Notified when there are more records.
     pub(super) waiting: &'a Arc<Notify>,
 }
 
-/// What was found in one partition.
+/// The result for one partition.
 struct Partition {
     index: i32,
     error: i16,
@@ -56,8 +56,8 @@ struct Found {
     failed: bool,
 }
 
-/// Answered as soon as there is as much as the client wants, or when its patience ends; with what the answer may hold
-/// until it is sent.
+/// Answers as soon as there are as many bytes as the client wants, or when its wait time ends. The lease covers the answer until
+/// it is sent.
 pub(super) async fn fetch(
     store: &Store,
     request: &FetchRequest,
@@ -76,7 +76,7 @@ pub(super) async fn fetch(
     if found.size > FREE {
         lease = asked.memory.try_lease(found.size);
         if lease.is_none() {
-            // While others hold much, everybody gets little, and at least one batch.
+            // While other connections hold much memory, each gets a small answer, with at least one batch.
             found = read(store, asked.waiting, request, FREE);
             if found.size > FREE {
                 lease = Some(asked.memory.lease(found.size).await);
@@ -179,7 +179,7 @@ fn put_partition(answer: &mut Builder, version: i16, partition: &Partition) {
     put_no_tags(answer.buffer(), version);
 }
 
-/// Of an array, of bytes, or of a flexible version's text.
+/// Writes the length of an array, of bytes, or of a flexible version's string.
 fn put_length(frame: &mut BytesMut, version: i16, length: usize) {
     let length = u32::try_from(length).unwrap_or(u32::MAX);
     if version < since::FLEXIBLE {

@@ -1,10 +1,10 @@
-//! One consumer group: who is in it, and how it agrees on who reads what.
+//! One consumer group: its members, and how they agree on their assignment.
 //!
 //! ```text
 //!              join                all have joined             the leader has decided
 //!  Empty ─────────────▶ Preparing ─────────────────▶ Completing ─────────────────▶ Stable
 //!    ▲                     ▲ ▲                            │                          │
-//!    └── the last is gone ─┘ └───── somebody comes, goes or falls silent ────────────┘
+//!    └── the last leaves ──┘ └───── a member joins, leaves or falls silent ──────────┘
 //! ```
 //!
 //! The classic protocol: <https://cwiki.apache.org/confluence/x/IQQHBQ>, with static members:
@@ -22,7 +22,7 @@ use tokio::time::Instant;
 use member::reply;
 pub(super) use member::{Identity, Joined, Later, Listed, Member, Newcomer};
 
-/// More replicas than anybody starts here.
+/// More replicas than a user starts on one machine.
 const MOST_MEMBERS: usize = 500;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,20 +43,20 @@ pub(super) struct Group {
     pub(super) protocol: String,
     pub(super) members: BTreeMap<String, Member>,
     leader: String,
-    /// What all members, or the last ones, call their protocols.
+    /// The protocol type of its members, or of the last ones that it had.
     pub(super) kind: String,
-    /// The ids that static members have now, by their names.
+    /// The current member id of each static member, by its instance name.
     instances: BTreeMap<String, String>,
-    /// Ids that were given to clients that have not used them yet, and until when they may.
+    /// Member ids that were given to clients and not used yet, with the time at which each expires.
     promised: BTreeMap<String, Instant>,
-    /// Whether it has committed anything.
+    /// Whether offsets were committed for it.
     has_offsets: bool,
-    /// Since when it has no members, as far as that was noticed.
+    /// Since when it has had no members; updated by `tick`.
     idle_since: Option<Instant>,
 }
 
 impl Group {
-    /// An id for a client that has none.
+    /// Reserves a member id for a client that has none.
     pub(super) fn promise(&mut self, id: String, until: Instant) -> Result<(), ResponseError> {
         if self.len() >= MOST_MEMBERS {
             return Err(ResponseError::GroupMaxSizeReached);
@@ -65,27 +65,27 @@ impl Group {
         Ok(())
     }
 
-    /// How many are in it or about to be.
+    /// The number of members, and of ids that are reserved for members.
     pub(super) fn len(&self) -> usize {
         self.members.len() + self.promised.len()
     }
 
-    /// Bytes that are kept for its members.
+    /// The bytes that its members take.
     pub(super) fn size(&self) -> usize {
         self.members.values().map(Member::size).sum()
     }
 
-    /// Whether nothing would be lost with it.
+    /// Whether the group holds nothing that would be lost with it.
     pub(super) fn is_forgettable(&self) -> bool {
         self.generation == 0 && self.len() == 0 && !self.has_offsets
     }
 
-    /// How long it has been without members; a commit from outside begins the time anew.
+    /// How long it has been without members; a commit from outside restarts the time.
     pub(super) fn idle(&self, now: Instant) -> Duration {
         self.idle_since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 
-    /// Notes that somebody has committed.
+    /// Notes that offsets were committed.
     pub(super) fn note_commit(&mut self) {
         (self.has_offsets, self.idle_since) = (true, None);
     }
@@ -122,7 +122,7 @@ impl Group {
         self.go_on(now);
     }
 
-    /// A static member is back with a new id: where nothing else has changed, it goes on with what it had.
+    /// A static member is back with a new id: if nothing else has changed, it keeps its assignment.
     fn replace(&mut self, before: &str, who: Newcomer, later: Later<Joined>, now: Instant) {
         let id = who.id.clone();
         let mut member = Member::new(who, now);
@@ -145,7 +145,7 @@ impl Group {
         self.go_on(now);
     }
 
-    /// What a member gets to do; the leader says it for all of them.
+    /// Waits for a member's assignment; the leader's request contains the assignments of all members.
     pub(super) fn sync(
         &mut self,
         who: Identity<'_>,
@@ -183,7 +183,7 @@ impl Group {
         }
     }
 
-    /// A member is alive.
+    /// Notes that a member is alive.
     pub(super) fn heartbeat(
         &mut self,
         who: Identity<'_>,
@@ -196,7 +196,7 @@ impl Group {
         }
     }
 
-    /// By its id, or a static member by its name alone.
+    /// Removes a member by its id, or a static member by its instance name alone.
     pub(super) fn leave(
         &mut self,
         id: &str,
@@ -222,7 +222,7 @@ impl Group {
         Ok(())
     }
 
-    /// What only time brings about: silent members are removed, and a rebalance does not wait for ever.
+    /// Applies timeouts: removes silent members, and ends a rebalance whose time is over.
     pub(super) fn tick(&mut self, now: Instant) {
         self.promised.retain(|_, until| *until > now);
         let before = self.members.len();
@@ -233,7 +233,7 @@ impl Group {
         if let State::Preparing { until } = self.state
             && until <= now
         {
-            // A static member may be late for as long as its session is.
+            // A static member may be late for as long as its session lasts.
             self.keep(|member| member.has_joined() || member.about.instance.is_some());
             self.complete(now);
         }
@@ -245,7 +245,7 @@ impl Group {
         self.instances.retain(|_, id| self.members.contains_key(id));
     }
 
-    /// Rebalances after somebody came or went.
+    /// Rebalances after a member joined or left.
     fn go_on(&mut self, now: Instant) {
         self.prepare(now);
         if self.members.values().all(Member::has_joined) {
@@ -253,7 +253,7 @@ impl Group {
         }
     }
 
-    /// Begins a rebalance unless there is one: everybody must join anew.
+    /// Begins a rebalance unless one is in progress: all members must join again.
     fn prepare(&mut self, now: Instant) {
         if let State::Preparing { .. } = self.state {
             return;
@@ -270,7 +270,7 @@ impl Group {
 
     fn complete(&mut self, now: Instant) {
         let Some(leader) = self.next_leader() else {
-            // Static members that are all late are waited for.
+            // If only static members are left and all are late, the rebalance waits for them.
             self.state = State::Preparing { until: now + self.patience() };
             if self.members.is_empty() {
                 self.generation = self.generation.wrapping_add(1).max(1);
@@ -294,7 +294,7 @@ impl Group {
         }
     }
 
-    /// The one before, if it has joined, or another that has.
+    /// The previous leader if it has joined; otherwise another member that has.
     fn next_leader(&self) -> Option<String> {
         let has_joined = |id: &&String| self.members.get(*id).is_some_and(Member::has_joined);
         let before = Some(&self.leader).filter(has_joined);
@@ -317,7 +317,7 @@ impl Group {
         }
     }
 
-    /// What everybody can do and most prefer.
+    /// The protocol that all members support and most of them prefer.
     fn chosen(&self) -> String {
         let offers =
             |member: &Member, name: &str| member.about.protocols.iter().any(|(one, _)| one == name);

@@ -1,16 +1,16 @@
-//! A guard between the bytes of strangers and the codec.
+//! A guard between bytes from the network and the codec.
 //!
-//! The codec reserves room for as many elements as an array says that it has, before it reads the first: a frame of twenty
-//! bytes could ask for more memory than there is, which ends the process.
+//! The codec reserves memory for as many elements as an array claims to have, before it reads the first one: a frame of twenty
+//! bytes could ask for more memory than the machine has, which ends the process.
 
 use bytes::{Buf, Bytes, TryGetError};
 use kafka_protocol::protocol::buf::ByteBuf;
 
-/// Bytes in which no array has more elements than there are bytes left.
+/// Bytes in which no array claims more elements than there are bytes left.
 ///
-/// Where lengths are varints they are checked as they are read: nothing else is a varint, and a boolean never has more than
-/// one byte. Where lengths are plain integers, among others that may be as large as they like, a rehearsal reads all
-/// integers cut down to one more than what is left: if one that was cut was a length, it does not succeed.
+/// Where lengths are varints, they are checked as they are read: no other field is a varint, and a boolean never has more than
+/// one byte. Where lengths are plain integers, other fields may be integers of any size. So a trial decoding reads every integer
+/// reduced to at most one more than the bytes left: if a reduced integer was a length, the decoding fails.
 pub(super) struct Guarded {
     pub(super) bytes: Bytes,
     pub(super) clamps: bool,

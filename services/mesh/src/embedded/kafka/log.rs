@@ -1,4 +1,4 @@
-//! One partition: its batches in order, who has read how far, and who waits for more.
+//! One partition: its batches in order, the groups' committed offsets, and the fetches that wait for more.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -14,42 +14,42 @@ use super::{
     producers::{Producers, Verdict},
 };
 
-/// What a partition keeps although all its groups are beyond it, for whoever comes later.
+/// The bytes that a partition keeps although all its groups have read them, for groups that come later.
 const KEPT: usize = 1 << 20;
-/// What a dead-letter topic keeps: no group reads it, people do.
+/// The bytes that a dead-letter topic keeps: people read it, no group does.
 const KEPT_DEAD_LETTERS: usize = 16 << 20;
-/// What is kept beside the bytes of a batch.
+/// The memory that a batch takes beside its bytes.
 pub(super) const OVERHEAD: usize = size_of::<Batch>() + 64;
 
-/// When the oldest batch may be forgotten.
+/// When the oldest batch may be dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Retention {
     /// Once every group that reads the partition has committed beyond it.
     Consumed,
-    /// Whoever reads it.
+    /// When the partition holds too many bytes, whichever group reads it.
     Budget,
 }
 
-/// Up to where a group has handled a partition.
+/// The offset up to which a group has handled a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Committed {
-    /// `None` if the group asked where to begin, and has handled nothing since.
+    /// `None` if the group has asked where to begin and has committed nothing since.
     pub(super) offset: Option<i64>,
     pub(super) epoch: i32,
     pub(super) metadata: String,
 }
 
 impl Committed {
-    /// Bytes that it takes.
+    /// The bytes that it takes.
     pub(super) fn size(&self) -> usize {
         size_of::<Place>() + self.metadata.len()
     }
 }
 
-/// A group's place in the partition.
+/// A group's position in the partition.
 struct Place {
     committed: Committed,
-    /// Whether what it has yet to read is kept for it.
+    /// Whether the records that it has yet to read are kept for it.
     holds: bool,
 }
 
@@ -61,9 +61,9 @@ pub(super) struct Log {
     size: usize,
     producers: Producers,
     places: BTreeMap<String, Place>,
-    /// Bytes that the groups' places take.
+    /// The bytes that the groups' positions take.
     offsets_size: usize,
-    /// Its topic was deleted.
+    /// Whether the topic was deleted.
     closed: bool,
     waiting: Vec<Weak<Notify>>,
 }
@@ -89,22 +89,22 @@ impl Log {
         self.start
     }
 
-    /// The next offset to be given.
+    /// The offset that the next record gets.
     pub(super) fn end(&self) -> i64 {
         self.end
     }
 
-    /// Bytes that are held.
+    /// The bytes that the batches take.
     pub(super) fn size(&self) -> usize {
         self.size
     }
 
-    /// Bytes that groups' offsets take beside it.
+    /// The bytes that the groups' offsets take in addition.
     pub(super) fn offsets_size(&self) -> usize {
         self.offsets_size
     }
 
-    /// Puts a batch at the end, unless it is there already; its offset.
+    /// Appends a batch, unless it is a duplicate; returns its offset.
     pub(super) fn append(&mut self, batch: Batch) -> Result<i64, ResponseError> {
         if self.closed {
             return Err(ResponseError::UnknownTopicOrPartition);
@@ -129,7 +129,8 @@ impl Log {
         Ok(base)
     }
 
-    /// The batches from the one that holds `offset` on, as many as fit into `most` bytes; one more than fits if `at_least_one`.
+    /// The batches from the one that contains `offset` on, up to `most` bytes together; if `at_least_one`, the first may be
+    /// larger.
     pub(super) fn read(
         &self,
         offset: i64,
@@ -152,7 +153,7 @@ impl Log {
         Ok(found)
     }
 
-    /// Wakes this one when there is more.
+    /// Notifies `waiting` when a batch is appended.
     pub(super) fn wait(&mut self, waiting: &Arc<Notify>) {
         self.waiting.retain(|other| other.strong_count() > 0);
         if !self.waiting.iter().any(|other| other.as_ptr() == Arc::as_ptr(waiting)) {
@@ -160,25 +161,25 @@ impl Log {
         }
     }
 
-    /// The first batch that reaches this time: its offset and its latest time.
+    /// The first batch with a record of this time or later: its offset and its latest time.
     pub(super) fn since(&self, timestamp: i64) -> Option<(i64, i64)> {
         let found = self.batches.iter().find(|batch| batch.max_timestamp >= timestamp);
         found.map(|batch| (batch.base.max(self.start), batch.max_timestamp))
     }
 
-    /// The batch with the latest time of all.
+    /// The batch with the latest time of all: its last offset and that time.
     pub(super) fn latest(&self) -> Option<(i64, i64)> {
         let found = self.batches.iter().max_by_key(|batch| batch.max_timestamp);
         found.map(|batch| (batch.last, batch.max_timestamp))
     }
 
-    /// Up to where a group is.
+    /// A group's committed offset; `None` if it has committed nothing.
     pub(super) fn committed(&self, group: &str) -> Option<&Committed> {
         let place = self.places.get(group).map(|place| &place.committed);
         place.filter(|committed| committed.offset.is_some())
     }
 
-    /// Notes up to where a group is, and forgets what no group needs any more.
+    /// Stores a group's offset, and drops batches that no group needs any more.
     pub(super) fn commit(&mut self, group: &str, committed: Committed) {
         if !self.closed {
             self.put(group, committed);
@@ -186,7 +187,7 @@ impl Log {
         }
     }
 
-    /// Keeps for a group what is here, before it has committed anything.
+    /// Keeps the present records for a group that has committed nothing yet.
     pub(super) fn reserve(&mut self, group: &str) {
         if !self.places.contains_key(group) && !self.closed {
             self.put(group, Committed { offset: None, epoch: -1, metadata: String::new() });
@@ -199,7 +200,7 @@ impl Log {
         self.offsets_size -= before.map_or(0, |place| group.len() + place.committed.size());
     }
 
-    /// Forgets a group, and what only it still needed; whether it was here.
+    /// Removes a group and the records that only it still needed; returns whether it was here.
     pub(super) fn release(&mut self, group: &str) -> bool {
         let removed = self.places.remove(group);
         self.offsets_size -= removed.as_ref().map_or(0, |it| group.len() + it.committed.size());
@@ -207,7 +208,7 @@ impl Log {
         removed.is_some()
     }
 
-    /// Forgets what only this group still needed; it knows its place, and holds something again when it commits.
+    /// Drops records that only this group still needed; its offset stays, and its next commit protects records again.
     pub(super) fn let_go(&mut self, group: &str) {
         if let Some(place) = self.places.get_mut(group) {
             place.holds = false;
@@ -215,7 +216,7 @@ impl Log {
         }
     }
 
-    /// Forgets everything before this offset, whoever needs it.
+    /// Drops all batches before this offset, whichever group needs them.
     pub(super) fn delete_before(&mut self, offset: i64) -> Result<i64, ResponseError> {
         let offset = if offset == -1 { self.end } else { offset };
         if offset > self.end || offset < 0 {
@@ -226,7 +227,7 @@ impl Log {
         Ok(self.start)
     }
 
-    /// Forgets everything, for good.
+    /// Drops everything, for good.
     pub(super) fn close(&mut self) {
         self.closed = true;
         self.places.clear();
@@ -234,14 +235,14 @@ impl Log {
         self.drop_while(|_, _| true);
     }
 
-    /// The group that is furthest behind.
+    /// The group with the lowest offset, among those for which records are kept.
     pub(super) fn slowest(&self) -> Option<&str> {
         let holding = self.places.iter().filter(|(_, place)| place.holds);
         let slowest = holding.min_by_key(|(_, place)| place.committed.offset.unwrap_or(self.start));
         slowest.map(|(group, _)| group.as_str())
     }
 
-    /// Up to where no group needs anything.
+    /// The offset below which no group needs a record.
     fn needed(&self) -> i64 {
         let holding = self.places.values().filter(|place| place.holds);
         let offsets = holding.map(|place| place.committed.offset.unwrap_or(self.start));
@@ -256,7 +257,7 @@ impl Log {
         self.drop_while(|log, batch| log.size > kept && batch.last < needed);
     }
 
-    /// Keeps only what a group needs: there is no room for more.
+    /// Drops all that no group needs: the broker has no room for more.
     pub(super) fn trim_all(&mut self) {
         if self.retention == Retention::Consumed {
             let needed = self.needed();

@@ -1,5 +1,5 @@
-//! A request that produces much, read batch by batch: one that is too large is skipped and refused, and the others are
-//! stored. As a whole it would take memory a hundred times as large as what may be stored at once.
+//! A large produce request, read batch by batch: a batch that is too large is skipped and refused, and the others are stored.
+//! Read as a whole, the request would take a hundred times the memory of the largest batch.
 
 use anyhow::{Context, bail, ensure};
 use bytes::{Buf, Bytes, BytesMut};
@@ -23,22 +23,22 @@ use crate::embedded::memory::{FREE, Lease};
 
 /// Far more partitions than there can be.
 const MOST_PARTITIONS: usize = 10_000;
-/// Kafka's own, of a topic.
+/// Kafka's own limit for a topic's name.
 const LONGEST_NAME: usize = 249;
-/// From here on lengths are varints, and there are tagged fields.
+/// From this version on, lengths are varints and there are tagged fields.
 const FLEXIBLE: i16 = 9;
 
-/// A request that is read as it comes.
+/// A request that is read while it arrives.
 pub(super) struct Long<'a, R> {
     pub(super) stream: &'a mut R,
     pub(super) buffer: &'a mut BytesMut,
-    /// Bytes of the request that are not taken yet.
+    /// The bytes of the request that were not consumed yet.
     pub(super) left: usize,
-    /// For one batch at a time.
+    /// The memory for one batch at a time.
     pub(super) lease: &'a Lease,
 }
 
-/// The frame to be sent, if any.
+/// Handles the request; returns the frame to send, if there is one.
 pub(super) async fn produce<R: AsyncRead + Unpin>(
     node: &Node,
     mut request: Long<'_, R>,
@@ -94,7 +94,7 @@ async fn partition<R: AsyncRead + Unpin>(
 }
 
 impl<R: AsyncRead + Unpin> Long<'_, R> {
-    /// Waits for some more of it, for no longer than a client may take.
+    /// Reads more of the request; fails if the client takes too long.
     async fn more(&mut self) -> anyhow::Result<()> {
         let reading = timeout(READ_DEADLINE, wire::read(self.stream, self.buffer)).await;
         self.lease.progress();
@@ -141,7 +141,7 @@ impl<R: AsyncRead + Unpin> Long<'_, R> {
         bail!("a number that does not end")
     }
 
-    /// Of an array or of bytes; `None` where there are none.
+    /// The length of an array or of bytes; `None` for null.
     async fn length(&mut self, flexible: bool) -> anyhow::Result<Option<usize>> {
         let length = if flexible {
             self.varint().await?.checked_sub(1)
@@ -152,7 +152,7 @@ impl<R: AsyncRead + Unpin> Long<'_, R> {
         Ok(length)
     }
 
-    /// Nothing where there is none.
+    /// A string; empty for null.
     async fn text(&mut self, flexible: bool) -> anyhow::Result<Bytes> {
         let length = if flexible {
             self.varint().await?.checked_sub(1)

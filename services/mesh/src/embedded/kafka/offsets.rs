@@ -1,4 +1,4 @@
-//! How far groups are: OffsetCommit and OffsetFetch.
+//! The groups' offsets: OffsetCommit and OffsetFetch.
 
 use std::collections::BTreeSet;
 
@@ -19,9 +19,9 @@ use kafka_protocol::{
 
 use super::{code, coordinator::Coordinator, group::Identity, log::Committed, store::Store};
 
-/// Kafka's own `offset.metadata.max.bytes`.
+/// The default of Kafka's own `offset.metadata.max.bytes`.
 const LONGEST_METADATA: usize = 4096;
-/// From here on several groups may be asked for at once.
+/// From this version on, a client may ask for several groups at once.
 const SEVERAL_GROUPS: i16 = 8;
 
 pub(super) fn commit(
@@ -90,7 +90,7 @@ pub(super) fn fetch(
         let topics = of_group(store, groups, &request.group_id, topics);
         return response.with_topics(topics.into_iter().map(before_groups).collect());
     }
-    // Each once, however often it is asked for.
+    // Each group once, however often the request names it.
     let mut asked = BTreeSet::new();
     let groups_asked = request.groups.into_iter();
     let groups_asked = groups_asked.filter(|group| asked.insert(group.group_id.clone()));
@@ -104,7 +104,7 @@ pub(super) fn fetch(
     response.with_groups(all.collect())
 }
 
-/// Of the partitions that are asked for, or of all where it has committed.
+/// The offsets of a group in the partitions that the client asks for, or in all where it has committed.
 fn of_group(
     store: &Store,
     groups: &Coordinator,
@@ -119,7 +119,7 @@ fn of_group(
     });
     groups.look(group, |has_members| {
         let one = |name: &TopicName, index: i32| {
-            // Where a group has nothing yet, its beginning is kept for it. A partition that is not there has no offset.
+            // If the group has no offset yet, the present records are kept for it. A partition that does not exist has no offset.
             let committed = if has_members && !all {
                 store.reserve(name, index, group)
             } else {
@@ -147,7 +147,7 @@ fn described(index: i32, committed: Option<Committed>) -> OffsetFetchResponsePar
     }
 }
 
-/// The same in the words of earlier versions.
+/// Converts an answer to the form of earlier versions.
 fn before_groups(topic: OffsetFetchResponseTopics) -> OffsetFetchResponseTopic {
     let partitions = topic.partitions.into_iter().map(|partition| {
         OffsetFetchResponsePartition::default()

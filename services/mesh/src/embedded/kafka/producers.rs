@@ -6,12 +6,12 @@ use kafka_protocol::ResponseError;
 
 use super::batch::Origin;
 
-/// So many batches a producer may have on the way at once.
+/// The maximum of batches that an idempotent producer may have in flight.
 const IN_FLIGHT: usize = 5;
-/// So many producers are remembered; the one that has been silent for longest is forgotten first.
+/// The maximum of producers that are remembered; the one that has been silent for longest is forgotten first.
 const MOST: usize = 200;
 
-/// Of one partition.
+/// The producers of one partition.
 #[derive(Default)]
 pub(super) struct Producers {
     known: HashMap<i64, Producer>,
@@ -19,7 +19,7 @@ pub(super) struct Producers {
 
 struct Producer {
     epoch: i16,
-    /// Its latest batches with their places, oldest first.
+    /// Its latest batches with their offsets, oldest first.
     batches: VecDeque<(Origin, i64)>,
 }
 
@@ -27,12 +27,12 @@ struct Producer {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     New,
-    /// It has been at this offset before.
+    /// The batch was appended before, at this offset.
     Duplicate(i64),
 }
 
 impl Producers {
-    /// Whoever is not known may begin anywhere: it may only have been forgotten.
+    /// A producer that is unknown may begin at any sequence number: it may only have been forgotten.
     pub(super) fn judge(&self, origin: &Origin) -> Result<Verdict, ResponseError> {
         let Some(producer) = self.known.get(&origin.producer) else { return Ok(Verdict::New) };
         if origin.epoch < producer.epoch {

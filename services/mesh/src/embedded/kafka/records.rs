@@ -1,4 +1,4 @@
-//! Records in, and where offsets are: Produce, ListOffsets, OffsetForLeaderEpoch.
+//! Produce, ListOffsets, OffsetForLeaderEpoch.
 
 use bytes::Bytes;
 use kafka_protocol::{
@@ -14,20 +14,20 @@ use kafka_protocol::{
 
 use super::{Node, batch::LEADER_EPOCH, log::Log, store::Store};
 
-/// From here on an answer names the leader's epoch.
+/// From this version on, an answer contains the leader epoch.
 const WITH_EPOCHS: i16 = 4;
 
-/// Times that stand for places.
+/// Timestamps with a special meaning.
 mod time {
     pub(super) const END: i64 = -1;
     pub(super) const START: i64 = -2;
     pub(super) const LATEST: i64 = -3;
 }
 
-/// Where a batch was stored, and where its partition begins.
+/// The offset at which a batch was stored, and the first offset of its partition.
 type Stored = Result<(i64, i64), ResponseError>;
 
-/// Stores a batch; groups that must not hold it up give way to it.
+/// Stores a batch; if the logs are full, foreign groups give way.
 pub(super) fn store(node: &Node, topic: &TopicName, partition: i32, records: Bytes) -> Stored {
     let stored = node.store.append(topic, partition, records.clone());
     if stored != Err(ResponseError::NotEnoughReplicas) {
@@ -37,7 +37,7 @@ pub(super) fn store(node: &Node, topic: &TopicName, partition: i32, records: Byt
     node.store.append(topic, partition, records)
 }
 
-/// What a producer is told about its batch.
+/// The answer to a producer about its batch.
 pub(super) fn stored(partition: i32, stored: Stored) -> PartitionProduceResponse {
     let response = PartitionProduceResponse::default().with_index(partition);
     match stored {
@@ -46,7 +46,7 @@ pub(super) fn stored(partition: i32, stored: Stored) -> PartitionProduceResponse
     }
 }
 
-/// `None` if nobody wants to know.
+/// `None` if the producer wants no acknowledgement.
 pub(super) fn produce(node: &Node, request: ProduceRequest) -> Option<ProduceResponse> {
     let acknowledged = request.acks != 0;
     let topics = request.topic_data.into_iter().map(|topic| {
@@ -87,7 +87,7 @@ pub(super) fn list_offsets(
     ListOffsetsResponse::default().with_topics(topics.collect())
 }
 
-/// An offset with its time; -1 stands for none.
+/// An offset with its time; -1 if there is none.
 fn place(log: &Log, timestamp: i64) -> (i64, i64) {
     match timestamp {
         time::END => (log.end(), -1),
@@ -97,7 +97,7 @@ fn place(log: &Log, timestamp: i64) -> (i64, i64) {
     }
 }
 
-/// Where the only epoch there is ends: at the end.
+/// The end of the only leader epoch: the end of the log.
 pub(super) fn epoch_ends(
     store: &Store,
     request: OffsetForLeaderEpochRequest,

@@ -1,26 +1,26 @@
-//! Bytes in pieces: an answer with the log's own batches in it, which are not copied for each reader.
+//! An answer in pieces: it contains the log's own batches, which are not copied for each reader.
 
 use std::{collections::VecDeque, io::IoSlice};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-/// Below this size copying is cheaper than a piece of its own.
+/// Below this size, a copy is cheaper than a separate piece.
 const COPIED: usize = 4 << 10;
 
-/// Put together piece by piece.
+/// Builds a rope piece by piece.
 #[derive(Default)]
 pub(super) struct Builder {
     written: BytesMut,
-    /// What belongs between, each with the place before which it goes.
+    /// The shared pieces, each with the position in `written` before which it goes.
     between: Vec<(usize, Bytes)>,
 }
 
-/// What is to be sent.
+/// The bytes to send.
 #[derive(Debug, Default)]
 pub(super) struct Rope(VecDeque<Bytes>);
 
 impl Builder {
-    /// Everything but the shared pieces is written here.
+    /// The buffer for everything but the shared pieces.
     pub(super) fn buffer(&mut self) -> &mut BytesMut {
         &mut self.written
     }
@@ -33,7 +33,7 @@ impl Builder {
         }
     }
 
-    /// With the length of the rest in its first four bytes, which are written already.
+    /// Sets the first four bytes, which are reserved already, to the length of the rest.
     pub(super) fn framed(mut self) -> anyhow::Result<Rope> {
         let shared: usize = self.between.iter().map(|(_, piece)| piece.len()).sum();
         let prefix = size_of::<i32>();

@@ -1,4 +1,4 @@
-//! One connection: its requests are answered in the order in which they come.
+//! One connection: its requests are answered in the order in which they arrive.
 
 use std::{future::pending, net::SocketAddr, ops::RangeInclusive, sync::Arc, time::Duration};
 
@@ -26,7 +26,7 @@ use crate::embedded::{
     seats::Seat,
 };
 
-/// What is understood, and since and until which version. Later ones of Fetch, Produce and DeleteTopics name topics by ids.
+/// The supported requests and versions. Later versions of Fetch, Produce and DeleteTopics name topics by ids.
 pub(super) const APIS: [(ApiKey, RangeInclusive<i16>); 25] = [
     (ApiKey::Produce, 3..=12),
     (ApiKey::Fetch, 4..=12),
@@ -52,14 +52,14 @@ pub(super) const APIS: [(ApiKey, RangeInclusive<i16>); 25] = [
     (ApiKey::DeleteGroups, 0..=2),
     (ApiKey::OffsetDelete, 0..=0),
     (ApiKey::DescribeCluster, 0..=1),
-    // Only to be refused: librdkafka looks for another coordinator for ever if it is not there.
+    // Supported only to be refused: without it, librdkafka looks for another coordinator for ever.
     (ApiKey::ConsumerGroupHeartbeat, 0..=1),
 ];
 
-/// How long a client may take to read an answer, or nobody else on this machine would get memory for theirs.
+/// How long a client may take to read an answer: meanwhile, its memory is not free for other connections.
 const WRITE_DEADLINE: Duration = Duration::from_secs(10);
 
-/// The versions that are understood of a request.
+/// The supported versions of a request.
 pub(super) fn versions_of(key: i16) -> RangeInclusive<i16> {
     let known = APIS.iter().find(|(known, _)| *known as i16 == key);
     #[expect(clippy::reversed_empty_ranges, reason = "none")]
@@ -84,19 +84,19 @@ pub(super) async fn serve(node: Arc<Node>, seat: Arc<Seat>, stream: TcpStream, p
     }
 }
 
-/// An answer, and the memory that it takes until it is sent.
+/// An answer, and the lease for its memory until it is sent.
 type Answer = Option<(Rope, Option<Lease>)>;
 
 struct Session<'a> {
     node: &'a Node,
     seat: &'a Seat,
     host: String,
-    /// Woken when there is more of what it has fetched.
+    /// Notified when there are more records in the partitions that the client fetches.
     waiting: Arc<Notify>,
 }
 
 impl Session<'_> {
-    /// Until the client has gone, or said what cannot be understood.
+    /// Runs until the client disconnects; fails on a request that is not understood.
     async fn run(&self, mut stream: TcpStream) -> anyhow::Result<()> {
         let mut buffer = BytesMut::new();
         loop {
@@ -145,7 +145,7 @@ impl Session<'_> {
         }
     }
 
-    /// Whether the client is still there.
+    /// Returns whether the client is still connected.
     async fn send(
         &self,
         stream: &mut TcpStream,
@@ -167,10 +167,10 @@ impl Session<'_> {
         }
     }
 
-    /// The frame to be sent, if any.
+    /// The frame to send, if there is one.
     async fn answer(&self, request: &Request) -> anyhow::Result<Answer> {
         if !versions_of(request.key as i16).contains(&request.version) {
-            // A client may be newer than we are: it tries again with what it is told here.
+            // A client may be newer than this broker: it tries again with a version from this answer.
             if request.key == ApiKey::ApiVersions {
                 let refusal = cluster::versions(ResponseError::UnsupportedVersion.code());
                 let refusal = wire::answer(request.correlation, 0, &refusal)?;
@@ -263,7 +263,7 @@ impl Session<'_> {
     }
 }
 
-/// Never for what needs none.
+/// Waits until the lease is revoked; without a lease, never returns.
 async fn revoked(lease: Option<&Lease>) {
     match lease {
         Some(lease) => lease.revoked().await,
@@ -271,7 +271,7 @@ async fn revoked(lease: Option<&Lease>) {
     }
 }
 
-/// Returns when the client has gone; meanwhile reads what it has to say next.
+/// Returns when the client has disconnected; meanwhile buffers its next requests.
 async fn gone(stream: &mut TcpStream, buffer: &mut BytesMut) {
     while buffer.len() <= FREE {
         if wire::read(stream, buffer).await.is_err() {

@@ -1,4 +1,4 @@
-//! All topics, and what their logs hold together.
+//! All topics, and the memory that their logs take together.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,44 +20,44 @@ use super::{
 };
 use crate::embedded::complaints::foreign;
 
-/// A dead-letter topic is read by people, not shared by replicas.
+/// People read a dead-letter topic; replicas need not share it.
 const DEAD_LETTER_PARTITIONS: usize = 1;
-/// Far more than anybody tries out; each costs memory.
+/// Far more than a user who tries things out needs; each topic costs memory.
 const MOST_TOPICS: usize = 200;
 const MOST_PARTITIONS: usize = 64;
-/// Of all topics together.
+/// The maximum of partitions of all topics together.
 const MOST_PARTITIONS_OF_ALL: usize = 2_000;
-/// What the offsets of groups that are not our own may take together, in bytes.
+/// The maximum size of the offsets of foreign groups, in bytes.
 const MOST_OFFSETS: usize = 8 << 20;
 
 type Partitions = Vec<Arc<Mutex<Log>>>;
 
 pub(super) struct Store {
     topics: RwLock<BTreeMap<String, Partitions>>,
-    /// The topics that it began with: they cannot be deleted.
+    /// The topics that the broker starts with; they cannot be deleted.
     own: BTreeSet<String>,
-    /// Bytes that all logs hold together, and may hold at most.
+    /// The bytes that all logs take together, with their limit below.
     held: AtomicUsize,
     limit: usize,
-    /// Bytes of all groups' offsets.
+    /// The bytes that the offsets of all groups take.
     offsets: AtomicUsize,
-    /// Why no batch of so many bytes is taken.
+    /// Why the store is full, with the size of the batch that did not fit.
     full: Mutex<Option<(usize, Full)>>,
 }
 
-/// Why nothing more is taken.
+/// Why the broker refuses new records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Full {
     /// Since when producers are refused.
     pub since: SystemTime,
-    /// The topic that holds most.
+    /// The topic that takes the most memory.
     pub topic: String,
-    /// The group that has yet to read it, if any.
+    /// The group that is furthest behind in it, if any.
     pub group: Option<String>,
 }
 
 impl Store {
-    /// With every topic of the mesh, and their dead-letter topics.
+    /// A store with every topic of the mesh, and a dead-letter topic for each.
     pub(super) fn new(limit: usize) -> Self {
         let partitions = usize::try_from(topics::PARTITIONS).unwrap_or(1);
         let mut all = BTreeMap::new();
@@ -76,7 +76,7 @@ impl Store {
         }
     }
 
-    /// Every topic with the number of its partitions.
+    /// Every topic with its number of partitions.
     pub(super) fn topics(&self) -> Vec<(String, usize)> {
         let topics = self.topics.read();
         topics.iter().map(|(name, partitions)| (name.clone(), partitions.len())).collect()
@@ -86,7 +86,7 @@ impl Store {
         self.topics.read().get(topic).map(|partitions| partitions.len())
     }
 
-    /// Adds a topic, unless that is only to be checked.
+    /// Creates a topic, unless the request is only to be validated.
     pub(super) fn create(
         &self,
         name: &str,
@@ -114,7 +114,7 @@ impl Store {
         Ok(())
     }
 
-    /// Gives a topic more partitions, unless that is only to be checked.
+    /// Adds partitions to a topic, unless the request is only to be validated.
     pub(super) fn grow(
         &self,
         name: &str,
@@ -135,7 +135,7 @@ impl Store {
         Ok(())
     }
 
-    /// Forgets a topic with all that is in it.
+    /// Deletes a topic with all its records.
     pub(super) fn delete(&self, name: &str) -> Result<(), ResponseError> {
         if self.own.contains(name) {
             return Err(ResponseError::TopicDeletionDisabled);
@@ -147,7 +147,7 @@ impl Store {
         Ok(())
     }
 
-    /// Works on one partition.
+    /// Runs `work` on one partition.
     pub(super) fn with<T>(
         &self,
         topic: &str,
@@ -162,7 +162,7 @@ impl Store {
         Ok(work(&mut log.ok_or(unknown)?.lock()))
     }
 
-    /// Works on one partition in a way that may change how much it holds.
+    /// Runs `work`, which may change the partition's size, and accounts for the change.
     pub(super) fn change<T>(
         &self,
         topic: &str,
@@ -172,14 +172,14 @@ impl Store {
         self.with(topic, partition, |log| self.accounted(log, work))
     }
 
-    /// Appends what a producer sent; the offset it got, and the first that is kept.
+    /// Appends a producer's batch; returns its offset, and the first offset that is kept.
     pub(super) fn append(
         &self,
         topic: &str,
         partition: i32,
         records: Bytes,
     ) -> Result<(i64, i64), ResponseError> {
-        // Retriable, and surely not stored: the producer waits until somebody has consumed.
+        // Retriable, and certainly not stored: the producer waits until a group has consumed records.
         if !self.has_room_for(records.len()) {
             return Err(ResponseError::NotEnoughReplicas);
         }
@@ -191,10 +191,10 @@ impl Store {
         self.held.load(Relaxed) + bytes + OVERHEAD <= self.limit
     }
 
-    /// Makes room for so many bytes where these groups, one after the other, need not be waited for; and remembers why it
-    /// could not.
+    /// Makes room for this many bytes: drops records that no group needs, then those that only the groups `giving_way` need,
+    /// group by group. Notes the reason if there is still no room.
     pub(super) fn make_room(&self, bytes: usize, giving_way: &[String]) {
-        // More than is needed now, so that not every batch has to look for room.
+        // More than is needed now, so that not every batch has to make room.
         let is_enough = || self.has_room_for(bytes + self.limit / 16);
         let topics = self.topics.read();
         let logs = || topics.values().flatten();
@@ -215,7 +215,7 @@ impl Store {
         }
     }
 
-    /// Why producers are refused, if they are.
+    /// Why producers are refused; `None` if they are not.
     pub(super) fn full(&self) -> Option<Full> {
         let mut full = self.full.lock();
         if full.as_ref().is_some_and(|(bytes, _)| self.has_room_for(*bytes)) {
@@ -239,7 +239,7 @@ impl Store {
         *self.full.lock() = Some((bytes, full));
     }
 
-    /// Notes how far a group is. Those that are not our own share what there is for it.
+    /// Stores a group's offset. Foreign groups share a limit.
     pub(super) fn commit(
         &self,
         topic: &str,
@@ -255,7 +255,8 @@ impl Store {
         self.change(topic, partition, |log| log.commit(group, committed))
     }
 
-    /// Keeps for a group what is in a partition, before it has committed anything there; and up to where it is.
+    /// Keeps the present records of a partition for a group that has committed nothing there yet; returns the offset it has
+    /// committed.
     pub(super) fn reserve(&self, topic: &str, partition: i32, group: &str) -> Option<Committed> {
         let work = |log: &mut Log| {
             log.reserve(group);
@@ -264,7 +265,7 @@ impl Store {
         self.change(topic, partition, work).ok().flatten()
     }
 
-    /// Forgets how far a group is in one partition.
+    /// Removes a group's offset in one partition.
     pub(super) fn forget(
         &self,
         topic: &str,
@@ -274,7 +275,7 @@ impl Store {
         self.change(topic, partition, |log| log.release(group)).map(|_| ())
     }
 
-    /// Forgets how far a group is; whether it was anywhere.
+    /// Removes all offsets of a group; returns whether there were any.
     pub(super) fn release(&self, group: &str) -> bool {
         let topics = self.topics.read();
         let released = topics.values().flatten();
@@ -286,7 +287,7 @@ impl Store {
     fn accounted<T>(&self, log: &mut Log, work: impl FnOnce(&mut Log) -> T) -> T {
         let (size, offsets) = (log.size(), log.offsets_size());
         let done = work(log);
-        // Two steps, so that it never seems to be below nothing.
+        // Add before subtracting, so that the sum never seems to be negative.
         self.held.fetch_add(log.size(), Relaxed);
         self.held.fetch_sub(size, Relaxed);
         self.offsets.fetch_add(log.offsets_size(), Relaxed);

@@ -1,4 +1,4 @@
-//! What operators do with topics, answered as a broker that is alone in its cluster answers.
+//! Requests of operators about topics, answered as by the only broker of a cluster.
 
 use std::collections::BTreeSet;
 
@@ -20,12 +20,12 @@ use kafka_protocol::{
 
 use super::{cluster::NODE, code, configs, store::Store};
 
-/// Leaves the choice to the broker.
+/// The value that leaves the choice to the broker.
 const DEFAULT: i32 = -1;
-/// Of partitions.
+/// The number of partitions if the client leaves it to the broker.
 const DEFAULT_PARTITIONS: i32 = 1;
 
-/// What cannot be done, and why.
+/// Why a request cannot be fulfilled.
 type Refusal = (ResponseError, String);
 
 pub(super) fn create(store: &Store, request: CreateTopicsRequest) -> CreateTopicsResponse {
@@ -54,7 +54,7 @@ pub(super) fn create(store: &Store, request: CreateTopicsRequest) -> CreateTopic
     CreateTopicsResponse::default().with_topics(topics.collect())
 }
 
-/// The number of its partitions.
+/// Creates a topic; returns its number of partitions.
 fn create_one(store: &Store, topic: &CreatableTopic, only_checked: bool) -> Result<i32, Refusal> {
     let chosen = topic.assignments.iter().map(|one| (one.partition_index, &one.broker_ids[..]));
     let chosen: Vec<_> = chosen.collect();

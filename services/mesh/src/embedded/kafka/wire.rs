@@ -16,35 +16,35 @@ use tokio::{
 use super::{guard::Guarded, rope::Rope};
 use crate::embedded::memory::{FREE, Lease, Memory};
 
-/// Of one request that is read as a whole. Those that produce may be longer: they are read batch by batch.
+/// The maximum of a request that is read as a whole. Produce requests may be longer: they are read batch by batch.
 pub(super) const LONGEST: usize = 512 << 10;
-/// Kafka's own `socket.request.max.bytes`.
+/// The default of Kafka's own `socket.request.max.bytes`.
 const LONGEST_STREAMED: usize = 100 << 20;
-/// How long a client may take for the rest of what it has begun to send.
+/// How long a client may take to send the rest of a request.
 pub(super) const READ_DEADLINE: Duration = Duration::from_secs(10);
-/// The bytes that say how long the rest is.
+/// The size of the length before a frame.
 const PREFIX: usize = 4;
-/// And those that say what is asked for.
+/// The size of the API key after it.
 const KEY: usize = 2;
-/// Headers with tagged fields, and bodies with them, have this version.
+/// The version of headers with tagged fields, which go with bodies that have them.
 pub(super) const FLEXIBLE: i16 = 2;
 
 /// What a client has sent.
 pub(super) enum Incoming {
-    /// A request without its length, and the memory that it takes.
+    /// A request without its length, and the lease for its memory.
     Whole(Bytes, Option<Lease>),
-    /// The length of a request that produces much: none of it is read yet.
+    /// The length of a large produce request, of which nothing is read yet.
     Long(usize),
 }
 
-/// The next request; `None` if the client has gone.
+/// The next request; `None` if the client has disconnected.
 pub(super) async fn next(
     stream: &mut (impl AsyncRead + Unpin),
     buffer: &mut BytesMut,
     memory: &Arc<Memory>,
 ) -> anyhow::Result<Option<Incoming>> {
     if buffer.is_empty() {
-        // What a large request left behind is not kept while nothing happens.
+        // The buffer of a large request is not kept while the connection is idle.
         *buffer = BytesMut::new();
         if read(stream, buffer).await.is_err() {
             return Ok(None);
@@ -97,7 +97,7 @@ async fn whole(
     Ok(frame.ok().map(|frame| Incoming::Whole(frame, lease)))
 }
 
-/// Some more; an error if there is no more.
+/// Reads some more bytes; fails at the end of the stream.
 pub(super) async fn read(
     stream: &mut (impl AsyncRead + Unpin),
     buffer: &mut BytesMut,
@@ -111,7 +111,7 @@ pub(super) async fn read(
     }
 }
 
-/// A request whose body is not read yet.
+/// A request with its header parsed; its body is still encoded.
 pub(super) struct Request {
     pub(super) key: ApiKey,
     pub(super) version: i16,
@@ -149,7 +149,7 @@ impl Request {
         B::decode(&mut guarded, self.version)
     }
 
-    /// The frame of its answer, in the version it was asked in.
+    /// The frame of the answer, in the request's version.
     pub(super) fn answer<B: Encodable + HeaderVersion>(&self, body: &B) -> anyhow::Result<Rope> {
         answer(self.correlation, self.version, body)
     }

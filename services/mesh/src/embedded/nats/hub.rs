@@ -1,4 +1,4 @@
-//! Where all sessions meet: who is subscribed to what, and who gets a message.
+//! Where all sessions meet: it keeps the subscriptions and routes messages to them.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -23,22 +23,22 @@ use super::{
 };
 use crate::embedded::{complaints::Complaints, memory::Memory};
 
-/// What messages that are larger than usual may hold while they come in.
+/// The memory for large messages while they are received.
 const IN_FLIGHT: usize = 16 << 20;
-/// What a token of a subscription's subject takes in the tree, in bytes: a table with room for three, and its text.
+/// The bytes that a token of a subject takes in the tree: a table with room for three entries, and its text.
 const TOKEN: usize = 256;
 
-/// There are as many subscriptions as there may be.
+/// The limit of subscriptions is reached.
 #[derive(Debug)]
 pub(super) struct TooMany;
 
-/// One connection, as the others see it.
+/// One connection, as the other sessions see it.
 pub(super) struct Client {
     id: u64,
     pub(super) outbox: Outbox,
     pub(super) options: RwLock<Options>,
     subscriptions: Mutex<HashMap<String, Arc<Subscription>>>,
-    /// It is a slow consumer and its connection must end.
+    /// Notified when the client is a slow consumer and its connection must end.
     pub(super) cut: Notify,
 }
 
@@ -48,7 +48,7 @@ pub(super) struct Subscription {
     subject: String,
     queue: Option<String>,
     delivered: AtomicU64,
-    /// It ends by itself after so many deliveries.
+    /// The subscription ends by itself after this many deliveries.
     most: AtomicU64,
 }
 
@@ -70,7 +70,7 @@ impl Subscription {
     }
 }
 
-/// What became of a message.
+/// The outcome of routing a message.
 pub(super) enum Routed {
     Nobody,
     Delivered,
@@ -81,12 +81,12 @@ pub(super) enum Routed {
 pub(super) struct Hub {
     pub(super) limits: Limits,
     pub(super) complaints: Complaints,
-    /// For messages on their way in.
+    /// The memory for messages that are being received.
     pub(super) memory: Arc<Memory>,
-    /// Bytes that wait for all clients.
+    /// The bytes that are pending for all clients.
     pending: Arc<AtomicUsize>,
     clients: Mutex<HashMap<u64, Arc<Client>>>,
-    /// Bytes that all subscriptions take.
+    /// The bytes that all subscriptions take.
     subscribed: AtomicUsize,
     subscriptions: RwLock<Tree<Arc<Subscription>>>,
     counters: Counters,
@@ -168,7 +168,7 @@ impl Hub {
         }
     }
 
-    /// Where more waits for all clients than may, ends the connection of the one for which most waits.
+    /// If too much is pending for all clients together, ends the connection of the client with the most.
     fn cut_slowest(&self) {
         if self.pending.load(Relaxed) <= self.limits.max_pending_of_all {
             return;
@@ -182,7 +182,7 @@ impl Hub {
         }
     }
 
-    /// As nats-server, ignores a second subscription with the same id.
+    /// Adds a subscription; like nats-server, ignores a second one with the same id.
     pub(super) fn subscribe(
         &self,
         client: &Arc<Client>,
@@ -211,7 +211,7 @@ impl Hub {
         Ok(())
     }
 
-    /// At once, or after so many messages since it was made.
+    /// Ends a subscription: at once, or after this many messages since it began.
     pub(super) fn unsubscribe(&self, client: &Client, id: &str, after: Option<u64>) {
         let Some(subscription) = client.subscriptions.lock().get(id).cloned() else { return };
         let most = after.unwrap_or(0);
@@ -232,7 +232,7 @@ impl Hub {
         }
     }
 
-    /// Hands the message to every plain subscriber and to one member of each queue group.
+    /// Delivers the message to every plain subscriber and to one member of each queue group.
     pub(super) fn publish(&self, from: &Client, message: &Message<'_>) -> Routed {
         self.counters.messages_in.fetch_add(1, Relaxed);
         self.counters.bytes_in.fetch_add(message.body.len() as u64, Relaxed);
@@ -243,7 +243,7 @@ impl Hub {
         })
     }
 
-    /// Tells who asked, and nobody else, that nobody serves what it asked for.
+    /// Sends "no responders" to the client that made the request, and to no other subscriber of its reply subject.
     pub(super) fn refuse(&self, client: &Client, reply: &str) {
         let headers = Some(NO_RESPONDERS.len());
         let refusal = Message { subject: reply, reply: None, headers, body: NO_RESPONDERS };
@@ -294,13 +294,13 @@ impl Hub {
     }
 }
 
-/// What a subscription takes, in bytes: every token of its subject may be a node of the tree.
+/// The bytes that a subscription takes: every token of its subject may be a node of the tree.
 fn cost(subject: &str, queue: Option<&str>, id: &str) -> usize {
     let texts = subject.len() + queue.map_or(0, str::len) + 2 * id.len();
     size_of::<Subscription>() + texts + subject.split('.').count() * TOKEN
 }
 
-/// By chance, not in turn: taking turns over several subjects can give one member all of one subject.
+/// Picks at random, not in turn: taking turns over several subjects can give one member all messages of one subject.
 fn one_of_each_group(found: Vec<&Arc<Subscription>>) -> Vec<&Arc<Subscription>> {
     let (grouped, mut chosen): (Vec<_>, Vec<_>) =
         found.into_iter().partition(|subscription| subscription.queue.is_some());

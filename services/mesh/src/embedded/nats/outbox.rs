@@ -1,4 +1,4 @@
-//! What waits for one client: a buffer with an upper bound.
+//! The pending bytes of one client, in a buffer with an upper bound.
 
 use std::sync::{
     Arc,
@@ -11,31 +11,31 @@ use tokio::sync::Notify;
 
 use crate::embedded::memory::FREE;
 
-/// What a message leaves behind in the buffer it was put into.
+/// The fill level of the buffer after a message was added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Level {
     Fine,
-    /// Past three quarters: whoever publishes should pause.
+    /// Above three quarters: the publisher should pause.
     High,
-    /// Past the bound: the client is a slow consumer.
+    /// Above the bound: the client is a slow consumer.
     Overflow,
 }
 
 pub(super) struct Outbox {
     waiting: Mutex<Waiting>,
     bound: usize,
-    /// What waits for all clients together.
+    /// The bytes that are pending for all clients together.
     all: Arc<AtomicUsize>,
-    /// There is something to write, or nothing will come any more.
+    /// Notified when there is something to write, or the outbox was closed.
     changed: Notify,
-    /// The level fell below one half.
+    /// Notified when the level fell to one half.
     room: Notify,
 }
 
 #[derive(Default)]
 struct Waiting {
     buffer: BytesMut,
-    /// Bytes that the writer has taken but not yet written.
+    /// The bytes that the writer has taken but not yet written.
     taken: usize,
     closed: bool,
 }
@@ -51,7 +51,7 @@ impl Outbox {
         Self { waiting: Mutex::default(), bound, all, changed: Notify::new(), room: Notify::new() }
     }
 
-    /// Adds what `write` writes, as one piece; nothing, once it is closed.
+    /// Adds what `write` writes, as one piece; does nothing once the outbox is closed.
     pub(super) fn put(&self, write: impl FnOnce(&mut BytesMut)) -> Level {
         let mut waiting = self.waiting.lock();
         if waiting.closed {
@@ -76,17 +76,17 @@ impl Outbox {
         self.put(|buffer| buffer.extend_from_slice(line.as_bytes()));
     }
 
-    /// Bytes that wait.
+    /// The bytes that are pending.
     pub(super) fn len(&self) -> usize {
         self.waiting.lock().len()
     }
 
-    /// Whether more is taken.
+    /// Whether the outbox still takes messages.
     pub(super) fn is_open(&self) -> bool {
         !self.waiting.lock().closed
     }
 
-    /// Refuses everything from now on; true for who closed it first.
+    /// Refuses everything from now on; returns whether this call closed it.
     pub(super) fn close(&self) -> bool {
         let first = !std::mem::replace(&mut self.waiting.lock().closed, true);
         self.changed.notify_one();
@@ -94,7 +94,7 @@ impl Outbox {
         first
     }
 
-    /// Refuses everything from now on, and forgets what waits; true for who closed it first.
+    /// Refuses everything from now on and drops what is pending; returns whether this call closed it.
     pub(super) fn discard(&self) -> bool {
         let first = self.close();
         let mut waiting = self.waiting.lock();
@@ -103,13 +103,13 @@ impl Outbox {
         first
     }
 
-    /// Everything that waits, as soon as there is something; `None` once it is closed and empty.
+    /// Waits for pending bytes and takes all of them; `None` once the outbox is closed and empty.
     pub(super) async fn take(&self) -> Option<BytesMut> {
         loop {
             {
                 let mut waiting = self.waiting.lock();
                 if !waiting.buffer.is_empty() {
-                    // What was large once does not stay so.
+                    // A buffer that grew large is not kept.
                     let is_large = waiting.buffer.capacity() > FREE;
                     let chunk = if is_large {
                         std::mem::take(&mut waiting.buffer)
@@ -127,7 +127,7 @@ impl Outbox {
         }
     }
 
-    /// So many of the bytes taken have been written.
+    /// Notes that this many of the bytes taken were written.
     pub(super) fn written(&self, bytes: usize) {
         let mut waiting = self.waiting.lock();
         let bytes = bytes.min(waiting.taken);
@@ -140,7 +140,7 @@ impl Outbox {
         }
     }
 
-    /// Returns when less than half of the bound waits, or it is closed.
+    /// Returns when at most half of the bound is pending, or the outbox is closed.
     pub(super) async fn has_room(&self) {
         let room = self.room.notified();
         {
@@ -154,7 +154,7 @@ impl Outbox {
 }
 
 impl Drop for Outbox {
-    /// What was not written waits for nobody any more.
+    /// The bytes that were not written are no longer pending.
     fn drop(&mut self) {
         self.all.fetch_sub(self.waiting.get_mut().len(), Relaxed);
     }

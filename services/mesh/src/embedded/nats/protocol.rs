@@ -1,9 +1,9 @@
-//! The words on the wire: control lines in, messages out.
+//! The wire format: control lines in, messages out.
 
 use bytes::BytesMut;
 use serde::Deserialize;
 
-/// What is wrong with what a client sent, in the words that nats-server has for it; the connection ends after it.
+/// A protocol violation by a client, in nats-server's own words; the connection ends after it.
 pub(super) type Violation = &'static str;
 
 pub(super) const UNKNOWN_OPERATION: Violation = "Unknown Protocol Operation";
@@ -11,16 +11,16 @@ pub(super) const PARSER_ERROR: Violation = "Parser Error";
 pub(super) const LINE_TOO_LONG: Violation = "maximum control line exceeded";
 pub(super) const PAYLOAD_TOO_LONG: Violation = "Maximum Payload Violation";
 pub(super) const STALE: Violation = "Stale Connection";
-/// A slip that does not end the connection.
+/// An error that does not end the connection.
 pub(super) const INVALID_SUBJECT: &str = "-ERR 'Invalid Subject'\r\n";
 pub(super) const TOO_MANY_SUBSCRIPTIONS: &str = "-ERR 'maximum subscriptions exceeded'\r\n";
-/// Ends the connection, too.
+/// An error that does end the connection.
 pub(super) const TOO_MANY_CONNECTIONS: &str = "-ERR 'maximum connections exceeded'\r\n";
 
-/// The answer to a request that nobody serves.
+/// The answer to a request on a subject without subscribers.
 pub(super) const NO_RESPONDERS: &[u8] = b"NATS/1.0 503\r\n\r\n";
 
-/// A control line of a client.
+/// A control line from a client.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Operation<'a> {
     Connect(Options),
@@ -31,39 +31,39 @@ pub(super) enum Operation<'a> {
     Publish(Announcement<'a>),
 }
 
-/// What a client says about itself.
+/// The options of a client's `CONNECT`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub(super) struct Options {
-    /// Wants every operation answered.
+    /// The client wants an answer to every operation.
     pub(super) verbose: bool,
-    /// Wants its own messages, too.
+    /// The client wants its own messages, too.
     pub(super) echo: bool,
-    /// Understands headers.
+    /// The client supports headers.
     pub(super) headers: bool,
-    /// Wants to know when nobody serves a request.
+    /// The client wants an answer when a request has no responders.
     pub(super) no_responders: bool,
 }
 
-/// Those of a client that has not said anything yet.
+/// The options of a client that has not sent `CONNECT` yet.
 impl Default for Options {
     fn default() -> Self {
         Self { verbose: true, echo: true, headers: false, no_responders: false }
     }
 }
 
-/// The line before a message: what follows.
+/// The line before a message, which says what follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Announcement<'a> {
     pub(super) subject: &'a str,
     pub(super) reply: Option<&'a str>,
-    /// How many bytes of the body are headers.
+    /// The size of the headers in bytes, if there are any.
     pub(super) headers: Option<usize>,
-    /// Bytes of headers and payload together.
+    /// The size of headers and payload together in bytes.
     pub(super) size: usize,
 }
 
-/// A message on its way.
+/// A message to be routed.
 #[derive(Clone, Copy)]
 pub(super) struct Message<'a> {
     pub(super) subject: &'a str,
@@ -132,7 +132,7 @@ fn number(word: &str) -> Result<usize, Violation> {
 }
 
 impl Message<'_> {
-    /// Writes it as the subscription `id` gets it; a client that does not understand headers gets the payload alone.
+    /// Writes it as the subscription `id` receives it; a client that does not support headers gets the payload alone.
     pub(super) fn write(&self, id: &str, with_headers: bool, out: &mut BytesMut) {
         let (headers, body) = match self.headers {
             Some(headers) if !with_headers => (None, &self.body[headers..]),

@@ -1,4 +1,4 @@
-//! One connection: reads operations and applies them; writes what the others have for it.
+//! One connection: reads and applies the client's operations, and writes what is pending for it.
 
 use std::{io, net::SocketAddr, str, sync::Arc, time::Duration};
 
@@ -27,16 +27,16 @@ use crate::embedded::{
     seats::Seat,
 };
 
-/// nats-server's `max_control_line`: what may follow an operation.
+/// nats-server's `max_control_line`: the maximum length of an operation's arguments.
 const LONGEST_ARGUMENTS: usize = 4096;
-/// With the operation itself and the end.
+/// The maximum with the operation's name and the line end.
 const LONGEST_LINE: usize = LONGEST_ARGUMENTS + 16;
 /// nats-server's `ping_max`.
 const UNANSWERED_PINGS: usize = 2;
-/// How long a publisher is held up by a receiver whose outbox fills up: a reader that is only a little behind catches up,
+/// How long a publisher pauses for a receiver whose outbox fills up: a reader that is only a little behind catches up,
 /// and one that is stuck slows the others down for no longer than `write_deadline`.
 const PAUSE: Duration = Duration::from_millis(2);
-/// How long the last words to a client may take.
+/// How long sending the last messages to a client may take.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 pub(super) async fn serve(
@@ -51,7 +51,7 @@ pub(super) async fn serve(
     let (reader, writer) = stream.into_split();
     let mut session =
         Session { hub: &hub, client: &client, seat: &seat, reader, buffer: BytesMut::new() };
-    // One future to the end: begun anew, it would forget the rest of a message it has written half of.
+    // One future until the end: a new one would lose the rest of a message that is half written.
     let writing = write(&client.outbox, writer, hub.limits.write_deadline);
     tokio::pin!(writing);
     let reads_on = tokio::select! {
@@ -79,12 +79,12 @@ pub(super) async fn serve(
     }
 }
 
-/// Says that there is no place, if that can be said at once.
+/// Tells a client that there are too many connections, if the socket can take that at once.
 pub(super) fn refuse(stream: &TcpStream) {
     stream.try_write(TOO_MANY_CONNECTIONS.as_bytes()).ok();
 }
 
-/// The version is that of the protocol's features, not of a product.
+/// The version says which protocol features there are; it is no product's version.
 fn greeting(hub: &Hub, id: u64, stream: &TcpStream, peer: SocketAddr) -> String {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(client = id, %error, "small messages to a NATS client may be late");
@@ -121,7 +121,7 @@ async fn write(outbox: &Outbox, mut writer: OwnedWriteHalf, deadline: Duration) 
     writer.shutdown().await
 }
 
-/// Why a session is over.
+/// Why a session ends.
 enum Ended {
     Gone,
     Violation(Violation),
@@ -148,7 +148,7 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
-    /// Never returns `Ok`.
+    /// Runs the session; never returns `Ok`.
     async fn run(&mut self) -> Result<(), Ended> {
         loop {
             let line = self.line().await?;
@@ -214,7 +214,7 @@ impl Session<'_> {
         match self.hub.publish(self.client, &Message { subject, reply, headers, body: &body }) {
             Routed::Delivered => {}
             Routed::Crowded(receiver) => {
-                // In time or not: the next message of this client finds out.
+                // Goes on in either case: the client's next message checks again.
                 timeout(PAUSE, receiver.outbox.has_room()).await.ok();
             }
             Routed::Nobody => {
@@ -230,7 +230,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// The next whole line; a client may be silent before it, and not for long within it.
+    /// The next whole line; a client may be silent before a line, but only briefly within one.
     async fn line(&mut self) -> Result<Bytes, Ended> {
         loop {
             if let Some(end) =
@@ -270,7 +270,7 @@ impl Session<'_> {
         let body = self.buffer.split_to(size).freeze();
         let end = self.buffer.split_to(2);
         if size > FREE {
-            // What was large once does not stay so.
+            // A buffer that grew large is not kept.
             self.buffer = BytesMut::from(&*self.buffer);
         }
         if *end != *b"\r\n" {
@@ -279,7 +279,7 @@ impl Session<'_> {
         Ok(body)
     }
 
-    /// Reads some more; asks a silent client whether it is still there.
+    /// Reads some more bytes; sends a `PING` to a silent client.
     async fn fill(&mut self) -> Result<(), Ended> {
         for unanswered in 0.. {
             match timeout(self.hub.limits.ping_interval, self.reader.read_buf(&mut self.buffer))

@@ -1,4 +1,4 @@
-//! Subjects: tokens with dots between them; in a subscription, `*` stands for one token and a last `>` for one or more.
+//! Subjects: tokens separated by dots; in a subscription, `*` matches one token and a last `>` matches one or more.
 
 use std::{collections::HashMap, str::Split};
 
@@ -11,7 +11,7 @@ pub(super) fn is_valid(subject: &str) -> bool {
         .all(|(index, token)| !token.is_empty() && (token != ">" || index == last))
 }
 
-/// Subscriptions by subject: a tree with one level a token. Wildcards are ordinary keys on the way in.
+/// Subscriptions by subject: a tree with one level for each token. Wildcards are stored like ordinary tokens.
 pub(super) struct Tree<S> {
     next: HashMap<Box<str>, Self>,
     here: Vec<S>,
@@ -30,7 +30,7 @@ impl<S> Tree<S> {
         node.here.push(subscription);
     }
 
-    /// Takes out what `is_it` recognises, and the branches that are empty then.
+    /// Removes the subscription for which `is_it` is true, and the branches that are empty then.
     pub(super) fn remove(&mut self, subject: &str, is_it: impl Fn(&S) -> bool) {
         self.prune(&mut subject.split('.'), &is_it);
     }
@@ -46,7 +46,7 @@ impl<S> Tree<S> {
         }
     }
 
-    /// Everything that wants a message with this subject.
+    /// All subscriptions that match this subject.
     pub(super) fn find(&self, subject: &str) -> Vec<&S> {
         let tokens: Vec<&str> = subject.split('.').collect();
         let mut found = Vec::new();
@@ -56,7 +56,7 @@ impl<S> Tree<S> {
 
     fn collect<'a>(&'a self, tokens: &[&str], found: &mut Vec<&'a S>) {
         let Some((token, rest)) = tokens.split_first() else { return found.extend(&self.here) };
-        // A publisher may write a wildcard; it means itself then, and must not be found twice.
+        // A publisher may send a wildcard as a token; it then has no special meaning, and must not be found twice.
         if !matches!(*token, "*" | ">")
             && let Some(node) = self.next.get(*token)
         {

@@ -1,4 +1,4 @@
-//! What operators ask about groups, and do with them.
+//! Requests of operators about groups.
 
 use std::collections::BTreeSet;
 
@@ -22,11 +22,11 @@ use crate::embedded::kafka::{
     store::Store,
 };
 
-/// All groups here: those of the new protocol have another type.
+/// The type of all groups here; groups of the new protocol have another.
 const TYPE: &str = "classic";
 
 impl Coordinator {
-    /// Forgets groups without members; what only they had yet to read may go with them.
+    /// Removes groups without members; records that only they had yet to read may be dropped.
     pub(in super::super) fn delete(
         &self,
         store: &Store,
@@ -46,7 +46,7 @@ impl Coordinator {
         DeleteGroupsResponse::default().with_results(results.collect())
     }
 
-    /// Forgets how far a group without members is in some partitions.
+    /// Removes a group's offsets in some partitions.
     pub(in super::super) fn delete_offsets(
         &self,
         store: &Store,
@@ -97,7 +97,7 @@ impl Coordinator {
         &self,
         request: DescribeGroupsRequest,
     ) -> DescribeGroupsResponse {
-        // Each once, however often it is asked for.
+        // Each group once, however often the request names it.
         let ids: BTreeSet<_> = request.groups.into_iter().collect();
         let groups = ids.into_iter().map(|id| {
             let known = self.with(&id, |group| described(group));

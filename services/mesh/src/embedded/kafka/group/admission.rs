@@ -1,4 +1,4 @@
-//! Who may do something in a group.
+//! Which requests a group accepts from which member.
 
 use kafka_protocol::ResponseError;
 use tokio::time::Instant;
@@ -29,7 +29,7 @@ impl Group {
         if fits { Ok(()) } else { Err(ResponseError::InconsistentGroupProtocol) }
     }
 
-    /// Whether somebody may commit: a member of this generation, or anybody as long as there are no members.
+    /// Checks that the caller may commit: a member of this generation, or any client while the group has no members.
     pub(in super::super) fn may_commit(
         &mut self,
         who: Identity<'_>,
@@ -45,7 +45,7 @@ impl Group {
         Ok(())
     }
 
-    /// Whether this is a member of this generation, which is alive then.
+    /// Checks that the caller is a member of this generation, and extends its session.
     pub(super) fn check(&mut self, who: Identity<'_>, now: Instant) -> Result<(), ResponseError> {
         if let Some(instance) = who.instance {
             let id = self.instances.get(instance).ok_or(ResponseError::UnknownMemberId)?;

@@ -6,10 +6,10 @@ use bytes::Bytes;
 use kafka_protocol::ResponseError;
 use tokio::{sync::oneshot, time::Instant};
 
-/// Where an answer goes that must wait for others.
+/// Sends an answer that must wait for other members.
 pub(in super::super) type Later<T> = oneshot::Sender<Result<T, ResponseError>>;
 
-/// What somebody who joins brings along.
+/// What a client sends when it joins.
 #[derive(Debug)]
 pub(in super::super) struct Newcomer {
     pub(in super::super) id: String,
@@ -20,11 +20,12 @@ pub(in super::super) struct Newcomer {
     pub(in super::super) session: Duration,
     pub(in super::super) rebalance: Duration,
     pub(in super::super) kind: String,
-    /// Ways to share partitions out, the preferred one first, each with what the leader must know for it.
+    /// The assignment strategies that the client supports, the preferred one first, each with the metadata that the leader needs
+    /// for it.
     pub(in super::super) protocols: Vec<(String, Bytes)>,
 }
 
-/// Who a request says it is from.
+/// The member that a request says it is from.
 #[derive(Clone, Copy, Debug)]
 pub(in super::super) struct Identity<'a> {
     pub(in super::super) id: &'a str,
@@ -32,16 +33,16 @@ pub(in super::super) struct Identity<'a> {
     pub(in super::super) generation: i32,
 }
 
-/// What a member is told once all have joined.
+/// The answer to a member once all have joined.
 #[derive(Clone, Debug)]
 pub(in super::super) struct Joined {
     pub(in super::super) generation: i32,
     pub(in super::super) protocol: String,
     pub(in super::super) leader: String,
     pub(in super::super) member: String,
-    /// The leader that it replaces: everything stays as it was, and it has nothing to share out.
+    /// The leader that this member replaces: the assignment stays as it was, and the member must not compute a new one.
     pub(in super::super) instead_of: Option<String>,
-    /// All of them, for the leader.
+    /// All members; empty for every member but the leader.
     pub(in super::super) members: Vec<Listed>,
 }
 
@@ -56,7 +57,7 @@ pub(in super::super) struct Listed {
 pub(in super::super) struct Member {
     pub(in super::super) about: Newcomer,
     pub(in super::super) assignment: Bytes,
-    /// When it is taken for dead.
+    /// When the member is considered dead.
     pub(super) expires: Instant,
     pub(super) joining: Option<Later<Joined>>,
     pub(super) syncing: Option<Later<Bytes>>,
@@ -68,12 +69,12 @@ impl Member {
         Self { about, expires, assignment: Bytes::new(), joining: None, syncing: None }
     }
 
-    /// Whether it waits for the others to join; whoever has hung up does not.
+    /// Whether it waits for the others to join; a client that has disconnected does not.
     pub(super) fn has_joined(&self) -> bool {
         self.joining.as_ref().is_some_and(|waiting| !waiting.is_closed())
     }
 
-    /// Whether it is held up by others: then its silence is not its own.
+    /// Whether it waits for other members: then it cannot send heartbeats, and its silence does not count.
     pub(super) fn waits(&self) -> bool {
         self.has_joined() || self.syncing.as_ref().is_some_and(|waiting| !waiting.is_closed())
     }
@@ -83,14 +84,14 @@ impl Member {
         found.map(|(_, metadata)| metadata.clone()).unwrap_or_default()
     }
 
-    /// Bytes that are kept for it.
+    /// The bytes that it takes.
     pub(super) fn size(&self) -> usize {
         let protocols = self.about.protocols.iter();
         let protocols: usize = protocols.map(|(name, metadata)| name.len() + metadata.len()).sum();
         size_of::<Self>() + protocols + self.assignment.len()
     }
 
-    /// Another has taken its place.
+    /// Answers its pending requests with an error: another client has taken its place.
     pub(super) fn fence(self) {
         if let Some(later) = self.joining {
             reply(later, Err(ResponseError::FencedInstanceId));
@@ -101,7 +102,7 @@ impl Member {
     }
 }
 
-/// Whoever asked may have hung up meanwhile.
+/// Sends an answer; the client that asked may have disconnected meanwhile.
 pub(super) fn reply<T>(later: Later<T>, answer: Result<T, ResponseError>) {
     later.send(answer).ok();
 }

@@ -52,7 +52,7 @@ fn waits<T>(waiting: &mut Waiting<T>) -> bool {
     matches!(waiting.try_recv(), Err(oneshot::error::TryRecvError::Empty))
 }
 
-/// `a`, which leads, and `b`.
+/// A group with the members `a`, which leads, and `b`.
 fn two(now: Instant) -> Group {
     let mut group = Group::default();
     assert_eq!(told(&mut join(&mut group, "a", now)).unwrap().generation, 1);
@@ -169,7 +169,7 @@ fn ids_that_nobody_uses_are_forgotten() {
     assert!(group.is_forgettable());
 }
 
-/// As with `join`, and as the static member of this name.
+/// Joins like `join`, as the static member of this name.
 fn join_as(group: &mut Group, id: &str, instance: &str, now: Instant) -> Waiting<Joined> {
     if !group.members.contains_key(id) {
         group.promise(id.into(), now + SESSION).unwrap();
@@ -180,7 +180,7 @@ fn join_as(group: &mut Group, id: &str, instance: &str, now: Instant) -> Waiting
     waiting
 }
 
-/// `a1`, which leads, is `a`; `b1` is `b`.
+/// A group with the static members `a`, which leads, with the id `a1`, and `b`, with the id `b1`.
 fn two_static(now: Instant) -> Group {
     let mut group = Group::default();
     told(&mut join_as(&mut group, "a1", "a", now)).unwrap();

@@ -1,6 +1,6 @@
 use super::{super::batch::tests::sent, *};
 
-/// Each about a tenth of what is kept.
+/// About a tenth of what a partition keeps.
 const SIZE: usize = KEPT / 10;
 
 fn filled(retention: Retention, count: i64) -> Log {

@@ -11,7 +11,7 @@ fn held(store: &Store) -> usize {
     topics.values().flatten().map(|log| log.lock().size()).sum()
 }
 
-/// Fills a partition until no more is taken; how many batches that were.
+/// Fills a partition until a batch is refused; returns the number of batches.
 fn fill(store: &Store, topic: &str) -> usize {
     (0..100).take_while(|_| store.append(topic, 0, sent(SIZE)).is_ok()).count()
 }
@@ -46,7 +46,7 @@ fn groups_that_only_look_give_way_in_their_order_and_no_more_than_necessary() {
     assert_eq!((store.full(), store.append(theirs, 0, sent(SIZE)).is_ok()), (None, true));
     let start = |topic| store.with(topic, 0, |log| log.start()).unwrap();
     assert_eq!((start(mine), start(theirs)), (10, 0));
-    // It has still committed what it had, and may hold something again.
+    // Its committed offset remains, and its next commit protects records again.
     store.commit(mine, 0, "looked", committed(10), false).unwrap();
     assert_eq!(store.held.load(Relaxed), held(&store));
 }
