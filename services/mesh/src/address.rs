@@ -1,8 +1,8 @@
-//! Addresses on the command line: a mistake in one is told at once, with the form that is expected.
+//! Parses addresses on the command line: a wrong one is reported at once, with the expected form.
 
 use reqwest::Url;
 
-/// The address of an HTTP or gRPC server, without the slash at its end.
+/// The address of an HTTP or gRPC server, without a trailing slash.
 pub(crate) fn http(text: &str) -> Result<String, String> {
     let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
     match url {
@@ -11,7 +11,7 @@ pub(crate) fn http(text: &str) -> Result<String, String> {
     }
 }
 
-/// The address of a NATS server; several with commas.
+/// The address of a NATS server, or of several, separated by commas.
 pub(crate) fn nats(text: &str) -> Result<String, String> {
     let is_server = |url: &str| {
         let url = Url::parse(url).ok().filter(|url| matches!(url.scheme(), "nats" | "tls"));
@@ -23,7 +23,7 @@ pub(crate) fn nats(text: &str) -> Result<String, String> {
     Err("expected nats://host:port".into())
 }
 
-/// The addresses of Kafka brokers, with commas between.
+/// The addresses of Kafka brokers, separated by commas.
 pub(crate) fn brokers(text: &str) -> Result<String, String> {
     let is_broker = |broker: &str| {
         let (host, port) = broker.rsplit_once(':')?;

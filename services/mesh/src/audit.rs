@@ -1,4 +1,4 @@
-//! `mesh audit`: proof that nothing was lost and nothing happened twice, from every service's own ledger.
+//! `mesh audit`: proves from the ledgers of all services that nothing was lost and nothing happened twice.
 
 mod ledgers;
 mod reconcile;
@@ -51,9 +51,9 @@ pub(crate) struct Options {
     json: bool,
 }
 
-/// Ids of orders are UUIDs; a ledger that holds others is shown all the same.
+/// Order ids are UUIDs; a ledger with other ids is shown all the same, with each id cut to this length.
 const LONGEST_ID: usize = 64;
-/// Between two looks at orders that have not ended.
+/// The pause between two checks of orders that have not ended.
 const AGAIN: Duration = Duration::from_millis(250);
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
@@ -88,8 +88,8 @@ fn addresses(options: &Options) -> anyhow::Result<Addresses> {
     })
 }
 
-/// The last verdict: the first without anything open or different, or the one when the time is over. A ledger that cannot be
-/// read while there is time is asked again: its service may be starting.
+/// The last verdict: the first one without open orders and differences, or the one when the time is over. While there is time, a
+/// ledger that cannot be read is tried again: its service may be starting.
 async fn settle(addresses: &Addresses, wait: Duration) -> anyhow::Result<Verdict> {
     let end = Instant::now() + wait;
     loop {

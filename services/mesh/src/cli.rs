@@ -1,4 +1,4 @@
-//! The command line: what can be said, and which file does it.
+//! The command line: the commands, and the file that implements each.
 
 use std::process::ExitCode;
 
@@ -66,7 +66,7 @@ pub(crate) fn run() -> ExitCode {
 fn parse_and_run() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        // Also `--help` and `--version`, which are answers: they go to standard output.
+        // `--help` and `--version` also end here; they are answers and go to standard output.
         Err(answer) => {
             let printed = answer.print();
             if !answer.use_stderr() {
@@ -96,7 +96,7 @@ fn parse_and_run() -> ExitCode {
     })
 }
 
-/// The whole command line, for whoever describes it.
+/// The whole command line, for code that generates something from it.
 pub(crate) fn command() -> clap::Command {
     <Cli as clap::CommandFactory>::command()
 }

@@ -1,4 +1,4 @@
-//! `mesh completions`: what the shell needs to finish our words.
+//! `mesh completions`: prints the script with which a shell completes our commands.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! `mesh config`: what a service would run with, and where each value comes from.
+//! `mesh config`: the settings that a service would run with, and the source of each value.
 
 use std::process::ExitCode;
 
@@ -13,7 +13,7 @@ Examples:
   MESH_KAFKA__BROKERS=kafka:9092 mesh config orders | grep kafka
   mesh config payments --set provider_timeout=2s --json";
 
-/// Exit status of a configuration nobody can run with, as `sysexits.h` has it.
+/// Exit status for a configuration with which the service cannot run, as in `sysexits.h`.
 pub(crate) const EX_CONFIG: u8 = 78;
 
 /// Print a service's effective configuration with the source of each value.

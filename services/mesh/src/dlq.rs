@@ -1,7 +1,7 @@
-//! `mesh dlq`: events that nobody could handle, looked at and sent again.
+//! `mesh dlq`: lists and shows dead letters, and replays them or gives them up.
 //!
-//! A dead letter stays in its topic: Kafka deletes no single record. That it was replayed or given up is noted in the same
-//! topic, by a record that only this command reads, so that everybody who looks sees the same.
+//! A dead letter stays in its topic: Kafka deletes no single record. When it is replayed or given up, a note is written to the
+//! same topic; only this command reads notes, and so every operator sees the same state.
 
 mod broker;
 mod letter;
@@ -85,7 +85,7 @@ enum Action {
     },
 }
 
-/// Which letters are meant.
+/// The dead letters that a command is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Which {
     All,
@@ -112,7 +112,7 @@ pub(crate) fn run(options: Options) -> anyhow::Result<ExitCode> {
     Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Does as much as it can, and returns what it could not do.
+/// Performs the action as far as possible, and returns a text for each failure.
 async fn act(action: Action, broker: &Broker) -> anyhow::Result<Vec<String>> {
     let (queue, mut failures) = broker.read()?;
     match action {
@@ -135,8 +135,8 @@ async fn act(action: Action, broker: &Broker) -> anyhow::Result<Vec<String>> {
     Ok(failures)
 }
 
-/// Replays or gives up one letter after the other; returns what went wrong with which. One that fails stops no other, only a
-/// broker that no longer answers does.
+/// Replays or gives up the letters one by one; returns a text for each failure. A failure does not stop the others, unless the
+/// broker no longer answers.
 async fn each(broker: &Broker, letters: &[&Letter], how: Handled) -> anyhow::Result<Vec<String>> {
     let mut failures = Vec::new();
     if letters.is_empty() {
@@ -201,8 +201,8 @@ fn list(queue: &Queue, all: bool, json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The letters that are meant, without those that were handled: nothing is sent twice by accident.
-/// One that is not there is a failure of its own.
+/// The chosen letters, without those that were handled, so that none is sent twice by accident. A letter that does not exist is
+/// reported as a failure.
 fn chosen<'a>(
     queue: &'a Queue,
     which: &[Which],
@@ -242,7 +242,7 @@ mod tests {
         assert!("some".parse::<Which>().is_err());
     }
 
-    // Reading blocks a thread, and the broker needs one too.
+    // Reading blocks a thread, and the broker needs another.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_letter_that_cannot_be_replayed_stops_no_other() {
         let embedded =

@@ -1,4 +1,4 @@
-//! `mesh health`: asks a service how it is, for containers whose image has nothing else that could.
+//! `mesh health`: asks a service whether it is well; for containers whose image has no other program for that.
 
 use std::{error::Error, process::ExitCode, time::Duration};
 
@@ -20,9 +20,9 @@ pub(crate) struct Options {
     url: String,
 }
 
-/// Shorter than the timeout of a container's health check, so that the reason is told before the check is killed.
+/// Shorter than the timeout of a container's health check, so that the reason is printed before the check is killed.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// As much of an answer as one line of a container's health log can take.
+/// The maximum length of an answer that is shown: it should fit on one line of a container's health log.
 const SHOWN: usize = 200;
 
 fn http(text: &str) -> Result<String, String> {
@@ -42,7 +42,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
 }
 
 /// # Errors
-/// Why it is not well, on one line.
+/// The reason why the service is not well, on one line.
 async fn ask(url: &str) -> Result<(), String> {
     let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE);
     let client = client.redirect(reqwest::redirect::Policy::none()).build();

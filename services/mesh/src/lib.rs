@@ -29,7 +29,7 @@ mod up;
 
 use std::process::ExitCode;
 
-/// Reads the command line and does what it says.
+/// Parses the command line and runs the command.
 pub fn main() -> ExitCode {
     cli::run()
 }

@@ -1,7 +1,7 @@
-//! `mesh load`: orders at a fixed rate, whatever the mesh makes of them, and how long each took.
+//! `mesh load`: places orders at a fixed rate, however the mesh responds, and measures how long each takes.
 //!
-//! An open loop: a slow answer delays no later order, and latencies are counted from when an order was meant to be sent, so that
-//! a mesh that stops for a second cannot hide it.
+//! It is an open loop: a slow answer delays no later order, and a latency counts from the time when an order was meant to be
+//! sent, so that a mesh that stops for a second cannot hide it.
 
 mod book;
 mod gateway;
@@ -70,7 +70,7 @@ pub(crate) struct Options {
     json: bool,
 }
 
-/// When the load began, for clocks of both kinds.
+/// When the load began, in monotonic and in wall-clock time.
 #[derive(Clone, Copy)]
 struct Clock {
     begin: Instant,
@@ -78,13 +78,13 @@ struct Clock {
 }
 
 impl Clock {
-    /// How long after the beginning.
+    /// The time from the beginning to `at`.
     fn since(&self, at: SystemTime) -> Duration {
         at.duration_since(self.began_at).unwrap_or_default()
     }
 }
 
-/// Takes a rate from the command line.
+/// Parses a rate on the command line.
 pub(crate) fn rate(text: &str) -> Result<f64, String> {
     let rate: Option<f64> = text.parse().ok();
     let possible = rate.filter(|rate| (0.001..=100_000.0).contains(rate));
@@ -109,7 +109,7 @@ pub(crate) fn run(options: Options) -> anyhow::Result<ExitCode> {
     Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The first Ctrl-C ends the sending, the second one the waiting: `None`.
+/// The first Ctrl-C stops sending; the second one stops waiting as well, and the result is `None`.
 async fn drive(plan: Plan, duration: Duration) -> anyhow::Result<Option<Report>> {
     let mut interrupts = Interrupts::listen()?;
     let generator = tokio::select! {

@@ -1,4 +1,4 @@
-//! `mesh logs`: what the services log, as the lens keeps it.
+//! `mesh logs`: the log lines of the services, as lens keeps them.
 
 use std::{collections::BTreeMap, process::ExitCode, time::Duration};
 
@@ -55,10 +55,10 @@ pub(crate) struct Options {
     json: bool,
 }
 
-/// As many as the lens answers at once.
+/// The maximum that lens returns in one answer.
 const MOST: i64 = 1_000;
 const USUAL: u16 = 100;
-/// Exporters send every second or so; this adds little to it.
+/// The pause between two requests: exporters send every second or so, and this adds little to that.
 const AGAIN: Duration = Duration::from_millis(300);
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -108,7 +108,7 @@ async fn show(options: &Options) -> anyhow::Result<()> {
                 (answer, is_away) = (next, false);
             }
             Err(error) => {
-                // Nothing comes from a mesh that has stopped; a lens that was killed starts again.
+                // A mesh that has stopped logs nothing more; a lens that was killed starts again.
                 ensure!(options.lens.is_some() || Running::here().is_ok(), "the mesh has stopped");
                 if !std::mem::replace(&mut is_away, true) {
                     output::complaint(format_args!("{error:#}; trying again"));
@@ -120,7 +120,7 @@ async fn show(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Which lines are wanted.
+/// The query parameters for the options.
 fn filters(options: &Options) -> impl Iterator<Item = (&'static str, String)> {
     let service = options.service.clone().map(|service| ("service", service));
     let level = options.level.clone().map(|level| ("severity", level));
@@ -153,7 +153,7 @@ fn print(items: &[Value], json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A line of the lens, for people.
+/// Converts a line of lens for display.
 fn line(item: &Value) -> Line {
     let text = |name: &str| item[name].as_str().unwrap_or_default();
     let mut line = Line::new(text("service"), Level::read(text("severity")), text("body"));
@@ -165,7 +165,7 @@ fn line(item: &Value) -> Line {
     for (name, value) in &attributes {
         line.field(name, value);
     }
-    // The longest and least telling one goes last.
+    // The trace id is the longest field and says the least, so it comes last.
     if item["trace_id"].is_string() {
         line.field("trace_id", &item["trace_id"]);
     }

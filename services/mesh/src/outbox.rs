@@ -1,6 +1,7 @@
-//! `mesh outbox`: events that a service could not send, whatever it did; looked at, sent again, or given up.
+//! `mesh outbox`: lists events that a service could not send at any attempt, and retries them or gives them up.
 //!
-//! They are in the service's own database, so this reads that, with the service's own configuration: whether the service runs or not.
+//! They are in the service's own database, which this command opens with the service's configuration, whether the service runs or
+//! not.
 
 use std::{process::ExitCode, str::FromStr};
 
@@ -72,7 +73,7 @@ struct Chosen {
     which: Which,
 }
 
-/// All of them, or one.
+/// All events, or the one with this number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Which(Option<i64>);
 
@@ -126,7 +127,7 @@ async fn act(action: &Action, config: &database::Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A file that is not there would be made, and would be empty.
+/// Refuses a database file that does not exist: opening it would create an empty one.
 async fn open(config: &database::Config) -> anyhow::Result<Database> {
     if let Some(path) = config.file() {
         ensure!(
@@ -145,7 +146,7 @@ fn tell(events: u64, which: Which, done: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// As much of a foreign text as fits into a column.
+/// The maximum width of foreign text in a column.
 const WIDTH: usize = 60;
 
 fn list(events: &[SetAside], json: bool) -> anyhow::Result<()> {

@@ -1,7 +1,7 @@
-//! The one place that prints: answers to standard output, complaints to standard error.
+//! The only place that prints: answers go to standard output, error messages to standard error.
 //!
-//! Much of what is printed was written by others: keys, headers, names of spans, texts of errors. Nothing of it reaches the terminal
-//! as a command: every text is escaped here once more, whatever its author has done before.
+//! Much of what is printed was written by others: keys, headers, names of spans, texts of errors. None of it may reach the
+//! terminal as a control sequence, so every text is escaped here, even if its source has escaped it already.
 
 use std::{
     borrow::Cow,
@@ -15,34 +15,34 @@ use comfy_table::presets;
 use parking_lot::Mutex;
 use serde::Serialize;
 
-/// Why standard output could not be written: the first error.
+/// The first error when writing to standard output.
 static FAILED: Mutex<Option<io::Error>> = Mutex::new(None);
 
-/// One line of an answer, or several.
+/// Prints an answer of one or more lines.
 pub(crate) fn line(text: impl Display) {
     raw(escaped(&text.to_string()));
 }
 
-/// A line that holds colours of ours, or a file for another program; nothing foreign.
+/// Prints a line with our own colours, or a file for another program; it must contain nothing foreign.
 pub(crate) fn raw(text: impl Display) {
     let mut out = io::stdout().lock();
     note(writeln!(out, "{text}"));
 }
 
-/// Remembers that standard output does not take what is written.
+/// Remembers that writing to standard output failed.
 pub(crate) fn note(written: io::Result<()>) {
     if let Err(error) = written {
         FAILED.lock().get_or_insert(error);
     }
 }
 
-/// Whether nothing that is printed from now on arrives.
+/// Whether standard output has failed, so that further output does not arrive.
 pub(crate) fn is_closed() -> bool {
     FAILED.lock().is_some()
 }
 
-/// The exit status, once everything was printed: an answer that could not be written is a failure. A reader that has gone away
-/// (`| head`) has what it wanted.
+/// The exit status after all output: an answer that could not be written is a failure. If the reader has closed the pipe (`|
+/// head`), it has what it wanted, and that is no failure.
 pub(crate) fn finish(status: ExitCode) -> ExitCode {
     note(io::stdout().lock().flush());
     match FAILED.lock().take() {
@@ -54,24 +54,24 @@ pub(crate) fn finish(status: ExitCode) -> ExitCode {
     }
 }
 
-/// What went wrong.
+/// Prints an error message.
 pub(crate) fn complaint(text: impl Display) {
     writeln!(io::stderr().lock(), "mesh: {}", escaped(&text.to_string())).ok();
 }
 
-/// An answer for machines. What would act on a terminal is escaped as JSON has it, and so means the same.
+/// Prints an answer as JSON. Characters that would act on a terminal are escaped as JSON allows, so the value stays the same.
 pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
     raw(printable_json(serde_json::to_string_pretty(value)?));
     Ok(())
 }
 
-/// One answer of many for machines, on a line of its own.
+/// Prints one of many answers as JSON, on a line of its own.
 pub(crate) fn json_line(value: &impl Serialize) -> anyhow::Result<()> {
     raw(printable_json(serde_json::to_string(value)?));
     Ok(())
 }
 
-/// Lines of text without anything that acts on a terminal.
+/// Escapes characters that would act on a terminal; keeps line ends.
 fn escaped(text: &str) -> Cow<'_, str> {
     if text.chars().all(|character| character == '\n' || is_visible(character)) {
         return text.into();
@@ -80,7 +80,7 @@ fn escaped(text: &str) -> Cow<'_, str> {
     lines.join("\n").into()
 }
 
-/// A table without lines: easy to read, easy to cut.
+/// A table without borders: easy to read, easy to cut.
 pub(crate) struct Table(comfy_table::Table);
 
 impl Table {
@@ -93,29 +93,29 @@ impl Table {
         Self(table)
     }
 
-    /// A row, each cell on one line.
+    /// Adds a row, each cell on one line.
     pub(crate) fn row<T: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = T>) {
         self.0.add_row(cells.into_iter().map(|cell| printable(cell.as_ref(), usize::MAX)));
     }
 
-    /// Its lines, without what pads them on either side.
+    /// The lines of the table, without padding on either side.
     pub(crate) fn lines(&self) -> Vec<String> {
         let lines = self.0.lines();
         lines.map(|line| line.strip_prefix(' ').unwrap_or(&line).trim_end().to_owned()).collect()
     }
 
-    /// Its lines as one text.
+    /// The lines as one text.
     pub(crate) fn text(&self) -> String {
         self.lines().join("\n")
     }
 }
 
-/// As much of a line as is shown where no terminal limits it.
+/// The maximum length of a line where no terminal limits it.
 const LONGEST: usize = 1_000;
-/// Less is no terminal that could show anything.
+/// The minimum width: a narrower terminal could show nothing.
 const NARROWEST: usize = 40;
 
-/// How many characters a line with foreign text may have.
+/// The maximum length of a line with foreign text, in characters.
 pub(crate) fn width() -> usize {
     if !io::stdout().is_terminal() {
         return LONGEST;
@@ -125,12 +125,12 @@ pub(crate) fn width() -> usize {
     if columns == 0 { LONGEST } else { columns.max(NARROWEST) }
 }
 
-/// Whether colours would be seen and are wanted: <https://no-color.org>, `TERM=dumb`.
+/// Whether standard output can show colours and the user wants them: <https://no-color.org>, `TERM=dumb`.
 pub(crate) fn colours() -> bool {
     io::stdout().is_terminal() && allows_colours(&environment())
 }
 
-/// Whether somebody watches a terminal that can move its cursor.
+/// Whether standard error is a terminal that can move its cursor.
 pub(crate) fn is_watched() -> bool {
     io::stderr().is_terminal() && !is_dumb(&environment())
 }
@@ -139,7 +139,7 @@ fn environment() -> Vec<(String, String)> {
     chassis::config::Sources::of_process(Vec::new()).environment
 }
 
-/// Bytes for people.
+/// Bytes as text for people.
 pub(crate) fn megabytes(bytes: u64) -> String {
     let tenths = bytes / 100_000;
     format!("{}.{} MB", tenths / 10, tenths % 10)

@@ -1,4 +1,4 @@
-//! Why Kafka cannot be used: the client library says that no broker answers, and the cause beside it, to who polls it.
+//! Why Kafka cannot be used: the client library reports that no broker answers, and reports the cause separately, during polls.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,24 +14,24 @@ use rdkafka::{
 };
 use tokio::time::Instant;
 
-/// As much of a cause as a line of a terminal or two can take.
+/// The maximum length of a cause: a line or two of a terminal.
 const LONGEST: usize = 300;
 
-/// How long the cause of a failure is waited for.
+/// How long to wait for the cause of a failure.
 const CAUSE: Duration = Duration::from_secs(2);
 
-/// What a client's connections failed with; clones are of the same client.
+/// The last error of a client's connections; clones belong to the same client.
 #[derive(Clone, Default)]
 pub(crate) struct Refusals(Arc<Mutex<String>>);
 
 impl Refusals {
-    /// Has the library log what fails, and nothing else.
+    /// Makes the library log errors, and nothing else.
     pub(crate) fn of(config: &mut ClientConfig) -> Self {
         config.set_log_level(RDKafkaLogLevel::Error);
         Self::default()
     }
 
-    /// That there is no answer from these brokers, and why if that is known.
+    /// A message that these brokers do not answer, with the cause if it is known.
     pub(crate) fn explain(&self, brokers: &str) -> String {
         let cause = self.0.lock();
         let colon = if cause.is_empty() { "" } else { ": " };
@@ -39,7 +39,7 @@ impl Refusals {
     }
 
     fn remember(&self, text: &str) {
-        // `[thrd:…]: ` is whose thread it was.
+        // The prefix `[thrd:…]: ` names the thread that reported the error.
         let text = text.split_once("]: ").map_or(text, |(_, text)| text);
         *self.0.lock() = printable(text, LONGEST);
     }
@@ -51,7 +51,7 @@ impl ClientContext for Refusals {
     }
 
     fn error(&self, error: KafkaError, text: &str) {
-        // That all of them are away is no cause.
+        // The error "all brokers are down" is no cause.
         if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
             self.remember(text);
         }
@@ -60,10 +60,10 @@ impl ClientContext for Refusals {
 
 impl ConsumerContext for Refusals {}
 
-/// The brokers' topics.
+/// The metadata of the brokers, with all topics.
 ///
 /// # Errors
-/// No broker answers in time, or none that can be used; says why.
+/// No broker answers in time, or the brokers cannot be used; the message says why.
 pub(crate) fn metadata(
     consumer: &BaseConsumer<Refusals>,
     brokers: &str,
@@ -71,8 +71,8 @@ pub(crate) fn metadata(
 ) -> anyhow::Result<Metadata> {
     let asked = consumer.fetch_metadata(None, patience);
     if asked.is_err() {
-        // The cause is told to who polls, and may come a moment later: a login that fails is answered late, on purpose. It
-        // subscribes to nothing, so no record is lost by it.
+        // The library reports the cause only to a caller that polls, possibly a moment later: brokers delay the answer to a
+        // failed login on purpose. This consumer has no subscription, so polling loses no record.
         let end = Instant::now() + CAUSE;
         while consumer.context().0.lock().is_empty() && Instant::now() < end {
             drop(consumer.poll(Duration::from_millis(20)));

@@ -1,4 +1,4 @@
-//! `.mesh/mesh.json`: where the mesh of this folder is, for the commands that talk to it.
+//! `.mesh/mesh.json`: the addresses of this folder's mesh, for the commands that talk to it.
 
 use std::{
     collections::BTreeMap,
@@ -11,19 +11,19 @@ use std::{
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
-/// The folder that holds a mesh's state, in the current one.
+/// The folder with a mesh's state, relative to the current folder.
 pub(crate) const FOLDER: &str = ".mesh";
 
-/// Where a mesh is. Written when it starts, removed when it stops.
+/// The addresses of a mesh. The file is written when the mesh starts and removed when it stops.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Running {
     /// The supervisor's process.
     pub(crate) pid: u32,
     /// The lowest of its ports.
     pub(crate) port_base: u16,
-    /// Where the supervisor tells what runs.
+    /// The address at which the supervisor reports its processes.
     pub(crate) control: String,
-    /// The gateways.
+    /// The addresses of the gateways.
     pub(crate) gateway: Vec<String>,
     /// Every service's gRPC addresses.
     pub(crate) grpc: BTreeMap<String, Vec<String>>,
@@ -38,7 +38,7 @@ pub(crate) struct Running {
 pub(crate) struct Kafka {
     /// `host:port`, with commas between.
     pub(crate) brokers: String,
-    /// Whether it lives in the supervisor.
+    /// Whether the broker is embedded in the supervisor.
     pub(crate) embedded: bool,
 }
 
@@ -47,7 +47,7 @@ impl Running {
         folder.join("mesh.json")
     }
 
-    /// What the folder says; `None` if no mesh runs here, or its supervisor was killed before it wrote anything.
+    /// Reads the file of a folder; `None` if no mesh runs here, or its supervisor was killed before it wrote the file.
     pub(crate) fn read(folder: &Path) -> anyhow::Result<Option<Self>> {
         let path = Self::path(folder);
         match fs::read(&path) {
@@ -60,13 +60,13 @@ impl Running {
         }
     }
 
-    /// The mesh of the current folder.
+    /// Reads the file of the current folder.
     pub(crate) fn here() -> anyhow::Result<Self> {
         Self::read(Path::new(FOLDER))?
             .context("no mesh runs in this folder; start one with `mesh up`")
     }
 
-    /// For all to see at once, but only for this user: a broker's address may hold a password.
+    /// Replaces the file atomically; only this user may read it, since a broker's address may contain a password.
     pub(crate) fn write(&self, folder: &Path) -> anyhow::Result<()> {
         let (path, fresh) = (Self::path(folder), folder.join("mesh.json.new"));
         let write = || -> std::io::Result<()> {
@@ -79,7 +79,7 @@ impl Running {
         write().with_context(|| format!("cannot write {}", path.display()))
     }
 
-    /// Nothing runs here any more.
+    /// Removes the file: the mesh has stopped.
     pub(crate) fn remove(folder: &Path) {
         fs::remove_file(Self::path(folder)).ok();
     }

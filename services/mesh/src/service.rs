@@ -1,4 +1,4 @@
-//! `mesh <service>`: every service of the mesh, and how one of them becomes this process.
+//! `mesh <service>`: lists every service of the mesh, and runs one of them in this process.
 
 use std::{
     io::{self, Read},
@@ -14,17 +14,17 @@ use chassis::{
 use clap::{Args, Subcommand, builder::PossibleValuesParser};
 use serde::{Deserialize, Serialize};
 
-/// A service that this binary can be.
+/// A service that this binary can run.
 pub(crate) struct Entry {
     pub(crate) name: &'static str,
     run: fn(Vec<(String, String)>) -> ExitCode,
-    /// Its configuration as these sources have it.
+    /// Its effective configuration from these sources.
     pub(crate) effective: fn(&Sources) -> Result<Vec<Effective>, Mistakes>,
-    /// Where its database is, if it publishes events.
+    /// Reads the configuration of its database, if the service publishes events.
     pub(crate) database: Option<Outbox>,
 }
 
-/// Reads where a service's outbox is.
+/// Reads the configuration of the database with a service's outbox.
 pub(crate) type Outbox = fn(&Sources) -> Result<database::Config, Mistakes>;
 
 macro_rules! services {
@@ -63,7 +63,7 @@ macro_rules! services {
         }
 
         impl Service {
-            /// Runs it in this process until it is told to stop.
+            /// Runs it in this process until it receives a signal to stop.
             pub(crate) fn run(self) -> ExitCode {
                 let (name, options) = match self {
                     $(Self::$Command(options) => (stringify!($name), options),)+
@@ -114,9 +114,9 @@ fn identity(name: &'static str) -> Identity {
     Identity { name, version: env!("CARGO_PKG_VERSION"), services: NAMES }
 }
 
-/// What is the same for every service, for commands that need it without being one.
+/// The settings that all services share, for commands that need them without being a service.
 pub(crate) fn settings(sources: &Sources) -> Result<Settings, Mistakes> {
-    /// None of its own.
+    /// No settings of its own.
     #[derive(Default, Serialize, Deserialize)]
     struct Nothing {}
     Ok(chassis::config::load::<Nothing>(identity("mesh"), sources)?.settings)
@@ -128,12 +128,12 @@ pub(crate) fn find(name: &str) -> anyhow::Result<&'static Entry> {
     ALL.iter().find(|entry| entry.name == name).with_context(expected)
 }
 
-/// Takes the name of a service from the command line.
+/// Parses the name of a service on the command line.
 pub(crate) fn names() -> PossibleValuesParser {
     PossibleValuesParser::new(NAMES)
 }
 
-/// Takes `key=value` from the command line.
+/// Parses `key=value` on the command line.
 pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("expected key=value")?;
     if key.is_empty() {
@@ -143,16 +143,17 @@ pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// The supervisor holds the other end of our standard input and never writes. It ends with the supervisor, however that ends.
+/// The supervisor holds the other end of our standard input open and never writes. End of input means that the supervisor has
+/// ended.
 fn follow_supervisor() {
     let follow = || {
         let mut rest = [0; 64];
         while !matches!(io::stdin().read(&mut rest), Ok(0) | Err(_)) {}
-        // Its brokers are gone too, so there is nobody to drain to; and nothing can keep this from happening.
+        // The embedded brokers have ended, too, so the service cannot drain. SIGKILL cannot be blocked or delayed.
         rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL)
             .ok();
     };
-    // Without the thread the service would still be supervised, as long as the supervisor is not killed.
+    // If the thread cannot start, the service still works, but does not notice when the supervisor is killed.
     std::thread::Builder::new().name("supervisor".into()).spawn(follow).ok();
 }
 

@@ -1,4 +1,4 @@
-//! Signals for the commands that are no services.
+//! Signals for the commands that are not services.
 
 use std::{io, time::Duration};
 
@@ -7,13 +7,13 @@ use tokio::{
     time::Instant,
 };
 
-/// Exit status after the second one: ended by SIGINT, as a shell would say it.
+/// Exit status after the second signal: ended by SIGINT, as shells report it.
 pub(crate) const IMPATIENT: u8 = 130;
 
-/// Two signals within this are one wish: `timeout` tells a process and its group, which is twice the process.
+/// Two signals within this time count as one: `timeout` signals a process and its group, so the process gets it twice.
 const ONE_WISH: Duration = Duration::from_millis(200);
 
-/// Everything by which a user or a system says: enough.
+/// All signals with which a user or a system asks a command to stop.
 pub(crate) struct Interrupts {
     interrupt: Signal,
     terminate: Signal,
@@ -22,7 +22,7 @@ pub(crate) struct Interrupts {
 }
 
 impl Interrupts {
-    /// From now on they no longer end the process by themselves.
+    /// From now on these signals no longer end the process by themselves.
     #[expect(clippy::disallowed_methods, reason = "a command has no chassis that owns signals")]
     pub(crate) fn listen() -> io::Result<Self> {
         Ok(Self {
@@ -33,7 +33,7 @@ impl Interrupts {
         })
     }
 
-    /// The name of the next one that is another wish than the last.
+    /// Waits for the next signal that does not belong to the previous one; returns its name.
     pub(crate) async fn next(&mut self) -> &'static str {
         loop {
             let name = tokio::select! {

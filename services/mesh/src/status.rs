@@ -1,4 +1,4 @@
-//! `mesh status`: what runs here, asked of the supervisor.
+//! `mesh status`: asks the supervisor which processes run here.
 
 use std::{process::ExitCode, time::Duration};
 
@@ -22,7 +22,7 @@ pub(crate) struct Options {
     json: bool,
 }
 
-/// What the supervisor answers.
+/// The supervisor's answer.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Report {
     /// Every process, the supervisor last.
@@ -32,13 +32,13 @@ pub(crate) struct Report {
 /// One process.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Process {
-    /// What it runs; replicas share a name.
+    /// The service that it runs; replicas share a name.
     pub(crate) service: String,
-    /// `None` while it is between two lives.
+    /// `None` while it is not running, before its next start.
     pub(crate) pid: Option<u32>,
-    /// Whether it says so itself, now.
+    /// Whether its own `/readyz` says now that it is ready.
     pub(crate) ready: bool,
-    /// How often it was started again.
+    /// How often it was restarted.
     pub(crate) restarts: u64,
     /// Its HTTP address.
     pub(crate) http: Option<String>,
@@ -46,24 +46,24 @@ pub(crate) struct Process {
     pub(crate) grpc: Option<String>,
     /// Its port for operators.
     pub(crate) admin: Option<String>,
-    /// What would be free without it: its proportional set size.
+    /// Its proportional set size: the memory that would be free without it.
     pub(crate) memory_bytes: u64,
-    /// What does not work although it runs.
+    /// The parts that do not work although the process runs.
     pub(crate) degraded: Vec<Degraded>,
 }
 
-/// Something that does not work, as `/readyz` has it.
+/// A part that does not work, as in `/readyz`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Degraded {
-    /// What.
+    /// The name of the part.
     pub(crate) name: String,
-    /// Why.
+    /// The reason why it does not work.
     pub(crate) reason: String,
-    /// Since when, RFC 3339.
+    /// Since when it does not work, RFC 3339.
     pub(crate) since: String,
 }
 
-/// As much of a reason as a line of a terminal has room for, and some more.
+/// The maximum length of a reason: somewhat more than one line of a terminal.
 const REASON: usize = 200;
 /// Longer than the supervisor waits for its children's answers.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -80,7 +80,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Asks the supervisor.
+/// Asks the supervisor for its report.
 pub(crate) async fn ask(running: &Running) -> anyhow::Result<Report> {
     let url = format!("{}/status", running.control);
     let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build()?;
@@ -92,7 +92,7 @@ pub(crate) async fn ask(running: &Running) -> anyhow::Result<Report> {
     answer.json().await.with_context(|| format!("{url} is no supervisor of ours"))
 }
 
-/// Where the lens of this folder's mesh is.
+/// The address of lens in this folder's mesh.
 pub(crate) async fn lens() -> anyhow::Result<String> {
     let report = ask(&Running::here()?).await?;
     let lens = report.services.into_iter().find(|process| process.service == "lens");

@@ -1,5 +1,5 @@
-//! Topics on brokers that are not embedded: a broker that makes them at their first use gives them too few partitions.
-//! `mesh topics` makes them once, as a job before the services start; `mesh up --kafka` makes them itself.
+//! `mesh topics`: creates topics on brokers that are not embedded, as a job before the services start; a broker that creates them
+//! at their first use gives them too few partitions. `mesh up --kafka` creates them itself.
 
 use std::{process::ExitCode, time::Duration};
 
@@ -35,13 +35,13 @@ pub(crate) struct Options {
     wait: Duration,
 }
 
-/// A broker that is there answers at once.
+/// A broker that runs answers at once.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
-/// A broker in a container takes seconds to start; a refused connection is told at once.
+/// The pause between attempts: a broker in a container takes seconds to start, and a refused connection fails at once.
 const PAUSE: Duration = Duration::from_millis(500);
-/// As many copies of each record as the brokers have by default.
+/// The brokers' default number of replicas.
 const REPLICATION: TopicReplication<'_> = TopicReplication::Fixed(-1);
-/// Dead letters are read by people.
+/// Dead letters are read by people, so one partition is enough.
 const DEAD_LETTER_PARTITIONS: i32 = 1;
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
@@ -73,12 +73,12 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A topic as it should be, and as it was.
+/// A topic as it should be, and as it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Topic {
     name: String,
     partitions: i32,
-    /// Its partitions, if it was there.
+    /// Its number of partitions if it existed before.
     there: Option<i32>,
 }
 
@@ -88,7 +88,7 @@ impl Topic {
     }
 }
 
-/// Every topic, each with one for its dead letters.
+/// Every topic, each with its dead-letter topic.
 fn all() -> Vec<Topic> {
     let pair = |topic: &&str| {
         let dead = format!("{topic}{}", topics::DEAD_LETTER_SUFFIX);
@@ -97,7 +97,7 @@ fn all() -> Vec<Topic> {
     topics::ALL.iter().flat_map(pair).collect()
 }
 
-/// Makes the topics that are missing, as soon as the brokers can.
+/// Creates the missing topics as soon as the brokers are ready.
 async fn make_within(kafka: &kafka::Settings, wait: Duration) -> anyhow::Result<Vec<Topic>> {
     let end = Instant::now() + wait;
     loop {
@@ -109,7 +109,7 @@ async fn make_within(kafka: &kafka::Settings, wait: Duration) -> anyhow::Result<
     }
 }
 
-/// Whether it may be otherwise once the brokers have started.
+/// Whether the error may go away once the brokers have started.
 fn is_temporary(error: &anyhow::Error) -> bool {
     use RDKafkaErrorCode as Code;
     let code = error.chain().find_map(|cause| {
@@ -122,7 +122,7 @@ fn is_temporary(error: &anyhow::Error) -> bool {
             Code::AllBrokersDown
                 | Code::BrokerNotAvailable
                 | Code::BrokerTransportFailure
-                | Code::InvalidReplicationFactor // as yet fewer brokers than copies
+                | Code::InvalidReplicationFactor // fewer brokers than replicas so far
                 | Code::LeaderNotAvailable
                 | Code::NetworkException
                 | Code::NotController
@@ -133,10 +133,10 @@ fn is_temporary(error: &anyhow::Error) -> bool {
     )
 }
 
-/// Makes the topics that are missing.
+/// Creates the missing topics.
 ///
 /// # Errors
-/// No broker answers in time, or it refuses.
+/// No broker answers in time, or a broker refuses.
 pub(crate) async fn make(
     kafka: &kafka::Settings,
     patience: Duration,
@@ -157,7 +157,7 @@ async fn make_these(
     let refusals = Refusals::of(&mut config);
     let admin: AdminClient<Refusals> = config.create_with_context(refusals.clone())?;
     let unreachable = || refusals.explain(brokers);
-    // A group must be named, but is not joined.
+    // The client requires a group name; it does not join the group.
     config.set("group.id", "mesh-topics");
     let consumer = config.create_with_context(refusals.clone())?;
     let metadata = refusals::metadata(&consumer, brokers, patience)?;
@@ -174,7 +174,7 @@ async fn make_these(
     let options = AdminOptions::new().request_timeout(Some(patience));
     for result in admin.create_topics(&missing, &options).await.with_context(unreachable)? {
         match result {
-            // Somebody else was faster.
+            // Another process has created it in the meantime.
             Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
             Err((topic, code)) => {
                 return Err(code).with_context(|| format!("cannot make topic {topic}"));
@@ -202,7 +202,7 @@ mod tests {
         kafka::Settings { brokers: brokers.into(), ..kafka::Settings::default() }
     }
 
-    // Asking for what is there blocks a thread, and the broker needs one too.
+    // Reading the topics blocks a thread, and the broker needs another.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn what_is_missing_is_made_and_what_is_there_stays_as_it_is() {
         let broker = Broker::start(([127, 0, 0, 1], 0).into(), Default::default()).await.unwrap();
@@ -232,7 +232,7 @@ mod tests {
         assert_eq!(made.len(), 2 * topics::ALL.len());
     }
 
-    /// On a thread of its own: asking blocks.
+    /// Runs on a thread of its own, because reading the topics blocks.
     async fn make_elsewhere(brokers: String) -> Vec<Topic> {
         let ask = move || {
             let runtime =

@@ -1,4 +1,4 @@
-//! `mesh trace`: an order's story on a terminal, as lens or a Jaeger keeps it.
+//! `mesh trace`: shows an order's trace on a terminal, read from lens or Jaeger.
 
 mod story;
 
@@ -73,7 +73,7 @@ async fn find(options: &Options) -> anyhow::Result<Trace> {
     })
 }
 
-/// The id itself, or the one of the order's trace.
+/// The trace id: the given id itself, or that of the order's trace.
 async fn trace_id(client: &reqwest::Client, options: &Options) -> anyhow::Result<String> {
     let id = options.id.trim();
     if is_trace(id) {
@@ -98,7 +98,7 @@ fn is_trace(id: &str) -> bool {
     id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// `None` if it is not there.
+/// Returns `None` for 404.
 async fn get<T: DeserializeOwned>(
     client: &reqwest::Client,
     url: &str,

@@ -1,8 +1,8 @@
-//! `mesh up`: the whole mesh on this machine, one child process a service, nothing to install.
+//! `mesh up`: runs the whole mesh on this machine, one child process for each service, with nothing to install.
 //!
 //! ```text
 //!  claim .mesh ─▶ check ports ─▶ brokers ─▶ children, all at once ─▶ ready ─▶ signal ─▶ drain in order ─▶ brokers end
-//!                                              └── one that dies is started again
+//!                                              └── a child that dies is started again
 //! ```
 
 mod backoff;
@@ -106,7 +106,7 @@ fn replicas(text: &str) -> Result<(String, u16), String> {
     Ok((service, count))
 }
 
-/// One for the children's voices and the control port, one for the NATS server: neither waits for the other.
+/// One thread for the children's output and the control port, one for the NATS server, so that neither waits for the other.
 const WORKERS: usize = 2;
 
 pub(crate) fn run(options: Options) -> anyhow::Result<ExitCode> {
@@ -163,10 +163,10 @@ async fn supervise(options: &Options, log: &Log, begun: Instant) -> anyhow::Resu
     Ok(status)
 }
 
-/// Why everything stops that no signal stopped.
+/// The reason for a stop without a signal.
 const REFUSED: &str = "a service cannot run with its configuration";
 
-/// From ready, or from a signal that came before, until every child has ended.
+/// Runs from ready, or from a signal that came before, until every child has ended.
 async fn live(
     options: &Options,
     mesh: &Mesh,
@@ -215,7 +215,7 @@ async fn live(
     }
 }
 
-/// A start takes a second or two; whoever waits this long wants to know what for.
+/// A start takes a second or two; after this time, the user should see what it waits for.
 const LONG: Duration = Duration::from_secs(30);
 
 async fn until_ready(mesh: &Mesh, log: &Log) {

@@ -1,4 +1,4 @@
-//! What the commands do at their edges: an output that takes nothing, arguments that cannot be right.
+//! How the commands handle an output that takes nothing, and arguments that cannot be right.
 
 use std::{
     fs::File,
@@ -16,7 +16,7 @@ fn complaints(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// Answers that print much, or little, and need no mesh.
+/// Commands that print much, or little, and need no mesh.
 const ANSWERS: [&[&str]; 4] =
     [&["--help"], &["completions", "bash"], &["config", "orders", "--json"], &["load", "--help"]];
 
@@ -46,7 +46,7 @@ fn a_reader_that_has_enough_is_no_failure() {
     }
 }
 
-/// Nothing is sent: the answer comes before anything is looked for.
+/// Nothing is sent: the command refuses the argument before it looks for a mesh.
 #[test]
 fn an_argument_that_cannot_be_right_is_refused_with_what_is_expected() {
     let cases: [(&[&str], &str); 10] = [
@@ -70,7 +70,7 @@ fn an_argument_that_cannot_be_right_is_refused_with_what_is_expected() {
     }
 }
 
-/// A start that can never succeed says everything that is wrong, where it came from, and that a restart is of no use.
+/// A start that can never succeed reports everything that is wrong, with its source, and that a restart is of no use.
 #[test]
 fn addresses_that_cannot_be_right_end_the_start_with_all_of_them_named() {
     let wrong = [

@@ -1,4 +1,4 @@
-//! Reads every service's ledger, whole.
+//! Reads the complete ledger of every service.
 
 use std::collections::HashSet;
 
@@ -20,7 +20,7 @@ use tonic::{
 
 use super::reconcile::Ledgers;
 
-/// Where the ledgers are; any replica will do.
+/// The addresses of the ledgers; any replica will do.
 #[derive(Clone, Debug)]
 pub(super) struct Addresses {
     pub(super) orders: Vec<String>,
@@ -30,7 +30,7 @@ pub(super) struct Addresses {
 }
 
 impl Addresses {
-    /// Orders first, then what was done for them, then the orders again: whatever happens meanwhile is no difference.
+    /// Reads the orders first, then the other ledgers, then the orders again: what happens meanwhile causes no difference.
     pub(super) async fn read(&self) -> anyhow::Result<Ledgers> {
         let orders = self.orders().await?;
         let (payments, charges, reservations, shipments) = tokio::try_join!(
@@ -54,7 +54,7 @@ impl Addresses {
         all("payments", client.list_payments(ListPaymentsRequest {}).await).await
     }
 
-    /// What the payment provider itself has; empty if it shows no ledger.
+    /// The payment provider's own charges; empty if it shows no ledger.
     async fn charges(&self) -> anyhow::Result<Vec<Charge>> {
         let mut client = ChargesClient::new(connect("payments", &self.payments).await?);
         let mut stream = match client.list_charges(ListChargesRequest {}).await {
@@ -84,7 +84,7 @@ impl Addresses {
     }
 }
 
-/// The first replica that is there.
+/// Connects to the first replica that answers.
 async fn connect(service: &str, addresses: &[String]) -> anyhow::Result<Channel> {
     let mut last = anyhow::anyhow!("nobody has said where {service} is");
     for address in addresses {
@@ -101,7 +101,7 @@ async fn connect(service: &str, addresses: &[String]) -> anyhow::Result<Channel>
     Err(last)
 }
 
-/// As much of another's message as fits on a few lines.
+/// The maximum length of a message from another service: it should fit on a few lines.
 const LONGEST_MESSAGE: usize = 300;
 
 async fn all<T>(

@@ -1,4 +1,4 @@
-//! Whether all ledgers tell the same story. Pure.
+//! Checks that all ledgers agree. Pure.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -10,42 +10,42 @@ use proto::{
 };
 use serde::Serialize;
 
-/// What the services wrote down.
+/// The entries of the services' ledgers.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Ledgers {
-    /// Read before the others: what has ended here has ended there, or will in a moment.
+    /// Read before the others: an order that has ended here has ended there, or will in a moment.
     pub(super) orders: Vec<Order>,
     pub(super) payments: Vec<Payment>,
     /// The payment provider's own ledger, as far as it shows one.
     pub(super) charges: Vec<Charge>,
     pub(super) reservations: Vec<Reservation>,
     pub(super) shipments: Vec<Shipment>,
-    /// Every order, read after the others: what they did was for one of these.
+    /// Every order id, read after the other ledgers: each of their entries must belong to one of these.
     pub(super) known: HashSet<String>,
 }
 
-/// One thing that is not as it must be.
+/// One disagreement between the ledgers.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(super) struct Difference {
     pub(super) order_id: String,
     pub(super) what: String,
 }
 
-/// What comes of it.
+/// The result of a reconciliation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Verdict {
     pub(super) orders: usize,
-    /// Not ended yet.
+    /// Orders that have not ended yet.
     pub(super) open: usize,
     pub(super) completed: usize,
     pub(super) cancelled: usize,
     pub(super) differences: Vec<Difference>,
 }
 
-/// The entries of one ledger by order, most of them one.
+/// The entries of one ledger by order; most orders have one.
 type Entries<'a, T> = HashMap<&'a str, Vec<&'a T>>;
 
-/// Holds every ended order to its entries in the other ledgers, and these to the orders.
+/// Compares every order that has ended with its entries in the other ledgers, and these with the orders.
 pub(super) fn reconcile(ledgers: &Ledgers) -> Verdict {
     let payments = by_order(&ledgers.payments, |payment| &payment.order_id);
     let reservations = by_order(&ledgers.reservations, |reservation| &reservation.order_id);
@@ -103,7 +103,7 @@ fn entry<'a, T>(entries: &'a Entries<'_, T>, id: &str) -> &'a [&'a T] {
 
 type Found<'a> = (&'a [&'a Payment], &'a [&'a Reservation], &'a [&'a Shipment]);
 
-/// Paid, taken from the stock and delivered, each once and as ordered.
+/// A completed order must be paid, taken from the stock and delivered, each once and as ordered.
 fn completed(order: &Order, (payments, reservations, shipments): Found<'_>) -> Vec<String> {
     let mut wrong = Vec::new();
     match payments {
@@ -139,7 +139,7 @@ fn completed(order: &Order, (payments, reservations, shipments): Found<'_>) -> V
     wrong
 }
 
-/// Whatever was done for it was undone.
+/// Everything that was done for a cancelled order must be undone.
 fn cancelled((payments, reservations, shipments): Found<'_>) -> Vec<String> {
     let mut wrong = Vec::new();
     match payments {
@@ -172,13 +172,13 @@ fn cancelled((payments, reservations, shipments): Found<'_>) -> Vec<String> {
     wrong
 }
 
-/// Money that the payment provider has kept for an order that was cancelled.
+/// Reports a charge that the payment provider has kept for a cancelled order.
 fn kept(charges: &[&Charge]) -> Option<String> {
     let kept = charges.iter().any(|charge| !charge.refunded);
     kept.then(|| "is cancelled, but the payment provider kept its money".into())
 }
 
-/// A provider's ledger may have forgotten a charge, but never has too many.
+/// A provider's ledger may have forgotten a charge, but must not have more than one.
 fn charged_once(charges: &[&Charge]) -> Option<String> {
     let kept = charges.iter().filter(|charge| !charge.refunded).count();
     let given_back = kept == 0 && !charges.is_empty();
@@ -193,7 +193,7 @@ fn charged_once(charges: &[&Charge]) -> Option<String> {
     }
 }
 
-/// `authorized` of `STATE_AUTHORIZED`.
+/// `STATE_AUTHORIZED` → `authorized`.
 fn word(name: &str) -> String {
     name.strip_prefix("STATE_").unwrap_or(name).to_lowercase()
 }
@@ -220,8 +220,8 @@ fn twice(orders: &[Order]) -> Vec<Difference> {
     several.map(|(id, orders)| difference(id, format!("is there {} times", orders.len()))).collect()
 }
 
-/// What was done for an order that nobody placed. A reservation that is only held may be one whose order is being written, and
-/// expires if it never is.
+/// Entries for an order that does not exist. A reservation that is only held is no difference: its order may just be written, and
+/// if it never is, the reservation expires.
 fn orphans(ledgers: &Ledgers) -> Vec<Difference> {
     let unknown = |id: &str| !ledgers.known.contains(id);
     let payments = ledgers.payments.iter().filter(|payment| unknown(&payment.order_id));

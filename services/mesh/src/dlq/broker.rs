@@ -1,4 +1,4 @@
-//! The dead-letter topics on the broker.
+//! Access to the dead-letter topics on the broker.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -17,12 +17,12 @@ use tokio::time::Instant;
 use super::letter::{HANDLED, Handled, Letter, NOTE, Place, Queue};
 use crate::{refusals, refusals::Refusals, running::Kafka};
 
-/// How long a broker may take for anything.
+/// How long the broker may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) struct Broker {
     kafka: Kafka,
-    /// How the brokers are spoken to.
+    /// How to connect to the brokers.
     settings: Settings,
 }
 
@@ -43,11 +43,12 @@ impl Broker {
         config
     }
 
-    /// Reads all dead-letter topics from their first record to what is their last one now; and says which partitions it could not
-    /// read.
+    /// Reads all dead-letter topics from the first record to the one that is the last now; also returns a text for each partition
+    /// that it could not read.
     pub(super) fn read(&self) -> anyhow::Result<(Queue, Vec<String>)> {
         let mut config = self.config();
-        // A group must be named, but is not joined: nothing is committed. An empty fetch tells that the end is reached.
+        // The client requires a group name, but does not join the group, and commits nothing. An empty fetch reports a
+        // partition's end.
         config.set("group.id", "mesh-dlq").set("enable.auto.commit", "false");
         config.set("enable.partition.eof", "true").set("fetch.wait.max.ms", "10");
         let refusals = Refusals::of(&mut config);
@@ -72,7 +73,7 @@ impl Broker {
         Ok((Queue::new(records), unread))
     }
 
-    /// A producer for all that is to be sent.
+    /// A producer for letters and notes.
     pub(super) fn sender(&self) -> anyhow::Result<Sender> {
         let mut config = self.config();
         config.set("acks", "all").set("enable.idempotence", "true").set("linger.ms", "0");
@@ -91,23 +92,23 @@ pub(super) struct Sender {
     producer: FutureProducer<Refusals>,
     refusals: Refusals,
     brokers: String,
-    /// Those that are there: for any other the client would wait until its time is over.
+    /// The topics that exist: for any other topic, the client would wait until its timeout.
     topics: HashSet<String>,
 }
 
 impl Sender {
-    /// The broker's topics.
+    /// The topics of the broker.
     ///
     /// # Errors
-    /// It does not answer, and so there is no use in sending it anything.
+    /// The broker does not answer, so sending to it is of no use.
     pub(super) fn ask(&self) -> anyhow::Result<HashSet<String>> {
         let metadata = self.producer.client().fetch_metadata(None, PATIENCE);
         let metadata = metadata.with_context(|| self.refusals.explain(&self.brokers))?;
         Ok(metadata.topics().iter().map(|topic| topic.name().to_owned()).collect())
     }
 
-    /// Sends it to where it came from, for the group that could not handle it; then notes that. Between the two it may be sent
-    /// again, which is no harm: whoever has handled it knows its id.
+    /// Sends a letter to its original topic, for the group that could not handle it; then writes a note. After a failure between
+    /// the two it may be sent again, which does no harm: a consumer that has handled the event recognizes its id.
     pub(super) async fn replay(&self, letter: &Letter) -> anyhow::Result<()> {
         letter.ensure_whole()?;
         let headers = dead_letter::replayed(letter.headers.as_borrowed());
@@ -118,7 +119,7 @@ impl Sender {
         noted.context("was sent, but that could not be noted: it stays in the list")
     }
 
-    /// Notes that nobody will replay it.
+    /// Writes a note that the letter will not be replayed.
     pub(super) async fn give_up(&self, letter: &Letter) -> anyhow::Result<()> {
         self.note(letter, Handled::GivenUp).await
     }
@@ -166,7 +167,7 @@ fn partition_of(
                 records.push(letter(&message));
                 deadline = Instant::now() + PATIENCE;
             }
-            // Brokers come and go: only if nothing comes for long is it worth telling.
+            // Connections may fail for a moment: an error is returned only when no record has come for long.
             Some(Err(error)) if Instant::now() >= deadline => return Err(error.into()),
             None if Instant::now() >= deadline => {
                 bail!("nothing came for {} s", PATIENCE.as_secs())
@@ -195,7 +196,7 @@ mod tests {
     use crate::embedded;
 
     impl Sender {
-        /// A letter that says it was on `origin`.
+        /// A letter whose header says that it was on `origin`.
         pub(in crate::dlq) async fn send_dead(&self, origin: &str) -> anyhow::Result<()> {
             let header = Header { key: dead_letter::TOPIC, value: Some(origin) };
             let headers = OwnedHeaders::new().insert(header);
@@ -216,7 +217,7 @@ mod tests {
         sender.send("orders.events.dlq", Some(b"o-1"), Some(b"payload"), headers)
     }
 
-    // Reading blocks a thread, and the broker needs one too.
+    // Reading blocks a thread, and the broker needs another.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_letter_is_replayed_once_and_noted() {
         let embedded =

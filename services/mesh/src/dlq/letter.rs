@@ -1,4 +1,4 @@
-//! Dead letters, and what became of them.
+//! Dead letters, and how they were handled.
 
 use std::{collections::HashMap, fmt, str::FromStr};
 
@@ -8,7 +8,7 @@ use proto::topics::DEAD_LETTER_SUFFIX;
 use rdkafka::message::{Headers, OwnedHeaders};
 use serde::Serialize;
 
-/// Where a record is.
+/// The topic, partition and offset of a record.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Place {
     pub(super) topic: String,
@@ -25,7 +25,7 @@ impl fmt::Display for Place {
 impl FromStr for Place {
     type Err = String;
 
-    /// The topic may be given without its `.dlq`.
+    /// Parses a place; the topic may be given without its `.dlq`.
     fn from_str(text: &str) -> Result<Self, String> {
         let read = || {
             let (rest, offset) = text.rsplit_once('/')?;
@@ -42,7 +42,7 @@ impl FromStr for Place {
     }
 }
 
-/// What became of a letter, as its note says.
+/// How a letter was handled, as its note says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Handled {
@@ -51,7 +51,7 @@ pub(super) enum Handled {
 }
 
 impl Handled {
-    /// In a note.
+    /// Its word in a note.
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Replayed => "replayed",
@@ -69,9 +69,9 @@ impl fmt::Display for Handled {
     }
 }
 
-/// A header of a note: which record of the same topic was handled, as `partition/offset`.
+/// The header of a note that names the record that was handled, as `partition/offset` of the same topic.
 pub(super) const NOTE: &str = "dlq_note";
-/// A header of a note: what became of it.
+/// The header of a note that says how the record was handled.
 pub(super) const HANDLED: &str = "dlq_handled";
 
 /// One record of a dead-letter topic.
@@ -83,7 +83,7 @@ pub(super) struct Letter {
     pub(super) headers: OwnedHeaders,
 }
 
-/// What `mesh dlq list --json` tells about one.
+/// One letter in `mesh dlq list --json`.
 #[derive(Debug, Serialize)]
 pub(super) struct Summary {
     id: Place,
@@ -109,14 +109,14 @@ impl Serialize for Place {
 }
 
 impl Letter {
-    /// A header's text; empty if it has none. The last of a name counts.
+    /// A header's text; empty if it is missing. If there are several of this name, the last one counts.
     pub(super) fn header(&self, name: &str) -> String {
         let mut all: Vec<_> = self.headers.iter().filter(|header| header.key == name).collect();
         let value = all.pop().and_then(|header| header.value).unwrap_or_default();
         String::from_utf8_lossy(value).into_owned()
     }
 
-    /// The topic it was on.
+    /// The topic that the letter was on.
     pub(super) fn origin(&self) -> anyhow::Result<String> {
         let topic = self.header(dead_letter::TOPIC);
         Some(topic).filter(|topic| !topic.is_empty()).with_context(|| {
@@ -128,7 +128,7 @@ impl Letter {
         })
     }
 
-    /// A stub has nothing that could be sent again.
+    /// Fails for a truncated letter, which has no payload that could be sent again.
     pub(super) fn ensure_whole(&self) -> anyhow::Result<()> {
         let truncated = self.header(dead_letter::TRUNCATED);
         ensure!(
@@ -146,7 +146,7 @@ impl Letter {
         String::from_utf8_lossy(self.key.as_deref().unwrap_or_default()).into_owned()
     }
 
-    /// 32 hexadecimal digits, or nothing.
+    /// The trace id, 32 hexadecimal digits; empty if there is none.
     pub(super) fn trace_id(&self) -> String {
         self.header("traceparent").split('-').nth(1).unwrap_or_default().to_owned()
     }
@@ -185,14 +185,14 @@ impl Letter {
     }
 }
 
-/// Everything in the dead-letter topics.
+/// All letters and notes of the dead-letter topics.
 pub(super) struct Queue {
     letters: Vec<Letter>,
     handled: HashMap<Place, Handled>,
 }
 
 impl Queue {
-    /// Tells letters from notes about them.
+    /// Separates letters from notes.
     pub(super) fn new(records: Vec<Letter>) -> Self {
         let mut queue = Self { letters: Vec::new(), handled: HashMap::new() };
         for record in records {
@@ -207,7 +207,7 @@ impl Queue {
         queue
     }
 
-    /// Oldest first.
+    /// All letters, oldest first.
     pub(super) fn letters(&self) -> impl Iterator<Item = &Letter> {
         self.letters.iter()
     }
@@ -216,7 +216,7 @@ impl Queue {
         self.letters.iter().find(|letter| letter.place == *place)
     }
 
-    /// What became of it; `None` while it waits.
+    /// How the letter was handled; `None` while it waits.
     pub(super) fn handled(&self, letter: &Letter) -> Option<Handled> {
         self.handled.get(&letter.place).copied()
     }

@@ -1,4 +1,4 @@
-//! Dead letters for people.
+//! Formats dead letters for people.
 
 use std::fmt::Debug;
 
@@ -14,7 +14,7 @@ use rdkafka::message::Headers;
 
 use super::letter::{Handled, Letter};
 
-/// The line of a list.
+/// A letter's row in the list.
 pub(super) fn row(letter: &Letter, handled: Option<Handled>) -> [String; 9] {
     let reason = letter.header(dead_letter::REASON);
     let event = letter.header(headers::TYPE);
@@ -31,16 +31,16 @@ pub(super) fn row(letter: &Letter, handled: Option<Handled>) -> [String; 9] {
     ]
 }
 
-/// As wide as the id of an order: what is ours is shorter, and what is foreign may have any length.
+/// As wide as an order's id: our own values are shorter, and foreign ones may have any length.
 const CELL: usize = 36;
-/// Beside the others, an error has some room.
+/// An error gets more room than the other cells.
 const ERROR: usize = 200;
 
 fn cell(text: &str) -> String {
     printable(text, CELL)
 }
 
-/// Everything about one.
+/// Everything about one letter.
 pub(super) fn whole(letter: &Letter, handled: Option<Handled>) -> Vec<String> {
     let mut lines = vec![format!("dead letter {}", letter.place)];
     lines.extend(handled.map(|how| format!("it was {how}")));
@@ -60,10 +60,10 @@ pub(super) fn whole(letter: &Letter, handled: Option<Handled>) -> Vec<String> {
     lines
 }
 
-/// A key, a header or a line of a payload that is longer says nothing more to people: `kcat` prints all of it.
+/// The maximum length of a key, a header or a line of a payload: more is of no use to people, and `kcat` prints all of it.
 const LONGEST: usize = 4_000;
 
-/// The event, by the topic that it was on.
+/// The event, decoded with the message type of its topic.
 fn decoded(topic: &str, payload: &[u8]) -> Result<String, String> {
     fn read<M: Message + Default + Debug>(payload: &[u8]) -> Result<String, String> {
         M::decode(payload).map(|message| format!("{message:#?}")).map_err(|error| error.to_string())
@@ -77,7 +77,7 @@ fn decoded(topic: &str, payload: &[u8]) -> Result<String, String> {
     }
 }
 
-/// Text as it is, but for what would act on the terminal; bytes as hexadecimal.
+/// Text as it is, with control characters escaped; other bytes as hexadecimal.
 fn text(value: &[u8]) -> String {
     match std::str::from_utf8(value) {
         Ok(text) => printable(text, LONGEST),
@@ -85,7 +85,7 @@ fn text(value: &[u8]) -> String {
     }
 }
 
-/// More says nothing more.
+/// The maximum of bytes shown as hexadecimal: more is of no use to people.
 const MOST_BYTES: usize = 256;
 
 fn hexadecimal(bytes: &[u8]) -> String {

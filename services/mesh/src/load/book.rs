@@ -1,4 +1,4 @@
-//! The book of a load: what was sent, what was answered, what became of it. Pure; times are since the load began.
+//! The book of a load: which orders were sent, what was answered, and how each ended. Pure; times are since the load began.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -16,7 +16,7 @@ pub(super) enum Outcome {
     Cancelled,
 }
 
-/// What is known of every order of this load, and for a while of others.
+/// What is known of every order of this load, and, for a while, of orders of others.
 pub(super) struct Book {
     sent: u64,
     accepted: u64,
@@ -25,16 +25,16 @@ pub(super) struct Book {
     cancelled: u64,
     lost: u64,
     duplicates: u64,
-    /// Accepted, not ended: when each was meant to be sent.
+    /// Accepted orders that have not ended, with the time when each was meant to be sent.
     open: HashMap<String, Duration>,
-    /// Ended before its answer came; or somebody else's.
+    /// Orders that ended before the load received their id, or that another client placed.
     early: Recent<(Duration, Outcome)>,
     ended: Recent<Outcome>,
     accepted_us: Histogram<u64>,
     completed_us: Histogram<u64>,
 }
 
-/// Nobody waits for an order longer than an hour; what took longer counts as that.
+/// The maximum of the histograms: no load waits longer than an hour for an order; longer times count as one hour.
 const LONGEST_US: u64 = 3_600_000_000;
 
 impl Book {
@@ -62,17 +62,17 @@ impl Book {
         self.sent += 1;
     }
 
-    /// Not accepted, and why: a status code, or a word.
+    /// Notes that an order was not accepted, with the reason: a status code, or a word.
     pub(super) fn refused(&mut self, why: String) {
         *self.refused.entry(why).or_default() += 1;
     }
 
-    /// An order was accepted that was meant to be sent at `meant`.
+    /// Notes that an order was accepted that was meant to be sent at `meant`.
     pub(super) fn accepted(&mut self, id: String, meant: Duration, now: Duration) {
         self.accepted += 1;
         record(&mut self.accepted_us, now.saturating_sub(meant));
         if self.open.contains_key(&id) || self.ended.get(&id).is_some() {
-            // Two requests, one order.
+            // Two requests became one order.
             self.duplicates += 1;
         } else if let Some((at, outcome)) = self.early.remove(&id) {
             self.end(id, meant, at, outcome);
@@ -81,12 +81,12 @@ impl Book {
         }
     }
 
-    /// An order was seen to have ended.
+    /// Notes that an order has ended.
     pub(super) fn ended(&mut self, id: &str, outcome: Outcome, at: Duration) {
         if let Some(meant) = self.open.remove(id) {
             self.end(id.to_owned(), meant, at, outcome);
         } else if let Some(before) = self.ended.get(id) {
-            // Told twice is no harm; ended twice, differently, is.
+            // The same end may be reported twice; two different ends are an error.
             if *before != outcome {
                 self.duplicates += 1;
             }
@@ -106,23 +106,23 @@ impl Book {
         self.ended.insert(id, outcome, at);
     }
 
-    /// An order that was accepted is unknown to the mesh.
+    /// Notes that an order that was accepted is unknown to the mesh.
     pub(super) fn lost(&mut self, id: &str) {
         self.lost += u64::from(self.open.remove(id).is_some());
     }
 
-    /// How many are on their way.
+    /// The number of accepted orders that have not ended.
     pub(super) fn open(&self) -> usize {
         self.open.len()
     }
 
-    /// Those that are on their way for this long.
+    /// The open orders that were meant to be sent more than `age` ago.
     pub(super) fn overdue(&self, now: Duration, age: Duration) -> Vec<String> {
         let old = self.open.iter().filter(|(_, meant)| now.saturating_sub(**meant) > age);
         old.map(|(id, _)| id.clone()).collect()
     }
 
-    /// The sum of it; what is open is unfinished.
+    /// The totals; open orders count as unfinished.
     pub(super) fn report(&self, rate: f64, duration: Duration) -> Report {
         Report {
             rate,
@@ -146,7 +146,7 @@ fn record(histogram: &mut Histogram<u64>, took: Duration) {
     histogram.saturating_record(microseconds.max(1));
 }
 
-/// Forgets what is older than one to two minutes: the load may go on for days.
+/// A map that forgets entries after one to two minutes: a load may run for days.
 struct Recent<V> {
     young: HashMap<String, V>,
     old: HashMap<String, V>,

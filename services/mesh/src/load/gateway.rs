@@ -1,4 +1,4 @@
-//! The gateway as a customer sees it.
+//! The gateway, as its customers use it.
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
@@ -12,17 +12,17 @@ use serde_json::json;
 
 use super::book::Outcome;
 
-/// One gateway, or several replicas in turn. Connections are kept.
+/// One gateway, or several replicas in turn. Connections are kept open.
 pub(super) struct Gateway {
     client: reqwest::Client,
     bases: Vec<String>,
     next: AtomicUsize,
 }
 
-/// What came back for an order that was to be placed.
+/// The result of placing an order.
 pub(super) enum Answer {
     Accepted(String),
-    /// With the status code, or a word.
+    /// The status code, or a word.
     Refused(String),
 }
 
@@ -43,7 +43,7 @@ struct Accepted {
     id: String,
 }
 
-/// An order, as far as a load wants to know.
+/// The parts of an order that a load needs.
 #[derive(Debug, Deserialize)]
 pub(super) struct Order {
     pub(super) id: String,
@@ -58,9 +58,9 @@ struct Step {
     at: String,
 }
 
-/// After this nobody waits for an answer any more; the gateway's own limit is shorter.
+/// The timeout of a request; the gateway's own limit is shorter.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// What is scarcer is left to those who want to see what happens when it is sold out.
+/// Products with less stock are not ordered: they are left to users who want to see a product sell out.
 const PLENTY: i64 = 100;
 /// The longest page that the gateway serves.
 const PAGE: usize = 100;
@@ -94,15 +94,15 @@ impl Gateway {
                 Err(error) => Answer::Refused(broken(&error).into()),
             },
             status => {
-                // Read to its end, the connection can be used again.
+                // The connection can be reused once the body was read to its end.
                 answer.bytes().await.ok();
                 Answer::Refused(status.as_u16().to_string())
             }
         }
     }
 
-    /// What can be bought now, and will not be sold out by this. An error if it is not known of every product: while
-    /// inventory is away, products are shown without it.
+    /// The products that are in stock and will not be sold out by this load. Fails if the stock of a product is unknown: while
+    /// inventory is away, the gateway shows products without it.
     pub(super) async fn in_stock(&self) -> anyhow::Result<Vec<String>> {
         let mut skus = Vec::new();
         let mut cursor = None;
@@ -119,7 +119,7 @@ impl Gateway {
         }
     }
 
-    /// One order; `None` if there is none.
+    /// Reads one order; `None` if it does not exist.
     pub(super) async fn order(&self, id: &str) -> anyhow::Result<Option<Order>> {
         let request = self.client.get(format!("{}/api/orders/{id}", self.base()));
         let answer = request.header("traceparent", unsampled()).send().await?;
@@ -129,7 +129,7 @@ impl Gateway {
         Ok(Some(answer.error_for_status()?.json().await?))
     }
 
-    /// The newest orders that ended so.
+    /// The newest orders with this outcome.
     pub(super) async fn newest(&self, outcome: Outcome) -> anyhow::Result<Vec<Order>> {
         let status = word(outcome).to_owned();
         let page: Page<Order> =
@@ -142,7 +142,7 @@ impl Gateway {
         path: &str,
         query: &[(&str, String)],
     ) -> anyhow::Result<T> {
-        // All values are words of ours, or cursors, which are made for URLs.
+        // All values need no escaping: they are our own words, or cursors, which are made for URLs.
         let query: Vec<_> = query.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let url = format!("{}{path}?{}", self.base(), query.join("&"));
         let request = self.client.get(&url).header("traceparent", unsampled());
@@ -152,7 +152,7 @@ impl Gateway {
     }
 }
 
-/// Why there is no status code.
+/// The word for an error without a status code.
 fn broken(error: &reqwest::Error) -> &'static str {
     if error.is_timeout() {
         "no answer in time"
@@ -165,7 +165,7 @@ fn broken(error: &reqwest::Error) -> &'static str {
     }
 }
 
-/// Whether it may be otherwise once the mesh has started: what is answered as by another server, or refused for good, stays.
+/// Whether the error may go away once the mesh has started. An answer as from another server, or a final refusal, does not.
 pub(super) fn may_pass(error: &anyhow::Error) -> bool {
     let http = error.chain().find_map(|cause| cause.downcast_ref::<reqwest::Error>());
     http.is_none_or(|error| {
@@ -174,7 +174,7 @@ pub(super) fn may_pass(error: &anyhow::Error) -> bool {
     })
 }
 
-/// A context for what load asks to keep its book: backends that remember the latest traces should remember orders.
+/// The trace context of requests with which a load checks its orders: backends that keep the latest traces should keep orders.
 ///
 /// <https://www.w3.org/TR/trace-context/#traceparent-header>; the ids must not be zero.
 fn unsampled() -> String {
@@ -189,7 +189,7 @@ fn word(outcome: Outcome) -> &'static str {
 }
 
 impl Order {
-    /// How and when it ended, if it has.
+    /// How and when the order ended; `None` if it is open.
     pub(super) fn end(&self) -> Option<(Outcome, SystemTime)> {
         let outcome = [Outcome::Completed, Outcome::Cancelled]
             .into_iter()
@@ -202,7 +202,7 @@ impl Order {
     }
 }
 
-/// Those that load will not sell out.
+/// The products that a load will not sell out.
 fn plenty(products: Vec<Product>) -> anyhow::Result<Vec<String>> {
     let mut skus = Vec::new();
     for Product { sku, available } in products {

@@ -27,13 +27,13 @@ use super::{
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) rate: f64,
-    /// For ever, if `None`.
+    /// `None` if the load has no end.
     pub(crate) duration: Option<Duration>,
     pub(crate) gateway: Vec<String>,
-    /// Where live messages are, if they can be reached.
+    /// The NATS server with the live messages, if it can be reached.
     pub(crate) nats: Option<String>,
     pub(crate) mix: Mix,
-    /// How long to wait at the end for what is on its way.
+    /// How long to wait at the end for open orders.
     pub(crate) grace: Duration,
 }
 
@@ -46,23 +46,23 @@ pub(crate) struct Generator {
     book: Arc<Mutex<Book>>,
 }
 
-/// More requests at once mean that the gateway does not answer, and file descriptors run out.
+/// The maximum of open requests: more mean that the gateway does not answer, and file descriptors run out.
 const MOST_IN_FLIGHT: usize = 512;
-/// Stock goes down while orders are placed.
+/// How often the stock is read again: it goes down while orders are placed.
 const RESTOCK: Duration = Duration::from_secs(2);
-/// A whole mesh starts in less, unless it must be built or pulled.
+/// How long to wait for a mesh that starts: a whole mesh takes less, unless it must be built or pulled.
 const STARTS: Duration = Duration::from_secs(30);
-/// Between two looks at a mesh that starts.
+/// The pause between two attempts to reach a mesh that starts.
 const STARTS_AGAIN: Duration = Duration::from_millis(250);
-/// Live messages may be lost: an order that did not end for this long is asked for.
+/// Live messages may be lost: an order that has not ended after this time is read from the gateway.
 const OVERDUE: Duration = Duration::from_secs(5);
 /// How often to look for such orders.
 const LOOK: Duration = Duration::from_secs(1);
-/// Most to be asked for at once: this is not the load that is measured.
+/// The maximum of orders to read at once: these reads are not the load that is measured.
 const LOOK_AT_ONCE: usize = 100;
 
 impl Generator {
-    /// Looks for products and listens to live messages; nothing is sent yet. A mesh that cannot say what is in stock is asked again
+    /// Reads the stock and subscribes to live messages; sends no order yet. If the mesh cannot say what is in stock, tries again
     /// for a while: its services may be starting. `tell` gets the reason.
     pub(crate) async fn prepare(plan: Plan, tell: impl Fn(String)) -> anyhow::Result<Self> {
         let gateway = Arc::new(Gateway::new(plan.gateway.clone())?);
@@ -76,12 +76,12 @@ impl Generator {
         Ok(Self { plan, gateway, stock, messages, book: Arc::new(Mutex::new(Book::new())) })
     }
 
-    /// Whether ends are seen as they happen.
+    /// Whether ends of orders are received as live messages.
     pub(crate) fn is_live(&self) -> bool {
         self.messages.is_some()
     }
 
-    /// Sends until the duration is over or `stop` is; waits for what is on its way; tells how it is now and then.
+    /// Sends until the duration is over or `stop` completes, then waits for open orders; passes a report to `tell` at intervals.
     pub(crate) async fn run(
         mut self,
         stop: impl Future<Output = ()>,
@@ -116,12 +116,12 @@ impl Generator {
         while self.book.lock().open() > 0 && Instant::now() < end {
             sleep(Duration::from_millis(20)).await;
         }
-        // Times out if there are very many: those not asked for are unfinished, which is true of them, too.
+        // This may time out if there are very many; orders that were not read count as unfinished, which is true of them, too.
         timeout(OVERDUE, self.look_for_lost(clock)).await.ok();
         self.report(sent_for)
     }
 
-    /// Asks for every order that has not ended whether it is there at all.
+    /// Reads every open order to find out whether the mesh knows it.
     async fn look_for_lost(&self, clock: Clock) {
         let open = self.book.lock().overdue(clock.begin.elapsed(), Duration::ZERO);
         for id in open {
@@ -141,7 +141,7 @@ impl Generator {
         self.book.lock().report(self.plan.rate, duration)
     }
 
-    /// Returns for how long it has sent.
+    /// Sends the orders; returns for how long it sent.
     async fn send(&self, clock: Clock, stop: impl Future<Output = ()>) -> Duration {
         let mut ticks = pace::ticks(self.plan.rate, self.plan.duration, clock.begin);
         let mut requests = JoinSet::new();
@@ -182,7 +182,7 @@ impl Generator {
     }
 }
 
-/// What is in stock, as soon as the mesh can say it.
+/// Reads the stock as soon as the mesh can answer.
 async fn stock(
     gateway: &Gateway,
     patience: Duration,

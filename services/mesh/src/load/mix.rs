@@ -1,4 +1,4 @@
-//! How orders are paid: one token, or several in proportion.
+//! How orders are paid: with one token, or several in proportion.
 
 use std::str::FromStr;
 
@@ -27,7 +27,7 @@ impl Mix {
     }
 }
 
-/// Takes a payment token from the command line, as the gateway takes it.
+/// Parses a payment token on the command line, with the gateway's own rules.
 pub(super) fn token(text: &str) -> Result<String, String> {
     if PAYMENT_TOKEN.allows(text) {
         return Ok(text.to_owned());

@@ -1,12 +1,12 @@
-//! When each order is to be sent: evenly, whatever becomes of those before it.
+//! When each order is to be sent: at even intervals, whatever happens to earlier orders.
 
 use std::{thread, time::Duration};
 
 use tokio::{sync::mpsc, time::Instant};
 
-/// Sends the moment at which each order was meant to begin, since `begin`, for as long as somebody listens.
+/// Sends the time at which each order is meant to be sent, since `begin`, until the receiver is dropped.
 ///
-/// A thread of its own, since the timers of the async runtime tick in whole milliseconds: a fifth of what an order may take.
+/// It uses a thread of its own: the async runtime's timers tick in whole milliseconds, a fifth of what an order may take.
 pub(super) fn ticks(
     rate: f64,
     duration: Option<Duration>,
@@ -21,7 +21,7 @@ pub(super) fn ticks(
             }
         }
     };
-    // Without a thread there are no ticks, and the load ends at once and says that nothing was sent.
+    // Without a thread there are no ticks; the load ends at once, and its report says that nothing was sent.
     thread::Builder::new().name("pace".into()).spawn(pace).ok();
     receiver
 }

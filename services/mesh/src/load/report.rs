@@ -1,4 +1,4 @@
-//! What a load tells at its end.
+//! The report at the end of a load.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ pub(crate) struct Percentiles {
 }
 
 impl Percentiles {
-    /// Of microseconds; `None` of nothing.
+    /// The percentiles of a histogram of microseconds; `None` if it is empty.
     pub(super) fn of(histogram: &Histogram<u64>) -> Option<Self> {
         if histogram.is_empty() {
             return None;
@@ -33,40 +33,40 @@ impl Percentiles {
     }
 }
 
-/// What became of a load.
+/// The results of a load.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
-    /// Orders per second that were wanted.
+    /// The rate that was asked for, in orders per second.
     pub(crate) rate: f64,
-    /// Seconds.
+    /// How long orders were sent, in seconds.
     pub(crate) duration: f64,
     pub(crate) sent: u64,
     pub(crate) accepted: u64,
-    /// By status code, or by what there was instead: `no connection`, `connection lost`, `no answer in time`, `not an order`,
-    /// and `not sent` for what was not even begun.
+    /// Requests that failed, by status code, or by what happened instead: `no connection`, `connection lost`, `no answer in
+    /// time`, `not an order`, and `not sent` for requests that were not even begun.
     pub(crate) refused: BTreeMap<String, u64>,
     pub(crate) completed: u64,
     pub(crate) cancelled: u64,
-    /// Accepted, and not ended in time.
+    /// Orders that were accepted and did not end in time.
     pub(crate) unfinished: u64,
-    /// Accepted, and unknown to the mesh afterwards.
+    /// Orders that were accepted and are unknown to the mesh afterwards.
     pub(crate) lost: u64,
-    /// Two requests that became one order, or an order that ended twice.
+    /// Two requests that became one order, or an order that ended in two ways.
     pub(crate) duplicates: u64,
-    /// From when it was meant to be sent until it was accepted; nothing if none was.
+    /// The time from when an order was meant to be sent until it was accepted; `None` if no order was.
     pub(crate) accepted_ms: Option<Percentiles>,
-    /// From when it was meant to be sent until it was completed; nothing if none was.
+    /// The time from when an order was meant to be sent until it was completed; `None` if no order was.
     pub(crate) completed_ms: Option<Percentiles>,
 }
 
 impl Report {
-    /// Whether the mesh kept its promises; a load that reached nobody proves nothing.
+    /// Whether the mesh kept its promises; a load without any accepted order proves nothing.
     pub(crate) fn is_good(&self) -> bool {
         let none_is_missing = self.unfinished == 0 && self.lost == 0;
         none_is_missing && self.duplicates == 0 && (self.accepted > 0 || self.sent == 0)
     }
 
-    /// For people.
+    /// The report as lines of text.
     pub(crate) fn lines(&self) -> Vec<String> {
         let refused: u64 = self.refused.values().sum();
         let mut lines = vec![format!(
@@ -96,7 +96,7 @@ impl Report {
     }
 }
 
-/// One of the percentiles for people.
+/// A percentile as text.
 pub(crate) fn milliseconds(value: Option<f64>) -> String {
     value.map_or_else(|| "–".into(), |ms| format!("{ms:.1} ms"))
 }

@@ -1,4 +1,4 @@
-//! How a load learns that an order ended: it listens to the live messages, or asks for the newest orders where it cannot.
+//! How a load learns that an order ended: from live messages, or, without NATS, from the gateway's newest orders.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,23 +14,23 @@ use super::{
 
 /// The live messages of all customers: `proto::subjects::LIVE_ORDERS`.
 const SUBJECT: &str = "live.orders.>";
-/// Nobody serves it: the answer that says so comes after everything sent before was taken in.
+/// A subject without subscribers: the answer "no responders" arrives after the server has processed all earlier operations.
 const NOBODY: &str = "mesh.load.round-trip";
-/// A server on this machine is there or is not.
+/// A server on this machine answers at once, or not at all.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Every live message from now on.
+/// Subscribes to all live messages from now on.
 pub(super) async fn subscribe(url: &str) -> anyhow::Result<async_nats::Subscriber> {
     let connected =
         timeout(PATIENCE, async_nats::ConnectOptions::new().name("mesh load").connect(url)).await;
     let client = connected??;
     let messages = client.subscribe(SUBJECT).await?;
-    // Only a round trip says that the server has it; it fails, as it must.
+    // Only a round trip shows that the server has the subscription; the request itself fails, as it must.
     timeout(PATIENCE, client.request(NOBODY, Vec::new().into())).await?.ok();
     Ok(messages)
 }
 
-/// Notes the end of every order, as it happens.
+/// Notes the end of every order as its live message arrives.
 pub(super) async fn listen(
     mut messages: async_nats::Subscriber,
     book: Arc<Mutex<Book>>,
@@ -47,14 +47,14 @@ pub(super) async fn listen(
     }
 }
 
-/// A page holds 100 orders: enough for 400 a second.
+/// How often to read the newest orders: a page holds 100, which is enough for 400 a second.
 const EVERY: Duration = Duration::from_millis(250);
 
-/// Notes the ends among the newest orders, now and then.
+/// Notes the ends among the newest orders, again and again.
 pub(super) async fn poll(gateway: Arc<Gateway>, book: Arc<Mutex<Book>>, clock: super::Clock) {
     loop {
         for outcome in [Outcome::Completed, Outcome::Cancelled] {
-            // What cannot be asked now is asked again.
+            // A read that fails is repeated in the next round.
             for order in gateway.newest(outcome).await.unwrap_or_default() {
                 if let Some((outcome, at)) = order.end() {
                     book.lock().ended(&order.id, outcome, clock.since(at));

@@ -1,4 +1,4 @@
-//! A trace as lines for people. Pure.
+//! Formats a trace as lines for people. Pure.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -6,7 +6,7 @@ use chassis::text::printable;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// A trace as Jaeger's query API tells it.
+/// A trace in the format of Jaeger's query API.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Trace {
@@ -30,9 +30,9 @@ struct Span {
     operation_name: String,
     #[serde(default)]
     references: Vec<Reference>,
-    /// Microseconds since the Unix epoch.
+    /// In microseconds since the Unix epoch.
     start_time: u64,
-    /// Microseconds.
+    /// In microseconds.
     duration: u64,
     #[serde(default)]
     tags: Vec<Tag>,
@@ -56,7 +56,7 @@ struct Tag {
     value: Value,
 }
 
-/// Spans by their parent, the earliest first; those whose parent is not here are at the root, `None`.
+/// Spans by their parent, the earliest first; spans whose parent is missing are at the root, `None`.
 type Children<'a> = BTreeMap<Option<&'a str>, Vec<&'a Span>>;
 
 impl Span {
@@ -68,7 +68,7 @@ impl Span {
         self.tag("span.kind").and_then(Value::as_str).unwrap_or("internal")
     }
 
-    /// Its name; of an event that was sent also which.
+    /// The span's name; for an event that was sent, also its type.
     fn what(&self) -> String {
         let event = self.tag("cloudevents.event_type").and_then(Value::as_str);
         match event.and_then(|event| event.rsplit('.').next()).filter(|_| self.kind() == "producer")
@@ -91,7 +91,7 @@ impl Span {
         parents.find(|one| one.ref_type == "CHILD_OF").map(|one| one.span.as_str())
     }
 
-    /// Whether it is where something enters or leaves a service, told from the side that tells more.
+    /// Whether the span is one where a call or message enters or leaves a service, on the side that shows more.
     fn is_edge(&self, children: &Children<'_>) -> bool {
         match self.kind() {
             "server" | "consumer" | "producer" => true,
@@ -106,8 +106,8 @@ impl Span {
 }
 
 impl Trace {
-    /// A line for the whole, and one for each span: all of them, or only those between services. None has more than `width`
-    /// characters, whatever the names are.
+    /// A line for the whole trace, and one for each span: all spans, or only those between services. No line has more than
+    /// `width` characters, whatever the names are.
     pub(super) fn tell(&self, all: bool, width: usize) -> Vec<String> {
         let children = self.children();
         let begin = self.spans.iter().map(|span| span.start_time).min().unwrap_or_default();
@@ -168,7 +168,7 @@ impl Trace {
     }
 }
 
-/// The nearest spans below that are shown, each once: two spans may have the same id, and one may be its own parent.
+/// The nearest shown spans below a parent, each once: two spans may have the same id, and a span may be its own parent.
 fn below<'a>(
     parent: Option<&str>,
     children: &Children<'a>,
@@ -191,7 +191,7 @@ fn below<'a>(
     found
 }
 
-/// What a line begins with: its own branch, and those that go on beside the lines below it.
+/// The beginning of a line: its own branch, and the branches that continue beside the lines below it.
 #[derive(Default)]
 struct Branch {
     here: String,
@@ -199,7 +199,7 @@ struct Branch {
     depth: usize,
 }
 
-/// What is deeper is shown at this depth: nobody can count more.
+/// Deeper spans are shown at this depth: readers cannot tell deeper levels apart.
 const DEEPEST: usize = 24;
 
 impl Branch {
@@ -218,12 +218,12 @@ impl Branch {
 
 /// As wide as the longest service's name.
 const WIDTH: usize = 13;
-/// Names of other systems' services are longer.
+/// The maximum for names of other systems' services, which are longer.
 const LONGEST_NAME: usize = 32;
-/// Of a name that has no room on its line.
+/// The minimum that is shown of a name that does not fit on its line.
 const SHORTEST_WHAT: usize = 16;
 
-/// Microseconds for people.
+/// Microseconds as text for people.
 fn time(microseconds: u64) -> String {
     let milliseconds = microseconds as f64 / 1000.0;
     if milliseconds < 1000.0 {

@@ -2,21 +2,21 @@
 
 use std::time::Duration;
 
-/// Short enough that one crash is hardly seen.
+/// Short enough that one crash is hardly noticed.
 const FIRST: Duration = Duration::from_millis(100);
 /// Long enough that a service that cannot start costs nothing.
 const LONGEST: Duration = Duration::from_secs(5);
-/// A service that lived this long did start: its next death is a new story.
+/// A service that ran for this long has started successfully: its next crash begins a new series.
 const SETTLED: Duration = Duration::from_secs(10);
 
-/// Doubles with each death in a row.
+/// Doubles the pause with each crash in a row.
 #[derive(Default)]
 pub(super) struct Backoff {
     deaths: u32,
 }
 
 impl Backoff {
-    /// The pause after a life of this length.
+    /// The pause after a run of this length.
     pub(super) fn after(&mut self, lived: Duration) -> Duration {
         if lived >= SETTLED {
             self.deaths = 0;

@@ -1,4 +1,4 @@
-//! The backing parts: embedded in this process, or real ones elsewhere.
+//! Kafka, NATS and the databases: embedded in this process, or real ones elsewhere.
 
 use std::net::SocketAddr;
 
@@ -13,27 +13,27 @@ use crate::{
     running::Kafka,
 };
 
-/// What every child is told about them.
+/// The addresses and settings that every child gets.
 #[derive(Clone, Debug)]
 pub(super) struct Backing {
     pub(super) kafka: Kafka,
-    /// Names the log of an embedded broker, which begins empty with each start.
+    /// The id of an embedded broker's log, which is empty at each start.
     pub(super) log_id: Option<String>,
     pub(super) nats: String,
-    /// Every ledger's address, with a place for the service's name.
+    /// The database URL, with a placeholder for the service's name.
     pub(super) postgres: Option<String>,
-    /// Further settings of the command line.
+    /// Further settings from the command line.
     pub(super) settings: Vec<(String, String)>,
 }
 
-/// The embedded ones; dropped, they are gone.
+/// The embedded brokers; dropping them ends them.
 pub(super) struct Brokers {
     kafka: Option<Broker>,
     nats: Option<Server>,
 }
 
 impl Brokers {
-    /// Starts what is not elsewhere.
+    /// Starts the brokers that the options do not give an address for.
     pub(super) async fn start(
         options: &Options,
         layout: &Layout,
@@ -73,12 +73,12 @@ impl Brokers {
         Ok((Self { kafka, nats }, backing))
     }
 
-    /// How the embedded Kafka broker is, if there is one.
+    /// A monitor of the embedded Kafka broker, if there is one.
     pub(super) fn kafka(&self) -> Option<Monitor> {
         self.kafka.as_ref().map(Broker::monitor)
     }
 
-    /// Ends them, once nobody needs them.
+    /// Ends the brokers, once no child needs them.
     pub(super) async fn stop(self) {
         if let Some(server) = self.nats {
             server.stop().await;

@@ -1,4 +1,4 @@
-//! What the supervisor tells others on this machine: which processes there are, and how they are.
+//! The supervisor's control port: reports the processes and their states to commands on this machine.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -65,7 +65,7 @@ async fn status(State(control): State<Arc<Control>>) -> Json<Report> {
     Json(Report { services })
 }
 
-/// Producers wait for one group.
+/// The report when producers wait because one group is behind.
 fn degraded(full: Full) -> Degraded {
     let Full { since, topic, group } = full;
     let group = group.unwrap_or_else(|| "no group".into());
@@ -97,7 +97,7 @@ async fn one(supervised: &Supervised, client: &reqwest::Client) -> Process {
     }
 }
 
-/// The system walks through all pages of the process for it, which takes milliseconds.
+/// Measured on a blocking thread: the kernel walks through all pages of the process, which takes milliseconds.
 async fn memory_of(pid: Option<u32>) -> u64 {
     let measured = tokio::task::spawn_blocking(move || pid.and_then(memory::of)).await;
     measured.ok().flatten().unwrap_or_default()

@@ -1,4 +1,4 @@
-//! What a child is told: addresses and backing parts, as environment variables over its own file and defaults.
+//! A child's environment variables: addresses and settings, which override its file and defaults.
 
 use std::collections::HashSet;
 
@@ -7,7 +7,7 @@ use super::{
     layout::{Layout, Process, Protocol},
 };
 
-/// The variables of one process; `chosen` are the settings that the user has decided on.
+/// The variables of one process; `chosen` are the settings that the user has set.
 pub(super) fn of(
     process: &Process,
     layout: &Layout,
@@ -15,7 +15,7 @@ pub(super) fn of(
     chosen: &HashSet<String>,
 ) -> Vec<(String, String)> {
     let mut all = vec![
-        // Read by the supervisor, whatever the file says.
+        // The supervisor parses the log, so the file cannot change its format.
         ("MESH_LOG__FORMAT".into(), "json".into()),
         ("MESH_KAFKA__BROKERS".into(), backing.kafka.brokers.clone()),
         (
@@ -44,10 +44,10 @@ pub(super) fn of(
     all
 }
 
-/// Stands for the service's name in the address of its database.
+/// The placeholder for the service's name in the address of its database.
 pub(super) const SERVICE: &str = "{service}";
 
-/// Where the rest is, unless the user has it elsewhere.
+/// Further addresses, unless the user has set them.
 fn wishes(process: &Process, layout: &Layout) -> Vec<(String, String)> {
     let lens = |protocol| layout.addresses("lens", protocol).into_iter().next();
     let mut all: Vec<_> =
@@ -59,7 +59,7 @@ fn wishes(process: &Process, layout: &Layout) -> Vec<(String, String)> {
                 ("front_door.lens".into(), url),
             ]
         })),
-        // Each replica has a third party of its own: they are simulated, and one that is killed takes its own along.
+        // Each replica has its own simulated payment provider; a replica that is killed takes its provider along.
         "payments" => {
             all.extend(process.address(Protocol::Http).map(|url| ("provider".into(), url)))
         }
@@ -72,10 +72,10 @@ fn wishes(process: &Process, layout: &Layout) -> Vec<(String, String)> {
     all
 }
 
-/// The setting that says where traces and logs go.
+/// The setting with the address that traces and logs go to.
 const COLLECTOR: &str = "telemetry.endpoint";
 
-/// `orders.database.url` of a command line, as a variable.
+/// The environment variable for a setting such as `orders.database.url`.
 fn setting(key: &str) -> String {
     format!("MESH_{}", key.to_uppercase().replace('.', "__"))
 }
@@ -147,7 +147,7 @@ mod tests {
         assert_eq!(provider(&HashSet::from(["provider".into()])), None);
     }
 
-    /// Every variable is a setting that the service has: a mistake here would keep it from starting.
+    /// Every variable is a setting that the service has: an unknown one would keep it from starting.
     #[test]
     fn every_service_takes_what_it_is_told() {
         let layout = Layout::new(BASE, &BTreeMap::new(), false).unwrap();
@@ -157,14 +157,14 @@ mod tests {
             let sources = Sources { environment, ..Sources::default() };
             let effective = (entry.effective)(&sources)
                 .unwrap_or_else(|mistakes| panic!("{}: {mistakes}", entry.name));
-            // What is a service's name is where that service is, and so must come from here.
+            // A setting named like a service is that service's address, and so must be set here.
             for setting in effective.iter().filter(|setting| service::find(&setting.key).is_ok()) {
                 assert_ne!(setting.source, "default", "{}: {}", entry.name, setting.key);
             }
         }
     }
 
-    /// `mesh <service>` by hand finds the others where `mesh up` has them.
+    /// `mesh <service>`, started by hand, finds the other services where `mesh up` runs them.
     #[test]
     fn the_defaults_are_the_same_places() {
         let layout = Layout::new(BASE, &BTreeMap::new(), false).unwrap();

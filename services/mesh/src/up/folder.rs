@@ -1,4 +1,4 @@
-//! `.mesh/`: the state of a mesh, and the lock that keeps two of them out of one folder.
+//! `.mesh/`: the state of a mesh, with a lock so that only one mesh uses the folder.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -9,17 +9,17 @@ use anyhow::{Context, bail};
 
 use crate::running::Running;
 
-/// A folder that is ours as long as this lives; the system gives it back when the process ends, however it ends.
+/// The lock on a folder, for as long as this lives; the system releases it when the process ends, however it ends.
 pub(super) struct Folder {
     path: PathBuf,
     _lock: File,
 }
 
 impl Folder {
-    /// Takes the folder; tells what a supervisor that was killed left in it.
+    /// Locks the folder; returns what a killed supervisor has left in it.
     ///
     /// # Errors
-    /// Another supervisor has it.
+    /// Another supervisor has the lock.
     pub(super) fn claim(path: &Path) -> anyhow::Result<(Self, Option<Running>)> {
         fs::create_dir_all(path).with_context(|| format!("cannot make {}", path.display()))?;
         let lock_path = path.join("lock");
@@ -27,7 +27,7 @@ impl Folder {
         let lock = lock.with_context(|| format!("cannot open {}", lock_path.display()))?;
         let left = Running::read(path);
         match lock.try_lock() {
-            // What cannot be read was left by another version, or half written: nobody needs it.
+            // A file that cannot be read is from another version, or half written: it is not needed.
             Ok(()) => Ok((Self { path: path.to_owned(), _lock: lock }, left.unwrap_or_default())),
             Err(TryLockError::WouldBlock) => {
                 let who = match left {
@@ -46,7 +46,7 @@ impl Folder {
         }
     }
 
-    /// Tells the other commands where the mesh is.
+    /// Writes the addresses of the mesh for the other commands.
     pub(super) fn tell(&self, running: &Running) -> anyhow::Result<()> {
         running.write(&self.path)
     }
@@ -56,7 +56,7 @@ impl Folder {
         for entry in fs::read_dir(&self.path)? {
             let path = entry?.path();
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            // SQLite keeps two files beside a database that is in use, and the service one for when the disk is full.
+            // SQLite keeps two more files beside an open database, and the service one as a reserve for a full disk.
             if [".db", ".db-wal", ".db-shm", ".db-reserve"].iter().any(|end| name.ends_with(end)) {
                 fs::remove_file(&path)
                     .with_context(|| format!("cannot remove {}", path.display()))?;

@@ -1,12 +1,12 @@
-//! Which processes there are, which port is whose, and who calls whom.
+//! The processes of a mesh, their ports, and which service calls which.
 //!
-//! Everything that listens has a fixed place above the port base, equal to the services' own defaults for 8080.
+//! Every port has a fixed distance from the port base; with the base 8080, the ports are the services' own defaults.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{bail, ensure};
 
-/// What a port speaks.
+/// The protocol of a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
     Http,
@@ -14,7 +14,7 @@ pub(crate) enum Protocol {
     Admin,
 }
 
-/// One port of a service: the setting that moves it, and its place above the base.
+/// One port of a service: the setting that changes it, and its distance from the base.
 struct Place {
     setting: &'static str,
     protocol: Protocol,
@@ -24,11 +24,11 @@ struct Place {
 struct Service {
     name: &'static str,
     places: &'static [Place],
-    /// The services it calls; the settings that say where they are have their names.
+    /// The services that it calls; the settings with their addresses have the same names.
     calls: &'static [&'static str],
-    /// Whether it keeps a database.
+    /// Whether it has a database.
     ledger: bool,
-    /// Whether it reads topics, as a consumer group that has its name.
+    /// Whether it consumes topics, as a consumer group with its name.
     consumes: bool,
 }
 
@@ -107,15 +107,16 @@ const SERVICES: [Service; 8] = [
     },
 ];
 
-/// The port base that the services' own defaults are made for.
+/// The port base at which the services' own defaults apply.
 pub(super) const BASE: u16 = 8080;
-/// Where the supervisor tells what runs.
+/// The supervisor's control port.
 const CONTROL: u16 = 9;
 /// The embedded Kafka broker.
 const KAFKA: u16 = 41;
 /// The embedded NATS server.
 const NATS: u16 = 42;
-/// Between the ports of one replica and the next: more than any place above the base, and two replicas fit into a hundred.
+/// The distance between the ports of two replicas: more than any other distance from the base, and two replicas fit into a
+/// hundred.
 const STRIDE: u16 = 50;
 /// More replicas on one machine show nothing new.
 const MOST_REPLICAS: u16 = 8;
@@ -128,11 +129,11 @@ pub(crate) struct Listener {
     pub(crate) port: u16,
 }
 
-/// One process to be started.
+/// One process to start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Process {
     pub(crate) service: &'static str,
-    /// 1 for the first.
+    /// 1 for the first replica.
     pub(crate) replica: u16,
     pub(crate) listeners: Vec<Listener>,
     pub(crate) calls: &'static [&'static str],
@@ -148,14 +149,14 @@ impl Process {
         }
     }
 
-    /// Its address for this protocol.
+    /// Its address for this protocol, if it has one.
     pub(crate) fn address(&self, protocol: Protocol) -> Option<String> {
         let found = self.listeners.iter().find(|listener| listener.protocol == protocol);
         found.map(|listener| local(listener.port))
     }
 }
 
-/// The address of something on this machine.
+/// The HTTP URL of a port on this machine.
 pub(crate) fn local(port: u16) -> String {
     format!("http://127.0.0.1:{port}")
 }
@@ -177,10 +178,10 @@ impl Layout {
         consumers.map(|service| service.name.to_owned()).collect()
     }
 
-    /// Places everything above `base`.
+    /// Assigns ports above `base` to all processes.
     ///
     /// # Errors
-    /// The ports do not fit; or replicas of a service that cannot share its database.
+    /// The ports do not fit, or a service that cannot share its database has several replicas.
     pub(crate) fn new(
         base: u16,
         replicas: &BTreeMap<String, u16>,
@@ -224,7 +225,7 @@ impl Layout {
         })
     }
 
-    /// Where all replicas of a service are reached by this protocol.
+    /// The addresses of all replicas of a service for this protocol.
     pub(crate) fn addresses(&self, service: &str, protocol: Protocol) -> Vec<String> {
         let replicas = self.processes.iter().filter(|process| process.service == service);
         replicas.filter_map(|process| process.address(protocol)).collect()
@@ -256,7 +257,7 @@ mod tests {
         pairs.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
     }
 
-    /// A group that is missing here would lose what it has yet to read when the embedded broker is full.
+    /// A group that is missing here would lose unread records when the embedded broker is full.
     #[test]
     fn the_groups_are_those_of_the_services_that_consume() {
         for service in &SERVICES {

@@ -1,11 +1,11 @@
-//! One line of the mesh's common log: read from a child's JSON, written for people.
+//! One line of the mesh's common log: parsed from a child's JSON, formatted for people.
 
 use chassis::text::printable;
 use serde_json::{Map, Value};
 
 use crate::service;
 
-/// How much a line matters.
+/// The severity of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Level {
     Debug,
@@ -52,24 +52,24 @@ pub(crate) struct Line {
     pub(crate) level: Level,
     pub(crate) message: String,
     pub(crate) fields: Vec<(String, String)>,
-    /// Whether it tells of the process' own life, rather than of what passes through it.
+    /// Whether the line is about the process itself, and not about a request or an event.
     pub(crate) lifecycle: bool,
 }
 
-/// Fields that every line has, or that nobody reads beside the trace's id.
+/// Fields that every line has, or that are of no use beside the trace id.
 const COMMON: [&str; 6] = ["time", "level", "service", "message", "target", "span_id"];
 
-/// Where the chassis tells of a service's life.
+/// The targets under which the chassis logs a service's lifecycle.
 const LIFECYCLE: [&str; 2] = ["chassis::app", "chassis::shutdown"];
 
 impl Line {
-    /// From the supervisor itself, now.
+    /// A line of the supervisor itself, with the present time.
     pub(crate) fn new(process: &str, level: Level, message: impl Into<String>) -> Self {
         let (process, message) = (process.to_owned(), message.into());
         Self { time: now(), process, level, message, fields: Vec::new(), lifecycle: true }
     }
 
-    /// From a child's standard output; what is no JSON is taken as it is.
+    /// Parses a line of a child's standard output; text that is not JSON becomes the message.
     pub(crate) fn read(process: &str, text: &str) -> Self {
         let Ok(fields) = serde_json::from_str::<Map<String, Value>>(text) else {
             return Self::new(process, Level::Info, text);
@@ -79,7 +79,7 @@ impl Line {
         let target = get("target");
         let mut rest: Vec<_> =
             fields.iter().filter(|(name, _)| !COMMON.contains(&name.as_str())).collect();
-        // The longest and least telling one goes last.
+        // The trace id is the longest field and says the least, so it comes last.
         rest.sort_by_key(|(name, _)| *name == "trace_id");
         Self {
             time,
@@ -91,12 +91,12 @@ impl Line {
         }
     }
 
-    /// A field, for people.
+    /// Adds a field.
     pub(crate) fn field(&mut self, name: &str, value: &Value) {
         self.fields.push((name.to_owned(), plain(value)));
     }
 
-    /// For a terminal, or for a file.
+    /// Formats the line: with colours for a terminal, without for a file.
     pub(crate) fn render(&self, colours: bool) -> String {
         let paint = |colour: u8, text: &str| {
             if colours { format!("\x1b[{colour}m{text}\x1b[0m") } else { text.to_owned() }
@@ -109,7 +109,7 @@ impl Line {
         let mut line = format!("{time} {process} {level} {message}");
         let mut left = LONGEST_FIELDS;
         for (name, value) in &self.fields {
-            // Some of it came from outside: it must not be able to move the cursor, to look like another line, or to fill the screen.
+            // Fields may contain foreign text: it must not move the cursor, look like another line, or fill the screen.
             let (name, value) = (printable(name, LONGEST_NAME), printable(value, LONGEST_VALUE));
             let Some(rest) = left.checked_sub(name.len() + value.len()) else {
                 line.push_str(" …");
@@ -124,25 +124,25 @@ impl Line {
     }
 }
 
-/// `12:00:01.234`.
+/// The length of `12:00:01.234`.
 const TIME: usize = 12;
-/// Errors with all their causes are shorter; what is longer is foreign, and can be read whole in the telemetry.
+/// Errors with all their causes are shorter. Longer text is foreign, and the telemetry has all of it.
 const LONGEST_MESSAGE: usize = 2_000;
 const LONGEST_NAME: usize = 64;
 const LONGEST_VALUE: usize = 1_000;
-/// All fields together.
+/// The maximum length of all fields together.
 const LONGEST_FIELDS: usize = 4_000;
 
 /// As wide as the longest service's name.
 const WIDTH: usize = 13;
 const DIM: u8 = 2;
 
-/// The same colour for a service whenever it is seen, and for its replicas.
+/// A fixed colour for each service, shared by its replicas.
 fn colour(process: &str) -> u8 {
     const COLOURS: [u8; 8] = [96, 92, 93, 94, 95, 36, 35, 90];
     let service = process.split('.').next().unwrap_or(process);
     let index = service::ALL.iter().position(|entry| entry.name == service);
-    // The supervisor itself: bold.
+    // The supervisor itself is bold.
     index.and_then(|index| COLOURS.get(index)).copied().unwrap_or(1)
 }
 

@@ -1,7 +1,7 @@
 //! The mesh's common log on standard output.
 //!
-//! A thread of its own writes it: a terminal that is paused must not stop the brokers that live in this process. What it cannot
-//! take in time is left out, and counted.
+//! A thread of its own writes it: a terminal that is paused must not stop the brokers in this process. Lines that it cannot take
+//! in time are dropped and counted.
 
 use std::{
     io,
@@ -22,13 +22,13 @@ use tracing::{
 use super::line::{Level, Line};
 use crate::output;
 
-/// Lines that may wait for the terminal: a few screens.
+/// The maximum of lines that wait for the terminal: a few screens.
 const QUEUE: usize = 1024;
 
 /// The supervisor's own name in the log.
 pub(super) const SUPERVISOR: &str = "mesh";
 
-/// Takes lines from everybody.
+/// Accepts lines from all parts of the supervisor.
 #[derive(Clone)]
 pub(crate) struct Log(Arc<Inner>);
 
@@ -39,7 +39,7 @@ struct Inner {
     verbose: bool,
 }
 
-/// Ends the log.
+/// The end of the log's queue: `finish` ends the log.
 pub(super) struct Writer {
     queue: SyncSender<Option<String>>,
     thread: thread::JoinHandle<()>,
@@ -54,24 +54,24 @@ impl Log {
         Ok((Self(Arc::new(inner)), Writer { queue, thread }))
     }
 
-    /// Whether somebody wants to see every line.
+    /// Whether the user wants to see every line.
     pub(super) fn is_verbose(&self) -> bool {
         self.0.verbose
     }
 
-    /// The supervisor says something about a process.
+    /// Logs a message of the supervisor about a process.
     pub(crate) fn say(&self, process: &str, level: Level, message: impl Into<String>) {
         self.put(&Line::new(process, level, message));
     }
 
-    /// Shows a line, if it is one of those that are shown.
+    /// Shows a line, if its level or the options ask for it.
     pub(super) fn put(&self, line: &Line) {
         if self.0.verbose || line.lifecycle || line.level >= Level::Warn {
             self.plain(line.render(self.0.colours));
         }
     }
 
-    /// Shows text that is no line of the log.
+    /// Prints text that is not a log line.
     pub(super) fn plain(&self, text: String) {
         let left_out = self.0.left_out.swap(0, Relaxed);
         let text = if left_out > 0 { format!("({left_out} lines left out)\n{text}") } else { text };
@@ -80,9 +80,9 @@ impl Log {
         }
     }
 
-    /// Lets the parts that live in this process speak through `tracing`.
+    /// Shows `tracing` events of the parts in this process.
     pub(super) fn listen(&self) {
-        // Fails if somebody listens already, and then it is told there.
+        // This fails if there is a subscriber already, which then gets the events.
         tracing::subscriber::set_global_default(Own(self.clone())).ok();
     }
 }
@@ -97,12 +97,12 @@ impl Writer {
 
 fn write(lines: &Receiver<Option<String>>) {
     for line in lines.iter().map_while(|line| line) {
-        // A terminal that has gone away is no reason to stop reading; the exit status tells of a full disk.
+        // If the terminal is gone, keep reading; the exit status reports a full disk.
         output::raw(line);
     }
 }
 
-/// What the embedded brokers have to say.
+/// A subscriber for the events of the embedded brokers.
 struct Own(Log);
 
 impl Subscriber for Own {

@@ -1,6 +1,6 @@
-//! What a process costs: its proportional set size, in which pages shared by several processes count once in sum.
+//! A process's memory: its proportional set size, in which each page that several processes share counts once in sum.
 
-/// The bytes; `None` if there is no such process, or it is not ours.
+/// The proportional set size in bytes; `None` if there is no such process, or it belongs to another user.
 pub(super) fn of(pid: u32) -> Option<u64> {
     parse(&std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?)
 }

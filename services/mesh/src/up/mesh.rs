@@ -32,13 +32,13 @@ pub(super) struct Mesh {
     client: reqwest::Client,
 }
 
-/// How long the load, told to stop, waits for orders that are on their way: the next start finishes the others.
+/// How long the load waits for open orders when it is stopped: the next start finishes the others.
 const GRACE: Duration = Duration::from_secs(5);
-/// How often the load tells how it is.
+/// How often the load logs its state.
 const TELLS: Duration = Duration::from_secs(10);
 
 impl Mesh {
-    /// Starts the brokers and works out what to tell whom.
+    /// Starts the brokers, and computes the environment of every child.
     pub(super) async fn plan(
         options: &Options,
         layout: Layout,
@@ -48,7 +48,7 @@ impl Mesh {
         if let Some(brokers) = &options.kafka
             && let Err(error) = make_topics(brokers).await
         {
-            // They may be there, and we not be allowed to make any.
+            // The topics may exist although this client may not create any.
             log.say(SUPERVISOR, Level::Warn, format!("{error:#}"));
         }
         let mut environments = Vec::new();
@@ -75,7 +75,7 @@ impl Mesh {
         Ok(Ok(Self { layout, brokers, backing, processes, client }))
     }
 
-    /// Starts every child at once, and the port that tells about them.
+    /// Starts every child at once, and the control port that reports them.
     pub(super) async fn start(&self, tasks: &mut JoinSet<()>) -> anyhow::Result<()> {
         let (processes, kafka) = (self.processes.clone(), self.brokers.kafka());
         control::serve(tasks, self.layout.control, processes, kafka, self.client.clone()).await?;
@@ -85,7 +85,7 @@ impl Mesh {
         Ok(())
     }
 
-    /// Where it is, for the other commands.
+    /// The addresses of the mesh, for the other commands.
     pub(super) fn running(&self) -> Running {
         let grpc = self.layout.processes.iter().map(|process| {
             (process.service.to_owned(), self.layout.addresses(process.service, Protocol::Grpc))
@@ -101,7 +101,7 @@ impl Mesh {
         }
     }
 
-    /// What there is to open.
+    /// The addresses that a user can open.
     pub(super) fn describe(&self) -> String {
         open::describe(&self.layout, &self.backing)
     }
@@ -109,12 +109,12 @@ impl Mesh {
     /// Returns once every process has been ready.
     pub(super) async fn until_ready(&self) {
         for process in &self.processes {
-            // Fails if the process is no more, and then there is nothing to wait for.
+            // This fails if the process has ended for good; then there is nothing to wait for.
             process.watch().wait_for(|state| state.ready).await.ok();
         }
     }
 
-    /// Returns once a process has refused its configuration; it was checked before, but not all of it can be.
+    /// Returns once a process has refused its configuration; the check before the start does not find every mistake.
     pub(super) async fn until_refused(&self) {
         let refused = self.processes.iter().map(|process| {
             let mut state = process.watch();
@@ -127,7 +127,7 @@ impl Mesh {
         futures::future::select_all(refused).await;
     }
 
-    /// Who is not ready, and what it waits for.
+    /// The processes that are not ready, each with what it waits for.
     pub(super) fn missing(&self) -> Vec<(String, String)> {
         let unready = self
             .processes
@@ -137,7 +137,7 @@ impl Mesh {
         unready.map(|(label, state)| (label.to_owned(), state.missing.join(", "))).collect()
     }
 
-    /// Places orders until it is told that it is enough.
+    /// Places orders until it is stopped.
     pub(super) fn load(
         &self,
         rate: f64,
@@ -166,12 +166,12 @@ impl Mesh {
         }
     }
 
-    /// Stops every child in order; whether all ended in peace.
+    /// Stops every child in order; returns whether all ended cleanly.
     pub(super) async fn drain(&self, log: &Log) -> bool {
         stop::drain(&self.processes, log).await
     }
 
-    /// Ends every child now.
+    /// Kills every child now.
     pub(super) async fn kill(&self) {
         stop::kill(&self.processes).await;
     }
@@ -194,7 +194,7 @@ fn brief(report: &Report) -> String {
     )
 }
 
-/// Makes the topics that are missing, speaking to these brokers as the services will.
+/// Creates the missing topics, with the services' own Kafka settings.
 async fn make_topics(brokers: &str) -> anyhow::Result<()> {
     let mut kafka = service::settings(&Sources::of_process(Vec::new()))?.kafka;
     brokers.clone_into(&mut kafka.brokers);

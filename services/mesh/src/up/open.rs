@@ -1,4 +1,4 @@
-//! What there is to open, once everything is ready.
+//! The addresses that a user can open, printed once everything is ready.
 
 use super::{
     brokers::Backing,
@@ -6,7 +6,7 @@ use super::{
 };
 use crate::output;
 
-/// A table of places, and what to try first.
+/// A table of addresses, and a command to try first.
 pub(super) fn describe(layout: &Layout, backing: &Backing) -> String {
     let mut table = output::Table::new(&[]);
     let gateways = layout.addresses("gateway", Protocol::Http);
@@ -45,12 +45,12 @@ pub(super) fn describe(layout: &Layout, backing: &Backing) -> String {
     )
 }
 
-/// Where the embedded server is.
+/// The address of the embedded NATS server.
 pub(super) fn nats(layout: &Layout) -> String {
     local(layout.nats).replace("http:", "nats:")
 }
 
-/// The URL without the user and the password that it may hold.
+/// The URL without a user and password.
 fn masked(url: &str) -> String {
     match (url.split_once("://"), url.rsplit_once('@')) {
         (Some((scheme, _)), Some((_, host))) => format!("{scheme}://***@{host}"),

@@ -1,15 +1,15 @@
-//! Which process listens on a port, where the system tells: Linux, and processes that this user may look at.
+//! Which process listens on a port. Works only on Linux, and for processes that this user may inspect.
 
 use std::{fs, path::Path};
 
 use chassis::text::printable;
 
-/// As much of a command line as says what it is.
+/// The maximum length of a command line: enough to recognize the program.
 const LONGEST_COMMAND: usize = 60;
-/// A socket that listens, as `/proc/net/tcp` has it: <https://www.kernel.org/doc/html/latest/networking/proc_net_tcp.html>.
+/// The state of a listening socket in `/proc/net/tcp`: <https://www.kernel.org/doc/html/latest/networking/proc_net_tcp.html>.
 const LISTENS: &str = "0A";
 
-/// `process 4711 (python3 -m http.server)`.
+/// The owner of a port, as `process 4711 (python3 -m http.server)`.
 pub(super) fn of(port: u16) -> Option<String> {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
     let inodes: Vec<_> = tables.iter().flat_map(|table| inodes(table, port)).collect();
@@ -22,14 +22,14 @@ pub(super) fn of(port: u16) -> Option<String> {
     let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let command = String::from_utf8_lossy(&command).replace('\0', " ");
     let command = command.trim_end();
-    // Its path says where it is installed, which is not the question.
+    // Only the program's name, without the path to where it is installed.
     let (program, arguments) = command.split_once(' ').unwrap_or((command, ""));
     let program = Path::new(program).file_name().and_then(|name| name.to_str()).unwrap_or(program);
     let command = printable(format!("{program} {arguments}").trim_end(), LONGEST_COMMAND);
     Some(format!("process {pid} ({command})"))
 }
 
-/// The sockets that listen on a port.
+/// The inodes of the sockets that listen on a port.
 fn inodes(table: &str, port: u16) -> Vec<String> {
     let ends_with = format!(":{port:04X}");
     let text = fs::read_to_string(table).unwrap_or_default();

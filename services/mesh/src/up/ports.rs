@@ -1,4 +1,4 @@
-//! Taken ports are told before anything starts, and again when a child could not have its own.
+//! Reports ports that are taken, before anything starts, and again when a child could not open its own.
 
 use std::{fmt, io::ErrorKind, net::TcpListener, time::Duration};
 
@@ -10,17 +10,17 @@ use super::{
     owner,
 };
 
-/// How long the children of a killed supervisor may take to notice: they read the end of their standard input at once.
+/// How long the children of a killed supervisor may take to end: they notice the end of their standard input at once.
 const LEFTOVERS: Duration = Duration::from_secs(3);
 
-/// Which of the backing parts are in this process.
+/// Which of the brokers run in this process.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Embedded {
     pub(super) kafka: bool,
     pub(super) nats: bool,
 }
 
-/// Fails if anything that this layout needs is taken; waits for what a killed supervisor left behind.
+/// Fails if a port that this layout needs is taken; first waits for children of a killed supervisor to end.
 pub(super) async fn check(
     layout: &Layout,
     embedded: Embedded,
@@ -48,7 +48,7 @@ pub(super) async fn check(
     }
 }
 
-/// A port that cannot be had.
+/// A port that is taken.
 struct Taken {
     port: u16,
     wanted_by: String,
@@ -61,7 +61,7 @@ impl fmt::Display for Taken {
     }
 }
 
-/// What is wrong with the ports that a process wants and cannot have, on one line.
+/// One line about the ports that a process needs and cannot open.
 pub(super) fn of_process(process: &Process) -> Option<String> {
     let taken = taken_by_others(process);
     (!taken.is_empty()).then(|| summary(&taken))
@@ -75,7 +75,7 @@ fn taken_by_others(process: &Process) -> Vec<Taken> {
     process.listeners.iter().filter_map(|listener| taken(listener.port, listener.setting)).collect()
 }
 
-/// One line for all of them: another mesh has twenty, and one says as much.
+/// One line for all ports: another mesh takes twenty, and one of them says as much.
 fn summary(taken: &[Taken]) -> String {
     let (first, rest) = taken.split_first().expect("there is a reason to tell");
     let ports: Vec<_> = rest.iter().map(|one| one.port.to_string()).collect();
@@ -97,7 +97,7 @@ fn why_taken(port: u16) -> Option<String> {
     }
 }
 
-/// Another base that is easy to remember, and free as far as can be seen.
+/// Another port base that is easy to remember, and whose ports seem to be free.
 fn elsewhere(layout: &Layout) -> u16 {
     let base = layout.base;
     let highest = layout.processes.iter().flat_map(|process| &process.listeners);

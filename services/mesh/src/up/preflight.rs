@@ -1,4 +1,4 @@
-//! Mistakes in the configuration are told once, before anything starts, instead of by every child again and again.
+//! Reports mistakes in the configuration once, before anything starts; otherwise every child would report them again and again.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -10,7 +10,7 @@ use chassis::config::Sources;
 use super::layout::Process;
 use crate::service;
 
-/// What is wrong, and for whom.
+/// The mistakes in the configuration, and the services that each affects.
 #[derive(Debug, Default)]
 pub(super) struct Mistakes(BTreeMap<String, Vec<String>>);
 
@@ -24,7 +24,7 @@ impl fmt::Display for Mistakes {
     }
 }
 
-/// Reads every configuration as the child would.
+/// Loads every configuration as the child would.
 pub(super) fn check<'a>(
     children: impl IntoIterator<Item = (&'a Process, &'a [(String, String)])>,
 ) -> anyhow::Result<Result<(), Mistakes>> {
@@ -39,9 +39,9 @@ pub(super) fn check<'a>(
     Ok(if all.0.is_empty() { Ok(()) } else { Err(all) })
 }
 
-/// The settings of a service that the user has decided on, in the file or the environment.
+/// The settings of a service that the user has set, in the file or the environment.
 pub(super) fn chosen(service: &str) -> anyhow::Result<HashSet<String>> {
-    // With mistakes in it nothing starts anyway.
+    // If there are mistakes, nothing starts anyway.
     let effective =
         (service::find(service)?.effective)(&Sources::of_process(Vec::new())).unwrap_or_default();
     let chosen = effective.into_iter().filter(|setting| setting.source != "default");

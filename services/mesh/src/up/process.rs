@@ -1,4 +1,4 @@
-//! One child process: started, listened to, started again when it dies, ended when its turn has come.
+//! One child process: starts it, reads its output, restarts it when it dies, and ends it when its turn has come.
 
 use std::{
     io,
@@ -29,31 +29,31 @@ use super::{
     ports, ready,
 };
 
-/// What the supervisor wants of a process.
+/// The state that the supervisor wants for a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wish {
     Live,
-    /// Finish what was begun, and end.
+    /// Finish open work, then end.
     Drain,
     /// End now.
     Die,
 }
 
-/// What there is to know about a process.
+/// The state of a process.
 #[derive(Clone, Debug, Default)]
 pub(super) struct State {
     pub(super) pid: Option<u32>,
     pub(super) restarts: u64,
     pub(super) ready: bool,
-    /// What it waits for, as it says itself.
+    /// What it waits for, as its `/readyz` says.
     pub(super) missing: Vec<String>,
-    /// It ended for good, and whether in peace.
+    /// Set once it has ended for good: whether it ended cleanly.
     pub(super) ended: Option<bool>,
-    /// It ended because nobody can run with its configuration: another start would end the same way.
+    /// Whether it ended because of its configuration: another start would end the same way.
     pub(super) refused: bool,
 }
 
-/// A process of the layout, over all its lives.
+/// A process of the layout, across restarts.
 pub(super) struct Supervised {
     pub(super) process: Process,
     label: String,
@@ -66,7 +66,7 @@ pub(super) struct Supervised {
     backoff: Mutex<Backoff>,
 }
 
-/// How long a pipe may stay open after its process has ended: somebody it started may hold it.
+/// How long a pipe may stay open after its process has ended: a process that the child has started may hold it.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
 impl Supervised {
@@ -100,7 +100,7 @@ impl Supervised {
         self.state.borrow().clone()
     }
 
-    /// Changes of its state.
+    /// A receiver of its state.
     pub(super) fn watch(&self) -> watch::Receiver<State> {
         self.state.subscribe()
     }
@@ -109,7 +109,7 @@ impl Supervised {
         self.wish.send_replace(wish);
     }
 
-    /// Keeps it alive until something else is wanted of it.
+    /// Keeps it running until the supervisor wants it to end.
     pub(super) async fn keep(self: Arc<Self>) {
         let mut wish = self.wish.subscribe();
         loop {
@@ -150,7 +150,7 @@ impl Supervised {
 
     fn tell_of_death(&self, status: &io::Result<ExitStatus>, pause: Duration) {
         let after = humantime::format_duration(pause);
-        // Somebody told it to stop; everything else that is missing is a reason to worry.
+        // A clean exit follows a stop signal from elsewhere, which is a warning; any other end is an error.
         let (level, what) = match status {
             Ok(status) if status.success() => (Level::Warn, "ended".to_owned()),
             _ => (Level::Error, format!("died ({})", told(status))),
@@ -161,14 +161,14 @@ impl Supervised {
         }
     }
 
-    /// One life, from its first line to its last.
+    /// One run of the process, from its first line to its last.
     async fn live(&self) -> io::Result<ExitStatus> {
         let mut wish = self.wish.subscribe();
         wish.mark_changed();
         let mut child = self.spawn()?;
         let pid = child.id();
         self.state.send_modify(|state| state.pid = pid);
-        // The child's standard input stays open for as long as this does: it ends when we do, however we end.
+        // The child's standard input stays open for as long as this variable lives: the child ends when we do, however we end.
         let _leash = child.stdin.take();
         let mut voices = JoinSet::new();
         if let Some(lines) = child.stdout.take() {
@@ -201,7 +201,7 @@ impl Supervised {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            // Ctrl-C in a terminal goes to the whole group, but each has its turn.
+            // Ctrl-C in a terminal signals the whole process group, but the children must stop in order.
             .process_group(0)
             .kill_on_drop(true)
             .spawn()
@@ -232,15 +232,15 @@ fn tell(child: &Child, wish: Wish) {
         Wish::Drain => Signal::TERM,
         Wish::Die => Signal::KILL,
     };
-    // It was not waited for yet, so the number is still its own.
+    // The process was not waited for yet, so its id still belongs to it.
     let pid = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
     if let Some(pid) = pid {
         kill_process(pid, signal).ok();
     }
 }
 
-/// Whether a process that was to end did so in peace, and whether it ended as it was to be expected: one that had not come to
-/// listen to signals is ended by the first of them, with nothing begun, and one that was killed is no surprise.
+/// Returns whether a process that was to end did so cleanly, and whether it ended as expected. A process that did not handle
+/// signals yet is ended by the first one, with no work begun; and a process that was to be killed may end by SIGKILL.
 fn judge(status: &io::Result<ExitStatus>, wanted: Wish, was_ready: bool) -> (bool, bool) {
     let Ok(status) = status else { return (false, false) };
     let ended_by = |signal: Signal| status.signal() == Some(signal.as_raw());
@@ -255,7 +255,7 @@ fn told(status: &io::Result<ExitStatus>) -> String {
     }
 }
 
-/// Longer lines are cut: nobody reads them here.
+/// Longer lines are cut: people do not read them here.
 const LONGEST_LINE: u64 = 64 * 1024;
 
 async fn follow(
@@ -269,7 +269,7 @@ async fn follow(
     let mut is_rest = false;
     loop {
         text.clear();
-        // A line without an end must not take all memory; the rest of one that was too long is no line of its own.
+        // A line without an end must not take all memory; the rest of a line that was too long is not a line of its own.
         match (&mut lines).take(LONGEST_LINE).read_until(b'\n', &mut text).await {
             Ok(0) | Err(_) => return,
             Ok(_) => {}
@@ -285,7 +285,7 @@ async fn follow(
     }
 }
 
-/// Most lines tell of orders that pass through, and are not shown: this is cheaper than reading them.
+/// Most lines are about orders and are not shown; this check is cheaper than parsing them.
 fn is_business(text: &str) -> bool {
     text.contains("\"level\":\"info\"") && !text.contains("\"target\":\"chassis::")
 }

@@ -1,4 +1,4 @@
-//! When a process is ready, by its own word; and what it waits for until then.
+//! Asks a process whether it is ready, and what it waits for until then.
 
 use std::time::Duration;
 
@@ -8,28 +8,28 @@ use tokio::time::sleep;
 
 use crate::status::Degraded;
 
-/// Starting takes a second; this adds at most a fiftieth to it.
+/// The pause between two checks: a start takes a second, and this adds at most a fiftieth to it.
 const AGAIN: Duration = Duration::from_millis(20);
-/// An answer from this machine takes a millisecond, unless the process is stuck.
+/// A process on this machine answers within a millisecond, unless it is stuck.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// What a process says about itself.
+/// The answer of a process about itself.
 #[derive(Deserialize)]
 pub(super) struct Answer {
     pub(super) ready: bool,
     missing: Vec<String>,
-    /// What does not work although it is ready.
+    /// The parts that do not work although it is ready.
     #[serde(default)]
     pub(super) degraded: Vec<Degraded>,
 }
 
 /// A client for admin ports.
 pub(super) fn client() -> reqwest::Result<Client> {
-    // What is on this machine is never behind a proxy.
+    // A process on this machine is never behind a proxy.
     Client::builder().no_proxy().timeout(PATIENCE).build()
 }
 
-/// `None` if it does not answer.
+/// The answer of the process; `None` if it does not answer.
 pub(super) async fn ask(client: &Client, admin: &str) -> Option<Answer> {
     let answer = client.get(format!("{admin}/readyz")).send().await.ok()?;
     answer.json().await.ok()
@@ -41,7 +41,7 @@ pub(super) async fn missing(client: &Client, admin: &str) -> Option<Vec<String>>
     Some(if answer.ready { Vec::new() } else { answer.missing })
 }
 
-/// Returns when the process is ready; tells what it waits for meanwhile.
+/// Returns when the process is ready; until then, passes what it waits for to `tell`.
 pub(super) async fn until(client: &Client, admin: &str, mut tell: impl FnMut(Vec<String>)) {
     loop {
         match missing(client, admin).await {

@@ -1,4 +1,4 @@
-//! How a mesh stops: in the direction in which orders flow, each when nobody sends it anything any more.
+//! How a mesh stops: in the direction in which orders flow, each service once no other sends it anything.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,8 +11,8 @@ use super::{
     process::{Supervised, Wish},
 };
 
-/// Who stops together. The ledgers may stop at once: what one has not told another yet is in its outbox. Lens is the last, so
-/// that it sees the others stop.
+/// The services that stop together. The ledgers may stop at the same time: events that one has not sent to another yet are in its
+/// outbox. Lens is the last, so that it sees the others stop.
 const STAGES: [&[&str]; 4] = [
     &["gateway"],
     &["catalog", "inventory", "orders", "payments", "shipping"],
@@ -23,7 +23,7 @@ const STAGES: [&[&str]; 4] = [
 /// Longer than the deadline that a service sets itself (20 s), and the flush of its telemetry.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Drains everything in order; whether all ended in peace.
+/// Drains everything in order; returns whether all ended cleanly.
 pub(super) async fn drain(processes: &[Arc<Supervised>], log: &Log) -> bool {
     let mut peaceful = true;
     for stage in STAGES {
@@ -38,7 +38,7 @@ pub(super) async fn drain(processes: &[Arc<Supervised>], log: &Log) -> bool {
     peaceful
 }
 
-/// Ends everything now.
+/// Kills everything now.
 pub(super) async fn kill(processes: &[Arc<Supervised>]) {
     for process in processes {
         process.want(Wish::Die);

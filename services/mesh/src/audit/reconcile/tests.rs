@@ -25,7 +25,7 @@ fn charge(id: &str, refunded: bool) -> Charge {
     Charge { charge_id: "ch-1".into(), order_id: id.into(), amount: euros(1000), refunded }
 }
 
-/// One cancelled order, of which nothing is left.
+/// The ledgers with one cancelled order, for which everything was undone.
 fn undone() -> Ledgers {
     Ledgers {
         orders: vec![order("a", Status::Cancelled)],
@@ -70,7 +70,7 @@ fn shipment(id: &str, state: shipment::State) -> Shipment {
     Shipment { order_id: id.into(), state: state.into() }
 }
 
-/// One completed order, as it must be.
+/// The ledgers with one completed order, without a difference.
 fn delivered() -> Ledgers {
     Ledgers {
         orders: vec![order("a", Status::Completed)],
@@ -199,7 +199,7 @@ fn what_was_done_for_nobody_is_a_difference_unless_it_is_only_held() {
     complains(&held, &[]);
 }
 
-/// Between reading the orders and the other ledgers more orders are placed.
+/// More orders may be placed between reading the orders and reading the other ledgers.
 #[test]
 fn an_order_that_came_while_reading_is_known() {
     let mut ledgers = delivered();
