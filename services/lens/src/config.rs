@@ -1,4 +1,4 @@
-//! What the lens can be told.
+//! The settings of lens.
 
 use std::{collections::BTreeMap, fmt, net::SocketAddr, str::FromStr, time::Duration};
 
@@ -6,18 +6,18 @@ use serde::{Deserialize, Serialize, de};
 
 use crate::store;
 
-/// The settings of the lens; every one has a default that works on a laptop.
+/// The settings of lens; every one has a default that works on a laptop.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Config {
-    /// Where to answer questions (Jaeger's API and the lens' own) and take OTLP over HTTP.
+    /// The address for queries (Jaeger's API and lens' own) and for OTLP over HTTP.
     pub listen: SocketAddr,
-    /// Where to take OTLP over gRPC.
+    /// The address for OTLP over gRPC.
     pub otlp_listen: SocketAddr,
-    /// How much may be remembered, all in all: `60MiB`. When it is full, the oldest goes.
+    /// The memory for all that lens keeps, as `60MiB`. When it is full, the oldest data is dropped.
     pub memory: Size,
-    /// Asking services for their metrics.
+    /// How lens scrapes the services' metrics.
     pub scrape: Scrape,
-    /// How a flow is told from spans.
+    /// How flows are recognized in spans.
     pub flow: Flow,
 }
 
@@ -33,16 +33,16 @@ impl Default for Config {
     }
 }
 
-/// Asking services for their metrics.
+/// How lens scrapes the services' metrics.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Scrape {
-    /// How often.
+    /// The interval between two scrapes.
     #[serde(with = "humantime_serde")]
     pub every: Duration,
     /// How long to wait for an answer.
     #[serde(with = "humantime_serde")]
     pub timeout: Duration,
-    /// Whom: a service's name and the URL of its metrics, e.g. `orders = "http://127.0.0.1:9001/metrics"`.
+    /// The targets: a service's name and the URL of its metrics, e.g. `orders = "http://127.0.0.1:9001/metrics"`.
     pub targets: BTreeMap<String, String>,
 }
 
@@ -56,14 +56,14 @@ impl Default for Scrape {
     }
 }
 
-/// Which attributes of spans tell a flow's story.
+/// The attributes of spans from which flows are read.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Flow {
-    /// The attribute with the id of what flows.
+    /// The attribute with the id of a flow, such as an order.
     pub id: String,
-    /// The attribute with the state it came to.
+    /// The attribute with the state that the flow has reached.
     pub state: String,
-    /// The states after which nothing comes.
+    /// The final states.
     pub last: Vec<String>,
 }
 
@@ -87,13 +87,13 @@ impl From<Flow> for store::Rules {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size(usize);
 
-/// With less, indexes and counters would leave no room for traces.
+/// The minimum: with less, indexes and counters would leave no room for traces.
 const LEAST: usize = 16 << 20;
 
 const UNITS: [(&str, u32); 4] = [("GiB", 30), ("MiB", 20), ("KiB", 10), ("", 0)];
 
 impl Size {
-    /// In bytes.
+    /// The amount in bytes.
     pub fn bytes(self) -> usize {
         self.0
     }

@@ -1,6 +1,6 @@
-//! What things cost in memory, so that the budget is kept honestly: with the allocator's share and with empty slots.
+//! What data structures cost in memory, including the allocator's overhead and empty slots, so that the budget is accurate.
 
-/// What an allocation of `bytes` takes from glibc's allocator: an 8 byte header, 16 byte steps, 32 bytes at least.
+/// The bytes that glibc's allocator takes for `bytes`: an 8 byte header, 16 byte steps, 32 bytes at least.
 pub(crate) const fn allocation(bytes: usize) -> usize {
     if bytes == 0 {
         return 0;
@@ -9,8 +9,8 @@ pub(crate) const fn allocation(bytes: usize) -> usize {
     if rounded < 32 { 32 } else { rounded }
 }
 
-/// What a `std` hash table takes that has room for `capacity` entries: buckets are a power of two, at most 7/8 of them are
-/// used, each has a control byte.
+/// The bytes that a `std` hash table with room for `capacity` entries takes: the number of buckets is a power of two, at most 7/8
+/// of them are used, and each has a control byte.
 pub(crate) const fn table<T>(capacity: usize) -> usize {
     if capacity == 0 {
         return 0;

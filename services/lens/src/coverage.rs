@@ -1,26 +1,26 @@
-//! How much of what the services do has spans here. Pure.
+//! Which share of the services' work has spans in lens. Pure.
 //!
-//! Rates of edges are counted from spans. With sampling, be it in the services or in a collector, they are those of the sampled
-//! traces, and nothing in a span says so: only a comparison with what the services count themselves does.
+//! Rates of edges are counted from spans. With sampling, in the services or in a collector, they are the rates of the sampled
+//! traces, and nothing in a span says so: only a comparison with the services' own counters shows it.
 
 use std::collections::BTreeMap;
 
-/// What a service counts itself, each second: requests and events that it handled.
+/// What a service counts itself, per second: the requests and events that it handled.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Measured {
     pub(crate) handled: f64,
     pub(crate) errors: f64,
 }
 
-/// How much of it must be in spans to be called all of it: spans arrive a little later than counts, and who watches the mesh, or
-/// keeps the books of a load, asks for no trace.
+/// The share from which the spans count as complete: spans arrive a little later than counters, and requests of clients that
+/// watch the mesh, or check the orders of a load, have no trace.
 const ALL: f64 = 0.8;
 
-/// Less traffic tells nothing about a share.
+/// With fewer requests and events, the share says nothing.
 const FEWEST: f64 = 20.0;
 
-/// The share of what the services handled that has spans; `None` if too little is known. `spans` are each service's spans in so
-/// many seconds. Services that are not asked for their metrics do not count.
+/// The share of what the services handled that has spans; `None` if too little is known. `spans` has each service's number of
+/// spans in this many seconds. Services that are not scraped are ignored.
 pub(crate) fn share<'a>(
     spans: impl IntoIterator<Item = (&'a str, u64)>,
     seconds: u64,
@@ -33,12 +33,12 @@ pub(crate) fn share<'a>(
     (handled * seconds >= FEWEST).then(|| (seen as f64 / seconds / handled).min(1.0))
 }
 
-/// Whether rates of spans are less than all.
+/// Whether rates from spans are lower than the real ones.
 pub(crate) fn is_sampled(share: f64) -> bool {
     share < ALL
 }
 
-/// The service of a target: `mesh up` asks `orders` and `orders_2`.
+/// The service of a target: the targets of `mesh up` are named like `orders` and `orders_2`.
 pub(crate) fn service_of(target: &str) -> &str {
     match target.rsplit_once('_') {
         Some((service, number)) if number.parse::<u16>().is_ok() => service,

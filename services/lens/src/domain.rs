@@ -1,4 +1,4 @@
-//! What services tell the lens: spans, logs, and who sent them.
+//! What services send to lens: spans and log lines, with the process that sent them.
 
 use std::fmt;
 
@@ -60,7 +60,7 @@ impl fmt::Display for SpanId {
     }
 }
 
-/// Which side of a conversation a span is; the codes are OTLP's.
+/// The side of a call or message that a span is on; the codes are OTLP's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Kind {
     #[default]
@@ -90,7 +90,7 @@ impl Kind {
         self as u8
     }
 
-    /// Jaeger's word for it.
+    /// Jaeger's name for it.
     pub(crate) fn label(self) -> &'static str {
         match self {
             Self::Unspecified => "",
@@ -130,7 +130,7 @@ pub(crate) enum Value {
     Int(i64),
     Double(f64),
     Bytes(Vec<u8>),
-    /// A list or a map, as JSON: nothing here looks into it.
+    /// A list or a map, as JSON: no code here reads its contents.
     Json(String),
 }
 
@@ -152,7 +152,7 @@ pub(crate) struct Attribute {
     pub(crate) value: Value,
 }
 
-/// The process that sent something: OTLP's resource.
+/// The process that sent spans or log lines: OTLP's resource.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Source {
     pub(crate) service: String,
@@ -201,7 +201,7 @@ impl Span {
             .map(|attribute| &attribute.value)
     }
 
-    /// The attribute, if it is a text with something in it.
+    /// The attribute's value, if it is a text that is not empty.
     pub(crate) fn text(&self, key: &str) -> Option<&str> {
         match self.attribute(key)? {
             Value::Text(text) if !text.is_empty() => Some(text),
@@ -217,7 +217,7 @@ pub(crate) struct Event {
     pub(crate) attributes: Vec<Attribute>,
 }
 
-/// Another span this one has to do with, without being its child: a record of a batch.
+/// A related span that is not the parent, such as the sender of one record of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Link {
     pub(crate) trace: TraceId,
@@ -231,12 +231,12 @@ pub(crate) struct Spans {
     pub(crate) scopes: Vec<(Scope, Vec<Span>)>,
 }
 
-/// How much a log line matters: OTLP's severity number, 0 where none was given.
+/// The severity of a log line: OTLP's severity number, 0 if none was given.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Severity(u8);
 
 impl Severity {
-    /// The words, each with the number it begins at.
+    /// The names of the severities, each with the number at which it begins.
     pub(crate) const WORDS: [(&'static str, u8); 6] =
         [("trace", 1), ("debug", 5), ("info", 9), ("warn", 13), ("error", 17), ("fatal", 21)];
 
@@ -269,7 +269,7 @@ pub(crate) struct Log {
     pub(crate) at_ns: u64,
     pub(crate) severity: Severity,
     pub(crate) body: String,
-    /// Who logged: the module, for services of the mesh.
+    /// What logged the line: the module, for services of the mesh.
     pub(crate) target: String,
     pub(crate) trace: Option<TraceId>,
     pub(crate) span: Option<SpanId>,

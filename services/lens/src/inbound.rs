@@ -1,4 +1,4 @@
-//! What can reach the lens.
+//! What can reach lens.
 
 pub(crate) mod jaeger;
 pub(crate) mod lens;

@@ -1,4 +1,4 @@
-//! What comes in goes to the memory and into the picture, and is counted.
+//! Passes spans and log lines on to the store and the topology, and counts them.
 
 use std::{
     sync::Arc,
@@ -13,7 +13,7 @@ use crate::{
     topology::Topology,
 };
 
-/// The way in.
+/// The entry for spans and log lines.
 pub(crate) struct Intake {
     store: Arc<Store>,
     topology: Arc<Topology>,
@@ -33,7 +33,7 @@ impl Intake {
         Self { store, topology, scraper, metrics }
     }
 
-    /// Takes spans, and gives the number of those that could not be kept.
+    /// Takes spans; returns the number of those that could not be kept.
     pub(crate) fn take_spans(&self, batches: &[Spans]) -> u64 {
         let now = since_epoch();
         let mut left_out = 0;
@@ -58,13 +58,13 @@ impl Intake {
         self.settle();
     }
 
-    /// Counts what nobody can keep: spans without an id.
+    /// Counts spans that cannot be kept because they have no id.
     pub(crate) fn refuse_spans(&self, count: u64) {
         self.metrics.spans_received_total.inc_by(count);
         self.metrics.spans_refused_total.with_label_values(&["invalid"]).inc_by(count);
     }
 
-    /// Makes room for what the other parts hold by now, and tells how much there is.
+    /// Reserves the memory that the topology and the scraper use now, and updates the gauges.
     pub(crate) fn settle(&self) {
         self.count_evicted(self.store.reserve(self.topology.bytes() + self.scraper.bytes()));
         let usage = self.store.usage();
@@ -80,7 +80,7 @@ impl Intake {
     }
 }
 
-/// The time on the wall, as spans have it.
+/// The present wall-clock time since the Unix epoch, comparable to times in spans.
 pub(crate) fn since_epoch() -> Duration {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }

@@ -1,5 +1,5 @@
-//! The embedded observability backend: takes what services tell of themselves, and answers questions about it, within a
-//! fixed amount of memory.
+//! The embedded observability backend: takes spans, log lines and metrics of the services, and answers queries about them, within
+//! a fixed amount of memory.
 //!
 //! ```text
 //!  OTLP gRPC ─┐             ┌─▶ Store: traces, log lines, flows ──▶ Jaeger's API  /api/…
@@ -8,8 +8,8 @@
 //!  /metrics of every service ─▶ Scraper: rates, durations, memory ▶ /lens/v1/services
 //! ```
 //!
-//! It forgets: the oldest traces and lines go when the memory is full, all of them when it stops. It is no store, it is a
-//! pair of eyes; where something must be kept there is a collector, with Jaeger, Loki and Prometheus behind it.
+//! Lens forgets: the oldest traces and log lines are dropped when the memory is full, and all of them when it stops. It is for
+//! watching a mesh, not for storing its data; to keep data, use a collector, with Jaeger, Loki and Prometheus behind it.
 
 mod config;
 mod cost;
@@ -35,12 +35,12 @@ use scrape::Scraper;
 use store::Store;
 use topology::Topology;
 
-/// Wires the lens.
+/// Wires lens.
 ///
 /// # Errors
 /// A port is taken.
 pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
-    // Core: what it remembers.
+    // Core: what it keeps.
     let store = Arc::new(Store::new(config.memory.bytes(), config.flow.into()));
     let topology = Arc::new(Topology::new(config.memory.bytes()));
     let scraper =
@@ -54,7 +54,7 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
         .merge(inbound::jaeger::routes(&store, &topology, &scraper))
         .nest("/lens", inbound::jaeger::routes(&store, &topology, &scraper))
         .merge(inbound::lens::routes(&store, &topology, &scraper));
-    // A span for taking in spans would be one more span to take in.
+    // Requests that deliver spans must not be traced: each span would cause another.
     let options = http::Options {
         machinery: vec!["/v1/".into()],
         body_limit: inbound::otlp_http::BODY_LIMIT,

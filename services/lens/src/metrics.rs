@@ -1,4 +1,4 @@
-//! How the lens itself is.
+//! Lens' own metrics.
 
 chassis::metrics! {
     /// What came in, what is there, what had to go.

@@ -1,7 +1,7 @@
-//! Asks every service for its numbers, as Prometheus would.
+//! Scrapes every service's metrics, as Prometheus would.
 //!
-//! What is kept is what the answer to "how are they?" needs: the last text of each, and five minutes of a few sums. It is no
-//! time series database, on purpose.
+//! It keeps only what shows how the services are: the last text of each, and five minutes of a few sums. It is not a time series
+//! database, on purpose.
 
 mod addresses;
 mod exposition;
@@ -24,14 +24,14 @@ use self::history::History;
 pub(crate) use self::history::{REACH, Red, Vitals};
 use crate::coverage::{Measured, service_of};
 
-/// Attempts in a row that must fail before it is worth a warning: one that stops, or starts again, is seen in between. What is shown
-/// says at once that it does not answer.
+/// The number of failed scrapes in a row after which a warning is logged: a service that stops or restarts fails a few before.
+/// Queries show the failure at once.
 const WARN_AFTER: u32 = 3;
 
-/// A service of the mesh says some 100 KiB.
+/// The maximum size of an answer; a service of the mesh sends some 100 KiB.
 const LONGEST_TEXT: usize = 2 << 20;
 
-/// Asks, and remembers the answers.
+/// Scrapes the targets and keeps the results.
 pub(crate) struct Scraper {
     client: reqwest::Client,
     every: Duration,
@@ -43,7 +43,7 @@ struct Target {
     url: Url,
     /// Why its name could not be looked up.
     error: Option<String>,
-    /// What the first of its instances said last: each other says the same with other numbers.
+    /// The last answer of its first instance that answered: other instances have the same metrics with other numbers.
     text: Bytes,
     /// By address: a name may stand for several pods, which come and go.
     instances: BTreeMap<String, Instance>,
@@ -60,23 +60,23 @@ struct Instance {
 }
 
 impl Instance {
-    /// Counts a failed attempt; whether it is time to warn.
+    /// Counts a failed attempt; returns whether to log a warning now.
     fn failed(&mut self) -> bool {
         self.failures = self.failures.saturating_add(1);
         self.failures == WARN_AFTER
     }
 }
 
-/// What came of asking one target: its instances and their answers, or why its name could not be looked up.
+/// The result of scraping one target: each instance's answer, or why the name could not be looked up.
 type Round = Result<Vec<(String, Result<Bytes, String>)>, String>;
 
-/// How an instance of a service is.
+/// The state of one instance of a service.
 #[derive(Clone, Debug)]
 pub(crate) struct Service {
     pub(crate) name: String,
     /// Its address; `None` if its name could not be looked up.
     pub(crate) instance: Option<String>,
-    /// Why it did not answer the last time; `None` if it did.
+    /// Why the last attempt failed; `None` if it succeeded.
     pub(crate) error: Option<String>,
     pub(crate) scraped_at: Option<SystemTime>,
     pub(crate) vitals: Vitals,
@@ -107,7 +107,7 @@ impl Scraper {
         })
     }
 
-    /// What it holds now.
+    /// The bytes that it uses now.
     pub(crate) fn bytes(&self) -> usize {
         let targets = self.targets.read();
         let bytes = |target: &Target| {
@@ -117,7 +117,7 @@ impl Scraper {
         targets.values().map(bytes).sum()
     }
 
-    /// Asks everybody again and again, and calls `each_round` afterwards.
+    /// Scrapes all targets again and again; calls `each_round` after each round.
     pub(crate) async fn run(&self, each_round: impl Fn()) {
         let mut tick = interval(self.every);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -128,7 +128,7 @@ impl Scraper {
         }
     }
 
-    /// Asks everybody once.
+    /// Scrapes all targets once.
     pub(crate) async fn scrape(&self) {
         let urls: Vec<_> = self
             .targets
@@ -178,7 +178,7 @@ impl Scraper {
                 if target.error.is_none() {
                     tracing::warn!(asked = name, error, "a service cannot be found");
                 }
-                // What is known of its instances stays, and none of them is up.
+                // The data of its instances is kept, but all of them count as down.
                 for instance in target.instances.values_mut() {
                     instance.error = Some(error.clone());
                 }
@@ -187,7 +187,7 @@ impl Scraper {
         }
     }
 
-    /// All instances of services there are to ask, by name and address.
+    /// All instances of all targets, by name and address; a target without instances has one entry.
     pub(crate) fn services(&self, window: Duration) -> Vec<Service> {
         let targets = self.targets.read();
         let mut all = Vec::new();
@@ -212,7 +212,7 @@ impl Scraper {
         all
     }
 
-    /// What each service counts of what it handles, all its instances together.
+    /// The rates of handled requests and events by service, all its instances together.
     pub(crate) fn measured(&self, window: Duration) -> BTreeMap<String, Measured> {
         let mut all = BTreeMap::<String, Measured>::new();
         for service in self.services(window) {
@@ -226,14 +226,14 @@ impl Scraper {
         all
     }
 
-    /// What a service said last; `None` if there is no such service.
+    /// The last metrics text of a service; `None` if there is no such target.
     pub(crate) fn text(&self, service: &str) -> Option<Bytes> {
         self.targets.read().get(service).map(|target| target.text.clone())
     }
 }
 
 impl Target {
-    /// Instances that are no longer found are forgotten: their pods are gone.
+    /// Stores the answers; instances that are no longer found are forgotten, because their pods are gone.
     fn remember(&mut self, name: &str, answers: Vec<(String, Result<Bytes, String>)>) {
         self.error = None;
         self.instances.retain(|known, _| answers.iter().any(|(address, _)| address == known));
@@ -257,13 +257,13 @@ impl Target {
             }
         }
         if let Some(text) = text {
-            // Its own buffer has room that nobody needs.
+            // A copy, because the original buffer has unused capacity.
             self.text = Bytes::copy_from_slice(&text);
         }
     }
 }
 
-/// The error and its causes: `reqwest` keeps what happened in the last of them.
+/// The error with its causes: the last cause of a `reqwest` error says what happened.
 fn told(error: &reqwest::Error) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
@@ -327,7 +327,7 @@ mod tests {
         );
     }
 
-    /// `mesh up` stops its services before the lens.
+    /// `mesh up` stops its services before lens.
     #[tokio::test]
     async fn a_service_that_stops_is_shown_at_once_and_warned_of_when_it_stays_away() {
         let mut instance = Instance::default();
@@ -358,7 +358,7 @@ mod tests {
         assert_eq!(scraper.bytes(), 0);
     }
 
-    /// What one pod answers is kept while another starts, and forgotten when its address is.
+    /// A pod's data is kept while another starts, and forgotten when its address is gone.
     #[tokio::test]
     async fn pods_come_and_go() {
         let scraper = scraper(&[("orders", "http://orders:8081/metrics")]);

@@ -1,7 +1,7 @@
-//! The memory of the lens: traces, log lines and flows within one budget.
+//! The data of lens: traces, log lines and flows within one memory budget.
 //!
-//! What is accounted for is what is allocated: records, indexes with their empty slots, the dictionary, the allocator's share.
-//! When it is too much, the oldest traces go; log lines go first when they have more than their share.
+//! All allocated memory counts: records, indexes with their empty slots, the dictionary, the allocator's overhead. When it
+//! exceeds the budget, the oldest traces are dropped; log lines are dropped first if they have more than their share.
 
 mod catalogue;
 mod codec;
@@ -32,20 +32,20 @@ pub(crate) use self::{
 };
 use crate::domain::{Kind, Logs, Scope, Source, Span, Spans, TraceId};
 
-/// Log lines may take a quarter of the memory; what they do not take is the traces'.
+/// Log lines may take a quarter of the memory; traces may use what they leave.
 const LOGS_SHARE: usize = 4;
 
-/// The dictionary may take a sixteenth: names and repeated values of a mesh of some dozen services fit in a hundredth.
+/// The dictionary may take a sixteenth; a hundredth is enough for the names and repeated values of a mesh of some dozen services.
 const WORDS_SHARE: usize = 16;
 
-/// Everything that is remembered.
+/// Everything that lens keeps, but for the topology and the scraped metrics.
 pub(crate) struct Store {
     memory: RwLock<Memory>,
 }
 
 struct Memory {
     budget: usize,
-    /// What other parts of the lens hold of the same budget.
+    /// The bytes of the budget that other parts of lens use.
     reserved: usize,
     words: Words,
     catalogue: Catalogue,
@@ -54,11 +54,11 @@ struct Memory {
     flows: Flows,
 }
 
-/// What became of what was sent.
+/// The result of storing spans or log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Taken {
     pub(crate) kept: u64,
-    /// Spans of a trace that is too large already.
+    /// Spans that were refused because their trace is too large already.
     pub(crate) left_out: u64,
     pub(crate) evicted_spans: u64,
     pub(crate) evicted_lines: u64,
@@ -72,7 +72,7 @@ pub(crate) struct Usage {
     pub(crate) lines: usize,
 }
 
-/// A trace as it was found, spans by start.
+/// A trace that was found, its spans by start.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct FoundTrace {
     pub(crate) id: TraceId,
@@ -85,18 +85,18 @@ pub(crate) struct FoundTrace {
 pub(crate) struct FoundSpan {
     pub(crate) span: Span,
     pub(crate) scope: Scope,
-    /// Its place in [`FoundTrace::sources`].
+    /// The index in [`FoundTrace::sources`].
     pub(crate) source: usize,
 }
 
-/// What became of one flow.
+/// The state of one flow.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct FoundFlow {
     pub(crate) id: String,
     pub(crate) trace: TraceId,
     pub(crate) state: String,
     pub(crate) started_ns: u64,
-    /// Until its last state; `None` while there is more to come.
+    /// The time until its final state; `None` while it is not final.
     pub(crate) duration_ns: Option<u64>,
     pub(crate) spans: u32,
     pub(crate) errors: u32,
@@ -142,7 +142,7 @@ impl Store {
         taken
     }
 
-    /// Says what other parts hold of the budget.
+    /// Sets the bytes of the budget that other parts use.
     pub(crate) fn reserve(&self, bytes: usize) -> Taken {
         let mut memory = self.memory.write();
         let mut taken = Taken::default();
@@ -165,7 +165,7 @@ impl Store {
         self.memory.read().catalogue.services().map(str::to_owned).collect()
     }
 
-    /// Of one service, by name and kind; of one kind if given.
+    /// The operations of a service by name and kind, or those of one kind.
     pub(crate) fn operations(&self, service: &str, kind: Option<Kind>) -> Vec<(String, Kind)> {
         let memory = self.memory.read();
         memory
@@ -185,7 +185,7 @@ impl Store {
         self.memory.read().traces.get(id).is_some()
     }
 
-    /// The newest traces that fit, newest first.
+    /// The newest traces that match, newest first.
     pub(crate) fn search(&self, search: &Search) -> Vec<TraceId> {
         let memory = self.memory.read();
         let Memory { words, catalogue, traces, .. } = &*memory;
@@ -196,13 +196,13 @@ impl Store {
         traces.newest_first().filter(fits).take(search.limit).map(|trace| trace.id).collect()
     }
 
-    /// The last lines that fit, newest last; or the next that have arrived.
+    /// The last log lines that match, newest last; or the next ones that have arrived since a position.
     pub(crate) fn lines(&self, wanted: &Wanted) -> Found {
         let memory = self.memory.read();
         memory.lines.find(&memory.words, wanted)
     }
 
-    /// Flows whose trace is remembered, newest first; of one state if given.
+    /// The flows whose trace is still kept, newest first; or those in one state.
     pub(crate) fn flows(&self, state: Option<&str>, limit: usize) -> Vec<FoundFlow> {
         let memory = self.memory.read();
         let all = memory.flows.newest_first().filter_map(|(id, flow)| memory.flow(id, flow));
@@ -249,7 +249,7 @@ impl Memory {
             let Some(spans) = self.traces.evict_oldest() else { break };
             taken.evicted_spans += u64::from(spans);
         }
-        // Not even without traces: other parts hold nearly all of it.
+        // Even without traces it may be too much, if other parts use nearly the whole budget.
         while self.used() > self.budget {
             let Some(lines) = self.lines.evict_oldest() else { break };
             taken.evicted_lines += u64::from(lines);
@@ -272,7 +272,7 @@ impl Memory {
     }
 }
 
-/// Decodes a trace. A span that was exported twice, because its exporter did not hear the answer, is there once.
+/// Decodes a trace. A span that was exported twice, because its exporter did not receive the answer, occurs once.
 fn found(trace: &Trace, words: &Words) -> FoundTrace {
     let mut sources: Vec<View<'_>> = Vec::new();
     let mut spans: Vec<FoundSpan> = Vec::new();

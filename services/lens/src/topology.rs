@@ -1,8 +1,8 @@
-//! Who talks to whom, kept up to date with every span that arrives: a question looks at counters, not at traces.
+//! Which service talks to which, updated with every span that arrives: a query reads counters, not traces.
 //!
-//! A call is an edge from service to service once both its spans are there. A message is two edges, to its topic and from it,
-//! of which each span shows one; who depends on whom through the broker is told by the parent, or the links, of the span that
-//! handled it. Times are those of arrival: clocks of several processes need not agree.
+//! A call becomes an edge from service to service once both its spans have arrived. A message is two edges, to its topic and from
+//! it, and each span shows one of them; the parent, or the links, of the span that handled it show which services depend on each
+//! other through the broker. Times are times of arrival, so the clocks of several processes need not agree.
 
 mod graph;
 mod histogram;
@@ -28,16 +28,17 @@ pub(crate) use self::{
 };
 use crate::domain::{Span, SpanId, Spans, TraceId};
 
-/// The counters may take an eighth of the memory: some two hundred busy edges of the default 60 MiB, where the mesh has fifty.
+/// The counters may take an eighth of the memory: enough for some two hundred busy edges at the default 60 MiB; the mesh has
+/// fifty.
 const GRAPH_SHARE: usize = 8;
 
-/// Halves of calls that wait may take a sixteenth: ten seconds' worth at 200 orders a second.
+/// Spans that wait for the other side may take a sixteenth: enough for ten seconds at 200 orders a second.
 const PAIRING_SHARE: usize = 16;
 
-/// The longest window that can be asked for.
+/// The longest window of a query.
 pub(crate) const LONGEST_WINDOW: Duration = Duration::from_secs(SLOT_SECONDS * SLOTS);
 
-/// The picture.
+/// The topology, built from spans.
 pub(crate) struct Topology {
     state: Mutex<State>,
 }
@@ -49,14 +50,14 @@ struct State {
     swept: u64,
 }
 
-/// The picture over one window.
+/// The topology over one window.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Picture {
     pub(crate) nodes: Vec<Node>,
     pub(crate) edges: Vec<Edge>,
-    /// What rates are over: the window, or since the lens began.
+    /// The seconds that rates are over: the window, or the time since lens began if that is shorter.
     pub(crate) seconds: u64,
-    /// Whether there were more nodes or edges than there is memory for.
+    /// Whether some nodes or edges are missing because the memory is full.
     pub(crate) is_partial: bool,
 }
 
@@ -64,13 +65,13 @@ pub(crate) struct Picture {
 pub(crate) struct Node {
     pub(crate) kind: NodeKind,
     pub(crate) name: String,
-    /// What a service handled; of what is no service, what was sent to it.
+    /// The calls that a service handled; for any other node, the calls and messages sent to it.
     pub(crate) calls: Calls,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Edge {
-    /// Places in [`Picture::nodes`].
+    /// Indexes in [`Picture::nodes`].
     pub(crate) from: usize,
     pub(crate) to: usize,
     pub(crate) protocol: Protocol,
@@ -91,13 +92,13 @@ impl Topology {
         Self { state: Mutex::new(State { graph, pairing, since: None, swept: 0 }) }
     }
 
-    /// What it holds now.
+    /// The bytes that it uses now.
     pub(crate) fn bytes(&self) -> usize {
         let state = self.state.lock();
         state.graph.bytes() + state.pairing.bytes()
     }
 
-    /// Spans arrived at `now` (since the Unix epoch).
+    /// Adds spans that arrived at `now` (since the Unix epoch).
     pub(crate) fn observe(&self, spans: &Spans, now: Duration) {
         let now = now.as_secs();
         let mut state = self.state.lock();
@@ -111,7 +112,7 @@ impl Topology {
         }
     }
 
-    /// The picture of the last `window`.
+    /// The topology over the last `window`.
     pub(crate) fn picture(&self, window: Duration, now: Duration) -> Picture {
         let now = now.as_secs();
         let state = self.state.lock();
@@ -132,7 +133,7 @@ impl Topology {
         Picture { nodes, edges, seconds, is_partial: state.graph.is_partial }
     }
 
-    /// Calls between services in the `lookback` before `end` (since the Unix epoch).
+    /// The calls between services in the `lookback` before `end` (since the Unix epoch).
     pub(crate) fn dependencies(&self, end: Duration, lookback: Duration) -> Vec<Dependency> {
         let state = self.state.lock();
         let (from, to) = (end.saturating_sub(lookback).as_secs() / 60, end.as_secs() / 60);
@@ -151,7 +152,7 @@ impl Topology {
 }
 
 impl State {
-    /// Once a slot: what is too old goes.
+    /// Drops what is too old; at most once per slot.
     fn sweep(&mut self, now: u64) {
         if now / SLOT_SECONDS == self.swept {
             return;
@@ -205,7 +206,7 @@ impl State {
         }
     }
 
-    /// A database without a name is the service's own: two services with SQLite have two.
+    /// Adds a query. A database without a name belongs to its service alone: two services with SQLite have two.
     fn asked(&mut self, service: u16, system: &str, name: Option<&str>, seen: Seen) {
         let own = || format!("{} ({system})", self.graph.name(service).1);
         let name = name.map_or_else(own, str::to_owned);
@@ -214,14 +215,14 @@ impl State {
         }
     }
 
-    /// The span may have children in other services.
+    /// The span may have children in other services: pairs it with those that have arrived.
     fn precedes(&mut self, span: &Span, caller: Caller, now: u64) {
         for callee in self.pairing.caller(span.trace, span.id, caller, now) {
             self.met(caller, callee, now);
         }
     }
 
-    /// The span was caused by spans of other services.
+    /// Spans of other services caused this span: pairs it with those that have arrived.
     fn follows(
         &mut self,
         service: u16,
@@ -237,7 +238,7 @@ impl State {
         }
     }
 
-    /// Both halves are there. A call takes as long as who made it says.
+    /// Adds a call whose two spans have arrived. Its duration is the caller's.
     fn met(&mut self, caller: Caller, callee: Callee, now: u64) {
         self.graph.depend(caller.service, callee.service, now / 60);
         if !caller.is_message {
@@ -248,7 +249,8 @@ impl State {
     }
 }
 
-/// Whose messages a span handled: one is its parent, and a link as well; each of a batch is a link.
+/// The spans that sent the messages of this span: the parent, which may be a link as well, and the other links; a batch has one
+/// for each.
 fn senders_of(span: &Span) -> impl Iterator<Item = (TraceId, SpanId)> {
     let parent = span.parent.map(|parent| (span.trace, parent));
     let links = span

@@ -25,7 +25,7 @@ async fn get(address: &str, path: &str) -> Option<Value> {
     reqwest::get(format!("http://{address}{path}")).await.ok()?.json().await.ok()
 }
 
-/// Asks until the answer is what it waits for; the test's own limit ends it.
+/// Repeats a request until the answer fits; the test's own timeout ends it.
 async fn until(address: &str, path: &str, fits: impl Fn(&Value) -> bool) -> Value {
     loop {
         match get(address, path).await {
@@ -47,7 +47,7 @@ fn a_span() -> ExportTraceServiceRequest {
     serde_json::from_value(request).unwrap()
 }
 
-/// It exports to itself, as `mesh up` has it: what it tells of itself are its answers, not that it was told.
+/// Lens exports to itself, as under `mesh up`: its own spans are those of queries, not of the requests that deliver spans.
 #[tokio::test]
 async fn it_takes_spans_and_does_not_watch_itself_taking_them() {
     let (http, grpc, admin) = (free_address(), free_address(), free_address());
@@ -78,7 +78,7 @@ async fn it_takes_spans_and_does_not_watch_itself_taking_them() {
                 .await;
         assert_eq!(trace["data"][0]["spans"][0]["operationName"], "Place");
 
-        // By now it has exported what it did above; its own exports came over the same port.
+        // By now it has exported its spans of the requests above; its exports arrived at the same port.
         until(&http, "/api/services/lens/operations", |answer| answer["total"].as_u64() >= Some(2))
             .await;
         let own = get(&http, "/api/services/lens/operations").await.unwrap();

@@ -1,4 +1,4 @@
-//! Jaeger's query API, so that whatever shows Jaeger's traces shows ours: Jaeger's own page, Grafana, scripts.
+//! Jaeger's query API, so that every client that shows Jaeger's traces can show ours: Jaeger's own page, Grafana, scripts.
 //!
 //! Jaeger calls it internal and documents it in its source; this is what its v1 clients use:
 //! <https://github.com/jaegertracing/jaeger/blob/v1.62.0/cmd/query/app/http_handler.go>
@@ -34,13 +34,13 @@ use crate::{
     topology::Topology,
 };
 
-/// What Jaeger's clients get if they do not say how many they want.
+/// The number of traces for clients that set no limit.
 const USUAL_LIMIT: usize = 100;
 
-/// The most that Jaeger's page lets anybody ask for; who asks for more gets so many.
+/// The maximum that Jaeger's page allows; a higher limit is lowered to this.
 const LARGEST_LIMIT: usize = 1_500;
 
-/// How far back dependencies go if nobody says: Jaeger's default, and as far as ours are remembered.
+/// How far back dependencies go by default: Jaeger's default, and as far as lens keeps them.
 const USUAL_LOOKBACK: Duration = Duration::from_secs(24 * 60 * 60);
 
 const SERVICE: &str = "the name of a service; /api/services lists them";
@@ -53,7 +53,7 @@ struct Jaeger {
 
 type Shared = State<Arc<Jaeger>>;
 
-/// The paths that Jaeger's clients ask.
+/// The paths that Jaeger's clients request.
 pub(crate) fn routes(
     store: &Arc<Store>,
     topology: &Arc<Topology>,
@@ -130,7 +130,7 @@ fn search_of(params: &Params) -> Result<Search, Bad> {
     let nanos = |micros: Option<u64>| micros.map(|micros| micros.saturating_mul(1_000));
     let end = nanos(params.number("end", micros)?);
     let start = nanos(params.number("start", micros)?).or_else(|| {
-        // Jaeger ignores it, since its page sends `start`, too; so it may say anything: `custom`, `2d`.
+        // Jaeger ignores `lookback`, since its page sends `start`, too; so it may have any value: `custom`, `2d`.
         let lookback = params.text("lookback").and_then(parse_lookback)?.as_nanos();
         let end = end.map_or(since_epoch().as_nanos(), u128::from);
         u64::try_from(end.saturating_sub(lookback)).ok()
@@ -160,7 +160,7 @@ fn search_of(params: &Params) -> Result<Search, Bad> {
     })
 }
 
-/// `tag=key:value`, and `tags={"key":"value"}`.
+/// Reads `tag=key:value` and `tags={"key":"value"}`.
 fn tags_of(params: &Params) -> Result<Vec<(String, String)>, Bad> {
     let bad = |name: &str, value: &str, expected: &str| Bad {
         name: name.to_owned(),
@@ -202,7 +202,7 @@ async fn dependencies(State(jaeger): Shared, params: Params) -> Result<Response,
     let shown = dependencies
         .iter()
         .map(|one| json!({ "parent": one.parent, "child": one.child, "callCount": one.calls }));
-    // Counts are those of the traces that are here. Jaeger's clients pass over fields that they do not know.
+    // The counts are those of the traces that lens has. Jaeger's clients ignore fields that they do not know.
     let share = lens::share(&jaeger.topology, &jaeger.scraper);
     let envelope =
         Envelope { data: shown.collect::<Vec<_>>(), total: 0, limit: 0, offset: 0, errors: None };
@@ -212,7 +212,7 @@ async fn dependencies(State(jaeger): Shared, params: Params) -> Result<Response,
     Ok(axum::Json(answer).into_response())
 }
 
-/// What every answer is wrapped in.
+/// The envelope of every answer.
 #[derive(Serialize)]
 struct Envelope<T> {
     data: T,
@@ -226,11 +226,12 @@ fn list(total: usize, data: impl Serialize) -> Response {
     axum::Json(Envelope { data, total, limit: 0, offset: 0, errors: None }).into_response()
 }
 
-/// One trace at a time, as the client takes them: all at once, as JSON, they could be larger than the memory they come from.
+/// Streams the traces one by one, as the client reads them: all at once, as JSON, they could be larger than the memory they are
+/// in.
 fn stream_traces(jaeger: Arc<Jaeger>, ids: Vec<TraceId>, errors: Value) -> Response {
     let mut separator = "";
     let traces = ids.into_iter().filter_map(move |id| {
-        // Gone since it was found: nobody is told of it any more.
+        // A trace that was evicted since the search is left out.
         let found = jaeger.store.trace(id)?;
         let json = serde_json::to_string(&json::trace(&found)).ok()?;
         Some(Bytes::from(format!("{}{json}", std::mem::replace(&mut separator, ","))))
@@ -243,10 +244,10 @@ fn stream_traces(jaeger: Arc<Jaeger>, ids: Vec<TraceId>, errors: Value) -> Respo
     ([(header::CONTENT_TYPE, "application/json")], Body::from_stream(body)).into_response()
 }
 
-/// Jaeger's words.
+/// Jaeger's own text.
 const NOT_FOUND: &str = "trace not found";
 
-/// An answer that is none, in Jaeger's shape.
+/// An error, in Jaeger's format.
 struct Refusal {
     status: StatusCode,
     message: String,

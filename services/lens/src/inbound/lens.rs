@@ -1,4 +1,4 @@
-//! The lens' own API: the picture, log lines, flows, how services are.
+//! Lens' own API: the topology, log lines, flows, and the state of the services.
 
 #[cfg(test)]
 mod stories;
@@ -29,10 +29,10 @@ use crate::{
     topology::{Calls, LONGEST_WINDOW, Node, NodeKind, Picture, Topology},
 };
 
-/// What is shown if nobody says how far back.
+/// The window of a query that sets none.
 const USUAL_WINDOW: Duration = Duration::from_secs(60);
 
-/// What is shown if nobody says how much, and the most that is.
+/// The number of items for a query that sets no limit; the maximum is below.
 const USUAL_LIMIT: usize = 100;
 const LARGEST_LIMIT: usize = 1_000;
 
@@ -73,7 +73,7 @@ pub(crate) fn routes(
     };
     Router::new()
         .route("/", get(|| async { INDEX }))
-        // Behind the gateway's front door, which leaves paths as they are.
+        // For requests through the gateway's front door, which does not change paths.
         .route("/lens/", get(|| async { INDEX }))
         .route("/lens/v1/topology", get(topology_of_window))
         .route("/lens/v1/logs", get(logs))
@@ -137,7 +137,7 @@ fn with_calls(mut named: Value, calls: &Calls, seconds: u64) -> Value {
     named
 }
 
-/// To a thousandth: what comes after is noise that makes answers long.
+/// Rounds to a thousandth: further digits are noise and make answers long.
 pub(super) fn rounded(value: f64) -> f64 {
     (value * 1e3).round() / 1e3
 }

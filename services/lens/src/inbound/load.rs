@@ -1,4 +1,4 @@
-//! How fast spans are taken, and how much memory they take:
+//! Measures how fast lens takes spans, and how much memory they need:
 //! `cargo test --release -p lens -- --ignored --nocapture takes_spans`.
 
 use std::time::Duration;
@@ -22,7 +22,7 @@ use crate::{
 const SERVICES: [&str; 7] =
     ["gateway", "orders", "inventory", "payments", "shipping", "notifications", "catalog"];
 
-/// Spans of one order, as the mesh makes them: half of them calls, half of them messages.
+/// The spans of one order in the mesh: half of them are of calls, half of messages.
 const SPANS_OF_ORDER: u64 = 36;
 
 fn text(key: &str, value: impl Into<String>) -> KeyValue {
@@ -89,7 +89,7 @@ fn span_of(order: u64, number: u64) -> Span {
     }
 }
 
-/// What one service sends of a hundred orders.
+/// What one service sends for a hundred orders.
 fn batch(first_order: u64, service: usize) -> Vec<u8> {
     let numbers = (0..SPANS_OF_ORDER).filter(|number| (*number as usize / 2) % 7 == service);
     let spans = numbers.flat_map(|number| {

@@ -1,4 +1,4 @@
-//! OTLP's messages → spans and log lines.
+//! Converts OTLP's messages to spans and log lines.
 
 use opentelemetry_proto::tonic::{
     collector::{logs::v1::ExportLogsServiceRequest, trace::v1::ExportTraceServiceRequest},
@@ -13,16 +13,16 @@ use crate::domain::{
     TraceId, Value,
 };
 
-/// The largest message that is taken, decompressed: twice what exporters usually limit themselves to.
+/// The largest message that is accepted, decompressed: twice the usual limit of exporters.
 pub(super) const LARGEST: usize = 8 << 20;
 
-/// Longer texts are cut: whoever reads a trace wants to know what was said, not all of it.
+/// Longer texts are cut: a reader of a trace wants to know what was said, not all of it.
 const LONGEST_TEXT: usize = 16 * 1024;
 
-/// What a resource without `service.name` is called, as the specification has it.
+/// The name of a resource without `service.name`, as the specification defines it.
 const UNKNOWN_SERVICE: &str = "unknown_service";
 
-/// The spans by process, and how many have no id and are no spans.
+/// The spans by process, and the number of spans that are invalid because they have no id.
 pub(super) fn spans_of(request: ExportTraceServiceRequest) -> (Vec<Spans>, u64) {
     let mut invalid = 0;
     let batches = request.resource_spans.into_iter().map(|of_resource| {
@@ -74,7 +74,7 @@ fn span_of(span: WireSpan) -> Option<Span> {
         status_message: cut(status.message),
         trace_state: cut(span.trace_state),
         start_ns: span.start_time_unix_nano,
-        // Clocks that were set back make no negative durations.
+        // A clock that was set back must not make a negative duration.
         duration_ns: span.end_time_unix_nano.saturating_sub(span.start_time_unix_nano),
         attributes: attributes_of(span.attributes),
         events: span.events.into_iter().map(event_of).collect(),
@@ -133,7 +133,7 @@ fn value_of(value: Option<AnyValue>) -> Option<Value> {
         other @ (Any::ArrayValue(_) | Any::KvlistValue(_)) => {
             Value::Json(cut(json_of(other).to_string()))
         }
-        // Profiles alone have tables of strings.
+        // Only profiles have string tables.
         Any::StringValueStrindex(_) => return None,
     })
 }

@@ -1,5 +1,5 @@
-//! OTLP over gRPC: <https://opentelemetry.io/docs/specs/otlp/#otlpgrpc>. Metrics are not taken here (`UNIMPLEMENTED`): the
-//! lens asks for them.
+//! OTLP over gRPC: <https://opentelemetry.io/docs/specs/otlp/#otlpgrpc>. Metrics are not accepted here (`UNIMPLEMENTED`): lens
+//! scrapes them.
 
 use std::sync::Arc;
 
@@ -55,7 +55,7 @@ impl LogsService for Inlet {
     }
 }
 
-/// Takes what can be taken, and says what could not: an exporter must not send that again.
+/// Takes the valid spans; the answer counts the rejected ones, which an exporter must not send again.
 pub(super) fn take_spans(
     intake: &Intake,
     request: ExportTraceServiceRequest,
@@ -79,7 +79,7 @@ pub(super) fn take_spans(
     ExportTraceServiceResponse { partial_success }
 }
 
-/// As [`take_spans`].
+/// Takes log lines, like [`take_spans`].
 pub(super) fn take_logs(
     intake: &Intake,
     request: ExportLogsServiceRequest,
@@ -93,7 +93,7 @@ pub(super) fn take_logs(
     ExportLogsServiceResponse { partial_success: reason(unread.items, unread.why).map(partial) }
 }
 
-/// As much of a mistake as a line can take; it may repeat what was sent.
+/// The maximum length of an error text, which may repeat what was sent: it should fit on a line.
 const LONGEST_REASON: usize = 300;
 
 fn reason(items: u64, why: Option<String>) -> Option<String> {

@@ -34,7 +34,7 @@ pub(crate) fn routes(intake: &Arc<Intake>) -> Router {
         .with_state(Arc::clone(intake))
 }
 
-/// The largest body as it comes.
+/// The largest body before decompression.
 pub(crate) const BODY_LIMIT: usize = LARGEST;
 
 async fn traces(
@@ -55,7 +55,7 @@ async fn traces(
 fn partial_success(rejected: &str, partial: Option<(i64, &String)>) -> Value {
     match partial {
         None => json!({}),
-        // 64-bit numbers are strings in protobuf's JSON.
+        // Protobuf's JSON writes 64-bit numbers as strings.
         Some((count, message)) => {
             json!({ "partialSuccess": { rejected: count.to_string(), "errorMessage": message } })
         }
@@ -88,7 +88,7 @@ async fn metrics(headers: HeaderMap) -> Refusal {
 
 type Body = Result<Bytes, BytesRejection>;
 
-/// How a message is written.
+/// The encoding of a message.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Encoding {
     Protobuf,
@@ -98,7 +98,7 @@ enum Encoding {
 impl Encoding {
     fn of(headers: &HeaderMap) -> Option<Self> {
         let kind = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
-        // Types have no case, and may have parameters: <https://www.rfc-editor.org/rfc/rfc9110#section-8.3.1>.
+        // Media types are case-insensitive and may have parameters: <https://www.rfc-editor.org/rfc/rfc9110#section-8.3.1>.
         match kind.split(';').next()?.trim().to_ascii_lowercase().as_str() {
             "application/x-protobuf" | "application/protobuf" => Some(Self::Protobuf),
             "application/json" => Some(Self::Json),
@@ -158,7 +158,7 @@ fn decode<M: Message + Default>(
     Ok((encoding, message.map_err(unreadable)?))
 }
 
-/// The encoding, which has no case either.
+/// The content encoding, in lower case: it is case-insensitive.
 fn coding(headers: &HeaderMap) -> String {
     let coding = headers.get(header::CONTENT_ENCODING).map_or(&b""[..], |coding| coding.as_bytes());
     String::from_utf8_lossy(coding).trim().to_ascii_lowercase()
@@ -174,7 +174,7 @@ fn unzip(body: &[u8]) -> Result<Bytes, String> {
     Ok(text.into())
 }
 
-/// What was wrong, in the encoding that was asked in, as the protocol wants it: a `google.rpc.Status`.
+/// An error as the protocol requires it: a `google.rpc.Status`, in the encoding of the request.
 struct Refusal {
     encoding: Encoding,
     status: StatusCode,
@@ -189,7 +189,7 @@ struct Status {
     message: String,
 }
 
-/// `google.rpc.Code`.
+/// Values of `google.rpc.Code`.
 const INVALID_ARGUMENT: i32 = 3;
 const UNIMPLEMENTED: i32 = 12;
 

@@ -2,9 +2,9 @@
 //! [OTLP's own rules](https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding): ids are hexadecimal, unknown fields are
 //! ignored.
 //!
-//! Every field may be missing or `null`, have either of its names, and numbers may be texts. The reader that comes with the
-//! generated messages knows less, and refuses a whole request for one field. Here only the span or the log record goes that has
-//! the mistake, or what belongs to the resource or scope that has it.
+//! Every field may be missing or `null`, have either of its names, and numbers may be strings. The generated messages' own reader
+//! accepts less, and refuses a whole request for one field. Here only the span or log record with the mistake is refused, or, if
+//! the mistake is in a resource or scope, all that belongs to it.
 
 mod message;
 mod scalar;
@@ -23,17 +23,17 @@ use serde_json::value::RawValue;
 
 use self::message::{LogRecord, Resource, Scope, Span};
 
-/// What could be read, and what could not.
+/// The part of a request that could be read, and what was refused.
 #[derive(Debug)]
 pub(super) struct Read<T> {
     pub(super) request: T,
     pub(super) refused: Refused,
 }
 
-/// Items with a mistake.
+/// The refused items.
 #[derive(Debug, Default)]
 pub(super) struct Refused {
-    /// How many, as far as they can be counted.
+    /// Their number, as far as they can be counted.
     pub(super) items: u64,
     /// The first mistake.
     pub(super) why: Option<String>,
@@ -47,7 +47,7 @@ impl Refused {
 }
 
 /// # Errors
-/// It is no JSON, or no export of spans.
+/// The body is not JSON, or not an export of spans.
 pub(super) fn traces(body: &[u8]) -> Result<Read<ExportTraceServiceRequest>, String> {
     let text = String::from_utf8_lossy(body);
     let all: Export<'_> = whole(&text)?;
@@ -69,7 +69,7 @@ pub(super) fn traces(body: &[u8]) -> Result<Read<ExportTraceServiceRequest>, Str
 }
 
 /// # Errors
-/// It is no JSON, or no export of log records.
+/// The body is not JSON, or not an export of log records.
 pub(super) fn logs(body: &[u8]) -> Result<Read<ExportLogsServiceRequest>, String> {
     let text = String::from_utf8_lossy(body);
     let all: Export<'_> = whole(&text)?;
@@ -94,14 +94,14 @@ pub(super) fn logs(body: &[u8]) -> Result<Read<ExportLogsServiceRequest>, String
 type Raw<'a> = Option<Vec<&'a RawValue>>;
 
 fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, String> {
-    // Derived readers take an array for an object, field by field.
+    // Without this check, derived readers would accept an array as an object, field by field.
     if !text.starts_with('{') {
         return Err("expected an object".into());
     }
     serde_json::from_str(text).map_err(|error| error.to_string())
 }
 
-/// Some senders begin with a byte order mark.
+/// Parses the whole body; some senders begin with a byte order mark.
 fn whole<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, String> {
     object(text.strip_prefix('\u{feff}').unwrap_or(text).trim_ascii_start())
 }
@@ -122,7 +122,7 @@ fn each<T: DeserializeOwned, W>(
     all
 }
 
-/// An export of either kind: what it has in common.
+/// The common structure of both kinds of exports.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Export<'a> {
@@ -154,7 +154,7 @@ struct OfScope<'a> {
     log_records: Raw<'a>,
 }
 
-/// What one scope has sent.
+/// The items of one scope.
 struct Items<'a> {
     scope: Option<common::InstrumentationScope>,
     items: Vec<&'a RawValue>,

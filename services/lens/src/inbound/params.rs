@@ -1,4 +1,4 @@
-//! The parameters of a question, read one by one so that a mistake can be told by its name.
+//! Query parameters, read one by one so that an error can name the wrong one.
 
 use std::{str::FromStr, time::Duration};
 
@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::domain::TraceId;
 
-/// A parameter that is not what it should be.
+/// A parameter with an invalid value.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error("parameter {name:?} is {value:?}; expected {expected}")]
 pub(super) struct Bad {
@@ -16,7 +16,7 @@ pub(super) struct Bad {
     pub(super) expected: String,
 }
 
-/// All parameters, in the order they came; one may come several times.
+/// All parameters in their order; a name may occur several times.
 #[derive(Debug, Default)]
 pub(super) struct Params(Vec<(String, String)>);
 
@@ -27,14 +27,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Params {
         parts: &mut axum::http::request::Parts,
         state: &S,
     ) -> Result<Self, Self::Rejection> {
-        // What is no query string has no parameters: whoever needs one says so.
+        // A query string that cannot be parsed counts as empty; a required parameter is then reported as missing.
         let pairs = Query::<Vec<(String, String)>>::from_request_parts(parts, state).await;
         Ok(Self(pairs.map(|Query(pairs)| pairs).unwrap_or_default()))
     }
 }
 
 impl Params {
-    /// The first of this name that is not empty: forms send empty fields for what does not matter.
+    /// The first value of this name that is not empty: forms send empty fields for parameters that were not set.
     pub(super) fn text(&self, name: &str) -> Option<&str> {
         self.all(name).next()
     }
@@ -72,7 +72,7 @@ impl Params {
         Ok(self.read("limit", &expected, read)?.unwrap_or(default))
     }
 
-    /// More than `most` is as much as that.
+    /// The limit, lowered to `most` if it is higher.
     pub(super) fn limit_cut(&self, default: usize, most: usize) -> Result<usize, Bad> {
         let is_more = |text: &str| text.parse().is_ok_and(|limit: u64| limit > most as u64);
         if self.text("limit").is_some_and(is_more) {
@@ -85,7 +85,7 @@ impl Params {
         self.read(name, expected, |text| text.parse().ok())
     }
 
-    /// As Go writes durations, which Jaeger's clients send: `1.5s`, `100ms`, `1h30m`.
+    /// A duration in Go's format, which Jaeger's clients send: `1.5s`, `100ms`, `1h30m`.
     pub(super) fn duration(&self, name: &str) -> Result<Option<Duration>, Bad> {
         self.read(name, "a duration with its unit, as 1.5s, 100ms or 500us", parse_duration)
     }
@@ -114,7 +114,7 @@ impl Params {
 
 pub(super) const TRACE_ID: &str = "a trace id: up to 32 hexadecimal digits, not all zero";
 
-/// As Jaeger's page writes them: `2d` and `1w`, too.
+/// A duration in the format of Jaeger's page, which also has `2d` and `1w`.
 pub(super) fn parse_lookback(text: &str) -> Option<Duration> {
     let days = match text.strip_suffix('d') {
         Some(days) => days.parse::<u32>().ok(),
@@ -124,7 +124,7 @@ pub(super) fn parse_lookback(text: &str) -> Option<Duration> {
     days.map_or_else(|| parse_duration(text), |days| day.checked_mul(days))
 }
 
-/// <https://pkg.go.dev/time#ParseDuration>, without the sign.
+/// Parses <https://pkg.go.dev/time#ParseDuration>, without the sign.
 pub(super) fn parse_duration(text: &str) -> Option<Duration> {
     const UNITS: [(&str, f64); 7] = [
         ("ns", 1e-9),
@@ -150,7 +150,7 @@ pub(super) fn parse_duration(text: &str) -> Option<Duration> {
         seconds += number.parse::<f64>().ok()? * scale;
         rest = after;
     }
-    // Nanoseconds are exact up to some hundred days; nobody asks for more.
+    // Nanoseconds are exact up to some hundred days; longer durations are refused.
     let longest = 1e7;
     (!text.is_empty() && seconds <= longest)
         .then(|| Duration::from_nanos((seconds * 1e9).round() as u64))

@@ -1,4 +1,4 @@
-//! A lens to try, without ports.
+//! A lens for tests, without ports.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -22,10 +22,10 @@ pub(super) struct World {
     pub(super) registry: chassis::metrics::Registry,
 }
 
-/// The trace of most stories.
+/// The trace that most tests use.
 pub(super) const TRACE: &str = "5b8efff798038103d269b633813fc60c";
 
-/// When most stories happen, in nanoseconds: 2026-01-02T03:04:05Z.
+/// The time of most tests, in nanoseconds: 2026-01-02T03:04:05Z.
 pub(super) const START: u64 = 1_767_323_045_000_000_000;
 
 impl World {
@@ -65,7 +65,7 @@ impl World {
         (status, serde_json::from_slice(&body).unwrap())
     }
 
-    /// The answer, which is expected to be one.
+    /// The JSON body of a request that must succeed.
     pub(super) async fn answer(&self, path: &str) -> Value {
         let (status, body) = self.get(path).await;
         assert_eq!(status, StatusCode::OK, "{path}: {body}");
@@ -78,7 +78,7 @@ impl World {
         (status, serde_json::from_slice(&body).unwrap())
     }
 
-    /// `service` sends spans.
+    /// Sends spans as `service`.
     pub(super) async fn sends(&self, service: &str, spans: &[Value]) {
         let sent = self.post("/v1/traces", &traces(service, spans)).await;
         assert_eq!(sent, (StatusCode::OK, json!({})));
@@ -100,7 +100,7 @@ pub(super) fn text(key: &str, value: &str) -> Value {
     json!({ "key": key, "value": { "stringValue": value } })
 }
 
-/// A span of [`TRACE`] that starts `at_ms` after the beginning.
+/// A span of [`TRACE`] that starts `at_ms` after [`START`].
 pub(super) fn span(
     id: u64,
     parent: u64,
@@ -118,7 +118,7 @@ pub(super) fn span(
     })
 }
 
-/// With more fields, or others.
+/// The span with fields added or replaced.
 pub(super) fn with(mut span: Value, fields: &Value) -> Value {
     for (name, value) in fields.as_object().unwrap() {
         span[name] = value.clone();
@@ -126,7 +126,7 @@ pub(super) fn with(mut span: Value, fields: &Value) -> Value {
     span
 }
 
-/// An order that is placed, paid for through Kafka, and completed.
+/// Sends the spans of an order that is placed, paid for through Kafka, and completed.
 pub(super) async fn an_order(world: &World) {
     let grpc = || text("rpc.system.name", "grpc");
     let kafka = |topic: &str| {

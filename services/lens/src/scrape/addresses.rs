@@ -1,18 +1,18 @@
-//! Whom a target stands for: one process, or all pods behind a name.
+//! The addresses of a target: one process, or all pods behind a name.
 
 use std::net::{IpAddr, SocketAddr};
 
 use reqwest::Url;
 use tokio::net::lookup_host;
 
-/// More pods of one service would take the memory of the traces.
+/// The maximum of instances of a target: more would take the memory of the traces.
 const MOST: usize = 16;
 
-/// The addresses of a target with the URL of each. A name is looked up each time: pods come and go. A name of this machine, and
-/// one with a certificate, stay as they are.
+/// The addresses of a target, each with its URL. A name is looked up each time, because pods come and go. `localhost` is not
+/// looked up, and no `https` URL, because its certificate is for the name.
 ///
 /// # Errors
-/// The name is not known.
+/// The name cannot be looked up.
 pub(super) async fn of(url: &Url) -> Result<Vec<(String, Url)>, String> {
     let host = url.host_str().unwrap_or_default();
     let port = url.port_or_known_default().unwrap_or_default();
@@ -26,7 +26,7 @@ pub(super) async fn of(url: &Url) -> Result<Vec<(String, Url)>, String> {
     if instances.is_empty() { Err(format!("{host} has no address")) } else { Ok(instances) }
 }
 
-/// Each address once, and of one family only: a pod may have one of each.
+/// Each address once, of one family only: a pod may have an address of each.
 fn instances(url: &Url, mut addresses: Vec<SocketAddr>) -> Vec<(String, Url)> {
     addresses.sort();
     addresses.dedup();

@@ -1,24 +1,24 @@
-//! Reads what `/metrics` says: the [Prometheus text format](https://prometheus.io/docs/instrumenting/exposition_formats/).
+//! Parses `/metrics`, in the [Prometheus text format](https://prometheus.io/docs/instrumenting/exposition_formats/).
 
 use super::history::{Sample, Work};
 
-/// What a server answers requests in.
+/// The histograms of requests that a server answered.
 const REQUESTS: [&str; 2] =
     ["http_server_request_duration_seconds", "rpc_server_call_duration_seconds"];
 
-/// What a consumer handles messages in.
+/// The histogram of messages that a consumer handled.
 const MESSAGES: &str = "messaging_process_duration_seconds";
 
-/// What became of messages that took no handler's time: they are passed over, known already, or handled elsewhere. The recorded
-/// rules of Prometheus leave them out alike.
+/// The outcomes of messages that no handler processed: they were skipped, known already, or handled elsewhere. The recording
+/// rules of Prometheus exclude them, too.
 const NOT_HANDLED: [&str; 3] = ["skipped", "duplicate", "abandoned"];
 
-/// gRPC statuses that are the server's fault; the others tell the caller something.
+/// The gRPC statuses that are the server's fault; the others inform the caller.
 /// <https://opentelemetry.io/docs/specs/semconv/rpc/grpc/>
 const FAULTS: [&str; 6] =
     ["UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"];
 
-/// The numbers of one process that are kept; lines that cannot be read are passed over.
+/// The metrics that lens keeps of one process; lines that cannot be parsed are skipped.
 pub(super) fn read(text: &str) -> Sample {
     let mut sample = Sample::default();
     for (name, labels, value) in text.lines().filter_map(series) {
@@ -63,7 +63,7 @@ fn is_failed_request(labels: &str) -> bool {
         || label(labels, "rpc_response_status_code").is_some_and(|status| FAULTS.contains(&status))
 }
 
-/// Name, labels (without braces) and value of one line.
+/// The name, labels (without braces) and value of one line.
 fn series(line: &str) -> Option<(&str, &str, f64)> {
     if line.starts_with('#') {
         return None;
@@ -85,7 +85,7 @@ fn number(text: &str) -> Option<f64> {
     }
 }
 
-/// Where the closing brace is: the first that is in no quotes.
+/// The position of the closing brace: the first one outside quotes.
 fn end_of_labels(text: &str) -> Option<usize> {
     let (mut quoted, mut escaped) = (false, false);
     text.bytes().position(|byte| {
@@ -100,7 +100,7 @@ fn end_of_labels(text: &str) -> Option<usize> {
     })
 }
 
-/// The value of a label, as it is written: ours need no escapes.
+/// The value of a label, without unescaping: our own values need no escapes.
 fn label<'a>(labels: &'a str, wanted: &str) -> Option<&'a str> {
     let mut rest = labels;
     while let Some((name, after)) = rest.split_once("=\"") {

@@ -1,4 +1,4 @@
-//! A few numbers of one process over the last five minutes.
+//! A few metrics of one process over the last five minutes.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -6,18 +6,18 @@ use tokio::time::Instant;
 
 use crate::cost;
 
-/// As far back as the topology goes.
+/// As far back as the topology.
 pub(crate) const REACH: Duration = Duration::from_secs(300);
 
-/// Every second for five minutes; scraped more often, it reaches less far back.
+/// One sample a second for five minutes; with more frequent scrapes, the history is shorter.
 const MOST: usize = 300;
 
-/// One thing a process does again and again, counted since it started.
+/// The counters of one kind of work, since the process started.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Work {
     pub(super) total: f64,
     pub(super) errors: f64,
-    /// Upper bounds in seconds, ascending, with how many took at most that.
+    /// Upper bounds in seconds, ascending, each with the number that took at most that long.
     pub(super) buckets: Vec<(f64, f64)>,
 }
 
@@ -54,7 +54,7 @@ impl Work {
     }
 }
 
-/// As PromQL's `histogram_quantile`: linear within a bucket; beyond the last bound, that bound.
+/// As PromQL's `histogram_quantile`: linear within a bucket; above the last finite bound, that bound.
 fn quantile(buckets: &[(f64, f64)], quantile: f64) -> Option<f64> {
     let total = buckets.last().map(|(_, count)| *count).filter(|count| *count > 0.0)?;
     let wanted = total * quantile;
@@ -69,7 +69,7 @@ fn quantile(buckets: &[(f64, f64)], quantile: f64) -> Option<f64> {
     None
 }
 
-/// What a process said at one moment.
+/// The metrics of a process at one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Sample {
     pub(super) requests: Option<Work>,
@@ -89,7 +89,7 @@ impl Sample {
                 .sum::<usize>()
     }
 
-    /// Counters begin at zero in a new process.
+    /// Whether the process has restarted since: its counters begin at zero again.
     fn is_of_another_life(&self, earlier: &Self) -> bool {
         let fell = |now: &Option<Work>, then: &Option<Work>| match (now, then) {
             (Some(now), Some(then)) => now.is_less_than(then),
@@ -110,7 +110,7 @@ pub(crate) struct Red {
     pub(crate) p99_seconds: Option<f64>,
 }
 
-/// A process over a window.
+/// The state of a process over a window.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Vitals {
     pub(crate) memory_bytes: Option<f64>,
@@ -143,7 +143,7 @@ impl History {
         }
     }
 
-    /// Between the last sample and the first within the window before it.
+    /// The rates between the first sample within the window and the last sample.
     pub(super) fn over(&self, window: Duration) -> Vitals {
         let Some((end, last)) = self.samples.back() else { return Vitals::default() };
         let first = self.samples.iter().find(|(at, _)| *end - *at <= window);

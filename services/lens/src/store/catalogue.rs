@@ -1,14 +1,14 @@
-//! Which services there are, and what they do: the lists a search form is filled from.
+//! The services and their operations: the lists in a search form.
 
 use std::collections::BTreeMap;
 
 use crate::{cost, domain::Kind};
 
-/// Operation names are words from the source of a service. One that puts an id into them is a mistake, which must not take
-/// the memory of everything else: what is beyond can be found by its trace, not in the lists.
+/// The maximum of operations and services. Operation names are words from a service's source. A service that puts ids into them
+/// makes a mistake, which must not take all memory: further operations are missing in the lists, but their traces can be found.
 const OPERATIONS: usize = 4_096;
 
-/// A node of a B-tree holds 5 to 11 entries: an entry takes up to twice its size.
+/// A node of a B-tree holds 5 to 11 entries, so an entry takes up to twice its size.
 const NODE_SHARE: usize = 2;
 
 /// The services seen since the start, and their operations by kind.
@@ -20,9 +20,9 @@ pub(super) struct Catalogue {
 }
 
 struct Service {
-    /// A bit by which a trace remembers that the service took part.
+    /// The bit that a trace sets if the service took part.
     bit: u64,
-    /// The kinds of each operation, a bit each.
+    /// The kinds of each operation, one bit for each kind.
     operations: BTreeMap<Box<str>, u8>,
 }
 
@@ -31,7 +31,7 @@ impl Catalogue {
         self.bytes
     }
 
-    /// Takes note of an operation, and gives the service's bit.
+    /// Notes an operation; returns the service's bit.
     pub(super) fn note(&mut self, service: &str, operation: &str, kind: Kind) -> u64 {
         if !self.services.contains_key(service) && !self.add_service(service) {
             return LAST_BIT;
@@ -60,7 +60,7 @@ impl Catalogue {
         true
     }
 
-    /// The bit of a service; that of one that is not known is set in no trace, or in those it may be in.
+    /// The bit of a service. An unknown service has the shared bit: only traces that it may be in have that set.
     pub(super) fn bit(&self, service: &str) -> u64 {
         self.services.get(service).map_or(LAST_BIT, |service| service.bit)
     }
@@ -69,7 +69,7 @@ impl Catalogue {
         self.services.keys().map(|name| &**name)
     }
 
-    /// The services whose bits are set; those beyond the 63rd share one and are left out.
+    /// The services whose bits are set; those beyond the 63rd share a bit and are left out.
     pub(super) fn services_of(&self, bits: u64) -> impl Iterator<Item = &str> {
         let named = self
             .services
@@ -78,7 +78,7 @@ impl Catalogue {
         named.map(|(name, _)| &**name)
     }
 
-    /// By name, then kind; of one kind if given.
+    /// The operations by name, then kind; or those of one kind.
     pub(super) fn operations(&self, service: &str, only: Option<Kind>) -> Vec<(&str, Kind)> {
         let operations =
             self.services.get(service).into_iter().flat_map(|service| &service.operations);
@@ -92,7 +92,7 @@ impl Catalogue {
     }
 }
 
-/// Shared by all services from the 64th on.
+/// The bit that all services from the 64th on share.
 const LAST_BIT: u64 = 1 << 63;
 
 #[cfg(test)]

@@ -1,16 +1,16 @@
-//! How spans and log lines are kept: one run of bytes each, numbers as varints, strings as words of the dictionary. A span of
-//! the mesh takes about a tenth of what its decoded form does.
+//! The encoding of spans and log lines: one sequence of bytes each, numbers as varints, strings as words of the dictionary. A
+//! span of the mesh takes about a tenth of its decoded size.
 
 use uuid::{Uuid, fmt::Hyphenated};
 
 use super::words::{Word, Words};
 use crate::domain::{Attribute, Value};
 
-/// The value of an attribute, where it lies.
+/// The value of an attribute, borrowed from the record.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Found<'a> {
     Text(&'a str),
-    /// A text that is a UUID as UUIDs are written: ids of orders, of events. 16 bytes say it, not 37.
+    /// A text in the usual form of a UUID, such as the id of an order or an event: it takes 16 bytes instead of 37.
     Uuid(Uuid),
     Bool(bool),
     Int(i64),
@@ -32,7 +32,7 @@ impl Found<'_> {
         }
     }
 
-    /// Whether it is what somebody typed to search for.
+    /// Whether the value reads like the text that a user searches for.
     pub(super) fn reads(self, text: &str) -> bool {
         match self {
             Self::Text(value) | Self::Json(value) => value == text,
@@ -42,7 +42,7 @@ impl Found<'_> {
     }
 }
 
-/// Writes a varint: seven bits a byte, the low ones first.
+/// Writes a varint: seven bits in each byte, the low ones first.
 pub(super) fn write_number(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
@@ -54,7 +54,7 @@ pub(super) fn write_number(out: &mut Vec<u8>, mut value: u64) {
 pub(super) struct Encoder<'a> {
     pub(super) out: &'a mut Vec<u8>,
     pub(super) words: &'a mut Words,
-    /// Whose values these are: see [`Words::value`].
+    /// The trace that the values belong to: see [`Words::value`].
     pub(super) trace: u64,
 }
 
@@ -63,12 +63,12 @@ impl Encoder<'_> {
         write_number(self.out, value);
     }
 
-    /// Small for numbers near zero, of either sign.
+    /// Writes a signed number; numbers near zero are short.
     pub(super) fn signed(&mut self, value: i64) {
         self.number((value << 1 ^ value >> 63) as u64);
     }
 
-    /// For ids, which are random: a varint would make them longer.
+    /// Writes an id in 8 bytes: ids are random, and a varint would be longer.
     pub(super) fn fixed(&mut self, value: u64) {
         self.out.extend_from_slice(&value.to_le_bytes());
     }
@@ -130,7 +130,7 @@ impl Encoder<'_> {
     }
 }
 
-/// Only if writing it again gives the same text.
+/// The UUID of a text, only if formatting it gives the same text again.
 fn uuid_of(text: &str) -> Option<Uuid> {
     if text.len() != Hyphenated::LENGTH {
         return None;
@@ -140,7 +140,7 @@ fn uuid_of(text: &str) -> Option<Uuid> {
     (*uuid.hyphenated().encode_lower(&mut again) == *text).then_some(uuid)
 }
 
-/// Reads what an [`Encoder`] wrote; beyond the end there are zeros.
+/// Reads what an [`Encoder`] wrote; after the end, it reads zeros.
 #[derive(Clone, Copy)]
 pub(super) struct Decoder<'a> {
     rest: &'a [u8],
@@ -191,7 +191,7 @@ impl<'a> Decoder<'a> {
         self.take(8).try_into().map_or(0, u64::from_le_bytes)
     }
 
-    /// The next `length` bytes, or as many as there are.
+    /// The next `length` bytes, or as many as are left.
     pub(super) fn take(&mut self, length: usize) -> &'a [u8] {
         let (taken, rest) = self.rest.split_at(length.min(self.rest.len()));
         self.rest = rest;
@@ -211,13 +211,13 @@ impl<'a> Decoder<'a> {
         std::str::from_utf8(self.bytes()).unwrap_or_default()
     }
 
-    /// A part that was encoded on its own and is kept as one word.
+    /// A part that was encoded on its own and is stored as one word.
     pub(super) fn nested(&mut self) -> Self {
         Self::new(self.bytes(), self.words)
     }
 
-    /// Calls `each` for every attribute until it says `true`, and whether it did. The decoder is behind the attributes only
-    /// when it never did.
+    /// Calls `each` for every attribute until it returns `true`; returns whether it did. Only if it never did, the decoder is
+    /// positioned after the attributes.
     pub(super) fn any_attribute(
         &mut self,
         mut each: impl FnMut(&'a str, Found<'a>) -> bool,
@@ -272,7 +272,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever goes in comes out, with words that are shared, words that are not, and a dictionary that is full.
+        /// All attributes that are encoded can be decoded, with words that are shared, words that are not, and a full dictionary.
         #[test]
         fn attributes_survive(
             attributes in proptest::collection::vec(("[a-z.]{1,12}", value()), 0..20),

@@ -1,4 +1,4 @@
-//! Flows: what became of each order, told from the attributes of spans.
+//! Flows: the state of each order, read from the attributes of spans.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -7,24 +7,24 @@ use crate::{
     domain::{Span, TraceId},
 };
 
-/// More than anybody scrolls through; some 300 bytes each.
+/// The maximum of flows, which is more than a user scrolls through; each takes some 300 bytes.
 const MOST: usize = 4_096;
 
-/// An id longer than that is none.
+/// A longer text is not an id.
 const LONGEST_ID: usize = 128;
 
-/// Which attributes tell a flow's story.
+/// The attributes from which flows are read.
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
     /// The attribute with a flow's id.
     pub(crate) id: String,
-    /// The attribute with its state, on a span that brought it about.
+    /// The attribute with its state, on the span of the change.
     pub(crate) state: String,
-    /// The states after which nothing comes.
+    /// The final states.
     pub(crate) last: Vec<String>,
 }
 
-/// What is known of one flow. It may have several traces: its own, and those of requests that looked at it or changed it.
+/// One flow. It may have several traces: its own, and those of requests that read or changed it.
 pub(super) struct Flow {
     /// The trace of the earliest span that names the flow.
     pub(super) trace: TraceId,
@@ -36,9 +36,9 @@ pub(super) struct Flow {
 pub(super) struct State {
     pub(super) name: String,
     pub(super) is_last: bool,
-    /// When the span that brought it about began: the order of states.
+    /// The start of the span with the change: states are ordered by it.
     began_ns: u64,
-    /// When it ended: since then the flow is in this state.
+    /// The end of that span: since then the flow is in this state.
     pub(super) since_ns: u64,
 }
 

@@ -11,10 +11,10 @@ use crate::{
     domain::{Log, Severity, SpanId, TraceId},
 };
 
-/// Some two hundred lines: small against the logs' share, large against what it costs to have one.
+/// Some two hundred lines: small compared with the logs' share, large compared with a segment's overhead.
 const SEGMENT: usize = 32 * 1024;
 
-/// Lines that arrived one after the other.
+/// Consecutive lines, in the order they arrived.
 struct Segment {
     records: Vec<u8>,
     /// The number of its first line.
@@ -28,41 +28,42 @@ impl Segment {
     }
 }
 
-/// All log lines there are.
+/// All log lines that are kept.
 #[derive(Default)]
 pub(super) struct Lines {
     segments: VecDeque<Segment>,
     record_bytes: usize,
     lines: usize,
-    /// How many lines there have ever been: the number of the next one.
+    /// The number of lines that have ever arrived: the number of the next one.
     next: u64,
     record: Vec<u8>,
 }
 
-/// What to look for; what is not given does not matter.
+/// A query for log lines; every field that is set must match.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Wanted {
     pub(crate) trace: Option<TraceId>,
     pub(crate) service: Option<String>,
-    /// At least this severe.
+    /// The lowest severity.
     pub(crate) severity: Option<Severity>,
-    /// Not written before, in nanoseconds since the Unix epoch.
+    /// The earliest time, in nanoseconds since the Unix epoch.
     pub(crate) since_ns: Option<u64>,
-    /// Only what has arrived since [`Found::next`] of an earlier answer, the first of it first: whoever follows misses nothing.
+    /// Only lines that have arrived since [`Found::next`] of an earlier answer, the first ones first: a client that follows
+    /// misses none.
     pub(crate) from: Option<u64>,
     pub(crate) limit: usize,
 }
 
-/// What was found.
+/// The result of a query.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Found {
-    /// By time, newest last.
+    /// Sorted by time, newest last.
     pub(crate) lines: Vec<Line>,
-    /// Where to go on.
+    /// The position from which a client goes on.
     pub(crate) next: u64,
 }
 
-/// A line that was found, and who wrote it.
+/// A line that was found, with the service that wrote it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Line {
     pub(crate) service: String,
@@ -120,7 +121,7 @@ impl Lines {
         self.segments.push_back(segment);
     }
 
-    /// Drops the oldest lines and gives their number; `None` if there are none.
+    /// Drops the oldest segment; returns its number of lines; `None` if there are none.
     pub(super) fn evict_oldest(&mut self) -> Option<u32> {
         let segment = self.segments.pop_front()?;
         self.record_bytes -= segment.bytes();
@@ -131,10 +132,10 @@ impl Lines {
         Some(segment.lines)
     }
 
-    /// The last lines that fit, newest last; or, with a place to go on from, the first that have arrived since.
+    /// The last lines that match, newest last; or, with a position, the first that have arrived since.
     pub(super) fn find(&self, words: &Words, wanted: &Wanted) -> Found {
         let (mut lines, next) = match wanted.from {
-            // A place that is still to come is one of a lens that has started anew: all of it has arrived since.
+            // A position beyond the end is from before a restart of lens: all lines have arrived since.
             Some(from) => self.first(words, wanted, if from > self.next { 0 } else { from }),
             None => (self.last(words, wanted), self.next),
         };
@@ -175,7 +176,7 @@ impl Lines {
     }
 }
 
-/// Those that fit, with their numbers.
+/// The lines of a segment that match, with their numbers.
 fn find_in<'a>(segment: &'a Segment, words: &'a Words, wanted: &Wanted) -> Vec<(u64, View<'a>)> {
     let mut records = Decoder::new(&segment.records, words);
     let mut found = Vec::new();
@@ -204,7 +205,7 @@ fn write(encoder: &mut Encoder<'_>, service: &str, log: &Log) {
     encoder.attributes(&log.attributes);
 }
 
-/// A record that was read as far as it is searched for.
+/// A record that is decoded up to the fields of a query.
 struct View<'a> {
     severity: Severity,
     trace: Option<TraceId>,

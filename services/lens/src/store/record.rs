@@ -6,10 +6,10 @@ use crate::domain::{Event, Kind, Link, Scope, Source, Span, SpanId, Status, Trac
 const KIND: u8 = 0b0000_0111;
 const STATUS: u8 = 0b0001_1000;
 const HAS_PARENT: u8 = 0b0010_0000;
-/// Status message, trace state, events, links: most spans have none of them.
+/// The flag of a status message, trace state, events or links: most spans have none of them.
 const HAS_MORE: u8 = 0b0100_0000;
 
-/// What all spans of one scope of one process begin with: written once, then copied.
+/// Writes the beginning of all spans of one scope of one process: encoded once, then copied.
 pub(super) fn write_origin(encoder: &mut Encoder<'_>, source: &Source, scope: &Scope) {
     encoder.name(source.service.as_bytes());
     write_blob(encoder, |inner| inner.attributes(&source.attributes));
@@ -25,7 +25,7 @@ fn write_blob(encoder: &mut Encoder<'_>, write: impl FnOnce(&mut Encoder<'_>)) {
     encoder.name(&blob);
 }
 
-/// Writes `span`, its times relative to `base_ns`.
+/// Writes `span`, with times relative to `base_ns`.
 pub(super) fn write(encoder: &mut Encoder<'_>, origin: &[u8], base_ns: u64, span: &Span) {
     let has_more = !(span.status_message.is_empty()
         && span.trace_state.is_empty()
@@ -65,7 +65,7 @@ fn write_more(encoder: &mut Encoder<'_>, span: &Span) {
     }
 }
 
-/// A record that was read as far as its attributes: enough to tell most spans apart without decoding them.
+/// A record that is decoded up to its attributes: enough to reject most spans in a search without decoding more.
 #[derive(Clone, Copy)]
 pub(super) struct View<'a> {
     pub(super) service: &'a str,
@@ -113,7 +113,7 @@ impl<'a> View<'a> {
         Status::from_code(i32::from((self.flags & STATUS) >> 3))
     }
 
-    /// Whether an attribute of the span, of its events or of its process has this key and reads like `value`.
+    /// Whether an attribute of the span, its events or its process has this key and reads like `value`.
     pub(super) fn has(&self, key: &str, value: &str) -> bool {
         let fits = |found_key: &str, found: Found<'_>| found_key == key && found.reads(value);
         let (mut resource, mut rest) = (self.resource, self.rest);
@@ -155,7 +155,7 @@ impl<'a> View<'a> {
         self.service == other.service && self.resource.bytes_left() == other.resource.bytes_left()
     }
 
-    /// The whole span.
+    /// Decodes the whole span.
     pub(super) fn span(&self, trace: TraceId) -> Option<Span> {
         let mut rest = self.rest;
         let mut span = Span {

@@ -1,14 +1,14 @@
-//! Which spans a search means.
+//! Which spans match a search.
 
 use super::{record::View, traces::Trace};
 use crate::domain::{Kind, Status};
 
-/// What to look for; a trace is found if one of its spans has all of it.
+/// A search; it finds a trace if one of its spans matches all of it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Search {
     pub(crate) service: Option<String>,
     pub(crate) operation: Option<String>,
-    /// Key and value, as somebody types them.
+    /// Key and value, as a user types them.
     pub(crate) tags: Vec<(String, String)>,
     pub(crate) started_from_ns: Option<u64>,
     pub(crate) started_to_ns: Option<u64>,
@@ -18,7 +18,7 @@ pub(crate) struct Search {
 }
 
 impl Search {
-    /// What can be said of a trace without looking at its spans.
+    /// Whether a trace may match; decided without its spans.
     pub(super) fn may_be_in(&self, trace: &Trace, service_bit: u64) -> bool {
         (self.service.is_none() || trace.services & service_bit != 0)
             && self.shortest_ns.is_none_or(|shortest| trace.longest_ns >= shortest)
@@ -37,11 +37,11 @@ impl Search {
     }
 }
 
-/// Besides attributes, the tags Jaeger makes of other parts of a span.
+/// Whether the span has this tag: an attribute, or a tag that Jaeger derives from other parts of a span.
 fn has_tag(span: &View<'_>, key: &str, value: &str) -> bool {
     let is_error = span.status() == Status::Error;
     match key {
-        // `false` finds what did not fail, whether somebody said so or not, as in Jaeger.
+        // `false` finds spans that did not fail, whether or not they set an attribute `error`, as in Jaeger.
         "error" => value.parse() == Ok(is_error) || span.has(key, value),
         "span.kind" => span.kind() != Kind::Unspecified && span.kind().label() == value,
         "otel.status_code" => match span.status() {

@@ -1,4 +1,4 @@
-//! What the memory promises.
+//! What the store guarantees.
 
 use proptest::prelude::*;
 
@@ -173,7 +173,7 @@ fn logs_have_a_share_of_their_own() {
     );
 }
 
-/// Whoever goes on where an answer ended sees every line once, in the order they arrived, also after the lens has started anew.
+/// A client that goes on where an answer ended sees every line once, in the order they arrived, also after a restart of lens.
 #[test]
 fn log_lines_can_be_followed() {
     let store = store(1 << 20);
@@ -287,7 +287,7 @@ fn a_flow_is_told_from_the_spans_that_name_its_order() {
     let store = store(1 << 20);
     let mut root = span(1, 1, "POST /api/orders");
     root.start_ns = 9 * SECOND;
-    // Exporters are not in step: the end may arrive before the beginning.
+    // Exporters are not synchronized: the end may arrive before the beginning.
     store.take_spans(&sent_by(
         "orders",
         vec![stage(1, 12, "A", Some("completed")), stage(1, 11, "A", Some("paid"))],
@@ -295,7 +295,7 @@ fn a_flow_is_told_from_the_spans_that_name_its_order() {
     assert_eq!(store.flows(None, 10)[0].state, "completed");
     store.take_spans(&sent_by("gateway", vec![root, stage(1, 10, "A", None)]));
     store.take_spans(&sent_by("orders", vec![stage(1, 10, "A", Some("placed"))]));
-    // Looking at an order later is not another flow.
+    // A later request that reads the order is not another flow.
     store.take_spans(&sent_by("gateway", vec![stage(2, 30, "A", None)]));
 
     let flows = store.flows(None, 10);
@@ -348,7 +348,7 @@ fn arbitrary_spans() -> impl Strategy<Value = Spans> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
-    /// Whatever is sent, and whatever else needs room, the budget holds after every batch, and nothing is lost uncounted.
+    /// Whatever is sent, and whatever other parts reserve, the budget holds after every batch, and every loss is counted.
     #[test]
     fn memory_never_exceeds_the_budget(
         batches in proptest::collection::vec((arbitrary_spans(), 0..30_usize, 0..64_usize), 1..40),

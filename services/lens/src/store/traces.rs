@@ -1,4 +1,4 @@
-//! Traces in the order they arrived. The oldest is dropped whole when room is needed.
+//! Traces in the order they arrived. When room is needed, the oldest trace is dropped as a whole.
 
 use std::collections::{HashMap, VecDeque, hash_map::Entry};
 
@@ -12,19 +12,19 @@ use crate::{
     domain::{Span, TraceId},
 };
 
-/// One trace may take an eighth of the memory: a runaway one must not push out all others. What comes after is counted.
+/// One trace may take an eighth of the memory: a runaway one must not evict all others. Its further spans are counted, not kept.
 const LARGEST_SHARE: usize = 8;
 
-/// One enormous span must not leave an enormous buffer behind.
+/// The maximum capacity that the buffer keeps: one enormous span must not leave an enormous buffer behind.
 const SCRATCH: usize = 16 * 1024;
 
-/// The longest a record's length is written as.
+/// The maximum size of a record's encoded length.
 const LENGTH: usize = 5;
 
-/// One trace: its spans' records, and what a search asks first.
+/// One trace: its spans' records, and the fields that a search checks first.
 pub(super) struct Trace {
     pub(super) id: TraceId,
-    /// What the times in the records are relative to: the start of the span that came first.
+    /// The base of all times in the records: the start of the span that arrived first.
     base_ns: u64,
     pub(super) first_ns: u64,
     pub(super) last_ns: u64,
@@ -58,7 +58,7 @@ impl Trace {
         cost::allocation(size_of::<Self>()) + cost::allocation(self.records.capacity())
     }
 
-    /// Room grows by a quarter: a trace has some dozens of spans, and what is reserved but not used is paid for.
+    /// Capacity grows by a quarter: a trace has some dozens of spans, and unused capacity counts against the budget.
     fn push(&mut self, record: &[u8]) {
         let needed = record.len() + LENGTH;
         if self.records.capacity() - self.records.len() < needed {
@@ -89,7 +89,7 @@ impl Trace {
     }
 }
 
-/// All traces there are.
+/// All traces that are kept.
 pub(super) struct Traces {
     by_id: HashMap<TraceId, Box<Trace>>,
     oldest_first: VecDeque<TraceId>,
@@ -120,7 +120,7 @@ impl Traces {
         self.by_id.len()
     }
 
-    /// Whether the span was kept. `origin` and `service` say who made it.
+    /// Stores a span; returns whether it was kept. `origin` and `service` identify the process that made it.
     pub(super) fn insert(
         &mut self,
         words: &mut Words,
@@ -155,7 +155,7 @@ impl Traces {
         fits
     }
 
-    /// Drops the trace that came first and gives the number of its spans; `None` if there is none.
+    /// Drops the trace that arrived first; returns its number of spans; `None` if there are no traces.
     pub(super) fn evict_oldest(&mut self) -> Option<u32> {
         let id = self.oldest_first.pop_front()?;
         let trace = self.by_id.remove(&id)?;
@@ -164,7 +164,7 @@ impl Traces {
         Some(trace.spans)
     }
 
-    /// The index was once large, for many small traces, and is nearly empty now: its memory goes back to the spans.
+    /// Shrinks an index that was large, for many small traces, and is nearly empty now: its memory is for spans again.
     fn shrink_index(&mut self) {
         let used = self.by_id.len();
         if self.by_id.capacity() > 64 + used * 4 {

@@ -1,4 +1,4 @@
-//! The dictionary: byte strings that occur in many traces are kept once, and named by a number.
+//! The dictionary: byte strings that occur in many traces are stored once and identified by a number.
 
 use std::{
     collections::HashMap,
@@ -8,30 +8,30 @@ use std::{
 
 use crate::cost;
 
-/// How many values are remembered as "seen once": 4,096 cover some hundred traces, which is soon enough to notice a value
-/// that comes back, and 64 KiB; a dictionary that is not several times as large does without.
+/// The maximum of values that are remembered as seen once: 4,096 cover some hundred traces, which is enough to notice a value
+/// that comes back, and take 64 KiB. A dictionary that is not several times as large does without.
 const SEEN: usize = 4_096;
 
-/// Longer values are seldom worth sharing: statements, stack traces.
+/// Longer values, such as statements and stack traces, are seldom worth sharing.
 const LONGEST: usize = 256;
 
-/// What stands in a record for a byte string.
+/// The form of a byte string in a record.
 pub(super) enum Word<'a> {
-    /// The number of an entry of the dictionary.
+    /// The number of a dictionary entry.
     Symbol(u32),
-    /// The bytes themselves: not in the dictionary, or no room there.
+    /// The bytes themselves: they are not in the dictionary, or it has no room.
     Inline(&'a [u8]),
 }
 
-/// A dictionary that only grows, up to its limit. Beyond it strings are kept where they occur: that costs memory that is
-/// accounted for, never an answer.
+/// A dictionary that only grows, up to its limit. At the limit, new strings are stored in the records: that takes memory, which
+/// is accounted for, but loses no data.
 pub(super) struct Words {
     symbols: HashMap<Arc<[u8]>, u32>,
     words: Vec<Arc<[u8]>>,
     text_bytes: usize,
     limit: usize,
     hasher: RandomState,
-    /// Per slot the hash of a value and the trace it was last seen in.
+    /// For each slot, the hash of a value and the trace in which it was last seen.
     seen: Box<[(u64, u64)]>,
 }
 
@@ -58,7 +58,7 @@ impl Words {
         self.words.get(symbol as usize).map_or(&[], |word| word)
     }
 
-    /// For what has few values by its nature: keys, names of services and operations, resources.
+    /// The word for a string that has few values by its nature: keys, names of services and operations, resources.
     pub(super) fn name<'a>(&mut self, bytes: &'a [u8]) -> Word<'a> {
         if let Some(symbol) = self.symbols.get(bytes) {
             return Word::Symbol(*symbol);
@@ -66,7 +66,7 @@ impl Words {
         self.add(bytes)
     }
 
-    /// For values: shared once they were seen in a second trace, so that ids, which never are, do not fill the dictionary.
+    /// The word for a value: shared once it was seen in a second trace, so that ids, which never are, do not fill the dictionary.
     pub(super) fn value<'a>(&mut self, bytes: &'a [u8], trace: u64) -> Word<'a> {
         if bytes.len() < 2
             || bytes.len() > LONGEST
@@ -90,7 +90,7 @@ impl Words {
     }
 
     fn add<'a>(&mut self, bytes: &'a [u8]) -> Word<'a> {
-        // Twice: both tables double when they grow.
+        // Doubled, because both tables double when they grow.
         if self.bytes() * 2 + bytes.len() > self.limit {
             return Word::Inline(bytes);
         }

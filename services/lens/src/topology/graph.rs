@@ -1,4 +1,4 @@
-//! Nodes, the edges between them, and how busy they are.
+//! The nodes, the edges between them, and their traffic.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -8,30 +8,30 @@ use super::{
 };
 use crate::cost;
 
-/// Names come from source code; that many are a mistake that must not take the memory.
+/// The maximum of nodes: names come from source code, so more are a mistake, which must not take all memory.
 const NODES: usize = 512;
 
-/// Longer names are no names.
+/// A longer text is not a name.
 const LONGEST_NAME: usize = 256;
 
-/// What Jaeger's clients ask for by default.
+/// The default time span of Jaeger's clients.
 const DAY_MINUTES: u64 = 24 * 60;
 
-/// From, to, and how.
+/// From, to, and the protocol.
 pub(super) type Edge = (u16, u16, Protocol);
 
-/// A node has a number; what is known of it and of its edges is kept by that.
+/// The graph. Each node has a number, under which its counters and edges are kept.
 pub(super) struct Graph {
     numbers: HashMap<(NodeKind, Box<str>), u16>,
     names: Vec<(NodeKind, Box<str>)>,
     name_bytes: usize,
-    /// What each service handled.
+    /// The calls and messages that each service handled.
     handled: BTreeMap<u16, Series>,
     edges: BTreeMap<Edge, Series>,
     most_series: usize,
-    /// Whether something had no place.
+    /// Whether a node or edge was left out for want of room.
     pub(super) is_partial: bool,
-    /// Calls a minute from service to service, through a broker or not.
+    /// The calls in each minute from service to service, direct or through a broker.
     dependencies: BTreeMap<(u16, u16), VecDeque<(u64, u64)>>,
 }
 
@@ -89,21 +89,21 @@ impl Graph {
             .map_or((NodeKind::Service, ""), |(kind, name)| (*kind, name))
     }
 
-    /// A service handled something.
+    /// Counts what a service handled.
     pub(super) fn handled(&mut self, service: u16, seen: Seen) {
         if self.handled.contains_key(&service) || self.has_room(seen.at / SLOT_SECONDS) {
             self.handled.entry(service).or_default().record(seen);
         }
     }
 
-    /// One node talked to another.
+    /// Counts traffic from one node to another.
     pub(super) fn talked(&mut self, edge: Edge, seen: Seen) {
         if self.edges.contains_key(&edge) || self.has_room(seen.at / SLOT_SECONDS) {
             self.edges.entry(edge).or_default().record(seen);
         }
     }
 
-    /// Edges nobody used for five minutes stay in the picture, at rest, until others need their place.
+    /// Whether there is room for another series. Edges without traffic for five minutes stay, until others need their room.
     fn has_room(&mut self, slot: u64) -> bool {
         if self.handled.len() + self.edges.len() < self.most_series {
             return true;
@@ -129,14 +129,14 @@ impl Graph {
         }
     }
 
-    /// Forgets calls before the last five minutes.
+    /// Drops calls older than five minutes.
     pub(super) fn forget(&mut self, slot: u64) {
         for series in self.handled.values_mut().chain(self.edges.values_mut()) {
             series.forget(slot);
         }
     }
 
-    /// Forgets dependencies before the last day.
+    /// Drops dependencies older than a day.
     pub(super) fn forget_dependencies(&mut self, minute: u64) {
         for minutes in self.dependencies.values_mut() {
             while minutes.front().is_some_and(|(oldest, _)| oldest + DAY_MINUTES < minute) {

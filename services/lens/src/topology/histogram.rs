@@ -3,10 +3,10 @@
 /// Eight steps for each doubling: a step is at most an eighth of the value, and quantiles are interpolated within it.
 const STEPS: usize = 8;
 
-/// Below 64 µs steps are 8 µs wide; nothing that crosses a network is faster.
+/// Below 64 µs, steps are 8 µs wide; nothing that crosses a network is faster.
 const FIRST_OCTAVE: u32 = 6;
 
-/// Up to 2^26 µs, 67 s: longer than any deadline. What is longer counts as that.
+/// Up to 2^26 µs, 67 s: longer than any deadline. Longer durations count as that.
 const OCTAVES: usize = 20;
 
 const CELLS: usize = STEPS + OCTAVES * STEPS;
@@ -33,7 +33,7 @@ impl Histogram {
         }
     }
 
-    /// The duration that `quantile` (0 to 1) of all are shorter than; `None` if there are none.
+    /// The duration below which the share `quantile` (0 to 1) of all durations is; `None` if there are none.
     pub(super) fn quantile_us(&self, quantile: f64) -> Option<f64> {
         let total: u64 = self.0.iter().map(|count| u64::from(*count)).sum();
         let wanted = total as f64 * quantile;
@@ -63,7 +63,7 @@ fn cell_of(duration_us: u64) -> usize {
     STEPS + octave as usize * STEPS + step
 }
 
-/// Where a cell begins, and how wide it is.
+/// The lower bound and the width of a cell.
 fn bounds_of(cell: usize) -> (f64, f64) {
     if cell < STEPS {
         return (cell as f64 * 8.0, 8.0);

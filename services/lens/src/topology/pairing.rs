@@ -1,4 +1,4 @@
-//! Finding the two halves of a conversation. They come from two processes, in any order.
+//! Pairs the spans of the two sides of a call or message. They come from two processes, in any order.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -8,31 +8,31 @@ use crate::{
     domain::{SpanId, TraceId},
 };
 
-/// Exporters send within seconds; a half whose other half did not come by then has none that is traced.
+/// How long a span waits for the other side: exporters send within seconds; after this time the other side is not traced.
 const HELD_SECONDS: u64 = 30;
 
-/// A record has some consumer groups; a span with more waiting children is a mistake.
+/// The maximum of receivers that wait for one sender: a record has some consumer groups, and more are a mistake.
 const MOST_WAITING: usize = 16;
 
-/// A span of which children in other services are expected: who sent, and what it has seen of the call.
+/// A span that may have children in other services: the sender, with what it has seen of the call.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Caller {
     pub(super) service: u16,
     pub(super) protocol: Protocol,
     pub(super) duration_us: u64,
     pub(super) is_error: bool,
-    /// A message may have several receivers, a call has one.
+    /// A message may have several receivers; a call has one.
     pub(super) is_message: bool,
 }
 
-/// A span whose parent, or link, is such a span.
+/// The receiver: a span whose parent or link is a [`Caller`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Callee {
     pub(super) service: u16,
     pub(super) is_error: bool,
 }
 
-/// Span ids are random: with half of the trace's they do not meet by chance.
+/// Half of the trace id and the span id: both are random, so keys do not collide by chance.
 type Key = (u64, u64);
 
 enum Half {
@@ -40,7 +40,7 @@ enum Half {
     Callees(Vec<Callee>),
 }
 
-/// Halves that wait, a bounded number for a bounded time.
+/// The spans that wait for the other side: a bounded number, for a bounded time.
 pub(super) struct Pairing {
     halves: HashMap<Key, Half>,
     oldest_first: VecDeque<(Key, u64)>,
@@ -54,7 +54,7 @@ fn key(trace: TraceId, span: SpanId) -> Key {
 
 impl Pairing {
     pub(super) fn new(budget: usize) -> Self {
-        // A table has up to twice the buckets it uses, and so has the queue.
+        // A table has up to twice the buckets that it uses, and so does the queue.
         let each = 2 * (size_of::<(Key, Half)>() + 1 + size_of::<(Key, u64)>());
         Self {
             halves: HashMap::new(),
@@ -70,7 +70,7 @@ impl Pairing {
             + self.waiting * cost::allocation(4 * size_of::<Callee>())
     }
 
-    /// A sender came; gives the receivers that came before it.
+    /// Adds a sender; returns the receivers that have arrived before it.
     pub(super) fn caller(
         &mut self,
         trace: TraceId,
@@ -90,7 +90,7 @@ impl Pairing {
         callees
     }
 
-    /// A receiver came; gives the sender if that came before it.
+    /// Adds a receiver; returns the sender if it has arrived before.
     pub(super) fn callee(
         &mut self,
         trace: TraceId,
@@ -128,7 +128,7 @@ impl Pairing {
         }
     }
 
-    /// Forgets those that waited long enough.
+    /// Drops spans that have waited long enough.
     pub(super) fn forget(&mut self, now: u64) {
         while self.oldest_first.front().is_some_and(|(_, since)| since + HELD_SECONDS < now) {
             self.drop_oldest();

@@ -1,8 +1,8 @@
-//! What part a span plays between services, read from the [semantic conventions](https://opentelemetry.io/docs/specs/semconv/).
+//! The role of a span between services, by the [semantic conventions](https://opentelemetry.io/docs/specs/semconv/).
 
 use crate::domain::{Kind, Span, Value};
 
-/// What a node of the picture is.
+/// The kind of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum NodeKind {
     Service,
@@ -22,7 +22,7 @@ impl NodeKind {
     }
 }
 
-/// How two nodes talk.
+/// The protocol between two nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Protocol {
     Grpc,
@@ -46,7 +46,7 @@ impl Protocol {
     }
 }
 
-/// Where messages go to, or come from.
+/// The topic or subject of messages.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Destination<'a> {
     pub(super) kind: NodeKind,
@@ -58,15 +58,15 @@ pub(super) struct Destination<'a> {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Role<'a> {
-    /// Answers a call.
+    /// The span answers a call.
     Server,
-    /// Makes a call.
+    /// The span makes a call.
     Client(Protocol),
-    /// Asks a database, which sends no spans: its system, and its name if it has one.
+    /// The span queries a database, which sends no spans itself: its system, and its name if it has one.
     Query(&'a str, Option<&'a str>),
     Sends(Destination<'a>),
     Handles(Destination<'a>),
-    /// Nothing anybody else takes part in.
+    /// The span involves no other node.
     Inner,
 }
 
@@ -78,13 +78,14 @@ pub(super) fn role_of(span: &Span) -> Role<'_> {
             None => Role::Client(protocol_of(span)),
         },
         Kind::Producer => destination_of(span).map_or(Role::Inner, Role::Sends),
-        // What is received is handled afterwards, and settled after that: the same messages once more.
+        // Messages are received first, then handled, then settled: spans of receiving and settling are about the same messages
+        // again.
         Kind::Consumer
             if matches!(span.text("messaging.operation.type"), Some("receive" | "settle")) =>
         {
             Role::Inner
         }
-        // One that had no effect is no handling: it was known already, left to another process, or is handled once more.
+        // A span without effect does not count: its message was known already, left to another process, or will be handled again.
         Kind::Consumer => destination_of(span)
             .filter(|destination| destination.messages > 0)
             .map_or(Role::Inner, Role::Handles),
@@ -103,7 +104,7 @@ fn protocol_of(span: &Span) -> Protocol {
 }
 
 fn destination_of(span: &Span) -> Option<Destination<'_>> {
-    // A subject has ids in its name: its template is what stays the same.
+    // A subject's name contains ids; its template does not.
     let name = span
         .text("messaging.destination.template")
         .or_else(|| span.text("messaging.destination.name"))?;
@@ -115,8 +116,8 @@ fn destination_of(span: &Span) -> Option<Destination<'_>> {
     Some(Destination { kind, name, protocol, messages: messages_of(span) })
 }
 
-/// Services of the mesh say how many they have handled, as they count it. Others' batches say how many they have, or have a link
-/// for each.
+/// The number of messages of a span. Services of the mesh state how many they have handled, as their metrics count them. Batches
+/// of other services state how many messages they have, or have a link for each.
 fn messages_of(span: &Span) -> u32 {
     if let Some(Value::Int(handled)) = span.attribute("mesh.handled") {
         return u32::try_from(*handled).unwrap_or_default().min(LARGEST_BATCH);

@@ -1,14 +1,14 @@
-//! Calls over time, in small slots.
+//! The calls of an edge or service over time, in small slots.
 
 use std::collections::VecDeque;
 
 use super::histogram::Histogram;
 use crate::cost;
 
-/// Short against the usual window of a minute, long against the second or two exporters take.
+/// Short compared with the usual window of a minute, long compared with the second or two that exporters take.
 pub(super) const SLOT_SECONDS: u64 = 5;
 
-/// Five minutes: what somebody who watches wants to see. Older calls are for Prometheus to know.
+/// Five minutes, which is what a user who watches wants to see. Prometheus has older calls.
 pub(super) const SLOTS: u64 = 60;
 
 /// Calls of one edge, or of one service, in the last five minutes.
@@ -25,17 +25,17 @@ struct Slot {
     durations: Histogram,
 }
 
-/// Something that happened, one time or, in a batch, several times at once.
+/// One call or message, or, in a batch, several messages at once.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Seen {
-    /// Seconds since the Unix epoch.
+    /// In seconds since the Unix epoch.
     pub(super) at: u64,
     pub(super) duration_us: u64,
     pub(super) is_error: bool,
     pub(super) times: u32,
 }
 
-/// What happened in a window.
+/// The traffic in a window.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Calls {
     pub(crate) calls: u64,
@@ -45,7 +45,7 @@ pub(crate) struct Calls {
 }
 
 impl Series {
-    /// The most one series can take.
+    /// The maximum size of one series in bytes.
     pub(super) const LARGEST: usize =
         SLOTS as usize * (cost::allocation(size_of::<Slot>()) + 2 * size_of::<Box<Slot>>());
 
@@ -66,7 +66,7 @@ impl Series {
         }
     }
 
-    /// Forgets what is older than five minutes.
+    /// Drops what is older than five minutes.
     pub(super) fn forget(&mut self, now: u64) {
         while self.slots.front().is_some_and(|oldest| oldest.number + SLOTS <= now) {
             self.slots.pop_front();
@@ -80,7 +80,7 @@ impl Series {
         self.slots.is_empty()
     }
 
-    /// What happened from slot `from` on.
+    /// The traffic from slot `from` on.
     pub(super) fn since(&self, from: u64) -> Calls {
         let mut durations = Histogram::default();
         let mut sum = Calls::default();

@@ -1,9 +1,9 @@
-//! What the picture shows.
+//! What the topology shows.
 
 use super::*;
 use crate::domain::{Attribute, Kind, Link, Scope, Source, Status, Value};
 
-/// A picture being drawn; time stands still unless told.
+/// A topology under test; its clock moves only with `pass`.
 struct Board {
     topology: Topology,
     now: Duration,
@@ -24,7 +24,7 @@ impl Board {
         self.now += Duration::from_secs(seconds);
     }
 
-    /// The edges of the last `seconds` that were used, as text.
+    /// The edges with traffic in the last `seconds`, as text.
     fn edges(&self, seconds: u64) -> Vec<String> {
         let picture = self.topology.picture(Duration::from_secs(seconds), self.now);
         let used = picture.edges.iter().filter(|edge| edge.calls.calls > 0);
@@ -258,7 +258,7 @@ fn nodes_named_by_ids_do_not_take_the_memory() {
     assert!(topology.picture(LONGEST_WINDOW, now).is_partial, "and who looks is told");
 }
 
-/// The same definition as the recorded rules of Prometheus: an event counts once, when it was handled or set aside.
+/// The same definition as the recording rules of Prometheus: an event counts once, when it was handled or dead-lettered.
 #[test]
 fn what_had_no_effect_is_not_handled() {
     let board = board();

@@ -1,7 +1,7 @@
 //! A trace in Jaeger's JSON.
 //!
-//! Made as Jaeger makes it of OTLP, but for one thing: a link to the parent stays a reference beside `CHILD_OF` instead of
-//! taking its place, so that clients that look for the parent find it, and those that show links find all of them.
+//! The format is Jaeger's own translation of OTLP, with one difference: a link to the parent stays a reference beside `CHILD_OF`
+//! instead of replacing it, so that clients that look for the parent find it, and those that show links find all of them.
 
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -30,9 +30,9 @@ struct JaegerSpan<'a> {
     span_id: String,
     operation_name: &'a str,
     references: Vec<Reference>,
-    /// Microseconds since the Unix epoch.
+    /// In microseconds since the Unix epoch.
     start_time: u64,
-    /// Microseconds.
+    /// In microseconds.
     duration: u64,
     tags: Vec<Tag<'a>>,
     logs: Vec<LogEntry<'a>>,
@@ -82,7 +82,7 @@ enum TagValue<'a> {
     Float(f64),
 }
 
-/// Beyond that JavaScript's numbers have gaps.
+/// Above this, JavaScript cannot represent every integer.
 const SAFE_INTEGER: u64 = (1 << 53) - 1;
 
 pub(super) fn trace(found: &FoundTrace) -> Trace<'_> {
@@ -176,7 +176,7 @@ fn tag(attribute: &Attribute) -> Tag<'_> {
             ("int64", TagValue::Told(value.to_string()))
         }
         Value::Int(value) => ("int64", TagValue::Int(*value)),
-        // JSON has no number for these.
+        // JSON cannot represent these as numbers.
         Value::Double(value) if !value.is_finite() => ("string", TagValue::Told(value.to_string())),
         Value::Double(value) => ("float64", TagValue::Float(*value)),
         Value::Bytes(_) => ("binary", TagValue::Told(attribute.value.to_string())),

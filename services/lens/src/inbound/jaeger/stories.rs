@@ -1,11 +1,11 @@
-//! What Jaeger's clients see.
+//! What Jaeger's clients receive.
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::inbound::world::{START, TRACE, World, an_order, span, text, with};
 
-/// Indented, but for what has nothing nested in it.
+/// Formats JSON with indentation; values without nested values stay on one line.
 fn pretty(value: &Value, indent: &str) -> String {
     let inner = format!("{indent}  ");
     let is_flat = |value: &Value| !value.is_array() && !value.is_object();
@@ -22,7 +22,7 @@ fn pretty(value: &Value, indent: &str) -> String {
     format!("{open}\n{inner}{}\n{indent}{close}", parts.join(&format!(",\n{inner}")))
 }
 
-/// A message that could not be handled, with everything a span can have.
+/// A message that could not be handled, in a span that has everything a span can have.
 async fn a_failed_delivery(world: &World) -> Value {
     let details = json!({
         "links": [
@@ -149,7 +149,7 @@ async fn forms_are_filled_from_services_and_operations() {
     assert_eq!(world.answer("/api/operations?service=nobody").await["data"], json!([]));
 }
 
-/// How many traces a search finds.
+/// The number of traces that a search finds.
 async fn found(world: &World, query: &str) -> usize {
     world.answer(&format!("/api/traces?{query}")).await["data"].as_array().unwrap().len()
 }

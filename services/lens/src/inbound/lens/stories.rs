@@ -1,4 +1,4 @@
-//! What the lens says of itself.
+//! What lens' own API answers.
 
 use std::{
     collections::BTreeMap,
@@ -71,7 +71,7 @@ async fn a_window_has_an_end() {
     }
 }
 
-/// Without metrics to compare with, nothing is known of sampling.
+/// A list whose coverage is unknown: there are no metrics to compare the spans with.
 fn of_unknown_share(items: Value) -> Value {
     json!({ "items": items, "sampled": null, "coverage": null })
 }
@@ -158,7 +158,7 @@ async fn the_lens_counts_what_it_took() {
     }
 }
 
-/// With a tenth of the traces, rates of edges are a tenth: the answer says so, and what the services count themselves is beside it.
+/// With a tenth of the traces, rates of edges are a tenth: the answer says so, and shows the services' own counts beside them.
 #[tokio::test]
 async fn a_sampled_picture_says_so() {
     let calls = Arc::new(AtomicU64::new(0));

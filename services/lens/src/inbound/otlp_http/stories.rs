@@ -73,7 +73,7 @@ async fn what_could_not_be_taken_is_said() {
     assert!(world.registry.text().contains(r#"mesh_lens_spans_refused_total{reason="invalid"} 2"#));
 }
 
-/// The others are taken, and the sender learns which mistake it made.
+/// The other items are accepted, and the answer names the mistake.
 #[tokio::test]
 async fn one_item_that_cannot_be_read_does_not_refuse_the_others() {
     let world = World::new();

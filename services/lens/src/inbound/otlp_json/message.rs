@@ -1,4 +1,4 @@
-//! The messages as they may come in JSON. What is not kept here is ignored there.
+//! The messages of OTLP's JSON. Fields that lens does not keep are ignored.
 
 use opentelemetry_proto::tonic::{
     common::v1 as common, logs::v1 as logs, resource::v1 as resource, trace::v1 as trace,
@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::scalar::{Base64, Code, Double, Hex, Signed, Unsigned};
 
-/// A list as it may come: missing, null, or with nulls in it.
+/// A list as senders may write it: missing, null, or with nulls in it.
 type List<T> = Option<Vec<Option<T>>>;
 
 fn items<T>(list: List<T>) -> impl Iterator<Item = T> {

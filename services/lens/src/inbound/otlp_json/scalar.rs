@@ -1,4 +1,4 @@
-//! Scalars as protobuf's JSON has them: numbers may be texts, numbers of enumerations names, bytes are texts.
+//! Scalars in protobuf's JSON: numbers may be strings, enumeration values may be names, bytes are strings.
 
 use std::fmt;
 
@@ -12,18 +12,18 @@ use serde::{
     de::{Error, Unexpected, Visitor},
 };
 
-/// 64 bits without a sign.
+/// An unsigned 64-bit number.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Unsigned(pub(super) u64);
 
-/// 64 bits with a sign.
+/// A signed 64-bit number.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Signed(pub(super) i64);
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Double(pub(super) f64);
 
-/// A number of an enumeration, or its name.
+/// The number or the name of an enumeration value.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Code {
     Number(i32),
@@ -39,7 +39,7 @@ pub(super) struct Hex(pub(super) Vec<u8>);
 pub(super) struct Base64(pub(super) Vec<u8>);
 
 impl Code {
-    /// The number; 0, which always means that nothing was said, for a name that is not known.
+    /// The number of the value; 0, which always means "unspecified", if it is missing or the name is unknown.
     pub(super) fn number(code: Option<Self>, of_name: impl Fn(&str) -> Option<i32>) -> i32 {
         match code {
             None => 0,
@@ -49,7 +49,7 @@ impl Code {
     }
 }
 
-/// A whole number however it is written: `2`, `"2"`, `2.0`, `2e0`.
+/// A whole number in any notation: `2`, `"2"`, `2.0`, `2e0`.
 struct Whole(i128);
 
 impl<'de> Deserialize<'de> for Whole {
@@ -93,7 +93,7 @@ impl Visitor<'_> for WholeVisitor {
     }
 }
 
-/// A number as JSON writes it: Rust reads words, too.
+/// A number in JSON's notation: Rust's parser would also accept words such as `inf`.
 fn number(text: &str) -> Option<f64> {
     let is_number =
         text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'));

@@ -1,4 +1,4 @@
-//! What senders write, and what becomes of one that makes a mistake.
+//! What senders may write, and which mistakes are refused.
 
 use opentelemetry_proto::tonic::{common::v1::any_value::Value as Any, trace::v1::span::SpanKind};
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ fn one(span: Value) -> Result<trace::Span, String> {
     spans.pop().ok_or_else(|| read.refused.why.unwrap_or_default())
 }
 
-/// The reader that comes with the generated messages takes only what their writer makes, and takes it right.
+/// The generated messages' own reader accepts only what their writer produces, but reads that correctly.
 #[test]
 fn what_an_exporter_writes_is_read_as_the_generated_messages_read_it() {
     let list = json!({ "key": "list", "value": { "arrayValue": { "values": [{ "intValue": "1" }, { "stringValue": "b" }] } } });
