@@ -28,8 +28,7 @@ pub(crate) use self::{
 };
 use crate::domain::{Span, SpanId, Spans, TraceId};
 
-/// The counters may take an eighth of the memory: enough for some two hundred busy edges at the default 60 MiB; the mesh has
-/// fifty.
+/// The counters may take an eighth of the memory: at the default 60 MiB, some two hundred busy edges; the mesh has fifty.
 const GRAPH_SHARE: usize = 8;
 
 /// Spans that wait for the other side may take a sixteenth: enough for ten seconds at 200 orders a second.
@@ -55,7 +54,7 @@ struct State {
 pub(crate) struct Picture {
     pub(crate) nodes: Vec<Node>,
     pub(crate) edges: Vec<Edge>,
-    /// The seconds that rates are over: the window, or the time since lens began if that is shorter.
+    /// The seconds that rates are over: the window, or the time since the first spans if that is shorter.
     pub(crate) seconds: u64,
     /// Whether some nodes or edges are missing because the memory is full.
     pub(crate) is_partial: bool,
@@ -249,8 +248,7 @@ impl State {
     }
 }
 
-/// The spans that sent the messages of this span: the parent, which may be a link as well, and the other links; a batch has one
-/// for each.
+/// The spans that sent the messages of this span: the parent, which may also be a link, and all other links, as in a batch.
 fn senders_of(span: &Span) -> impl Iterator<Item = (TraceId, SpanId)> {
     let parent = span.parent.map(|parent| (span.trace, parent));
     let links = span

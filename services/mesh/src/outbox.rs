@@ -1,6 +1,6 @@
 //! `mesh outbox`: lists events that a service could not send at any attempt, and retries them or gives them up.
 //!
-//! They are in the service's own database, which this command opens with the service's configuration, whether the service runs or
+//! They are in the service's own database. The command opens it with the service's configuration, whether the service runs or
 //! not.
 
 use std::{process::ExitCode, str::FromStr};

@@ -143,8 +143,7 @@ pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// The supervisor holds the other end of our standard input open and never writes. End of input means that the supervisor has
-/// ended.
+/// The supervisor keeps our standard input open and never writes to it. End of input means that the supervisor has ended.
 fn follow_supervisor() {
     let follow = || {
         let mut rest = [0; 64];

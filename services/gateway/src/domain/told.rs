@@ -11,14 +11,12 @@ pub(crate) enum News {
     Old,
     /// It is the next revision.
     Next,
-    /// A revision before it was missed: live messages are not stored, so those sent while no subscriber listens are lost, on
-    /// purpose.
+    /// A revision before it was missed: live messages are lost while no subscriber listens, on purpose.
     Gap,
 }
 
 impl Told {
-    /// The revision in `Last-Event-ID`; 0 if it is missing, unreadable or beyond `revision`, so that the browser gets all
-    /// statuses.
+    /// The revision in `Last-Event-ID`; 0 if it is missing, unreadable or beyond `revision`, so that all statuses are sent.
     pub(crate) fn of(last_event_id: Option<&str>, revision: u32) -> Self {
         let last = last_event_id.and_then(|id| id.trim().parse().ok()).unwrap_or(0);
         Self(if last <= revision { last } else { 0 })

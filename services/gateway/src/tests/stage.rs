@@ -81,8 +81,8 @@ impl Answer {
 }
 
 impl Stage {
-    /// With waits of a minute, a test that needs a re-read would fail; waits of milliseconds would hide an event that must come
-    /// at once.
+    /// With waits of a minute, a test that relies on a re-read fails; waits of milliseconds would hide that a live message is
+    /// late.
     pub(super) async fn new() -> Self {
         Self::with(Pace { silence: Duration::from_secs(60), deaf: Duration::from_secs(60) }).await
     }

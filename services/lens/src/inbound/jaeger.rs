@@ -1,6 +1,6 @@
 //! Jaeger's query API, so that every client that shows Jaeger's traces can show ours: Jaeger's own page, Grafana, scripts.
 //!
-//! Jaeger calls it internal and documents it in its source; this is what its v1 clients use:
+//! Jaeger calls the API internal and documents it only in its source; its v1 clients use this version:
 //! <https://github.com/jaegertracing/jaeger/blob/v1.62.0/cmd/query/app/http_handler.go>
 
 mod json;

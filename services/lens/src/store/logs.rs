@@ -48,8 +48,8 @@ pub(crate) struct Wanted {
     pub(crate) severity: Option<Severity>,
     /// The earliest time, in nanoseconds since the Unix epoch.
     pub(crate) since_ns: Option<u64>,
-    /// Only lines that have arrived since [`Found::next`] of an earlier answer, the first ones first: a client that follows
-    /// misses none.
+    /// Only lines that arrived since [`Found::next`] of an earlier answer, oldest first, so that a client that follows misses
+    /// none.
     pub(crate) from: Option<u64>,
     pub(crate) limit: usize,
 }

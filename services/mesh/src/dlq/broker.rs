@@ -47,8 +47,7 @@ impl Broker {
     /// that it could not read.
     pub(super) fn read(&self) -> anyhow::Result<(Queue, Vec<String>)> {
         let mut config = self.config();
-        // The client requires a group name, but does not join the group, and commits nothing. An empty fetch reports a
-        // partition's end.
+        // The client requires a group name; it joins no group and commits nothing. An empty fetch reports a partition's end.
         config.set("group.id", "mesh-dlq").set("enable.auto.commit", "false");
         config.set("enable.partition.eof", "true").set("fetch.wait.max.ms", "10");
         let refusals = Refusals::of(&mut config);

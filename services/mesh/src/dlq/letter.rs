@@ -128,7 +128,7 @@ impl Letter {
         })
     }
 
-    /// Fails for a truncated letter, which has no payload that could be sent again.
+    /// Fails for a truncated letter, which is not complete enough to be sent again.
     pub(super) fn ensure_whole(&self) -> anyhow::Result<()> {
         let truncated = self.header(dead_letter::TRUNCATED);
         ensure!(

@@ -2,8 +2,7 @@
 //!
 //! Each connection may always use a small amount. For more it takes a lease, for as long as a request is read, handled and
 //! answered. When everything is leased, a connection that needs a lease waits, and connections that have held theirs for long are
-//! closed: a client that stops in the middle of a message delays the others for a moment, and does not take the service from
-//! them.
+//! closed: a client that stops in the middle of a message delays the others only for a moment.
 
 use std::{
     collections::BTreeMap,

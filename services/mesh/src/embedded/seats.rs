@@ -28,8 +28,7 @@ impl Seats {
         Self { most, taken: Mutex::default() }
     }
 
-    /// A place for a new connection. If all are taken, the connection that has been silent for longest gives way; `None` if all
-    /// stay.
+    /// A place for a new connection. If all are taken, the one that has been silent for longest gives way; `None` if all stay.
     pub(super) fn take(&self) -> Option<Arc<Seat>> {
         let mut taken = self.taken.lock();
         if taken.len() >= self.most {

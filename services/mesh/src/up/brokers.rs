@@ -1,4 +1,4 @@
-//! Kafka, NATS and the databases: embedded in this process, or real ones elsewhere.
+//! Kafka and NATS, embedded in this process or elsewhere, and the settings with which children reach them.
 
 use std::net::SocketAddr;
 

@@ -115,8 +115,7 @@ const CONTROL: u16 = 9;
 const KAFKA: u16 = 41;
 /// The embedded NATS server.
 const NATS: u16 = 42;
-/// The distance between the ports of two replicas: more than any other distance from the base, and two replicas fit into a
-/// hundred.
+/// The distance between the ports of two replicas: more than any place above the base; two replicas fit into a hundred.
 const STRIDE: u16 = 50;
 /// More replicas on one machine show nothing new.
 const MOST_REPLICAS: u16 = 8;

@@ -64,7 +64,7 @@ impl Log {
         self.put(&Line::new(process, level, message));
     }
 
-    /// Shows a line, if its level or the options ask for it.
+    /// Shows a line if it is a warning or an error, is about a process's lifecycle, or the log shows every line.
     pub(super) fn put(&self, line: &Line) {
         if self.0.verbose || line.lifecycle || line.level >= Level::Warn {
             self.plain(line.render(self.0.colours));

@@ -1,7 +1,8 @@
 //! All consumer groups: the requests of their members, and how long each group is kept.
 //!
 //! Groups that the broker was started for are kept for ever, and so are the records that they have yet to read. All other groups
-//! belong to people who look at the topics: they expire without members, and they block no producer when the logs are full.
+//! ("foreign" below) belong to people who look at the topics: they expire without members, and they block no producer when the
+//! logs are full.
 
 mod administration;
 
@@ -92,7 +93,7 @@ impl Coordinator {
         foreign.into_iter().map(|(_, _, id)| id).collect()
     }
 
-    /// The group, created if it is new; if there are too many groups, the foreign one without members that is idle for longest is
+    /// The group, created if it is new. If there are too many, the foreign one without members that is idle for longest is
     /// removed.
     fn entry<'a>(
         &self,
@@ -300,8 +301,7 @@ impl Coordinator {
         Ok(work(is_own))
     }
 
-    /// Runs `work`, which reads a group's offsets; its argument says whether the group has members, which will read from there
-    /// on.
+    /// Runs `work`, which reads a group's offsets; its argument says whether the group has members, which go on from there.
     pub(super) fn look<T>(&self, id: &str, work: impl FnOnce(bool) -> T) -> T {
         let groups = self.groups.lock();
         work(groups.get(id).is_some_and(|group| !group.members.is_empty()))

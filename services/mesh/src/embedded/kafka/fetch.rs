@@ -21,7 +21,7 @@ use crate::embedded::memory::{FREE, Lease, Memory};
 
 /// The maximum size of one answer, whatever the client asks for.
 const MOST_BYTES: usize = 4 << 20;
-/// Longer than any client waits.
+/// The maximum wait, longer than any client asks for.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// The versions that added a field: <https://kafka.apache.org/protocol#The_Messages_Fetch>

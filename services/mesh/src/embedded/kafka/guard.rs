@@ -23,7 +23,7 @@ impl Guarded {
         Self { bytes, clamps: false, varint: 0, shift: 0 }
     }
 
-    /// One more than what is left.
+    /// One more than the bytes that are left.
     fn most(&self) -> usize {
         self.bytes.len() + 1
     }
@@ -51,7 +51,7 @@ impl Buf for Guarded {
         self.varint |= usize::from(byte & 0x7f) << self.shift;
         let (value, ends) = (self.varint, byte < 0x80);
         (self.varint, self.shift) = if ends { (0, 0) } else { (value, self.shift + 7) };
-        // Four bytes hold what is more than any frame has.
+        // A varint of four bytes can exceed the size of any frame.
         if value > self.most() || self.shift > 21 {
             return Err(self.refusal(value));
         }

@@ -129,8 +129,7 @@ impl Log {
         Ok(base)
     }
 
-    /// The batches from the one that contains `offset` on, up to `most` bytes together; if `at_least_one`, the first may be
-    /// larger.
+    /// The batches from the one that contains `offset` on, up to `most` bytes; if `at_least_one`, the first may be larger.
     pub(super) fn read(
         &self,
         offset: i64,

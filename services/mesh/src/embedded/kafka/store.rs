@@ -255,8 +255,7 @@ impl Store {
         self.change(topic, partition, |log| log.commit(group, committed))
     }
 
-    /// Keeps the present records of a partition for a group that has committed nothing there yet; returns the offset it has
-    /// committed.
+    /// Keeps a partition's present records for a group that has committed nothing there yet; returns its committed offset.
     pub(super) fn reserve(&self, topic: &str, partition: i32, group: &str) -> Option<Committed> {
         let work = |log: &mut Log| {
             log.reserve(group);

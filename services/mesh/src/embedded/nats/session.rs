@@ -79,7 +79,7 @@ pub(super) async fn serve(
     }
 }
 
-/// Tells a client that there are too many connections, if the socket can take that at once.
+/// Sends "maximum connections exceeded" to a new client, if the socket can take that at once.
 pub(super) fn refuse(stream: &TcpStream) {
     stream.try_write(TOO_MANY_CONNECTIONS.as_bytes()).ok();
 }

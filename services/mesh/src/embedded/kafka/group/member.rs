@@ -20,8 +20,7 @@ pub(in super::super) struct Newcomer {
     pub(in super::super) session: Duration,
     pub(in super::super) rebalance: Duration,
     pub(in super::super) kind: String,
-    /// The assignment strategies that the client supports, the preferred one first, each with the metadata that the leader needs
-    /// for it.
+    /// The assignment strategies that the client supports, the preferred one first, each with its metadata for the leader.
     pub(in super::super) protocols: Vec<(String, Bytes)>,
 }
 
