@@ -33,7 +33,7 @@ impl Interrupts {
         })
     }
 
-    /// Waits for the next signal that does not belong to the previous one; returns its name.
+    /// Waits for the next signal that comes at least `ONE_WISH` after the previous one; returns its name.
     pub(crate) async fn next(&mut self) -> &'static str {
         loop {
             let name = tokio::select! {

@@ -4,7 +4,7 @@ use std::{thread, time::Duration};
 
 use tokio::{sync::mpsc, time::Instant};
 
-/// Sends the time at which each order is meant to be sent, since `begin`, until the receiver is dropped.
+/// Sends the time at which each order is meant to be sent, since `begin`, until the duration is over or the receiver is dropped.
 ///
 /// It uses a thread of its own: the async runtime's timers tick in whole milliseconds, a fifth of what an order may take.
 pub(super) fn ticks(

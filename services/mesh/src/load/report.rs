@@ -43,7 +43,7 @@ pub(crate) struct Report {
     pub(crate) sent: u64,
     pub(crate) accepted: u64,
     /// Requests that failed, by status code, or by what happened instead: `no connection`, `connection lost`, `no answer in
-    /// time`, `not an order`, and `not sent` for requests that were not even begun.
+    /// time`, `not an order`, `nothing in stock`, and `not sent` for requests that were not even begun.
     pub(crate) refused: BTreeMap<String, u64>,
     pub(crate) completed: u64,
     pub(crate) cancelled: u64,
