@@ -1,8 +1,8 @@
-//! What is worth waking for, or worth a ticket.
+//! The alerts: those that page, and those that open a ticket.
 //!
-//! The promises come first; what follows are symptoms that explain them, or that nobody would feel before it is too late. How
-//! long each must have been so is short where it does not flap: who breaks something to see what happens wants to see it
-//! within a minute.
+//! The objectives come first. The others are symptoms that explain them, or that users would feel only when it is too late.
+//! The hold times are short where a condition does not flap: a reader who breaks a part to see what happens wants to see the
+//! alert within a minute.
 
 mod budgets;
 mod events;
@@ -16,28 +16,28 @@ use crate::{
     rules::{Alerting, Group, Recording, Rule},
 };
 
-/// Three evaluations: what one scrape saw and the next did not is no alert. For what does not come back by itself at once,
-/// and for counters over a window, which hold the alert up by themselves.
+/// Three evaluations: a fault that one scrape saw and the next did not raises no alert. For conditions that do not clear at
+/// once by themselves, and for counters over a window, which hold the alert up by themselves.
 const SEEN: &str = "15s";
-/// Longer than a planned restart of one process takes, of a broker too: Kafka needs ten seconds after a kill.
+/// Longer than a planned restart of one process takes, a broker included: Kafka needs ten seconds after a kill.
 const RESTARTED: &str = "30s";
-/// For what goes up and down with the load: a burst is no alert.
+/// For values that go up and down with the load: a burst raises no alert.
 const LASTING: &str = "1m";
-/// For what comes and goes while its cause stays: a process that dies again and again answers in between.
+/// For conditions that come and go while their cause stays: a process that crashes again and again answers in between.
 const KEPT: Option<&str> = Some("1m");
 
-/// A symptom: users feel it, or will soon, and it does not mend itself. Somebody is woken.
+/// A symptom: users feel it, or will soon, and it does not heal by itself. The person on call is woken.
 const PAGE: &str = "page";
-/// A cause, or something that can wait: the symptoms that it has are pages of their own. Somebody looks at it in the morning.
+/// A cause, or a problem that can wait: its symptoms have pages of their own. The operator looks at it in the morning.
 const TICKET: &str = "ticket";
-/// No alert at all: it always fires, and its absence is what a dead man's switch reports.
+/// Not a problem: this alert always fires, and a dead man's switch reports its absence.
 const NONE: &str = "none";
 
-/// Where everything is that an alert links to: the front door, if Prometheus has a URL behind it (`--web.external-url`); links
-/// are relative to it otherwise.
+/// The base URL of an alert's links: the front door, if Prometheus has a URL behind it (`--web.external-url`). Otherwise the
+/// links are relative.
 pub const FRONT_DOOR: &str = r#"{{ reReplaceAll "/prometheus/?$" "" $externalURL }}"#;
 
-/// One alert, as it is written down here.
+/// One alert, as the modules below write it.
 #[derive(Clone)]
 struct Alert {
     name: &'static str,
@@ -45,11 +45,11 @@ struct Alert {
     hold: &'static str,
     keep: Option<&'static str>,
     expr: String,
-    /// One line, as it stands on a telephone.
+    /// One line, short enough for the screen of a telephone.
     summary: &'static str,
-    /// What it means, with the values.
+    /// What the alert means, with its values.
     description: &'static str,
-    /// Where to look first: a dashboard's uid and the variables that it takes from the alert.
+    /// The dashboard to look at first: its uid, and the variables that it takes from the alert.
     dashboard: &'static str,
 }
 
@@ -86,7 +86,7 @@ fn annotations(
     .into()
 }
 
-/// All of them.
+/// All groups of alerts.
 pub fn groups() -> Vec<Group> {
     [
         ("budgets", budgets::rules()),
@@ -102,7 +102,7 @@ fn rules(alerts: Vec<Alert>) -> Vec<Rule> {
     alerts.into_iter().map(Alert::rule).collect()
 }
 
-/// Where the runbook and the dashboard of each alert are, as series: a panel joins them to the alerts that fire.
+/// The runbook and the dashboard of each alert, as series: a panel joins them to the alerts that fire.
 pub fn index() -> Group {
     let mut rules: Vec<Rule> = Vec::new();
     let mut known = std::collections::BTreeSet::new();
@@ -127,14 +127,15 @@ pub fn index() -> Group {
     Group { name: "index".into(), interval: Some("1m"), rules }
 }
 
-/// The same of a part that is not ours: its counter may appear with the first thing that it counts, which no increase shows.
+/// Like [`counted`], for a part that is not ours: its counter may appear with the first event that it counts, which
+/// `increase` does not show.
 fn counted_from_nothing(by: &str, counter: &str, window: &str) -> String {
     format!(
         "sum by ({by}) (increase({counter}[{window}]) > 0 or ({counter} > 0 unless {counter} offset {window}))"
     )
 }
 
-/// What must not be counted in a window, by labels.
+/// Fires if a counter of faults increased within a window, by labels.
 fn counted(by: &str, counter: &str, window: &str) -> String {
     format!("sum by ({by}) (increase({counter}[{window}])) > 0")
 }

@@ -1,10 +1,11 @@
-//! A dashboard: rows of panels, variables, links, annotations; and where each panel stands.
+//! A dashboard: rows of panels, variables, links, annotations; and the position of each panel.
 
 use serde_json::{Value, json};
 
 use crate::panel::{COLUMNS, Panel};
 
-/// Grafana 12's own: newer ones are migrated from it, older ones would be on every load.
+/// The schema version of Grafana 12. A newer Grafana migrates the model from it; an older version would be migrated at every
+/// load.
 const SCHEMA: u32 = 42;
 
 /// One dashboard.
@@ -25,13 +26,13 @@ pub struct Row {
 }
 
 impl Row {
-    /// A heading, which is a question, and the panels that answer it.
+    /// A row: its title is a question, and its panels answer it.
     pub fn new(title: &'static str, panels: Vec<Panel>) -> Self {
         Self { title, panels }
     }
 }
 
-/// What the reader may choose.
+/// A variable: the reader chooses its value.
 #[derive(Clone, Debug)]
 pub struct Variable {
     name: &'static str,
@@ -42,7 +43,7 @@ pub struct Variable {
 }
 
 impl Variable {
-    /// One of the values at a time; `first` is chosen to begin with.
+    /// A variable with one value at a time; `first` is the initial choice.
     pub fn one(
         name: &'static str,
         label: &'static str,
@@ -52,7 +53,7 @@ impl Variable {
         Self { name, label, values, several: false, first }
     }
 
-    /// Any of the values, all to begin with.
+    /// A variable with any number of values; all are chosen initially.
     pub fn any(name: &'static str, label: &'static str, values: String) -> Self {
         Self { name, label, values, several: true, first: "$__all" }
     }
@@ -70,11 +71,11 @@ impl Variable {
             "definition": self.values,
             "multi": self.several, "includeAll": self.several,
             "current": { "text": text, "value": value, "selected": true },
-            // On every change of the time range: a service that has just come is there without a reload.
+            // Reloaded on every change of the time range, so that a new service appears without a reload of the page.
             "refresh": 2, "sort": 1, "hide": 0, "skipUrlSync": false, "options": [],
         });
         if self.several {
-            // What has no such label is none of them.
+            // "All" leaves out series without this label.
             model["allValue"] = json!(".+");
         }
         model
@@ -87,21 +88,21 @@ impl Dashboard {
         Self { uid, title, says, variables: Vec::new(), rows: Vec::new() }
     }
 
-    /// Lets the reader choose.
+    /// Adds a variable.
     #[must_use]
     pub fn variable(mut self, variable: Variable) -> Self {
         self.variables.push(variable);
         self
     }
 
-    /// Adds panels below those that are there.
+    /// Adds a row below the existing ones.
     #[must_use]
     pub fn row(mut self, title: &'static str, panels: Vec<Panel>) -> Self {
         self.rows.push(Row::new(title, panels));
         self
     }
 
-    /// What links point to; never changes.
+    /// The uid, to which links point; it never changes.
     pub fn uid(&self) -> &str {
         self.uid
     }
@@ -111,7 +112,7 @@ impl Dashboard {
         self.rows.iter().flat_map(|row| &row.panels)
     }
 
-    /// The model as Grafana reads it, with a line's end at its end.
+    /// The model as Grafana reads it, with a newline at its end.
     pub fn to_json(&self) -> String {
         let model = json!({
             "uid": self.uid,
@@ -132,11 +133,11 @@ impl Dashboard {
             "links": links(),
             "panels": self.placed(),
         });
-        // A model of strings, numbers and lists always has a text.
+        // A model of strings, numbers and lists always has a text form.
         format!("{model:#}\n")
     }
 
-    /// Panels from left to right, then down; each row of the dashboard begins on the left.
+    /// Places panels from left to right, then down; each row of the dashboard begins on the left.
     fn placed(&self) -> Vec<Value> {
         let mut placed = Vec::new();
         let mut y = 0;
@@ -162,10 +163,10 @@ impl Dashboard {
     }
 }
 
-/// Where starts explain what is seen. Elsewhere they can be switched on.
+/// The dashboards on which the marks of starts are shown. On the others they can be switched on.
 const STARTS_HELP: [&str; 3] = ["mesh-overview", "mesh-service", "mesh-runtime"];
 
-/// What happened meanwhile, drawn into every panel: starts as lines, pages as regions from their beginning to their end.
+/// Annotations on every panel: starts as lines, pages as regions from their beginning to their end.
 fn annotations(uid: &str) -> Value {
     let prometheus = json!({ "type": "prometheus", "uid": "prometheus" });
     let mark = |name: &str, colour: &str, expr: &str, title: &str, text: &str| {
@@ -182,7 +183,7 @@ fn annotations(uid: &str) -> Value {
     json!([builtin(), starts, alerts])
 }
 
-/// What people write into Grafana themselves.
+/// The annotations that people write in Grafana itself.
 fn builtin() -> Value {
     json!({
         "builtIn": 1, "name": "Annotations & Alerts", "type": "dashboard", "enable": true, "hide": true,
@@ -202,7 +203,7 @@ fn links() -> Value {
             "type": "dashboards", "title": "Dashboards", "tags": ["glassmesh"], "asDropdown": true, "icon": "dashboard",
             "includeVars": false, "keepTime": true, "targetBlank": false, "tooltip": "The others, for the same time", "url": "",
         },
-        // Grafana puts its own path before a link that begins with a slash; the first step leads out of it.
+        // Grafana puts its own path before a link that begins with a slash; `/..` leads out of it.
         outside("Jaeger", "/../jaeger/search", "Traces"),
         outside("Prometheus", "/../prometheus/query", "Ask your own questions"),
         outside("Runbooks", "/d/mesh-runbooks", "What each alert means, and what to do"),

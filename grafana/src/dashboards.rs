@@ -1,4 +1,4 @@
-//! The dashboards: what stands where.
+//! All dashboards, and helpers that several of them use.
 
 mod events;
 mod flows;
@@ -16,7 +16,7 @@ use crate::{
     queries,
 };
 
-/// All of them, in the order in which one looks at them.
+/// All dashboards, in the order in which a reader looks at them.
 pub fn all() -> Vec<Dashboard> {
     vec![
         overview::dashboard(),
@@ -29,12 +29,12 @@ pub fn all() -> Vec<Dashboard> {
     ]
 }
 
-/// Any of the services.
+/// The variable `service`: any of the services.
 fn services() -> Variable {
     Variable::any("service", "Service", queries::services())
 }
 
-/// A number that is bad from the first of its kind.
+/// A number that is bad as soon as it is not zero.
 fn none_of(title: &str, says: &str, query: String) -> Panel {
     Panel::new(Kind::Stat, title, says)
         .ask(query, title)
@@ -42,8 +42,8 @@ fn none_of(title: &str, says: &str, query: String) -> Panel {
         .decimals(0)
 }
 
-/// How long something takes: the middle, and one in a hundred. The traces are asked for once, since they are the same; the axis is
-/// logarithmic, since milliseconds and seconds stand beside each other.
+/// How long an operation takes: the median and the 99th percentile. Only one of the two queries asks for exemplars, since
+/// they are the same for both. The axis is logarithmic, since milliseconds and seconds stand beside each other.
 fn latency(title: &str, says: &str, ask: impl Fn(f64) -> String, legend: &str) -> Panel {
     Panel::new(Kind::Lines, title, says)
         .ask_with_traces(ask(0.99), format!("p99 {legend}").trim_end())
@@ -52,15 +52,16 @@ fn latency(title: &str, says: &str, ask: impl Fn(f64) -> String, legend: &str) -
         .logarithmic()
 }
 
-/// Traces that Jaeger finds. It tells only how long the first span took, which says little of a flow that goes on behind it.
+/// Traces that Jaeger finds. Jaeger shows only the duration of the first span, which says little about a flow that goes on
+/// behind it.
 fn traces(title: &str, says: &str) -> Panel {
     Panel::new(Kind::Traces, title, says)
         .without(&["Duration"])
         .widths(&[("Trace ID", 290), ("Start time", 200)])
 }
 
-/// Orders that take each status: a colour each, the same everywhere, darker with each step. Lines, since they are the same orders: stacked,
-/// each would be counted once a status.
+/// Orders that reach each status. Each status has the same colour everywhere, darker with each step. The series are lines,
+/// since they count the same orders: stacked, an order would be counted once for each status.
 fn by_status(title: &str, says: &str) -> Panel {
     Panel::new(Kind::Lines, title, says)
         .ask(queries::flows::by_status(), "{{status}}")
@@ -72,7 +73,7 @@ fn by_status(title: &str, says: &str) -> Panel {
         .colour("cancelled", Colour::Bad)
 }
 
-/// Orders that ended, by how: each is counted once, so that the areas add up.
+/// Orders that ended, by outcome: each is counted once, so that the areas add up.
 fn by_outcome(title: &str, says: &str) -> Panel {
     Panel::new(Kind::Stacked, title, says)
         .ask(queries::flows::ended(), "{{status}}")

@@ -1,4 +1,4 @@
-//! Dashboards, recording rules and alerts, as code: what is asked is in one place, how it is laid out in another.
+//! Dashboards, recording rules and alerts, as code: queries are in one place, layout is in another.
 //!
 //! ```text
 //!  slo.rs ──────────┐
@@ -6,7 +6,7 @@
 //!                   └─▶ dashboards/*.rs ─(panel.rs, dashboard.rs)─▶ dashboards/*.json
 //! ```
 //!
-//! `cargo test -p grafana` writes the files again where they differ (in CI it fails instead).
+//! `cargo test -p grafana` writes the files again where they differ (in CI, a difference fails the test instead).
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ pub mod queries;
 pub mod rules;
 pub mod slo;
 
-/// Every file that is made here: its path below `grafana/`, and its text.
+/// Every generated file: its path below `grafana/`, and its text.
 pub fn files() -> BTreeMap<String, String> {
     let dashboards = dashboards::all()
         .into_iter()

@@ -1,4 +1,4 @@
-//! One panel: a title, questions, and what a bad answer means.
+//! One panel: its title, its queries, and what a bad value means.
 
 mod column;
 mod model;
@@ -12,31 +12,32 @@ pub use model::DATA_SOURCES;
 /// Width of a dashboard, in Grafana's columns.
 pub const COLUMNS: u8 = 24;
 
-/// What a number is, as Grafana names it: <https://grafana.com/docs/grafana/latest/panels-visualizations/configure-standard-options/>
+/// The unit of a number, as Grafana names it:
+/// <https://grafana.com/docs/grafana/latest/panels-visualizations/configure-standard-options/>
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
     /// A count, shortened when it is large.
     Count,
-    /// A count, to the last digit.
+    /// A count with all its digits.
     Whole,
-    /// Seconds, scaled to what reads best.
+    /// Seconds, scaled to the unit that reads best.
     Seconds,
     /// Bytes, in powers of 1024.
     Bytes,
-    /// Requests each second.
+    /// Requests per second.
     Requests,
-    /// Anything else each second.
+    /// Any other events per second.
     PerSecond,
     /// A share between 0 and 1.
     Share,
     /// A factor.
     Times,
-    /// A moment, as how long ago it was.
+    /// A moment, shown as the time since then.
     Since,
 }
 
 impl Unit {
-    /// Where a scale ends at least, so that nothing but zeros does not look like much.
+    /// The smallest upper end of the axis, so that noise around zero does not look large.
     pub(crate) fn least_scale(self) -> f64 {
         match self {
             Self::Count | Self::Whole | Self::Since => 5.0,
@@ -62,64 +63,64 @@ impl Unit {
     }
 }
 
-/// How the answer is drawn.
+/// The visualization.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Lines over time.
     Lines,
-    /// Areas on top of each other: for what adds up.
+    /// Areas on top of each other, for series that add up.
     Stacked,
-    /// One number, coloured, with a small line behind it.
+    /// One number, coloured, with a sparkline behind it.
     Stat,
     /// A bar for each series.
     Bars,
-    /// Rows of labels and numbers, as they are now.
+    /// Rows of labels and current values.
     Table,
     /// A histogram's buckets over time.
     Heatmap,
-    /// Which state was when.
+    /// The state at each time.
     States,
     /// Log lines.
     Logs,
-    /// Traces that were found.
+    /// A list of traces.
     Traces,
-    /// Circles, and arrows between them.
+    /// A graph of nodes and edges.
     Graph,
-    /// Words, in Markdown.
+    /// Text, in Markdown.
     Words,
 }
 
-/// Where an answer comes from.
+/// The data source, and the query for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// PromQL.
     Prometheus {
         /// The query.
         query: String,
-        /// Whether traces are shown beside the lines.
+        /// Whether exemplars (links to traces) are shown beside the lines.
         exemplars: bool,
     },
     /// LogQL.
     Loki(String),
-    /// Jaeger's search.
+    /// A search in Jaeger.
     Jaeger {
-        /// Of which service.
+        /// The service whose traces are searched.
         service: String,
-        /// Which operation; any if it is empty.
+        /// The operation; empty for any.
         operation: String,
-        /// As Jaeger reads it: `100ms`.
+        /// The minimum duration, in Jaeger's notation: `100ms`.
         longer_than: String,
     },
-    /// Which services ask which, and how often, in the traces that Jaeger keeps.
+    /// The graph of calls between services, from the traces that Jaeger keeps.
     Dependencies,
 }
 
-/// A question, and how its series are called.
+/// A query, and the legend of its series.
 #[derive(Clone, Debug)]
 pub struct Question {
-    /// Who is asked what.
+    /// The data source and the query.
     pub source: Source,
-    /// The legend, with `{{label}}` in it.
+    /// The legend; `{{label}}` stands for the value of a label.
     pub legend: String,
 }
 
@@ -153,19 +154,19 @@ pub struct Panel {
 /// Colours with a meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Colour {
-    /// As it should be.
+    /// Healthy.
     Good,
-    /// Look at it today.
+    /// To be looked at today.
     Warning,
-    /// Look at it now.
+    /// To be looked at now.
     Bad,
     /// Neither good nor bad.
     Neutral,
-    /// Neither, and less important.
+    /// Neutral, and less important.
     Quiet,
-    /// Neutral, and earlier.
+    /// Neutral, for an earlier step of a sequence.
     Pale,
-    /// Neutral, and the first.
+    /// Neutral, for the first step of a sequence.
     Palest,
 }
 
@@ -184,7 +185,7 @@ impl Colour {
 }
 
 impl Panel {
-    /// A panel that asks nothing yet. `says` tells what a bad value means and where to look next.
+    /// A panel without queries. `says` is its description: what a bad value means and where to look next.
     pub fn new(kind: Kind, title: &str, says: &str) -> Self {
         let (width, height) = match kind {
             Kind::Stat => (4, 4),
@@ -218,149 +219,149 @@ impl Panel {
         }
     }
 
-    /// A panel that asks nothing, and tells.
+    /// A panel without queries that shows text.
     pub fn telling(title: &str, says: &str, markdown: &str) -> Self {
         Self { words_in_markdown: markdown.to_owned(), ..Self::new(Kind::Words, title, says) }
     }
 
-    /// Asks Prometheus.
+    /// Adds a query to Prometheus.
     #[must_use]
     pub fn ask(self, query: String, legend: &str) -> Self {
         self.question(Source::Prometheus { query, exemplars: false }, legend)
     }
 
-    /// Asks Prometheus, and shows the traces behind the numbers.
+    /// Adds a query to Prometheus, with exemplars that link to traces.
     #[must_use]
     pub fn ask_with_traces(self, query: String, legend: &str) -> Self {
         self.question(Source::Prometheus { query, exemplars: true }, legend)
     }
 
-    /// Asks anybody.
+    /// Adds a query to any data source.
     #[must_use]
     pub fn question(mut self, source: Source, legend: &str) -> Self {
         self.questions.push(Question { source, legend: legend.to_owned() });
         self
     }
 
-    /// What the numbers are.
+    /// Sets the unit of the numbers.
     #[must_use]
     pub fn unit(mut self, unit: Unit) -> Self {
         self.unit = unit;
         self
     }
 
-    /// Columns and rows of Grafana's grid that it takes.
+    /// Sets the width and the height, in columns and rows of Grafana's grid.
     #[must_use]
     pub fn size(mut self, width: u8, height: u8) -> Self {
         (self.width, self.height) = (width, height);
         self
     }
 
-    /// From which value on which colour; below the first it is good.
+    /// Sets thresholds: from each value on, the panel has this colour; below the first it is green.
     #[must_use]
     pub fn thresholds(mut self, steps: &[(f64, Colour)]) -> Self {
         self.thresholds = steps.to_vec();
         self
     }
 
-    /// The end of the scale.
+    /// Sets the upper end of the scale.
     #[must_use]
     pub fn most(mut self, most: f64) -> Self {
         self.most = Some(most);
         self
     }
 
-    /// A series that always has the same colour.
+    /// Gives a series a fixed colour.
     #[must_use]
     pub fn colour(mut self, series: &str, colour: Colour) -> Self {
         self.colours.push((series.to_owned(), colour));
         self
     }
 
-    /// A number that is shown as a word.
+    /// Shows a value as a word.
     #[must_use]
     pub fn word(mut self, value: i64, word: &'static str, colour: Colour) -> Self {
         self.words.push((value, word, colour));
         self
     }
 
-    /// Columns of a table that say nothing.
+    /// Hides columns of a table.
     #[must_use]
     pub fn without(mut self, columns: &[&'static str]) -> Self {
         self.hidden.extend_from_slice(columns);
         self
     }
 
-    /// Columns of a table that come before the others, in this order.
+    /// Puts columns of a table before the others, in this order.
     #[must_use]
     pub fn first(mut self, columns: &[&'static str]) -> Self {
         self.first.extend_from_slice(columns);
         self
     }
 
-    /// Columns of a table that are as wide as this, in pixels; the others share the rest.
+    /// Sets the width of columns of a table, in pixels; the other columns share the rest.
     #[must_use]
     pub fn widths(mut self, columns: &[(&'static str, u16)]) -> Self {
         self.widths.extend_from_slice(columns);
         self
     }
 
-    /// How a column of a table is shown.
+    /// Sets how a column of a table is shown.
     #[must_use]
     pub fn column(mut self, column: Column) -> Self {
         self.columns.push(column);
         self
     }
 
-    /// A logarithmic axis: what takes a millisecond and what takes seconds are both to be seen.
+    /// Makes the axis logarithmic: milliseconds and seconds are both visible.
     #[must_use]
     pub fn logarithmic(mut self) -> Self {
         self.logarithmic = true;
         self
     }
 
-    /// A dashed line at a value: a promise, or a limit.
+    /// Draws a dashed line at a value: an objective, or a limit.
     #[must_use]
     pub fn line(mut self, value: f64, colour: Colour) -> Self {
         self.lines.push((value, colour));
         self
     }
 
-    /// A stat that says which series there are, rather than their values.
+    /// Makes a stat show the names of its series instead of their values.
     #[must_use]
     pub fn named(mut self) -> Self {
         self.named = true;
         self
     }
 
-    /// Where a click on a series leads; `${__field.labels.service}` is the series' label.
+    /// Sets the link of a series; `${__field.labels.service}` is the value of its label `service`.
     #[must_use]
     pub fn link(mut self, title: &str, url: &str) -> Self {
         self.links.push((title.to_owned(), url.to_owned()));
         self
     }
 
-    /// Digits after the point.
+    /// Sets the number of decimals.
     #[must_use]
     pub fn decimals(mut self, decimals: u8) -> Self {
         self.decimals = Some(decimals);
         self
     }
 
-    /// The number that links to this panel have, wherever it stands.
+    /// Sets a fixed id, which links to this panel use, wherever it stands.
     #[must_use]
     pub fn known_as(mut self, id: usize) -> Self {
         self.id = Some(id);
         self
     }
 
-    /// Whether its series are called by the services that they are of.
+    /// Whether the legend names the series by their service.
     pub(crate) fn is_by_service(&self) -> bool {
         let named = ["{{service}}", "{{group}}", "{{messaging_consumer_group_name}}"];
         self.questions.iter().any(|one| named.iter().any(|label| one.legend.contains(label)))
     }
 
-    /// The panel as Grafana reads it, at a place.
+    /// The panel as Grafana reads it, at a position.
     pub(crate) fn to_json(&self, id: usize, x: u8, y: usize) -> Value {
         model::panel(self, self.id.unwrap_or(id), x, y)
     }

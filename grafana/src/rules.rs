@@ -1,4 +1,5 @@
-//! The rule files of Prometheus: recorded series first, alerts on them second; and the same for who runs the operator.
+//! The rule files of Prometheus: recorded series first, alerts on them second; and the same rules as a `PrometheusRule` for
+//! clusters with the Prometheus operator.
 
 mod objectives;
 mod services;
@@ -11,15 +12,15 @@ use crate::alerts;
 
 pub use services::{SERVICES, WORKED};
 
-/// Rules that are evaluated one after the other, again and again.
+/// A group of rules, which Prometheus evaluates one after the other at an interval.
 #[derive(Clone, Debug, Serialize)]
 pub struct Group {
-    /// What Prometheus calls it in its own metrics.
+    /// The name that Prometheus uses in its own metrics.
     pub name: String,
-    /// How often; as often as is usual for that Prometheus without it.
+    /// The interval; without it, the default of the Prometheus that evaluates the group.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interval: Option<&'static str>,
-    /// In this order.
+    /// The rules, in the order of their evaluation.
     pub rules: Vec<Rule>,
 }
 
@@ -29,7 +30,7 @@ pub struct Group {
 pub enum Rule {
     /// A series that is computed once and read often.
     Recording(Recording),
-    /// A condition that somebody is told of.
+    /// A condition that raises an alert.
     Alerting(Alerting),
 }
 
@@ -40,27 +41,27 @@ pub struct Recording {
     pub record: String,
     /// How it is computed.
     pub expr: String,
-    /// What the expression's own labels do not tell.
+    /// Labels that the expression itself does not have.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<&'static str, String>,
 }
 
-/// A condition that somebody is told of.
+/// A condition that raises an alert.
 #[derive(Clone, Debug, Serialize)]
 pub struct Alerting {
-    /// Its name, and its heading among the runbooks.
+    /// The alert's name, which is also its heading among the runbooks.
     pub alert: &'static str,
-    /// What must not be: one alert for each series of the answer.
+    /// The condition: one alert for each series of the result.
     pub expr: String,
-    /// How long it must have been so.
+    /// How long the condition must hold before the alert fires.
     #[serde(rename = "for")]
     pub hold: &'static str,
-    /// How long it goes on after it was last so: one that comes and goes is one incident.
+    /// How long the alert goes on firing after the condition last held: one that comes and goes is one incident.
     #[serde(rename = "keep_firing_for", skip_serializing_if = "Option::is_none")]
     pub keep: Option<&'static str>,
-    /// Who is told, and what it is about.
+    /// The severity, which decides who is notified.
     pub labels: BTreeMap<&'static str, String>,
-    /// What is told.
+    /// The texts of the notification.
     pub annotations: BTreeMap<&'static str, String>,
 }
 

@@ -1,9 +1,10 @@
-//! The promises that are measured: what counts, how much of it must be good, over which windows. Written here and nowhere else.
+//! The service level objectives (SLOs), called promises here: which events count, which share of them must be good, over
+//! which windows. They are defined only in this file.
 //!
-//! Each is a share of events that were good, so that one set of expressions serves all. An event is bad only if we failed
-//! somebody: what a customer did to an order, and what a bank refused, is neither good nor bad.
+//! Each objective is a share of good events, so that one set of expressions serves all. An event is bad only if the mesh
+//! failed a customer: what a customer did to an order, and what a bank refused, is neither good nor bad.
 
-/// What the budget of errors is for.
+/// The window of the error budget.
 pub const PERIOD: &str = "30d";
 /// [`PERIOD`], to compute how long a budget lasts.
 const PERIOD_HOURS: f64 = 30.0 * 24.0;
@@ -11,29 +12,29 @@ const PERIOD_HOURS: f64 = 30.0 * 24.0;
 /// The windows of [`BURNS`], the shortest first.
 pub const WINDOWS: [&str; 7] = ["5m", "30m", "1h", "2h", "6h", "1d", "3d"];
 
-/// An order is taken within this; a bucket of its histogram ends there.
+/// An order is accepted within this time, in seconds; a bucket of its histogram ends there.
 pub const ORDER_WITHIN: &str = "0.1";
-/// A flow is complete within this; a bucket of its histogram ends there.
+/// A flow is complete within this time, in seconds; a bucket of its histogram ends there.
 pub const FLOW_WITHIN: &str = "2.0";
-/// An event is handled within this; a bucket of its histogram ends there.
+/// An event is handled within this time, in seconds; a bucket of its histogram ends there.
 pub const EVENT_WITHIN: &str = "1.0";
 
-/// One of these bounds as the number at which a panel draws its line.
+/// One of these bounds as a number, at which a panel draws its line.
 pub fn seconds(within: &str) -> f64 {
     within.parse().expect("the bounds above are numbers")
 }
 
-/// How fast a budget may be used up before somebody is told.
+/// How fast an error budget may be used up before an alert fires.
 /// <https://sre.google/workbook/alerting-on-slos/>, "Multiwindow, Multi-Burn-Rate Alerts".
 #[derive(Clone, Copy, Debug)]
 pub struct Burn {
     /// How many times faster than a budget that lasts for [`PERIOD`].
     pub factor: f64,
-    /// It has been so for long enough to matter.
+    /// The long window: the burn has lasted long enough to matter.
     pub long: &'static str,
-    /// It is so now: a twelfth, so that the alert ends soon after its cause.
+    /// The short window, a twelfth of the long one: the burn goes on now, so that the alert ends soon after its cause.
     pub short: &'static str,
-    /// Whether somebody is woken.
+    /// The severity of the alert: a page or a ticket.
     pub severity: &'static str,
 }
 
@@ -45,12 +46,12 @@ pub const BURNS: [Burn; 4] = [
     Burn { factor: 1.0, long: "3d", short: "6h", severity: "ticket" },
 ];
 
-/// Fewer bad events than this are an anecdote, however few the good ones are: the first order after a start opens every
-/// connection and takes its time.
+/// Fewer bad events than this raise no alert, however few the good ones are: the first order after a start opens every
+/// connection and is slow.
 pub const LEAST_BAD: u32 = 5;
 
 impl Burn {
-    /// How long a whole budget lasts at this rate.
+    /// How long a whole budget lasts at this rate, as text.
     pub fn lasts(&self) -> String {
         let hours = PERIOD_HOURS / self.factor;
         if hours < 72.0 { format!("{hours:.0} hours") } else { format!("{:.0} days", hours / 24.0) }
@@ -64,23 +65,23 @@ pub struct Slo {
     pub name: &'static str,
     /// The share of events that must be good.
     pub objective: f64,
-    /// The promise, as it is told to whoever asks.
+    /// The promise in words, for alerts and panels.
     pub promise: &'static str,
-    /// The alert that says that it is being broken.
+    /// The name of the alert that fires when the promise is being broken.
     pub alert: &'static str,
     /// What a user would say of bad events, after "x % of".
     pub bad: &'static str,
-    /// Where to look first: a dashboard's uid.
+    /// The uid of the dashboard to look at first.
     pub dashboard: &'static str,
     counts: Counts,
 }
 
-/// Series of counters.
+/// The counters from which an objective is computed.
 #[derive(Clone, Copy, Debug)]
 struct Counts {
-    /// What counts.
+    /// The series whose sum is all events.
     events: &'static [&'static str],
-    /// What of it was good; the rest was bad.
+    /// The series whose sum is the good events; the rest is bad.
     good: &'static [&'static str],
 }
 
@@ -130,7 +131,7 @@ const ORDERS_SOON: &str = r#"http_server_request_duration_seconds_bucket{job="ga
 const FLOWS_COMPLETED: &str = r#"mesh_flow_duration_seconds_count{outcome="completed"}"#;
 const FLOWS_SOON: &str =
     r#"mesh_flow_duration_seconds_bucket{outcome="completed",le="FLOW_WITHIN"}"#;
-/// The reasons for a cancellation that are ours: the third party did not answer for the payment, or the stock was not held long
+/// Cancellations that are the mesh's fault: the third party did not answer for the payment, or the stock was not held long
 /// enough. A declined payment and a customer's change of mind are left out: the mesh did what was asked.
 pub const FLOWS_GIVEN_UP: &str =
     r#"mesh_orders_cancelled_total{reason=~"payment_unavailable|reservation_expired"}"#;
@@ -148,14 +149,14 @@ impl Slo {
         sum(self.counts.events, "increase", window)
     }
 
-    /// How many of them were bad. Rounding must not make fewer than none.
+    /// How many of them were bad. Rounding must not yield a negative number.
     pub fn bad_number(&self, window: &str) -> String {
         let sum = |series| sum(series, "increase", window);
         let (events, good) = (sum(self.counts.events), sum(self.counts.good));
         format!("clamp_min(\n  {events}\n  - {good},\n  0\n)")
     }
 
-    /// The share of events that were bad in a window; 0 where nothing happened.
+    /// The share of events that were bad in a window; 0 where there were no events.
     pub fn bad_ratio(&self, window: &str) -> String {
         let sum = |series| sum(series, "rate", window);
         let (good, events) = (sum(self.counts.good), sum(self.counts.events));
@@ -163,7 +164,7 @@ impl Slo {
     }
 }
 
-/// The sum of counters; one that nobody has counted yet is 0, and must not take the others with it.
+/// The sum of counters. A counter without series counts as 0, so that the sum of the others is not lost.
 fn sum(series: &[&str], function: &str, window: &str) -> String {
     let one = |series: &&str| {
         let series = series

@@ -1,5 +1,5 @@
-//! A promise is being broken faster than its budget allows: one alert that wakes and one that does not, each with two
-//! windows, as the workbook has them. The label `window` says which it was; the faster one goes first.
+//! An objective is being broken faster than its budget allows: one alert that pages and one that opens a ticket, each with
+//! two windows, as in the SRE workbook. The label `window` names the window that fired; the faster one goes first.
 
 use super::{PAGE, SEEN, TICKET, annotations};
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
     slo::{self, Burn, Slo},
 };
 
-/// Each promise, for each who is told.
+/// Two alerts for each objective: a page and a ticket.
 pub(super) fn rules() -> Vec<Rule> {
     slo::ALL.iter().flat_map(|slo| [PAGE, TICKET].map(|severity| rule(slo, severity))).collect()
 }
@@ -35,7 +35,7 @@ fn rule(slo: &Slo, severity: &str) -> Rule {
 
 fn condition(slo: &Slo, burn: &Burn) -> String {
     let (name, Burn { factor, long, short, .. }) = (slo.name, burn);
-    // The threshold as a product, so that it can be read; the objective is that of the recorded series.
+    // The threshold is written as a product, so that it can be read; the objective comes from the recorded series.
     let above = |window: &str| {
         format!(
             "slo:bad:ratio_rate{window}{{slo=\"{name}\"}} > {factor} * (1 - slo:objective:ratio)"

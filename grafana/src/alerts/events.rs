@@ -1,15 +1,15 @@
-//! Events do not flow: from the outbox, over the broker, through the consumers.
+//! Events do not flow: from the outbox, through the broker, to the consumers.
 
 use super::{Alert, LASTING, PAGE, SEEN, TICKET, counted};
 
-/// Records that a group may be behind before it counts as a lag: two seconds of 100 orders a second, whose orders.events
-/// carries five records each.
+/// The lag that is tolerated, in records: two seconds of 100 orders a second, each of which writes five records to
+/// `orders.events`.
 const LAG: u32 = 1000;
-/// Longer than the slowest event may take that is no fault of ours: a third party that never answers is given up after 3
+/// Longer than the slowest event may take without a fault of ours: a third party that never answers is given up after 3
 /// attempts of 4 s and the pauses between.
 const TOO_OLD_S: u32 = 30;
-/// An order takes seconds, with the simulated waits of the warehouse and the carrier. This is longer than a third party that never
-/// answers is waited for, and than any part needs to start again.
+/// An order takes seconds, with the simulated waits of the warehouse and the carrier. This is longer than payments waits for
+/// a third party that never answers, and longer than any part needs to start again.
 const OPEN_S: u32 = 120;
 /// The relay sends within milliseconds. This is longer than a broker needs to come back, with `RESTARTED` on top.
 const UNSENT_S: u32 = 10;
@@ -23,7 +23,7 @@ fn consumers() -> Vec<Alert> {
         Alert {
             name: "MeshFlowsStalled",
             severity: PAGE,
-            // A flow takes as long as the warehouse and the carrier are simulated to take: seconds.
+            // A flow takes seconds: as long as the warehouse and the carrier are simulated to take.
             hold: LASTING,
             keep: None,
             expr: "sum(rate(mesh_orders_placed_total[1m])) > 0\n\
@@ -82,7 +82,7 @@ fn delays() -> Vec<Alert> {
             severity: TICKET,
             hold: LASTING,
             keep: None,
-            // It grows older: while a backlog or a replay is worked off, old events are in hand too, each for a moment.
+            // The age must grow: while a backlog or a replay is worked off, old events are in flight too, each for a moment.
             expr: format!(
                 "max by (service, topic) (mesh_consumer_oldest_age_seconds) > {TOO_OLD_S}\n\
                  and max by (service, topic) (deriv(mesh_consumer_oldest_age_seconds[1m])) > 0.5"

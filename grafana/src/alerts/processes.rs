@@ -1,29 +1,30 @@
-//! A service is not there, or cannot work.
+//! A service is absent, or cannot work.
 
 use super::{Alert, KEPT, LASTING, PAGE, RESTARTED, SEEN, TICKET, counted};
 
-/// The share of a limit at which there is still time.
+/// The share of a limit at which there is still time to act.
 const NEARLY: f64 = 0.8;
 
-/// The share of its memory at which a process is about to die of the next thing that it keeps.
+/// The share of its memory limit at which the next allocation may kill a process.
 const NEARLY_KILLED: f64 = 0.9;
-/// Longer than what a process takes for a moment: a burst, a profile.
+/// Longer than a short peak of memory lasts: a burst, a profile.
 const STAYING: &str = "2m";
 
-/// What is left of a disk when there is still time: eight times the longest write-ahead log that a service allows itself.
+/// The free bytes of a disk at which there is still time to act: eight times the longest write-ahead log that a service
+/// allows itself.
 const LITTLE_ROOM: u64 = 64 << 20;
-/// A write-ahead log is cut at 8 MiB. One that is much longer is held open by somebody who reads it and does not end.
+/// In bytes. A write-ahead log is cut at 8 MiB; one that is much longer is held open by a reader that does not end.
 const LONG_LOG: u64 = 64 << 20;
 
 pub(super) fn alerts() -> Vec<Alert> {
     [presence(), needs(), connections(), saturation(), disks()].concat()
 }
 
-/// Those whose absence no customer feels: a backend of ours that only watches.
+/// The services whose absence no customer feels: a backend of ours that only watches.
 const WATCHING: &str = "lens";
 
-/// More than half of the last minute it was away, be it at once or in pieces, and Prometheus was there before: at a start everything
-/// comes up at once.
+/// The share of the last minute in which a service was away, at once or in pieces, if it is more than half and Prometheus ran
+/// before that minute: at a start all processes come up together.
 fn away(services: &str) -> String {
     format!(
         "1 - avg_over_time(service:up:max{{{services}}}[1m]) > 0.5\nand service:up:max offset 1m"
@@ -65,7 +66,7 @@ fn presence() -> Vec<Alert> {
     vec![
         absent(PAGE, away(&format!("service!=\"{WATCHING}\""))),
         absent(TICKET, away(&format!("service=\"{WATCHING}\""))),
-        // A crash loop: three times in two minutes is no release and no accident.
+        // A crash loop: three starts in two minutes are neither a release nor an accident.
         restarting(PAGE, "2m", 3),
         restarting(TICKET, "10m", 2),
         Alert {

@@ -1,18 +1,18 @@
-//! What happens may not be seen: spans and log lines, scrapes, rules, the parts that keep them.
+//! Parts of the telemetry may be missing: spans and log lines, scrapes, rules, the backends that keep them.
 
 use super::{Alert, LASTING, NONE, PAGE, RESTARTED, SEEN, TICKET, counted, counted_from_nothing};
 
-/// Parts whose absence leaves a hole in what is seen. Without Prometheus there is no alert, and without Alertmanager nobody
-/// hears of it: `MeshAlertsUndelivered` is seen in Grafana.
+/// Parts whose absence leaves a hole in the telemetry. Without Prometheus there are no alerts, and without Alertmanager no
+/// notifications: Grafana shows `MeshAlertsUndelivered`.
 const PARTS: [&str; 3] = ["otel-collector", "jaeger", "loki"];
-/// The share of its queue at which a collector is about to refuse.
+/// The share of its queue at which a collector is about to refuse data.
 const FULL: f64 = 0.8;
 
 pub(super) fn alerts() -> Vec<Alert> {
     [signals(), collector(), watching(), alerting()].concat()
 }
 
-/// One question about spans and log records, told apart by `signal`.
+/// The same query for spans and for log records; the label `signal` distinguishes them.
 fn both(question: impl Fn(&str) -> String) -> String {
     let one = |(word, signal): (&str, &str)| {
         format!("label_replace(\n  {},\n  \"signal\", \"{signal}\", \"\", \"\"\n)", question(word))

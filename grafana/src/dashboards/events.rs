@@ -1,4 +1,4 @@
-//! Kafka and NATS: what was sent, what waits, what was set aside.
+//! Kafka and NATS: messages sent, messages that wait, dead letters.
 
 use super::{latency, none_of};
 use crate::{

@@ -1,4 +1,4 @@
-//! Is the mesh well? If not: what burns, and where?
+//! Is the mesh healthy? If not: which objective is broken, and where?
 
 use super::{by_outcome, latency, none_of};
 use crate::{
@@ -115,7 +115,7 @@ fn services() -> Vec<Panel> {
     ]
 }
 
-/// One row a service.
+/// A table with one row for each service.
 fn table() -> Panel {
     Panel::new(Kind::Table, "Each service", "Each service now: whether it answers, what it is asked, what fails by its own fault, what one in a hundred takes, records that wait, starts in the time shown, the memory of its largest process, and how much of its limit that is (of the machine's memory where there is no limit). Click a name to open it.")
         .ask(queries::each_service(&queries::up()), "up")
@@ -161,7 +161,7 @@ fn flow() -> Vec<Panel> {
     ]
 }
 
-/// At the end, since it takes a screen: Grafana does not scale it down.
+/// The graph of services. It stands at the end, since it takes a whole screen: Grafana does not scale it down.
 fn graph() -> Panel {
     Panel::new(Kind::Graph, "Calls and events", "Which service asks which, over calls and events: counted in the traces that Jaeger keeps of the time shown. An arrow that is gone: that call is made no more. A failing service that others point to is the cause, one that points to others a victim.")
             .question(Source::Dependencies, "")

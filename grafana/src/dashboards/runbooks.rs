@@ -1,25 +1,27 @@
-//! What each alert means, and what to do: `runbooks.md`, where whoever is woken already is.
+//! The runbooks: what each alert means and what to do. They are made from `runbooks.md`, and shown in Grafana, where the
+//! person on call already is.
 
 use crate::{dashboard::Dashboard, panel::Panel};
 
 const TEXT: &str = include_str!("../../runbooks.md");
 const UID: &str = "mesh-runbooks";
-/// The name of each alert that has a chapter, and the chapter.
+/// The name of each alert that has a chapter, and the chapter's text.
 fn chapters() -> impl Iterator<Item = (&'static str, &'static str)> {
     TEXT.split("\n## ").skip(1).filter_map(|chapter| chapter.split_once('\n'))
 }
 
-/// Where the chapter of an alert is, behind the front door.
+/// The URL of an alert's chapter, below the front door.
 pub fn url_of(alert: &str) -> String {
     format!("/grafana/d/{UID}?viewPanel={}", panel_of(alert))
 }
 
-/// The chapter alone, as Grafana's `viewPanel` names it.
+/// The panel of the chapter alone, as Grafana's `viewPanel` names it.
 pub fn panel_of(alert: &str) -> String {
     format!("panel-{}", id_of(alert))
 }
 
-/// A number for a name that stays as it is when others come: FNV-1a, above those that are counted.
+/// A panel id that does not change when other alerts are added: FNV-1a of the name, above the ids that are assigned by
+/// counting.
 /// <http://www.isthe.com/chongo/tech/comp/fnv/>
 fn id_of(alert: &str) -> usize {
     let hash = alert

@@ -1,4 +1,4 @@
-//! What the processes cost.
+//! The resources that the processes use.
 
 use super::{latency, none_of, services};
 use crate::{

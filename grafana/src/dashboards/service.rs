@@ -1,4 +1,4 @@
-//! One service: what it is asked, what it asks others, what it costs, what it says.
+//! One service: the requests it serves, the calls it makes, the resources it uses, its log lines.
 
 use super::{latency, traces};
 use crate::{

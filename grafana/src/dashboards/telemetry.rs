@@ -1,4 +1,4 @@
-//! Whether what the other dashboards show can be believed.
+//! Whether the data of the other dashboards can be trusted.
 
 use super::none_of;
 use crate::{

@@ -16,49 +16,50 @@ pub struct Column {
 }
 
 impl Column {
-    /// A column as it is called in the header.
+    /// A column by its name in the header.
     pub fn new(name: &'static str) -> Self {
         let (unit, decimals, width) = (None, None, None);
         let (thresholds, words, links) = (vec![], vec![], vec![]);
         Self { name, unit, decimals, thresholds, words, links, width, hidden: false }
     }
 
-    /// What its numbers are.
+    /// Sets the unit of the numbers.
     #[must_use]
     pub fn unit(mut self, unit: Unit, decimals: u8) -> Self {
         (self.unit, self.decimals) = (Some(unit), Some(decimals));
         self
     }
 
-    /// From which value on its cells have which colour.
+    /// Sets thresholds: from each value on, cells have this colour.
     #[must_use]
     pub fn thresholds(mut self, steps: &[(f64, Colour)]) -> Self {
         self.thresholds = steps.to_vec();
         self
     }
 
-    /// A value that is shown as a word, in a colour.
+    /// Shows a value as a word, in a colour.
     #[must_use]
     pub fn word(mut self, value: &'static str, word: &'static str, colour: Colour) -> Self {
         self.words.push((value, word, colour));
         self
     }
 
-    /// Where a click on a cell leads.
+    /// Sets the link of a cell.
     #[must_use]
     pub fn link(mut self, title: &'static str, url: &'static str) -> Self {
         self.links.push((title, url));
         self
     }
 
-    /// Not shown, but there for the links of others: what a panel is `without` they cannot name.
+    /// Hides the column, but keeps its values for the links of other columns: these cannot use a column that the panel is
+    /// `without`.
     #[must_use]
     pub fn hidden(mut self) -> Self {
         self.hidden = true;
         self
     }
 
-    /// In pixels.
+    /// Sets the width, in pixels.
     #[must_use]
     pub fn width(mut self, pixels: u16) -> Self {
         self.width = Some(pixels);

@@ -28,7 +28,7 @@ pub(super) fn panel(panel: &Panel, id: usize, x: u8, y: usize) -> Value {
         "options": options(panel),
     });
     if panel.kind == Kind::Words {
-        // It asks nobody, and has no numbers to colour.
+        // A text panel has no queries, and no numbers to colour.
         for field in ["datasource", "targets", "fieldConfig"] {
             model.as_object_mut().map(|model| model.remove(field));
         }
@@ -65,7 +65,7 @@ fn source(source: &Source) -> Value {
 fn target(panel: &Panel, question: &Question, index: usize) -> Value {
     let mut target = match &question.source {
         Source::Prometheus { query, exemplars } => {
-            // The last value of a series that has ended would be shown as if it were now.
+            // A range query would show the last value of a series that has ended as if it were current.
             let now = matches!(panel.kind, Kind::Table | Kind::Bars) || panel.named;
             let format = match panel.kind {
                 Kind::Table => "table",
@@ -87,7 +87,7 @@ fn target(panel: &Panel, question: &Question, index: usize) -> Value {
         Source::Dependencies => json!({ "queryType": "dependencyGraph" }),
     };
     target["datasource"] = source(&question.source);
-    // More than 26 questions in one panel nobody could read.
+    // Letters suffice: a panel with more than 26 queries would be unreadable.
     target["refId"] = Value::from(char::from(b'A' + (index % 26) as u8).to_string());
     target
 }
@@ -112,7 +112,7 @@ fn steps(base: &str, from: &[(f64, Colour)]) -> Value {
 }
 
 fn defaults(panel: &Panel) -> Value {
-    // A timeline with thresholds would show them and not the words.
+    // With thresholds, a timeline would show them instead of the words.
     let by_threshold = matches!(panel.kind, Kind::Stat | Kind::Bars);
     let mut defaults = json!({
         "unit": panel.unit.name(),
@@ -162,7 +162,7 @@ fn custom(panel: &Panel) -> Value {
                 true => json!({ "type": "log", "log": 10 }),
                 false => json!({ "type": "linear" }),
             };
-            // On a logarithmic axis an area says nothing, and ten of them are mud.
+            // On a logarithmic axis a filled area means nothing, and ten of them hide each other.
             let fill = if stacked { 30 } else { 8 * u8::from(!panel.logarithmic) };
             let dashed = !panel.thresholds.is_empty() || !panel.lines.is_empty();
             json!({
@@ -181,7 +181,7 @@ fn custom(panel: &Panel) -> Value {
     }
 }
 
-/// The later ones win: what a panel says of a series stands after what a service's name says.
+/// Later overrides win: what a panel says about a series comes after the colours of the services.
 fn overrides(panel: &Panel) -> Value {
     let drawn = matches!(panel.kind, Kind::Lines | Kind::Stacked);
     let services = palette::SERVICES.iter().filter(|_| drawn && panel.is_by_service()).map(|(name, colour)| {
@@ -206,7 +206,7 @@ fn overrides(panel: &Panel) -> Value {
     services.chain(none(panel)).chain(fixed).chain(widths).chain(columns).collect()
 }
 
-/// The line that says that there is nothing: its legend is made of labels that it does not have.
+/// The override for the line `none`, which shows that nothing happened: its legend is made of labels that it does not have.
 fn none(panel: &Panel) -> Option<Value> {
     let asks = |question: &Question| match &question.source {
         Source::Prometheus { query, .. } => query.contains("\"none\""),
@@ -260,7 +260,7 @@ fn column(column: &Column) -> Value {
 }
 
 fn options(panel: &Panel) -> Value {
-    // A narrow legend has room for one number.
+    // A narrow legend has room for one number only.
     let calcs: &[&str] = if panel.width > 7 { &["lastNotNull", "max"] } else { &["lastNotNull"] };
     let reduce = json!({ "calcs": ["lastNotNull"], "fields": "", "values": false });
     match panel.kind {
@@ -282,12 +282,12 @@ fn options(panel: &Panel) -> Value {
         }),
         Kind::Words => json!({ "mode": "markdown", "content": panel.words_in_markdown }),
         Kind::Table | Kind::Traces => {
-            // By the first column: pages stand before tickets.
+            // Sorted by the first column: pages stand before tickets.
             let sorted =
                 panel.first.first().map(|name| json!({ "displayName": name, "desc": false }));
             json!({ "showHeader": true, "cellHeight": "sm", "sortBy": Vec::from_iter(sorted) })
         }
-        // Greedy would take the wheel from the reader who scrolls past.
+        // With `greedy`, the graph would take the wheel from a reader who scrolls past.
         Kind::Graph => json!({ "zoomMode": "cooperative", "nodes": {}, "edges": {} }),
         Kind::Heatmap => json!({
             "calculate": false, "cellGap": 1, "cellValues": { "unit": "suffix: /s" },

@@ -1,7 +1,8 @@
-//! One colour a service, in every panel: those of Okabe and Ito, whom every reader can tell apart.
+//! One colour for each service, the same in every panel: the palette of Okabe and Ito, which readers with any colour vision
+//! can distinguish.
 //! <https://jfly.uni-koeln.de/color/>
 
-/// A service and its colour. The last one is a backend and has the grey that is left.
+/// Each service and its colour. The last one, a backend, gets the grey that is left.
 pub(crate) const SERVICES: [(&str, &str); 8] = [
     ("gateway", "#E69F00"),
     ("catalog", "#56B4E9"),
@@ -13,8 +14,8 @@ pub(crate) const SERVICES: [(&str, &str); 8] = [
     ("lens", "#999999"),
 ];
 
-/// Matches the series that are called by the service, or by its part in what is read: `orders`, `p99 orders`, `payments.events → orders`; not
-/// the topic `orders.events`.
+/// A pattern that matches series named after the service, alone or as one word of the legend: `orders`, `p99 orders`,
+/// `payments.events → orders`; not the topic `orders.events`.
 pub(crate) fn pattern(service: &str) -> String {
     format!(r"/^(p\d\d )?{service}(?![.\w])|→ {service}(?![.\w])/")
 }

@@ -1,4 +1,4 @@
-//! Kafka and NATS: what was sent, what waits, what was set aside.
+//! Kafka and NATS: messages sent, messages that wait, dead letters.
 
 use super::{largest, largest_or_none, quantile, rate};
 
@@ -7,12 +7,12 @@ const PROCESS: &str = "messaging_process_duration_seconds";
 const SEND: &str = "messaging_client_operation_duration_seconds";
 const WORKED: &str = "{messaging_destination_name=~\"$topic\", messaging_consumer_group_name=~\"$group\", outcome=~\"handled|dead_lettered\"}";
 
-/// Records that wait, by topic and group.
+/// Lag in records, by topic and group.
 pub fn lag() -> String {
     format!("sum by (topic, group) (mesh_consumer_lag{THIS})")
 }
 
-/// Records that wait, by partition.
+/// Lag in records, by partition.
 pub fn lag_by_partition() -> String {
     let most = format!("max_over_time(mesh_consumer_lag{THIS}[$__range] @ end())");
     format!(
@@ -21,22 +21,22 @@ pub fn lag_by_partition() -> String {
     )
 }
 
-/// Age of the oldest record that somebody has in hand.
+/// Age of the oldest record that a consumer has in flight.
 pub fn oldest_age() -> String {
     format!("max by (topic, group) (mesh_consumer_oldest_age_seconds{THIS})")
 }
 
-/// From publishing to having handled.
+/// From the publication of an event to the end of its handling: a quantile.
 pub fn delay(share: f64) -> String {
     largest(&quantile(share, &format!("mesh_event_delay_seconds{THIS}"), "topic, group"))
 }
 
-/// The same, as a heat map over all.
+/// The same for all events, as a heat map.
 pub fn delay_buckets() -> String {
     super::buckets(&format!("mesh_event_delay_seconds{THIS}"))
 }
 
-/// Events that were published each second.
+/// Events published per second.
 pub fn published() -> String {
     rate(
         &format!(
@@ -46,7 +46,7 @@ pub fn published() -> String {
     )
 }
 
-/// Events that were handled each second, by group.
+/// Events handled per second, by group.
 pub fn handled() -> String {
     rate(
         &format!("{PROCESS}_count{WORKED}"),
@@ -54,12 +54,12 @@ pub fn handled() -> String {
     )
 }
 
-/// What became of them.
+/// Their outcomes.
 pub fn outcomes() -> String {
     rate("mesh_events_total{topic=~\"$topic\", group=~\"$group\"}", "outcome")
 }
 
-/// How long handling takes.
+/// How long handling takes: a quantile.
 pub fn handling(share: f64) -> String {
     largest(&quantile(
         share,
@@ -68,7 +68,7 @@ pub fn handling(share: f64) -> String {
     ))
 }
 
-/// How long the broker takes to acknowledge.
+/// How long the broker takes to acknowledge: a quantile.
 pub fn sending(share: f64) -> String {
     quantile(
         share,
@@ -79,46 +79,46 @@ pub fn sending(share: f64) -> String {
     )
 }
 
-/// Attempts after the first, each second.
+/// Attempts after the first, per second.
 pub fn retries() -> String {
     let retries =
         rate("mesh_retries_total{topic=~\"$topic\", service=~\"$group\"}", "topic, service");
     largest_or_none(&retries, "topic")
 }
 
-/// Events set aside, in the time shown, of any topic.
+/// Dead letters in the time range shown, of all topics.
 pub fn dead_letters_of_all() -> String {
     "sum(increase(mesh_dead_letters_total[$__range]))".into()
 }
 
-/// Events set aside, in the time shown.
+/// Dead letters in the time range shown.
 pub fn dead_letters() -> String {
     "sum(increase(mesh_dead_letters_total{topic=~\"$topic\"}[$__range]))".into()
 }
 
-/// Events set aside, each second.
+/// Dead letters per second.
 pub fn dead_letter_rate() -> String {
     let letters = rate("mesh_dead_letters_total{topic=~\"$topic\"}", "topic, reason");
     largest_or_none(&letters, "topic")
 }
 
-/// Events that came again, each second.
+/// Duplicates per second: events that were delivered again.
 pub fn duplicates() -> String {
     let duplicates = rate("mesh_duplicates_dropped_total{topic=~\"$topic\"}", "topic, service");
     largest_or_none(&duplicates, "topic")
 }
 
-/// Records that were gone before anybody read them.
+/// Records that the broker deleted before the consumer read them.
 pub fn gaps() -> String {
     super::increase("mesh_consumer_gap_records_total{topic=~\"$topic\"}", "topic, service")
 }
 
-/// How often a group shared out its partitions anew.
+/// How often a group rebalanced.
 pub fn rebalances() -> String {
     super::increase("mesh_consumer_rebalances_total{group=~\"$group\"}", "group")
 }
 
-/// Who reads how many partitions.
+/// How many partitions each consumer is assigned.
 pub fn assigned() -> String {
     format!("sum by (topic, group, instance) (mesh_consumer_assigned_partitions{THIS})")
 }
@@ -133,12 +133,12 @@ pub fn outbox_age() -> String {
     "max by (service) (mesh_outbox_oldest_age_seconds)".into()
 }
 
-/// Live messages sent each second.
+/// Live messages sent per second.
 pub fn live_sent() -> String {
     rate("mesh_notifications_updates_total", "outcome")
 }
 
-/// Streams that are open in browsers.
+/// Live streams that browsers have open.
 pub fn live_streams() -> String {
     "sum by (instance) (mesh_gateway_live_streams)".into()
 }

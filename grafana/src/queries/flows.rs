@@ -3,17 +3,17 @@
 use super::{buckets, largest_or_none, quantile, rate};
 use crate::slo::FLOWS_GIVEN_UP;
 
-/// Orders placed each second.
+/// Orders placed per second.
 pub fn placed() -> String {
     "sum(rate(mesh_orders_placed_total[$__rate_interval]))".into()
 }
 
-/// Orders that took a status, each second.
+/// Orders that reached each status, per second.
 pub fn by_status() -> String {
     rate("mesh_orders_status_total", "status")
 }
 
-/// How many came how far, in the time shown.
+/// How many orders reached a status, in the time range shown.
 pub fn funnel(status: &str) -> String {
     match status {
         "placed" => "sum(increase(mesh_orders_placed_total[$__range]))".into(),
@@ -21,41 +21,42 @@ pub fn funnel(status: &str) -> String {
     }
 }
 
-/// Orders cancelled each second, by reason.
+/// Orders cancelled per second, by reason.
 pub fn cancelled() -> String {
     rate("mesh_orders_cancelled_total", "reason")
 }
 
-/// The share of ended orders that were completed. Declined cards and customers who cancel do not count, as in the promise.
+/// The share of ended orders that were completed. Declined cards and cancellations by customers do not count, as in the
+/// objective.
 pub fn completed_share() -> String {
     let completed = "sum(increase(mesh_orders_status_total{status=\"completed\"}[$__range]))";
     let given_up = format!("sum(increase({FLOWS_GIVEN_UP}[$__range]))");
     format!("{completed} / ({completed} + {given_up} > 0)")
 }
 
-/// Orders that ended each second, by how: each is counted once.
+/// Orders that ended per second, by outcome: each is counted once.
 pub fn ended() -> String {
     let ended = "mesh_orders_status_total{status=~\"completed|cancelled\"}";
     rate(ended, "status")
 }
 
-/// Orders that are neither completed nor cancelled, by how far they came.
+/// Orders that are neither completed nor cancelled, by status.
 pub fn open() -> String {
     "max by (status) (mesh_orders_open)".into()
 }
 
-/// How long ago the oldest of them was placed.
+/// Age of the oldest of them.
 pub fn oldest_open() -> String {
     "max(mesh_orders_oldest_open_age_seconds)".into()
 }
 
-/// From the click to the answer, of orders that are not answered with a server error: as in the promise.
+/// From the request to the response, of orders that are not answered with a server error, as in the objective: a quantile.
 pub fn answered(share: f64) -> String {
     let orders = "{service=\"gateway\", http_request_method=\"POST\", http_route=\"/api/orders\", http_response_status_code!~\"5..\"}";
     quantile(share, &format!("http_server_request_duration_seconds{orders}"), "")
 }
 
-/// From placed to the end.
+/// From placing an order to its end: a quantile.
 pub fn duration(share: f64) -> String {
     quantile(share, "mesh_flow_duration_seconds", "outcome")
 }
@@ -65,22 +66,22 @@ pub fn duration_buckets() -> String {
     buckets("mesh_flow_duration_seconds")
 }
 
-/// Orders that were refused, by who refused and why.
+/// Orders that were refused, by reason.
 pub fn refused() -> String {
     rate("mesh_gateway_orders_refused_total", "reason")
 }
 
-/// Requests to hold stock, by outcome.
+/// Requests to reserve stock, by outcome.
 pub fn reservations() -> String {
     largest_or_none(&rate("mesh_inventory_reservations_total", "outcome"), "outcome")
 }
 
-/// Holds that are open, and holds that ran out.
+/// Reservations that hold stock.
 pub fn held() -> String {
     "max(mesh_inventory_held)".into()
 }
 
-/// What became of holds.
+/// Reservations that were settled, by outcome.
 pub fn holds_settled() -> String {
     rate("mesh_inventory_settled_total", "change")
 }
@@ -101,11 +102,11 @@ pub fn provider() -> String {
     largest_or_none(&attempts, "operation")
 }
 
-/// How long the third party takes.
+/// How long the third party takes to answer: a quantile.
 pub fn provider_latency(share: f64) -> String {
     let status = "http_response_status_code";
     let by_status = quantile(share, "http_client_request_duration_seconds", status);
-    // What was not answered has no status.
+    // A request without an answer has no status.
     format!("label_replace({by_status}, \"{status}\", \"none\", \"{status}\", \"\")")
 }
 

@@ -1,4 +1,4 @@
-//! What the processes cost: processor, memory, the async runtime, the database, the cache.
+//! The resources that the processes use: processor, memory, the async runtime, the database, the cache.
 
 use super::{largest, quantile, rate};
 
@@ -14,33 +14,33 @@ pub fn memory() -> String {
     format!("sum by (service, instance) (process_resident_memory_bytes{THIS})")
 }
 
-/// The share of the memory that it may use that is used.
+/// The used share of the memory limit.
 pub fn memory_of_limit() -> String {
     format!(
         "max by (service, instance) (mesh_memory_used_bytes{THIS} / mesh_memory_limit_bytes{THIS})"
     )
 }
 
-/// Processes that were killed because their container reached its limit of memory, in the time shown.
+/// Processes that were killed because their container reached its memory limit, in the time range shown.
 pub fn memory_kills() -> String {
     super::increase(&format!("mesh_memory_oom_kills_total{THIS}"), "service")
 }
 
-/// The share of the cores that it may use that is used.
+/// The used share of the processor limit.
 pub fn cpu_of_limit() -> String {
     format!(
         "sum by (service, instance) (rate(process_cpu_seconds_total{THIS}[$__rate_interval])) / sum by (service, instance) (mesh_cpu_limit_cores{THIS})"
     )
 }
 
-/// The share of the periods with a limit in which it had to wait; nothing where there is no limit is 0.
+/// The share of the periods with a limit in which a process was throttled; 0 where no such period was counted.
 pub fn cpu_throttled() -> String {
     format!(
         "sum by (service, instance) (rate(mesh_cpu_throttled_periods_total{THIS}[$__rate_interval])) / (sum by (service, instance) (rate(mesh_cpu_periods_total{THIS}[$__rate_interval])) > 0) or 0 * sum by (service, instance) (mesh_cpu_limit_cores{THIS})"
     )
 }
 
-/// Seconds each second for which its threads had to wait.
+/// Seconds per second for which the threads of a process were throttled.
 pub fn cpu_waiting() -> String {
     rate(&format!("mesh_cpu_throttled_seconds_total{THIS}"), "service, instance")
 }
@@ -55,7 +55,7 @@ pub fn threads() -> String {
     format!("sum by (service, instance) (process_threads{THIS})")
 }
 
-/// How much of the time the runtime's workers are busy.
+/// The share of the time in which the runtime's workers are busy.
 pub fn busy() -> String {
     format!(
         "sum by (service, instance) (rate(tokio_busy_seconds_total{THIS}[$__rate_interval])) / sum by (service, instance) (tokio_workers{THIS})"
@@ -72,27 +72,27 @@ pub fn queued() -> String {
     format!("sum by (service, instance) (tokio_global_queue_depth{THIS})")
 }
 
-/// How often a worker found nothing to do.
+/// How often a worker found no task to run.
 pub fn parks() -> String {
     rate(&format!("tokio_parks_total{THIS}"), "service")
 }
 
-/// Panics that were caught, in the time shown.
+/// Panics that were caught, in the time range shown.
 pub fn panics() -> String {
     super::increase(&format!("mesh_panics_total{THIS}"), "service")
 }
 
-/// The same, of all services.
+/// The same, for all services.
 pub fn panics_of_all() -> String {
     "sum(increase(mesh_panics_total[$__range]))".into()
 }
 
-/// Starts in the time shown.
+/// Starts in the time range shown.
 pub fn restarts() -> String {
     format!("sum by (service) (changes(process_start_time_seconds{THIS}[$__range]))")
 }
 
-/// Transactions and reads each second.
+/// Transactions and reads per second.
 pub fn database() -> String {
     largest(&rate(
         &format!("db_client_operation_duration_seconds_count{THIS}"),
@@ -100,7 +100,7 @@ pub fn database() -> String {
     ))
 }
 
-/// How long they take.
+/// How long they take: a quantile.
 pub fn database_latency(share: f64) -> String {
     largest(&quantile(
         share,
@@ -122,7 +122,7 @@ pub fn pool() -> String {
     )
 }
 
-/// What became of questions to a cache.
+/// Lookups in a cache, by outcome.
 pub fn cache() -> String {
     rate("mesh_cache_operations_total", "cache, outcome")
 }

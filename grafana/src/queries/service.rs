@@ -1,4 +1,4 @@
-//! One service: what it is asked, what it asks others.
+//! One service: the requests it serves, the calls it makes.
 
 use super::{any, largest, largest_or_none, quantile, rate, renamed};
 
@@ -6,12 +6,12 @@ const HTTP: &str = "http_server_request_duration_seconds";
 const RPC: &str = "rpc_server_call_duration_seconds";
 const EVENT: &str = "messaging_process_duration_seconds";
 const THIS: &str = "{service=~\"$service\"}";
-/// The events that it had work with.
+/// The outcomes of events that the service worked on.
 const EVENTS: &str = "{service=~\"$service\", outcome=~\"handled|dead_lettered\"}";
 /// gRPC codes that are the server's fault.
 const FAULTS: &str = "UNKNOWN|DEADLINE_EXCEEDED|UNIMPLEMENTED|INTERNAL|UNAVAILABLE|DATA_LOSS";
 
-/// What is asked of the service each second, by operation.
+/// Requests that the service handles per second, by operation.
 pub fn handled() -> String {
     largest(&any(&[
         renamed(
@@ -30,7 +30,7 @@ pub fn handled() -> String {
     ]))
 }
 
-/// What went wrong each second, by operation and how. Zero where nothing did.
+/// Errors per second, by operation and kind. Zero where there were none.
 pub fn errors() -> String {
     let http = format!("{HTTP}_count{{service=~\"$service\", http_response_status_code=~\"5..\"}}");
     let rpc =
@@ -55,7 +55,7 @@ pub fn errors() -> String {
     largest_or_none(&errors, "operation")
 }
 
-/// What a share of what is asked took longer than, by operation.
+/// How long requests take, by operation: a quantile.
 pub fn latency(share: f64) -> String {
     largest(&any(&[
         renamed(
@@ -79,7 +79,7 @@ pub fn latency(share: f64) -> String {
     ]))
 }
 
-/// Answers by status: HTTP's, gRPC's, and what became of events.
+/// Responses by status: HTTP status, gRPC code, and outcomes of events.
 pub fn answers() -> String {
     any(&[
         renamed(
@@ -103,17 +103,17 @@ pub fn answers() -> String {
     ])
 }
 
-/// What the service asks others each second: calls, requests, messages, transactions.
+/// Calls that the service makes per second: gRPC, HTTP, messages, transactions.
 pub fn calls() -> String {
     largest(&dependencies(|histogram, by| rate(&format!("{histogram}_count{THIS}"), by)))
 }
 
-/// What a share of that takes longer than.
+/// How long these calls take: a quantile.
 pub fn call_latency(share: f64) -> String {
     largest(&dependencies(|histogram, by| quantile(share, &format!("{histogram}{THIS}"), by)))
 }
 
-/// Each kind of question to others, under one label.
+/// The queries of each kind of dependency, under one label.
 fn dependencies(ask: impl Fn(&str, &str) -> String) -> String {
     let kinds = [
         ("rpc_client_call_duration_seconds", "rpc_method", ""),
@@ -125,7 +125,7 @@ fn dependencies(ask: impl Fn(&str, &str) -> String) -> String {
         .map(|(histogram, by, prefix)| renamed(&ask(histogram, by), "dependency", prefix, by)))
 }
 
-/// Calls, requests and sends that failed each second. Zero where none did.
+/// Calls, requests and sends that failed per second. Zero where there were none.
 pub fn call_errors() -> String {
     let rpc = "rpc_client_call_duration_seconds_count{service=~\"$service\", rpc_response_status_code!~\"OK|NOT_FOUND|ALREADY_EXISTS|FAILED_PRECONDITION\"}";
     let http = "http_client_request_duration_seconds_count{service=~\"$service\", error_type!=\"cancelled\", http_response_status_code!~\"[234]..\"}";
@@ -149,7 +149,7 @@ pub fn call_errors() -> String {
     largest_or_none(&errors, "dependency")
 }
 
-/// What is under way right now, by kind.
+/// Requests and calls in flight, and events that wait, by kind.
 pub fn active() -> String {
     let kind = |gauge: &str, what: &str| renamed(&format!("sum({gauge}{THIS})"), "what", what, "");
     any(&[
@@ -159,22 +159,22 @@ pub fn active() -> String {
     ])
 }
 
-/// Replicas that answer.
+/// Replicas that are up.
 pub fn replicas() -> String {
     format!("count(mesh_build_info{THIS})")
 }
 
-/// Seconds since the youngest replica began.
+/// Seconds since the youngest replica started.
 pub fn uptime() -> String {
     format!("time() - max(process_start_time_seconds{THIS})")
 }
 
-/// Log lines each second, by level.
+/// Log lines per second, by level.
 pub fn log_lines() -> String {
     rate(&format!("mesh_log_lines_total{THIS}"), "level")
 }
 
-/// LogQL: what the service says, with what a reader looks for first behind each line.
+/// LogQL: the log lines of the service, each followed by the fields that a reader looks for first.
 pub fn logs() -> String {
     let with =
         |field: &str, name: &str| format!("{{{{with .{field}}}}} {name}={{{{.}}}}{{{{end}}}}");

@@ -1,8 +1,8 @@
-//! Whether what the other dashboards show can be believed.
+//! Whether the data of the other dashboards can be trusted.
 
 use super::rate;
 
-/// Spans by what became of them.
+/// Spans by outcome.
 pub fn spans() -> String {
     rate("mesh_spans_total", "state")
 }
@@ -12,7 +12,7 @@ pub fn spans_dropped() -> String {
     super::largest_or_none(&rate("mesh_spans_total{state=\"dropped\"}", "service"), "service")
 }
 
-/// Log records by what became of them.
+/// Log records by outcome.
 pub fn log_records() -> String {
     rate("mesh_log_records_total", "state")
 }
@@ -22,12 +22,12 @@ pub fn log_lines() -> String {
     rate("mesh_log_lines_total", "service, level")
 }
 
-/// The share of started spans that were exported, in the time shown.
+/// The share of started spans that were exported, in the time range shown.
 pub fn exported_share() -> String {
     "sum(increase(mesh_spans_total{state=\"exported\"}[$__range])) / sum(increase(mesh_spans_total{state=\"started\"}[$__range]))".into()
 }
 
-/// What the collector takes in.
+/// What the collector receives.
 pub fn collector_in() -> String {
     super::any(&[
         super::renamed(
@@ -48,7 +48,7 @@ pub fn collector_in() -> String {
     ])
 }
 
-/// What the collector hands on.
+/// What the collector exports.
 pub fn collector_out() -> String {
     super::any(&[
         super::renamed(
@@ -66,7 +66,7 @@ pub fn collector_out() -> String {
     ])
 }
 
-/// What the collector could not take or hand on. Zero where nothing was lost.
+/// What the collector refused or could not export. Zero where nothing was lost.
 pub fn collector_lost() -> String {
     let lost = super::any(&[
         super::renamed(
@@ -99,7 +99,7 @@ pub fn collector_queue() -> String {
     "max by (exporter) (otelcol_exporter_queue_size{job=\"otel-collector\"} / otelcol_exporter_queue_capacity)".into()
 }
 
-/// Whether each target answers.
+/// Whether each target is up.
 pub fn up() -> String {
     "min by (job) (up)".into()
 }
@@ -109,7 +109,7 @@ pub fn scrape_duration() -> String {
     "max by (job) (scrape_duration_seconds)".into()
 }
 
-/// Samples a scrape, which is how many series a process has.
+/// Samples of a scrape: the number of series of a process.
 pub fn samples() -> String {
     "sum by (job) (scrape_samples_post_metric_relabeling)".into()
 }
@@ -124,18 +124,18 @@ pub fn largest() -> String {
     "topk(10, count by (__name__) ({job=~\".+\"}))".into()
 }
 
-/// How long rules take.
+/// How long the evaluation of rules takes.
 pub fn rules_duration() -> String {
-    // The group's name has the path of its file before it.
+    // Prometheus puts the path of the file before the group's name.
     "label_replace(max by (rule_group) (prometheus_rule_group_last_duration_seconds), \"rule_group\", \"$1\", \"rule_group\", \".*;(.*)\")".into()
 }
 
-/// Rules that could not be evaluated, in the time shown.
+/// Rule evaluations that failed, in the time range shown.
 pub fn rules_failed() -> String {
     "sum(increase(prometheus_rule_evaluation_failures_total[$__range]))".into()
 }
 
-/// Resident memory of what watches the mesh.
+/// Resident memory of the observability parts.
 pub fn memory_of_parts() -> String {
     super::any(&[
         "sum by (job) (process_resident_memory_bytes{service=\"\"})".into(),
@@ -143,7 +143,7 @@ pub fn memory_of_parts() -> String {
     ])
 }
 
-/// Cores in use by what watches the mesh.
+/// Cores used by the observability parts.
 pub fn cpu_of_parts() -> String {
     super::any(&[
         rate("process_cpu_seconds_total{service=\"\"}", "job"),
@@ -151,7 +151,7 @@ pub fn cpu_of_parts() -> String {
     ])
 }
 
-/// What lens is sent, and what it does not keep.
+/// Spans that lens receives, and spans that it does not keep.
 pub fn lens_spans() -> String {
     let kind = |counter: &str, what: &str| {
         super::renamed(&format!("sum(rate({counter}[$__rate_interval]))"), "what", what, "")
@@ -163,12 +163,12 @@ pub fn lens_spans() -> String {
     ])
 }
 
-/// How full the memory of lens is.
+/// The used share of the memory of lens.
 pub fn lens_memory() -> String {
     "max(mesh_lens_memory_bytes / mesh_lens_memory_limit_bytes)".into()
 }
 
-/// How many traces and log lines lens remembers.
+/// How many traces and log lines lens keeps.
 pub fn lens_remembers(what: &str) -> String {
     format!("max(mesh_lens_{what})")
 }

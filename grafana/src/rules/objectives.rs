@@ -1,16 +1,16 @@
-//! What has become of the promises: how much was bad over each window, and how much of the budget is left.
+//! Recorded series of the objectives: the share of bad events over each window, and the rest of the error budget.
 //!
-//! Short windows are computed from the counters. Long ones are sums of what was recorded every [`STEP`]: three days of a histogram
-//! are millions of samples, three days of these sums are a thousand.
+//! Short windows are computed from the counters. Long ones are sums of the values recorded every [`STEP`]: three days of a
+//! histogram are millions of samples, three days of these sums are a thousand.
 
 use super::{Group, Recording, Rule};
 use crate::slo::{self, Slo};
 
-/// Windows that are computed from the counters at every evaluation: the first of [`slo::WINDOWS`].
+/// How many windows are computed from the counters at every evaluation: the first ones of [`slo::WINDOWS`].
 const FAST: usize = 3;
-/// For the others: a budget does not change faster than anybody looks.
+/// The interval for the others: a budget changes slowly.
 const SLOWLY: &str = "30s";
-/// What long windows are made of.
+/// The step of the recorded sums that long windows are made of.
 const STEP: &str = "5m";
 /// [`STEP`] in seconds.
 const STEP_S: u32 = 300;
@@ -36,7 +36,7 @@ pub(super) fn groups() -> Vec<Group> {
     ]
 }
 
-/// Whether an alert asks how many events were bad in it.
+/// Whether an alert uses the number of bad events in this window.
 fn is_long(window: &str) -> bool {
     slo::BURNS.iter().any(|burn| burn.long == window)
 }
@@ -45,7 +45,7 @@ fn of_one(slo: &Slo, record: String, expr: String) -> Rule {
     Rule::Recording(Recording { record, expr, labels: [("slo", slo.name.to_owned())].into() })
 }
 
-/// Of all promises at once: the expression has the label `slo`.
+/// A rule for all objectives at once: the expression has the label `slo`.
 fn of_all(record: &str, expr: String) -> Rule {
     Rule::Recording(Recording { record: record.to_owned(), expr, labels: [].into() })
 }
@@ -70,7 +70,7 @@ fn summed(what: &str, window: &str) -> String {
     format!("sum_over_time(slo:{what}:increase{STEP}[{window}:{STEP}])")
 }
 
-/// 0 where nothing happened.
+/// The share of bad events; 0 where there were no events.
 fn long_ratio(window: &str) -> Rule {
     let (bad, all) = (summed("bad", window), summed("events", window));
     let expr = format!("{bad}\n  / ({all} > 0)\nor 0 * slo:objective:ratio");
@@ -84,14 +84,14 @@ fn long_bad_number(window: &str) -> Rule {
     )
 }
 
-/// How many seconds of [`slo::PERIOD`] the numbers cover: Prometheus may run for less, or keep less.
+/// How many seconds of [`slo::PERIOD`] the numbers cover: Prometheus may have run, or may keep data, for a shorter time.
 fn known() -> Rule {
     let steps = format!("count_over_time(slo:objective:ratio[{}:{STEP}])", slo::PERIOD);
     of_all("slo:window:seconds", format!("{STEP_S} * {steps}\nor 0 * slo:objective:ratio"))
 }
 
-/// 1 while nothing was bad, 0 when it is used up, negative when more was used than there was. So few bad events that no alert
-/// counts them use up nothing.
+/// The rest of the budget: 1 if nothing was bad, 0 if it is used up, negative if more was used. Bad events that are too few
+/// for an alert use up nothing.
 fn budget() -> Rule {
     let (period, least) = (slo::PERIOD, slo::LEAST_BAD);
     let expr = format!(
@@ -101,7 +101,8 @@ fn budget() -> Rule {
     of_all("slo:budget_remaining:ratio", expr)
 }
 
-/// When a budget that is used up was so first, as a Unix time: what was recorded last, or now. Nothing while some of it is left.
+/// When a budget that is used up first became so, as a Unix time: the recorded value, or now. No series while some of it is
+/// left.
 fn spent() -> Rule {
     let gone = "slo:budget_remaining:ratio <= 0";
     let expr = format!("slo:budget_spent:timestamp_seconds and {gone}\nor time() + 0 * ({gone})");

@@ -1,26 +1,27 @@
-//! How each service is: requests, errors, how long they take. Calls over HTTP and gRPC and events are all requests to it.
+//! Recorded series of each service: requests, errors, durations. HTTP requests, gRPC calls and Kafka events all count as
+//! requests.
 
 use super::{Group, Recording, Rule};
 
-/// Every service of the mesh, by the name that its series have in `service`.
+/// Every service of the mesh, by its value of the label `service`.
 pub const SERVICES: [&str; 8] =
     ["gateway", "catalog", "inventory", "orders", "payments", "shipping", "notifications", "lens"];
 
-/// Short, so that what a demonstration breaks is seen at once; still two scrapes where they are 30 s apart.
+/// Short, so that a fault made in a demonstration shows at once; still two scrapes if they are 30 s apart.
 const WINDOW: &str = "1m";
 
-/// The events that a service had work with. One that it does not want or has handled before is passed over in no time, and one
-/// that was abandoned is handled elsewhere.
+/// The events that a service worked on. Events that it does not need or has handled before are skipped in no time, and an
+/// abandoned event is handled elsewhere.
 pub const WORKED: &str = r#"outcome=~"handled|dead_lettered""#;
 
-/// A histogram of requests; what of its series counts, and what is an error.
+/// A histogram of requests: which of its series count, and which are errors.
 struct Requests {
     histogram: &'static str,
     counted: &'static str,
     failed: &'static str,
 }
 
-/// Errors are those that are ours: the codes of gRPC are the ones that make a span of the server an error.
+/// Only the service's own errors count: for gRPC, the codes that make a server span an error.
 /// <https://opentelemetry.io/docs/specs/semconv/rpc/grpc/#grpc-status>
 const REQUESTS: [Requests; 3] = [
     Requests {
@@ -69,7 +70,8 @@ fn rates(series: impl Fn(&Requests) -> String) -> String {
     REQUESTS.map(|of| format!("rate({}[{WINDOW}])", series(&of))).join("\n  or ")
 }
 
-/// 1 while any process of a service answers, 0 while none does: for each by its name, since a service that is gone has no series.
+/// 1 while any process of a service is up, 0 while none is. Each service is listed by name, since one that is gone has no
+/// series.
 fn up() -> String {
     let name = |service: &&str| {
         format!("label_replace(vector(0), \"service\", \"{service}\", \"\", \"\")")
@@ -78,14 +80,14 @@ fn up() -> String {
     format!("max by (service) (up{{service=~\"{}\"}})\nor {names}", SERVICES.join("|"))
 }
 
-/// By service; 0 for one that is asked nothing, or that is not there.
+/// The sum by service; 0 for a service that gets no requests, or that is absent.
 fn sum(series: impl Fn(&Requests) -> String) -> String {
     let names = SERVICES.join("|");
     let idle = format!("0 * sum by (service) (up{{service=~\"{names}\"}})");
     format!("sum by (service) (\n  {}\n)\nor {idle}", rates(series))
 }
 
-/// The slowest of a hundred; without requests there is none.
+/// The 99th percentile; no series without requests.
 fn p99() -> String {
     let rates = rates(|of| format!("{}_bucket{{{}}}", of.histogram, of.counted));
     format!("histogram_quantile(0.99, sum by (service, le) (\n  {rates}\n)) >= 0")
