@@ -1,10 +1,11 @@
-//! The catalog's cache in a real server, which dies and comes back: it saves questions, and costs none.
+//! The catalog's cache in a real server, which dies and comes back: it saves reads of the database, and its loss fails no
+//! request.
 
 use harness::{Mesh, until};
 
 use crate::parts;
 
-/// What became of questions to the cache, so far.
+/// Cache lookups with this outcome so far.
 async fn told(mesh: &Mesh, outcome: &str) -> f64 {
     mesh.metrics("catalog").await.sum("mesh_cache_operations_total", &[("outcome", outcome)])
 }

@@ -1,5 +1,6 @@
-//! The stories again, on Apache Kafka, nats-server and PostgreSQL; and those that only real parts can tell: they die and
-//! come back, and services have several replicas. `.ci/run` starts the parts; `tests/README.md` says how by hand.
+//! The stories again, on Apache Kafka, nats-server and PostgreSQL; and stories that only real parts allow: the parts die and
+//! come back, and services have several replicas. `.ci/run` starts the parts; `tests/README.md` says how to start them by
+//! hand.
 
 mod cache;
 mod outages;
@@ -13,18 +14,18 @@ mod stories;
 
 use harness::Options;
 
-/// A mesh on the real parts, which all of these tests share: one after the other.
+/// A mesh on the real parts. All of these tests share the parts and run one after the other.
 pub(crate) fn real() -> Options {
     on(env!("CARGO_BIN_EXE_mesh"), &parts::address("KAFKA"))
         .set("MESH_REDIS__URL", &format!("redis://{}", parts::address("VALKEY")))
 }
 
-/// The same of another program, at another of Kafka's addresses.
+/// The same with another binary, at another of Kafka's addresses.
 pub(crate) fn on(binary: &str, kafka: &str) -> Options {
     let postgres =
         format!("postgres://{{service}}:{{service}}@{}/{{service}}", parts::address("POSTGRES"));
     Options::new(binary)
-        // A broker waits for a member that was killed as long as its session is: no longer than it must here.
+        // A broker keeps a killed member for its session timeout, so the timeout is as short as the broker allows.
         .set("MESH_KAFKA__SESSION_TIMEOUT", "6s")
         .arguments(&["--kafka", kafka])
         .arguments(&["--nats", &format!("nats://{}", parts::address("NATS"))])

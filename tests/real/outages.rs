@@ -13,7 +13,7 @@ async fn orders_survive_without(part: &str) {
     let before = mesh.gateway().place("tok_ok").await;
     mesh.gateway().until_status(&before, "completed").await;
     parts::tell("kill", part).await;
-    // Somebody notices: an order is refused, or is accepted and waits.
+    // An order during the outage is refused, or is accepted and waits.
     let gateway = mesh.gateway();
     until("an order without the part", || async {
         Some(gateway.order(1, "teapot", "tok_ok").await)
@@ -33,7 +33,7 @@ async fn orders_survive_without(part: &str) {
     all_final(&mesh.gateway(), &accepted).await;
 }
 
-/// Whoever is woken by an outbox that is stuck must be woken while it is.
+/// The alert for a stuck outbox must fire while it is stuck, so the metrics must show it during the outage.
 async fn outboxes_tell_that_they_wait(mesh: &Mesh) {
     until("the outbox of orders to say that it waits", || async {
         let metrics = mesh.metrics("orders").await;

@@ -1,4 +1,4 @@
-//! The real parts, as `.ci/run` started them.
+//! The real parts, as `.ci/run` starts them.
 
 use std::process::Command;
 
@@ -15,19 +15,19 @@ pub(crate) fn address(part: &str) -> String {
     variable(&format!("REAL_{part}"))
 }
 
-/// `host:port` of a further address of a part, by its name.
+/// `host:port` of another address of a part, by name.
 pub(crate) fn further(part: &str, name: &str) -> String {
     let file = format!("{}/{part}/port.{name}", variable("REAL_STATE"));
     let port = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{file}: {error}"));
     format!("127.0.0.1:{}", port.trim())
 }
 
-/// The path of a certificate or key of a part; parts/certificates.sh says which there are.
+/// The path of a certificate or key of a part; `parts/certificates.sh` lists them.
 pub(crate) fn certificate(part: &str, name: &str) -> String {
     format!("{}/{part}/tls/{name}", variable("REAL_STATE"))
 }
 
-/// `kill` ends a part as a crash would; `restart` brings it back with its data, at its address.
+/// `kill` ends a part as a crash would; `restart` starts it again with its data, at the same address.
 pub(crate) async fn tell(action: &str, part: &str) {
     let mut command = Command::new(variable("REAL_PARTS"));
     command.args([action, part]).arg(format!("{}/{part}", variable("REAL_STATE")));

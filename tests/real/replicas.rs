@@ -10,7 +10,8 @@ async fn replicas(mesh: &harness::Mesh, name: &str) -> Vec<Service> {
     mesh.status().await.into_iter().filter(|service| service.service == name).collect()
 }
 
-/// Two that tell a service's events would let those of one order overtake each other; the inboxes would hide it.
+/// Only one replica of a service publishes events: with two, events of one order could overtake each other, and the inboxes
+/// would hide it.
 async fn one_of_them_tells(both: &[Service]) {
     const ENOUGH: f64 = 20.0;
     let sent = until("events of both replicas", || async {
@@ -39,7 +40,7 @@ async fn two_replicas_share_the_work_and_one_may_die() {
     for name in TWICE {
         let both = replicas(&mesh, name).await;
         assert_eq!(both.len(), 2, "{both:#?}");
-        // Both of them work.
+        // Both replicas get work.
         for replica in &both {
             let admin = replica.admin.clone().unwrap_or_default();
             until(&format!("work of both replicas of {name}"), || async {
@@ -48,7 +49,7 @@ async fn two_replicas_share_the_work_and_one_may_die() {
                 let served = metrics.sum("rpc_server_call_duration_seconds_count", &[]);
                 let answered = metrics.sum("http_server_request_duration_seconds_count", &[]);
                 let handled = metrics.sum("messaging_process_duration_seconds_count", &[]);
-                // A customer has one gateway; the second one is there for others.
+                // A customer uses one gateway; the second one serves others.
                 (name == "gateway" || served + answered + handled > 0.0).then_some(())
             })
             .await;
@@ -56,7 +57,7 @@ async fn two_replicas_share_the_work_and_one_may_die() {
         if name != "gateway" {
             one_of_them_tells(&both).await;
         }
-        // The last one of the list is the further replica.
+        // The last one of the list is the additional replica.
         mesh.kill_process(&both[1]).await;
     }
     let accepted = customers.leave().await;

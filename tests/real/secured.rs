@@ -1,13 +1,14 @@
-//! Kafka over TLS with a login, and the cache over TLS: the program as it is shipped, since the others have no TLS for Kafka.
+//! Kafka over TLS with a login, and the cache over TLS. This needs the released binary, since other builds have no TLS for
+//! Kafka.
 //!
-//! What is wrong is told by its cause, and no secret is told with it.
+//! An error message names its cause, and no secret appears in it.
 
 use harness::{Mesh, Options, until};
 use serde_json::Value;
 
 use crate::{parts, stories};
 
-/// The password of the user `mesh` of every part, as parts.sh has it; and one that is wrong.
+/// The password of the user `mesh` of every part, as in `parts.sh`; and a wrong one.
 const PASSWORD: &str = "secret of mesh";
 const WRONG: &str = "another secret";
 
@@ -17,13 +18,13 @@ const LOGIN: [(&str, &str); 3] = [
     ("MESH_KAFKA__SASL__PASSWORD", PASSWORD),
 ];
 
-/// A mesh at one of Kafka's addresses over TLS, whose certificate it checks.
+/// A mesh at one of Kafka's addresses over TLS; it verifies the certificate.
 fn over_tls(kafka: &str) -> Options {
     crate::on(&parts::variable("SHIPPED_MESH"), &parts::further("kafka", kafka))
         .set("MESH_KAFKA__TLS__ENABLED", "true")
         .set("MESH_KAFKA__TLS__CA_FILE", &parts::certificate("kafka", "ca.pem"))
         .set("MESH_REDIS__URL", &redis("127.0.0.1", PASSWORD))
-        // A handshake is more than a question, on a busy machine much more.
+        // A TLS handshake takes longer than a query, on a busy machine much longer.
         .set("MESH_REDIS__TIMEOUT", "2s")
         .set("MESH_REDIS__TLS__CA_FILE", &parts::certificate("valkey", "ca.pem"))
 }
@@ -43,7 +44,7 @@ fn topics(kafka: &str) -> [String; 3] {
     ["topics".into(), "--set".into(), format!("kafka.brokers={}", parts::further("kafka", kafka))]
 }
 
-/// What a service says of itself: missing latches, and reasons of conditions by their names.
+/// What `/readyz` of a service says: the missing latches, and the reasons of conditions by name.
 async fn readiness(mesh: &Mesh, service: &str) -> (Vec<String>, Vec<(String, String)>) {
     until(&format!("the readiness of {service}"), || async {
         let state: Value = serde_json::from_str(&mesh.admin(service, "/readyz").await?).ok()?;
@@ -75,7 +76,7 @@ async fn until_degraded(mesh: &Mesh, service: &str, condition: &str, because: &s
     );
 }
 
-/// No password is in the log, in what the services say of their configuration, or in what a command prints.
+/// No password is in the log, in the configuration that services show, or in the output of a command.
 async fn no_secret_is_shown(mesh: &Mesh) {
     let mut said = vec![mesh.log()];
     for service in ["gateway", "catalog", "orders"] {
@@ -145,14 +146,14 @@ async fn a_kafka_that_is_not_trusted_or_does_not_trust_is_told_by_its_cause() {
         let command: Vec<_> = command.iter().map(String::as_str).collect();
         let output = mesh.run(&command).await;
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
-        // That the broker expects TLS is not told to a client without: it hangs up.
+        // A broker that expects TLS does not say so to a client without TLS: it closes the connection.
         let because = if setting.1 == "false" { "no answer from Kafka" } else { because };
         assert!(!output.status.success() && told.contains(because), "{kafka} {setting:?}: {told}");
         no_secret_is_shown(&mesh).await;
     }
 }
 
-/// The mesh works without its cache, and says so.
+/// The mesh works without its cache, and reports that the cache is unavailable.
 #[tokio::test]
 #[ignore = "needs Kafka, Valkey, NATS and PostgreSQL: .ci/run has them"]
 async fn a_cache_that_is_not_trusted_or_does_not_trust_costs_no_request_and_is_told() {

@@ -3,8 +3,8 @@
 use futures::future::join_all;
 use harness::{Mesh, Options, until};
 
-/// It is left alone for a while: the orders that it did not answer are cancelled, those that it was not asked for wait, and
-/// are paid as soon as it answers again. Nothing becomes a dead letter.
+/// The third party is not called for a while: the orders that it did not answer are cancelled; the others wait, and are paid
+/// as soon as it answers again. No event becomes a dead letter.
 pub(crate) async fn a_third_party_that_is_down_is_left_alone(options: Options) {
     let options = options
         .set("MESH_PAYMENTS__PROVIDER_TIMEOUT", "600ms")

@@ -1,4 +1,4 @@
-//! Clients that take their time, or send what nobody expects.
+//! Clients that are slow, or send unusual input.
 
 use harness::Options;
 use tokio::{
@@ -20,7 +20,8 @@ fn admin_port(address: &str) -> u16 {
 const SLOW_HEAD: &str = "GET /api/products HTTP/1.1\r\nhost: localhost\r\nx-slow: ";
 const SLOW_BODY: &str = "POST /api/orders HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{";
 
-/// A thousand connections that never finish their headers and as many bodies as requests fit in: everybody else is served.
+/// A thousand connections never finish their headers, and more requests than may be in flight never finish their body: other
+/// clients are served.
 pub(crate) async fn slow_clients_cost_others_nothing(options: Options) {
     let mesh = options.start().await;
     let gateway = mesh.service("gateway").await;
@@ -45,7 +46,7 @@ pub(crate) async fn slow_clients_cost_others_nothing(options: Options) {
     drop(slow);
 }
 
-/// A client that says that it sends nothing more gets its answer.
+/// A client that closes its sending side still gets its response.
 pub(crate) async fn who_closes_its_sending_side_is_answered(options: Options) {
     let mesh = options.start().await;
     let body = r#"{"items":[{"sku":"teapot","quantity":1}],"payment_token":"tok_ok"}"#;
@@ -63,7 +64,7 @@ pub(crate) async fn who_closes_its_sending_side_is_answered(options: Options) {
     mesh.audit().await;
 }
 
-/// What a client sends at length is answered at once, and harms nobody who asks at the same time.
+/// Long inputs are answered at once, and do not delay requests that come at the same time.
 pub(crate) async fn long_inputs_harm_no_other_request(options: Options) {
     let mesh = options.start().await;
     let gateway = mesh.gateway();

@@ -1,4 +1,4 @@
-//! Nothing is lost and nothing happens twice, whoever dies.
+//! Nothing is lost and nothing happens twice, whichever process dies.
 
 use std::{
     collections::HashSet,
@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 const SERVICES: [&str; 7] =
     ["gateway", "catalog", "inventory", "orders", "payments", "shipping", "notifications"];
 
-/// Customers that order, whatever happens, until they are told to stop; what was accepted is what must not be lost.
+/// Customers that place orders, whatever happens, until they are stopped. The accepted orders must not be lost.
 pub(crate) struct Customers {
     stop: Arc<AtomicBool>,
     tasks: JoinSet<Vec<Order>>,
@@ -39,7 +39,7 @@ impl Customers {
                             id: answer.text("/id").to_owned(),
                             trace_id: answer.text("/trace_id").to_owned(),
                         }),
-                        // Refused or unreachable: a person would wait a moment too.
+                        // The order was refused, or the gateway is unreachable: a person would wait a moment, too.
                         _ => tokio::time::sleep(std::time::Duration::from_millis(50)).await,
                     }
                     tokio::time::sleep(std::time::Duration::from_millis(10)).await;
@@ -56,7 +56,7 @@ impl Customers {
     }
 }
 
-/// Every order that was accepted is there, and is in a final state.
+/// Every accepted order exists, and is in a final state.
 pub(crate) async fn all_final(gateway: &Gateway, accepted: &[Order]) {
     assert!(!accepted.is_empty(), "somebody got an order through");
     for order in accepted {
@@ -77,8 +77,8 @@ pub(crate) async fn any_service_may_die_while_orders_flow(options: Options) {
     all_final(&mesh.gateway(), &accepted).await;
 }
 
-/// What a client is promised while one service after another dies: each request is accepted or refused with 503 and `Retry-After`, or meets
-/// the gateway itself while it starts again; repeated with its key, it becomes one order.
+/// What the mesh guarantees to a client while one service after another dies: each request is accepted, or refused with 503
+/// and `Retry-After`, or fails because the gateway itself is starting again; repeated with its key, it becomes one order.
 pub(crate) async fn what_is_refused_while_services_die_succeeds_when_it_is_repeated(
     options: Options,
 ) {
@@ -99,7 +99,7 @@ pub(crate) async fn what_is_refused_while_services_die_succeeds_when_it_is_repea
     all_final(&mesh.gateway(), &accepted).await;
 }
 
-/// Orders one thing after the other, each with a key of its own, and repeats each until it is accepted.
+/// Places one order after the other, each with a key of its own, and repeats each request until it is accepted.
 async fn patient(gateway: Gateway, name: &'static str, stop: Arc<AtomicBool>) -> Vec<Order> {
     let body = r#"{"items":[{"sku":"teapot","quantity":1}],"payment_token":"tok_ok"}"#;
     let mut accepted = Vec::new();
@@ -128,14 +128,14 @@ async fn patient(gateway: Gateway, name: &'static str, stop: Arc<AtomicBool>) ->
     accepted
 }
 
-/// `kill -9` of the supervisor, with the embedded brokers in it: nothing outlives it, and the next start finishes everything,
-/// though the brokers have forgotten.
+/// `kill -9` of the supervisor, which contains the embedded brokers: no process outlives it, and the next start finishes
+/// every order, although the brokers have lost their data.
 pub(crate) async fn the_supervisor_may_die_too(options: Options) {
     let mut mesh = options.start().await;
     let mut accepted = Vec::new();
     for _ in 0..2 {
         let customers = Customers::at(&mesh.gateway());
-        // In the middle of it: some are completed, more are under way.
+        // The kill comes in the middle of the flows: some orders are completed, more are in flight.
         let first = mesh.gateway().place("tok_ok").await;
         mesh.gateway().until_status(&first, "completed").await;
         mesh.gateway().place("tok_slow").await;

@@ -1,4 +1,4 @@
-//! Every way in which an order ends, and what is undone then.
+//! Every way in which an order ends, and what is undone in each.
 
 use harness::{Gateway, Mesh, Options, Order};
 use reqwest::Method;
@@ -12,7 +12,7 @@ async fn cancelled_for(mesh: &Mesh, order: &Order, reason: &str) {
     assert_eq!(answer.text("/reason"), reason);
 }
 
-/// Declined: the order is cancelled, and its stock can be sold again.
+/// A declined payment: the order is cancelled, and its stock can be sold again.
 pub(crate) async fn a_declined_payment_gives_the_stock_back(options: Options) {
     let mesh = options.start().await;
     let before = available(&mesh.gateway()).await;
@@ -22,7 +22,7 @@ pub(crate) async fn a_declined_payment_gives_the_stock_back(options: Options) {
     assert_eq!(available(&mesh.gateway()).await, before);
 }
 
-/// The third party never answers: after its time the order is cancelled.
+/// The third party never answers: after the time limit the order is cancelled.
 pub(crate) async fn a_payment_that_never_answers_cancels(options: Options) {
     let mesh = options.set("MESH_PAYMENTS__PROVIDER_TIMEOUT", "200ms").start().await;
     let order = mesh.gateway().place("tok_down").await;
@@ -30,12 +30,13 @@ pub(crate) async fn a_payment_that_never_answers_cancels(options: Options) {
     mesh.audit().await;
 }
 
-/// The third party charges, and its answer is lost, however often it is asked: the order is cancelled, and the money given back.
+/// The third party charges, but its response is lost, however often it is called: the order is cancelled, and the charge
+/// refunded.
 pub(crate) async fn a_charge_whose_answer_was_lost_is_given_back(options: Options) {
     let mesh = options.set("MESH_PAYMENTS__PROVIDER_TIMEOUT", "200ms").start().await;
     let order = mesh.gateway().place("tok_lost").await;
     cancelled_for(&mesh, &order, "payment_unavailable").await;
-    // The audit reads the third party's ledger, too.
+    // The audit also reads the third party's ledger.
     mesh.audit().await;
     assert_eq!(
         mesh.metrics("payments")
@@ -45,8 +46,8 @@ pub(crate) async fn a_charge_whose_answer_was_lost_is_given_back(options: Option
     );
 }
 
-/// Paid, then cancelled by the customer: refunded, released, not shipped; cancelling twice is cancelling once; and what is
-/// completed stays so.
+/// A customer cancels a paid order: it is refunded, its stock is released, and it is not shipped. A second cancellation
+/// changes nothing, and a completed order stays completed.
 pub(crate) async fn a_customer_cancels_before_dispatch(options: Options) {
     let mesh = options.set("MESH_SHIPPING__DISPATCH_AFTER", "1h").start().await;
     let gateway = mesh.gateway();
@@ -70,11 +71,11 @@ pub(crate) async fn a_customer_cancels_before_dispatch(options: Options) {
     assert_eq!((late.status, late.text("/type")), (409, "/problems/not-cancellable"));
 }
 
-/// The stock is held only so long for an order that is not paid for.
+/// The stock of an unpaid order is held for a limited time only.
 pub(crate) async fn a_reservation_expires(options: Options) {
     let mesh = options.set("MESH_INVENTORY__RESERVATION_TTL", "1s").start().await;
     let order = mesh.gateway().place("tok_slow").await;
     cancelled_for(&mesh, &order, "reservation_expired").await;
-    // The slow charge succeeds after all, and is given back.
+    // The slow charge succeeds after all, and is refunded.
     mesh.audit().await;
 }

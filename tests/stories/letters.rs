@@ -1,4 +1,4 @@
-//! A bad message blocks nobody and never disappears.
+//! A bad message blocks no other message and never disappears.
 
 use harness::{Mesh, Options, Provider, until};
 use rdkafka::{
@@ -9,7 +9,7 @@ use rdkafka::{
 use reqwest::Method;
 use serde_json::Value;
 
-/// The dead letters, as `mesh dlq list --json` tells them.
+/// The dead letters, as `mesh dlq list --json` prints them.
 async fn letters(mesh: &Mesh) -> Vec<Value> {
     let output = mesh.run(&["dlq", "list", "--json"]).await;
     let listed: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
@@ -23,7 +23,8 @@ async fn until_letter(mesh: &Mesh, reason: &str) -> Value {
     .await
 }
 
-/// Nobody can read it: it is parked with its reason, counted, and those behind it go on.
+/// A record that no consumer can decode becomes a dead letter with its reason and is counted, and the records behind it are
+/// handled.
 pub(crate) async fn a_poison_message_is_parked_and_others_flow_on(options: Options) {
     let mesh = options.start().await;
     let brokers = mesh.brokers();
@@ -48,7 +49,7 @@ pub(crate) async fn a_poison_message_is_parked_and_others_flow_on(options: Optio
         (letter["topic"].as_str(), letter["event_type"].as_str()),
         (Some("orders.events"), Some("mesh.orders.v1.OrderPaid"))
     );
-    // Each group that is told of payments has three of its own; one that comes after the purge would be seen below.
+    // Each consumer group of `orders.events` writes three dead letters; one that arrives after the purge would be seen below.
     for service in ["inventory", "shipping", "notifications"] {
         until(&format!("the dead letters of {service} to be counted"), || async {
             let labels = [("topic", "orders.events"), ("reason", "undecodable")];
@@ -63,8 +64,8 @@ pub(crate) async fn a_poison_message_is_parked_and_others_flow_on(options: Optio
     mesh.audit().await;
 }
 
-/// A refund that the third party refused too often is parked; when it is well again, a replay makes the books right, and only
-/// once.
+/// A refund that the third party refused too often becomes a dead letter; when the third party works again, a replay makes
+/// the refund, and only once.
 pub(crate) async fn a_replay_heals(options: Options) {
     let provider = Provider::start().await;
     let options = options
@@ -96,7 +97,8 @@ pub(crate) async fn a_replay_heals(options: Options) {
     until("the refund", || async { mesh.run(&["audit"]).await.status.success().then_some(()) })
         .await;
     assert_eq!(provider.refunds(), 1);
-    // Each further call belongs to an attempt that failed after it or was given up in it: no event is in two handlers at once.
+    // Each further call belongs to an attempt that failed after it or was abandoned in it: no event is in two handlers at
+    // once.
     let metrics = mesh.metrics("payments").await;
     let orders = [("topic", "orders.events")];
     let retried = metrics.sum("mesh_retries_total", &orders);

@@ -1,4 +1,4 @@
-//! Starting, stopping, and being told wrong things.
+//! Starts, stops, and wrong configurations.
 
 use std::{collections::BTreeSet, net::TcpListener, time::Duration};
 
@@ -7,7 +7,7 @@ use tokio::time::sleep;
 
 use super::crashes::{Customers, all_final};
 
-/// SIGTERM to a service, and to the whole mesh: what was begun is finished, no request fails, and no span is missing.
+/// SIGTERM to a service, and to the whole mesh: requests in flight are finished, no request fails, and no span is missing.
 pub(crate) async fn a_stop_fails_no_request_and_loses_no_span(options: Options) {
     let mut mesh = options.start().await;
     let gateway = mesh.gateway();
@@ -34,8 +34,8 @@ pub(crate) async fn a_stop_fails_no_request_and_loses_no_span(options: Options) 
     }
 }
 
-/// A gateway that is about to stop goes on for a while, and tells with each answer that its connection ends: who leaves then
-/// loses no request to it.
+/// A gateway that received SIGTERM goes on for a while, and its responses carry `Connection: close`: clients that leave then
+/// lose no request to it.
 pub(crate) async fn a_gateway_that_stops_lets_its_customers_leave(options: Options) {
     let mut mesh = options.set("MESH_DRAIN__SETTLE", "1h").start().await;
     let gateway = mesh.gateway();
@@ -56,7 +56,7 @@ pub(crate) async fn a_gateway_that_stops_lets_its_customers_leave(options: Optio
     assert!(!last_of_its_connection().await);
 }
 
-/// An event in flight is finished before the end: nobody asks for the same charge again.
+/// A service finishes the event in flight before it ends: no other process requests the same charge again.
 pub(crate) async fn a_stop_finishes_a_charge_that_was_begun(options: Options) {
     let provider = Provider::start().await;
     let options = options
@@ -78,7 +78,7 @@ pub(crate) async fn a_stop_finishes_a_charge_that_was_begun(options: Options) {
     mesh.audit().await;
 }
 
-/// Who is told twice does not finish: a service ends at once, and so does the mesh with all that is in it.
+/// A second signal ends a service at once, and the mesh with all its processes.
 pub(crate) async fn a_second_signal_ends_at_once(options: Options) {
     let options = options.set("MESH_DRAIN__DEADLINE", "1h").set("MESH_GATEWAY__DEADLINE", "1h");
     let mut mesh = options.start().await;
@@ -102,7 +102,7 @@ pub(crate) async fn a_second_signal_ends_at_once(options: Options) {
     drop(held_up);
 }
 
-/// Two signals sooner than 200 ms after each other are one wish.
+/// Two signals within less than 200 ms count as one request to stop.
 const ANOTHER_WISH: Duration = Duration::from_millis(300);
 
 async fn until_draining(mesh: &Mesh, service: &str) {
@@ -112,9 +112,9 @@ async fn until_draining(mesh: &Mesh, service: &str) {
     .await;
 }
 
-/// A service that waits for something says for what.
+/// A service that waits for a dependency names it in `/readyz`.
 pub(crate) async fn readiness_says_what_is_missing(options: Options) {
-    // A port on which nobody answers stands in for NATS.
+    // A port without a listener stands in for NATS.
     let nobody = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("nats://{}", nobody.local_addr().expect("is bound"));
     drop(nobody);
@@ -133,7 +133,8 @@ pub(crate) async fn readiness_says_what_is_missing(options: Options) {
     assert_eq!(orders.await["missing"].as_array().map(Vec::len), Some(0));
 }
 
-/// All mistakes at once, each with its source, and a status that says whose they are.
+/// All configuration errors are reported at once, each with its source, and the exit status 78 says that the configuration is
+/// at fault.
 pub(crate) async fn a_bad_configuration_is_told_whole(options: Options) {
     let mesh = options
         .set("MESH_ORDERS__CATALOG", "nowhere")
@@ -158,7 +159,7 @@ pub(crate) async fn a_bad_configuration_is_told_whole(options: Options) {
     }
 }
 
-/// A port that somebody else has is named, with the setting that moves it, before anything starts.
+/// If another process uses a port, the error names it and the setting that moves it, before any service starts.
 pub(crate) async fn a_taken_port_is_named(options: Options) {
     let mut mesh = options.start_nothing().await;
     let taken = TcpListener::bind(("127.0.0.1", mesh.base())).expect("a free port");
@@ -175,8 +176,8 @@ pub(crate) async fn a_taken_port_is_named(options: Options) {
     drop(taken);
 }
 
-/// Stopped in the middle of a flow, it goes on at the next start: with a charge under way, and with a parcel that waits for
-/// its time.
+/// Flows that a stop interrupts go on at the next start: one with a charge in flight, and one with a parcel that waits for
+/// its dispatch.
 pub(crate) async fn what_was_under_way_goes_on_after_a_stop(options: Options) {
     let mut mesh = options.set("MESH_SHIPPING__DISPATCH_AFTER", "5s").start().await;
     let paid = mesh.gateway().place("tok_ok").await;

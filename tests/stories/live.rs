@@ -1,4 +1,4 @@
-//! What a customer's open page is told.
+//! The live updates of a customer's open page.
 
 use harness::{Live, Options};
 
@@ -7,7 +7,7 @@ fn statuses(events: &[Live]) -> Vec<&str> {
     changes.map(|live| live.data["status"].as_str().unwrap_or_default()).collect()
 }
 
-/// Current state first, then each change as it happens, in order, until the last.
+/// The current state comes first, then each change as it happens, in order, until the last.
 pub(crate) async fn changes_arrive_in_their_order(options: Options) {
     let mesh = options
         .set("MESH_SHIPPING__DISPATCH_AFTER", "300ms")
@@ -36,7 +36,7 @@ pub(crate) async fn changes_arrive_in_their_order(options: Options) {
     assert_eq!(sender.await.service, "notifications");
 }
 
-/// Who comes late hears all of it, at once.
+/// A page that connects late receives the whole history at once.
 pub(crate) async fn a_late_listener_hears_the_whole_story(options: Options) {
     let mesh = options.start().await;
     let order = mesh.gateway().place("tok_declined").await;

@@ -1,21 +1,21 @@
-//! Operators look into a service while it works.
+//! An operator profiles a service under load.
 
 use std::{fs, io::Read};
 
 use flate2::read::GzDecoder;
 use harness::{Mesh, Options};
 
-/// What a pod of 32 MiB has left beside a service.
+/// The memory that a pod of 32 MiB has left beside a service, in bytes.
 const ROOM: u64 = 8 << 20;
-/// The same with the pages of the program that the profiler reads, which the kernel takes back when it needs them: the tables of a
-/// debug build are several times those of a release.
+/// The same, including the pages of the binary that the profiler reads, which the kernel takes back when it needs them: the
+/// tables of a debug build are several times those of a release.
 const ROOM_WITH_FILES: u64 = 16 << 20;
 
-/// A profile names the functions that ran, ours and those of C libraries, in the memory that a small pod has left; orders
-/// flow meanwhile.
+/// A profile names the functions that ran, those of C libraries included, within the memory that a small pod has left, while
+/// orders flow.
 pub(crate) async fn a_profile_fits_into_a_small_pod(options: Options) {
     let mesh = options.start().await;
-    // First what a service takes for itself: connections, statements, buffers.
+    // First the service allocates its own memory: connections, statements, buffers.
     for _ in 0..20 {
         complete_one(&mesh).await;
     }

@@ -1,11 +1,11 @@
-//! What a customer asks for, and gets.
+//! What customers request, and what they get.
 
 use futures::future::join_all;
 use harness::{Options, Provider, until};
 use reqwest::Method;
 use serde_json::json;
 
-/// Out of stock is told with the item and what there is.
+/// An order of more than the stock is refused; the response names the item and its stock.
 pub(crate) async fn what_is_out_of_stock_is_named(options: Options) {
     let mesh = options.start().await;
     let products = mesh.gateway().get("/api/products?limit=100").await;
@@ -35,7 +35,7 @@ pub(crate) async fn what_is_out_of_stock_is_named(options: Options) {
     assert!(answer.header("traceresponse").contains(answer.text("/trace_id")));
 }
 
-/// A key stands for one order, however often it is sent; with other content it is refused.
+/// A key stands for one order, however often it is sent; a request with the same key and another body is refused.
 pub(crate) async fn the_same_key_is_the_same_order(options: Options) {
     let mesh = options.start().await;
     let gateway = mesh.gateway();
@@ -65,7 +65,7 @@ pub(crate) async fn the_same_key_is_the_same_order(options: Options) {
     mesh.audit().await;
 }
 
-/// A third party that fails twice is asked a third time, and charges once.
+/// A third party that fails twice is called a third time, and charges once.
 pub(crate) async fn a_flaky_third_party_is_asked_again(options: Options) {
     let mesh = options.start().await;
     let order = mesh.gateway().place("tok_flaky").await;
@@ -85,7 +85,7 @@ pub(crate) async fn a_flaky_third_party_is_asked_again(options: Options) {
     mesh.audit().await;
 }
 
-/// While sixty payments wait for the third party, others that come after them are paid and completed.
+/// While sixty payments wait for the third party, later ones are paid and completed.
 pub(crate) async fn slow_payments_delay_nobody_else(options: Options) {
     let provider = Provider::start().await;
     let options = options
@@ -117,7 +117,7 @@ pub(crate) async fn slow_payments_delay_nobody_else(options: Options) {
     mesh.audit().await;
 }
 
-/// Whoever leaves while stock is reserved for them leaves none held: their orders are placed.
+/// Clients that disconnect while stock is reserved for them leave no stock held without an order: their orders are placed.
 pub(crate) async fn clients_that_leave_leave_no_stock_held(options: Options) {
     let mesh = options.start().await;
     let gateway = mesh.gateway();
@@ -130,7 +130,7 @@ pub(crate) async fn clients_that_leave_leave_no_stock_held(options: Options) {
     });
     tokio::select! {
         answers = join_all(clients) => panic!("inventory does not run: {answers:?}"),
-        () = reserving => {} // the clients are dropped here, and their connections closed
+        () = reserving => {} // dropping the clients closes their connections
     }
     until("their calls to be cancelled", || async {
         let metrics = mesh.metrics("orders").await;
@@ -149,7 +149,8 @@ pub(crate) async fn clients_that_leave_leave_no_stock_held(options: Options) {
     mesh.audit().await;
 }
 
-/// Of many orders with one key at the same time one is placed; the others are refused as what they are, or are the same.
+/// Of many simultaneous orders with one key, one is placed; the other requests get the same order, or are refused as a reuse
+/// of the key.
 pub(crate) async fn a_key_that_is_used_for_other_orders_at_once_is_refused(options: Options) {
     let mesh = options.start().await;
     let gateway = mesh.gateway();

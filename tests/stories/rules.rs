@@ -1,4 +1,4 @@
-//! Rules read what is there: an increase that begins with the first thing counted does not show it.
+//! The series that rules read exist from the start: `increase` does not show the first event of a series that begins with it.
 
 use grafana::rules::{Group, Rule, recording};
 use harness::{Options, Sample, Samples, until};
@@ -10,7 +10,7 @@ use promql_parser::{
 const SERVICES: [&str; 8] =
     ["catalog", "gateway", "inventory", "notifications", "orders", "payments", "shipping", "lens"];
 
-/// What a service cannot have: lens stands on nothing that could be away.
+/// A metric that a service cannot have: lens has no dependency that could be unavailable.
 const NEEDS_NONE: [(&str, &str); 1] = [("lens", "mesh_degraded")];
 
 /// The selectors of an expression.
@@ -30,7 +30,7 @@ impl ExprVisitor for Selectors {
     }
 }
 
-/// What objectives and alerts read. The other recorded series are for panels.
+/// The selectors of objectives and alerts. The other recorded series are for panels.
 fn read() -> Vec<(String, VectorSelector)> {
     let objectives = recording().into_iter().filter(|group| group.name.starts_with("slo"));
     let groups: Vec<Group> = objectives.chain(grafana::alerts::groups()).collect();
@@ -47,7 +47,7 @@ fn read() -> Vec<(String, VectorSelector)> {
     read
 }
 
-/// As Prometheus compares them: a bucket's bound is a number, however it is written.
+/// Values as Prometheus compares them: a bucket's bound is a number, however it is written.
 fn number(text: &str) -> String {
     text.parse::<f64>().map_or_else(|_| text.to_owned(), |number| number.to_string())
 }
@@ -61,14 +61,14 @@ fn selects(selector: &VectorSelector, service: &str, sample: &Sample) -> bool {
         })
 }
 
-/// Whether the selector is about this service at all, which has the metric.
+/// Whether the selector may match this service, which has the metric.
 fn concerns(selector: &VectorSelector, service: &str) -> bool {
     let mut of_target = selector.matchers.matchers.iter();
     of_target.all(|one| !["service", "job"].contains(&&*one.name) || one.is_match(service))
 }
 
-/// Every series that an objective or an alert reads is there before anything happened, on each service that has its metric;
-/// of orders placed, with each status that may come.
+/// Every series that an objective or an alert reads exists before anything happened, on each service that has its metric;
+/// orders placed has a series for each possible status.
 pub(crate) async fn every_series_that_an_objective_or_alert_reads_exists_from_the_start(
     options: Options,
 ) {
@@ -107,7 +107,7 @@ pub(crate) async fn every_series_that_an_objective_or_alert_reads_exists_from_th
     assert!(missing.is_empty(), "{missing:#?}");
 }
 
-/// The statuses of orders placed that are not there.
+/// The statuses for which orders placed has no series.
 fn statuses(samples: &Samples) -> Vec<String> {
     let count = "http_server_request_duration_seconds_count";
     let there = |status: &str| {

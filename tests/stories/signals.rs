@@ -1,4 +1,4 @@
-//! Telemetry tells the truth.
+//! Telemetry is complete and true.
 
 use std::{collections::BTreeSet, fs, net::TcpListener, path::Path};
 
@@ -46,7 +46,7 @@ pub(crate) async fn every_service_has_every_signal(options: Options) {
     }
 }
 
-/// Every span that was started is exported or counted as dropped, as soon as nothing is under way.
+/// Every started span is exported or counted as dropped, as soon as no work is in flight.
 async fn accounted(mesh: &Mesh, service: &str) {
     until(&format!("{service}'s spans to be accounted for"), || async {
         let metrics = mesh.metrics(service).await;
@@ -57,7 +57,7 @@ async fn accounted(mesh: &Mesh, service: &str) {
     .await;
 }
 
-/// The collector is away: no request waits or fails for it, and what cannot be sent is counted.
+/// Without a collector, no request waits or fails, and spans that cannot be sent are counted.
 pub(crate) async fn a_dead_collector_costs_no_request(options: Options) {
     let mesh =
         options.with_lens().set("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9").start().await;
@@ -74,7 +74,7 @@ pub(crate) async fn a_dead_collector_costs_no_request(options: Options) {
     mesh.audit().await;
 }
 
-/// The collector is there and never answers: nobody waits for it, though hardly anything can wait to be sent.
+/// With a collector that accepts connections and never answers, no request waits, although the queue is short.
 pub(crate) async fn a_collector_that_never_answers_costs_no_request(options: Options) {
     let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("http://{}", silent.local_addr().expect("is bound"));
@@ -95,7 +95,7 @@ pub(crate) async fn a_collector_that_never_answers_costs_no_request(options: Opt
 }
 
 /// Each service's metrics by name, type and labels: dashboards and alerts rely on these, and a change shows here. Every
-/// counter is there from the start, and nothing is told that was not declared.
+/// counter exists from the start, and no undeclared series appears.
 pub(crate) async fn metrics_are_what_the_contract_says(options: Options) {
     let mesh = options.with_lens().start().await;
     let services = || SERVICES.into_iter().chain(["lens"]);
@@ -125,11 +125,11 @@ pub(crate) async fn metrics_are_what_the_contract_says(options: Options) {
     keep("metrics.txt", &contract);
 }
 
-/// What was told, as a contract has it: the type is the declaration's.
+/// The scraped series in the format of the contract; the type follows from the name.
 fn families(metrics: &harness::Samples) -> BTreeSet<String> {
     let family = |sample: &harness::Sample| {
         let ends = ["_bucket", "_sum", "_count"];
-        // A gauge may be a count of something, too.
+        // A gauge's name may end in `_count`, too.
         let base = ends.iter().find_map(|end| sample.name.strip_suffix(end));
         let histogram = base.filter(|base| metrics.has(&format!("{base}_bucket")));
         let mut line = histogram.unwrap_or(&sample.name).to_owned();
@@ -146,7 +146,7 @@ fn families(metrics: &harness::Samples) -> BTreeSet<String> {
     metrics.0.iter().map(family).collect()
 }
 
-/// Compares with what is in `tests/contracts`. Here a difference is repaired and reported; in CI it is only reported.
+/// Compares with the file in `tests/contracts`. Here a difference is repaired and reported; in CI it is only reported.
 #[expect(
     clippy::disallowed_methods,
     reason = "a test has no configuration, and CI is a convention of the outside"
@@ -167,7 +167,8 @@ fn keep(name: &str, now: &str) {
     );
 }
 
-/// What comes bundled: the trace can be fetched as a Jaeger client does, the topology has both buses, the flow has its end.
+/// The built-in lens: it serves the trace to a Jaeger client, its topology has both buses, and its flow shows the end of the
+/// order.
 pub(crate) async fn the_lens_sees_the_whole_mesh(options: Options) {
     let mesh = options.with_lens().start().await;
     let order = mesh.gateway().place("tok_ok").await;

@@ -1,5 +1,5 @@
-//! What the mesh promises, told as stories. They run with nothing installed (`tests/mesh`), and again on real brokers and
-//! databases (`tests/real`): whoever runs one says how the mesh is started.
+//! The guarantees of the mesh as stories. They run with nothing installed (`tests/mesh`), and again on real brokers and
+//! databases (`tests/real`): the caller of a story decides how the mesh is started.
 
 pub(crate) mod breaker;
 pub(crate) mod clients;

@@ -4,7 +4,7 @@ use harness::Options;
 use insta::assert_snapshot;
 use reqwest::Method;
 
-/// One click is one story, across HTTP, gRPC, Kafka and NATS.
+/// One request is one trace, across HTTP, gRPC, Kafka and NATS.
 pub(crate) async fn one_order_is_one_trace(options: Options) {
     let mesh = options.start().await;
     let order = mesh.gateway().place("tok_ok").await;
@@ -48,7 +48,7 @@ pub(crate) async fn one_order_is_one_trace(options: Options) {
     ");
 }
 
-/// The other ending: what is undone belongs to the order's story, though another request asked for it.
+/// A cancellation: what is undone belongs to the order's trace, although another request caused it.
 pub(crate) async fn a_cancelled_order_is_one_trace_too(options: Options) {
     let mesh = options.set("MESH_SHIPPING__DISPATCH_AFTER", "1h").start().await;
     let order = mesh.gateway().place("tok_ok").await;

@@ -1,14 +1,14 @@
-//! Tests of what a process costs: others that run beside them would cost it, too.
+//! Tests that measure the resources of a process: tests that run beside them in the same process would be measured, too.
 
 use std::process::Command;
 
-/// Set in the process that has one test alone.
+/// An environment variable that is set in a process that runs one test alone.
 const ALONE: &str = "GLASSMESH_TEST_ALONE";
 
-/// Whether this process has this test alone. If it has not, another one is started that has, and must succeed.
+/// Whether this process runs this test alone. If not, starts a process that does, which must succeed.
 ///
 /// # Panics
-/// The test failed there; shows what it printed.
+/// If the test failed in that process; shows what it printed.
 #[expect(clippy::disallowed_methods, reason = "how the process knows what it was started for")]
 pub fn is_alone(test: &str) -> bool {
     if std::env::var_os(ALONE).is_some() {

@@ -1,4 +1,4 @@
-//! An OTLP receiver that keeps everything.
+//! An OTLP receiver that keeps all spans and log records.
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
 
@@ -20,7 +20,7 @@ use parking_lot::Mutex;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tonic::{Request, Response, Status, transport::server::TcpIncoming};
 
-/// What a span is to its neighbours.
+/// The kind of a span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Work inside a service.
@@ -35,14 +35,14 @@ pub enum Kind {
     Consumer,
 }
 
-/// One span, ids in hexadecimal.
+/// One span; ids are in hexadecimal.
 #[derive(Clone, Debug)]
 pub struct Span {
-    /// Who made it.
+    /// The service that recorded it.
     pub service: String,
     /// Its name.
     pub name: String,
-    /// What it is to its neighbours.
+    /// Its kind.
     pub kind: Kind,
     /// The trace it belongs to.
     pub trace_id: String,
@@ -50,26 +50,26 @@ pub struct Span {
     pub id: String,
     /// Its parent's id; empty at the root.
     pub parent: String,
-    /// The ids of the spans it is linked to, with their traces'.
+    /// The spans it is linked to: trace id and span id.
     pub links: Vec<(String, String)>,
-    /// Its attributes, values as text.
+    /// Its attributes; values as text.
     pub attributes: BTreeMap<String, String>,
     /// Whether it ended with an error.
     pub error: bool,
-    /// When it began, nanoseconds since the Unix epoch.
+    /// When it started, in nanoseconds since the Unix epoch.
     pub start: u64,
 }
 
 /// One log record.
 #[derive(Clone, Debug)]
 pub struct Line {
-    /// Who wrote it.
+    /// The service that wrote it.
     pub service: String,
-    /// What it says.
+    /// Its body.
     pub body: String,
     /// `INFO`, `WARN`, …
     pub severity: String,
-    /// The trace it belongs to; empty if to none.
+    /// The trace it belongs to; empty if it belongs to none.
     pub trace_id: String,
 }
 
@@ -79,9 +79,9 @@ struct Kept {
     lines: Arc<Mutex<Vec<Line>>>,
 }
 
-/// An OTLP receiver on a port of its own; stops when dropped.
+/// An OTLP receiver on a port of its own; it stops when dropped.
 pub struct Collector {
-    /// Where it listens.
+    /// The address it listens on.
     pub address: SocketAddr,
     kept: Kept,
     server: JoinHandle<()>,
@@ -91,7 +91,7 @@ impl Collector {
     /// Starts it on a free port.
     ///
     /// # Panics
-    /// No port can be had.
+    /// If no port is free.
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("is bound");

@@ -1,4 +1,4 @@
-//! A customer at the gateway.
+//! A customer of the gateway.
 
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
@@ -9,31 +9,31 @@ use tokio::{
 
 use crate::until;
 
-/// Speaks to one gateway over REST.
+/// A client of one gateway's REST API.
 #[derive(Clone)]
 pub struct Gateway {
     client: Client,
     base: String,
 }
 
-/// What the gateway answered.
+/// A response of the gateway.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
     /// The headers, names in lower case.
     pub headers: Vec<(String, String)>,
-    /// The body; `null` if it is no JSON.
+    /// The body; `null` if it is not JSON.
     pub body: Value,
 }
 
 impl Answer {
-    /// A header's value, or nothing.
+    /// A header's value; empty if it is absent.
     pub fn header(&self, name: &str) -> &str {
         self.headers.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
     }
 
-    /// A text in the body by its JSON pointer, or nothing.
+    /// A string in the body by its JSON pointer; empty if it is absent.
     pub fn text(&self, pointer: &str) -> &str {
         self.body.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
     }
@@ -44,29 +44,29 @@ impl Answer {
 pub struct Order {
     /// Its id.
     pub id: String,
-    /// The trace of its story.
+    /// The order's trace.
     pub trace_id: String,
 }
 
 impl Order {
-    /// From what the gateway said when it accepted it.
+    /// From the gateway's response to the accepted order.
     fn read(body: &Value) -> Self {
         let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
         Self { id: text("id"), trace_id: text("trace_id") }
     }
 }
 
-/// A request whose end is still to be sent.
+/// A request of which the last part has not been sent.
 pub struct Begun {
     stream: TcpStream,
     rest: String,
 }
 
 impl Begun {
-    /// Sends the end of it.
+    /// Sends the last part.
     ///
     /// # Panics
-    /// It is not accepted, or not answered at all.
+    /// If the order is not accepted, or if there is no response.
     pub async fn finish(mut self) -> Order {
         self.stream.write_all(self.rest.as_bytes()).await.expect("the connection is still there");
         let mut answer = String::new();
@@ -94,7 +94,7 @@ impl Gateway {
         Self { client: Client::new(), base: base.trim_end_matches('/').to_owned() }
     }
 
-    /// Sends a request; `None` if nobody answers.
+    /// Sends a request; `None` if there is no response.
     pub async fn try_send(
         &self,
         method: Method,
@@ -122,7 +122,7 @@ impl Gateway {
     /// Sends a request.
     ///
     /// # Panics
-    /// Nobody answers.
+    /// If there is no response.
     pub async fn send(
         &self,
         method: Method,
@@ -135,12 +135,12 @@ impl Gateway {
             .unwrap_or_else(|| panic!("no answer from {}{path}", self.base))
     }
 
-    /// Reads something.
+    /// Sends a GET request.
     pub async fn get(&self, path: &str) -> Answer {
         self.send(Method::GET, path, &[], None).await
     }
 
-    /// Tries to order some of one product.
+    /// Tries to order a quantity of one product.
     pub async fn order(&self, quantity: u32, sku: &str, token: &str) -> Answer {
         self.send(Method::POST, "/api/orders", &[], Some(&body(quantity, sku, token))).await
     }
@@ -148,17 +148,17 @@ impl Gateway {
     /// Orders one teapot, paid with this token.
     ///
     /// # Panics
-    /// It was not accepted.
+    /// If the order is not accepted.
     pub async fn place(&self, token: &str) -> Order {
         let answer = self.order(1, "teapot", token).await;
         assert_eq!(answer.status, 202, "{answer:?}");
         Order::read(&answer.body)
     }
 
-    /// Begins to order one teapot: its request is under way, and the end of it is still to be sent.
+    /// Begins to order one teapot: the request is in flight, and its last part has not been sent.
     ///
     /// # Panics
-    /// Nobody listens.
+    /// If the gateway does not accept the connection.
     pub async fn begin(&self, token: &str) -> Begun {
         let address = self.base.trim_start_matches("http://").to_owned();
         let mut stream = TcpStream::connect(&address).await.expect("the gateway listens");
@@ -183,10 +183,10 @@ impl Gateway {
         .await
     }
 
-    /// Listens to an order's live stream until it ends.
+    /// Reads an order's live stream until it ends.
     ///
     /// # Panics
-    /// It cannot be opened.
+    /// If the stream cannot be opened.
     pub async fn live(&self, order: &Order) -> Vec<Live> {
         let url = format!("{}/api/orders/{}/live", self.base, order.id);
         let response = self.client.get(url).send().await.expect("an answer");
@@ -200,7 +200,7 @@ fn body(quantity: u32, sku: &str, token: &str) -> String {
     json!({ "items": [{ "sku": sku, "quantity": quantity }], "payment_token": token }).to_string()
 }
 
-/// One block of an event stream; a comment is none.
+/// Parses one block of an event stream; `None` for a comment.
 fn event(block: &str) -> Option<Live> {
     let mut live = Live { event: "message".into(), id: String::new(), data: Value::Null };
     for line in block.lines() {

@@ -1,4 +1,4 @@
-//! Runs the real binary for the tests, and reads what it tells: over HTTP, OTLP and `/metrics`.
+//! Runs the real binary for the tests, and reads its output: over HTTP, OTLP and `/metrics`.
 //!
 //! ```text
 //!  Mesh ── spawns ──▶ mesh up ── OTLP ──▶ Collector ──▶ Story
@@ -28,13 +28,13 @@ pub use pause::Paused;
 pub use ports::free_base;
 pub use provider::Provider;
 
-/// How long anything may take on a small and busy machine before a test fails.
+/// How long an operation may take on a small and busy machine before a test fails.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Asks until there is an answer.
+/// Calls `ask` until it returns a value.
 ///
 /// # Panics
-/// There was none in [`PATIENCE`]; says what was waited for.
+/// If it returned none within [`PATIENCE`]; the message says what was awaited.
 pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
     let end = Instant::now() + PATIENCE;
     loop {
@@ -46,7 +46,7 @@ pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl F
     }
 }
 
-/// What is at an address; nothing if nobody answers.
+/// The body at a URL; `None` without a response.
 pub async fn text(url: &str) -> Option<String> {
     reqwest::get(url).await.ok()?.text().await.ok()
 }

@@ -1,4 +1,4 @@
-//! A whole mesh as its user starts it: `mesh up` in an empty folder.
+//! A whole mesh as a user starts it: `mesh up` in an empty folder.
 
 use std::{
     fs,
@@ -22,7 +22,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// A mesh with nothing installed, without delays, that tells a collector of its own what happens.
+    /// A mesh with nothing installed and without delays, which sends its telemetry to a collector of its own.
     pub fn new(binary: &str) -> Self {
         let settings =
             [("MESH_SHIPPING__DISPATCH_AFTER", "0s"), ("MESH_SHIPPING__DELIVER_AFTER", "0s")];
@@ -45,34 +45,34 @@ impl Options {
         self
     }
 
-    /// Leaves telemetry to the mesh's own lens.
+    /// Sends telemetry to the mesh's own lens instead of a collector.
     #[must_use]
     pub fn with_lens(mut self) -> Self {
         self.collector = false;
         self
     }
 
-    /// Starts it, and waits until everything is ready.
+    /// Starts the mesh, and waits until every service is ready.
     pub async fn start(self) -> Mesh {
         let mut mesh = self.spawn().await;
         mesh.until_ready().await;
         mesh
     }
 
-    /// Starts it, and does not wait.
+    /// Starts the mesh, and does not wait.
     ///
     /// # Panics
-    /// There is no such binary.
+    /// If the binary does not exist.
     pub async fn spawn(self) -> Mesh {
         let mut mesh = self.start_nothing().await;
         mesh.up();
         mesh
     }
 
-    /// Makes its folder and its collector, and starts nothing yet.
+    /// Creates the folder and the collector, and starts no process yet.
     ///
     /// # Panics
-    /// No temporary folder can be made.
+    /// If no temporary folder can be created.
     pub async fn start_nothing(self) -> Mesh {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let collector = if self.collector { Some(Collector::start().await) } else { None };
@@ -87,24 +87,24 @@ impl Options {
     }
 }
 
-/// One process of the mesh, as `mesh status --json` tells it.
+/// One process of the mesh, as `mesh status --json` shows it.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Service {
     /// Its name.
     pub service: String,
-    /// Its process.
+    /// Its process id.
     pub pid: Option<u32>,
     /// Whether it is ready.
     pub ready: bool,
     /// How often it was started again.
     pub restarts: u64,
-    /// Where it serves HTTP.
+    /// Its HTTP address.
     pub http: Option<String>,
-    /// Where it serves gRPC.
+    /// Its gRPC address.
     pub grpc: Option<String>,
-    /// Its port for operators.
+    /// Its admin address, for operators.
     pub admin: Option<String>,
-    /// What it costs, as PSS.
+    /// Its memory (PSS), in bytes.
     pub memory_bytes: Option<u64>,
 }
 
@@ -124,10 +124,10 @@ pub struct Mesh {
 }
 
 impl Mesh {
-    /// Starts the supervisor in the folder of this mesh: the first time, or again.
+    /// Starts the supervisor in the folder of this mesh, for the first time or again.
     ///
     /// # Panics
-    /// It runs already, or the binary cannot be started.
+    /// If the supervisor runs already, or the binary cannot be started.
     pub fn up(&mut self) {
         assert!(self.supervisor.is_none(), "it runs already");
         let log = fs::File::options()
@@ -155,7 +155,7 @@ impl Mesh {
         self.folder.path().join("up.log")
     }
 
-    /// What `mesh up` printed so far.
+    /// The output of `mesh up` so far.
     pub fn log(&self) -> String {
         fs::read_to_string(self.log_path()).unwrap_or_default()
     }
@@ -170,15 +170,15 @@ impl Mesh {
         self.base
     }
 
-    /// What it told its collector.
+    /// The collector with the telemetry of the mesh.
     ///
     /// # Panics
-    /// It tells its lens instead.
+    /// If the mesh sends its telemetry to its lens instead.
     pub fn collector(&self) -> &Collector {
         self.collector.as_ref().expect("this mesh tells its lens")
     }
 
-    /// A customer at its gateway.
+    /// A customer of its gateway.
     pub fn gateway(&self) -> Gateway {
         Gateway::new(&format!("http://127.0.0.1:{}", self.base))
     }
@@ -186,7 +186,7 @@ impl Mesh {
     /// Runs another command of the binary in this mesh's folder.
     ///
     /// # Panics
-    /// The binary cannot be started.
+    /// If the binary cannot be started.
     pub async fn run(&self, arguments: &[&str]) -> Output {
         let mut command = self.command(arguments);
         spawn_blocking(move || command.stdin(Stdio::null()).output().expect("the mesh binary"))
@@ -194,7 +194,7 @@ impl Mesh {
             .expect("no panic")
     }
 
-    /// Every process, as `mesh status --json` tells it; nothing while it cannot.
+    /// Every process, as `mesh status --json` shows it; empty while the command fails.
     pub async fn status(&self) -> Vec<Service> {
         let output = self.run(&["status", "--json"]).await;
         serde_json::from_slice::<Status>(&output.stdout)
@@ -202,7 +202,7 @@ impl Mesh {
             .unwrap_or_default()
     }
 
-    /// One service's process.
+    /// The process of one service.
     pub async fn service(&self, name: &str) -> Service {
         until(&format!("{name} to be there"), || async {
             self.status()
@@ -213,10 +213,10 @@ impl Mesh {
         .await
     }
 
-    /// Waits until everything is ready.
+    /// Waits until every service is ready.
     ///
     /// # Panics
-    /// The supervisor ended instead; shows its log.
+    /// If the supervisor ends instead; shows its log.
     pub async fn until_ready(&mut self) {
         let log = self.log_path();
         for _ in 0..2400 {
@@ -237,18 +237,18 @@ impl Mesh {
         panic!("not ready: {:#?}\n{}", self.status().await, self.log());
     }
 
-    /// Ends one service's process at once, as `kill -9` does, and waits until it was started again and is ready.
+    /// Kills one service's process, as `kill -9` does, and waits until it has been started again and is ready.
     pub async fn kill(&self, name: &str) {
         self.kill_process(&self.service(name).await).await;
     }
 
-    /// Ends this process at once, and waits until another one has taken its place.
+    /// Kills this process, and waits until another one has replaced it.
     pub async fn kill_process(&self, before: &Service) {
         signal("KILL", before.pid.unwrap_or_default());
         self.until_replaced(before).await;
     }
 
-    /// Waits until another process has taken the place of this one.
+    /// Waits until another process has replaced this one.
     pub async fn until_replaced(&self, before: &Service) {
         until(&format!("{} to be started again", before.service), || async {
             let back =
@@ -262,10 +262,10 @@ impl Mesh {
         .await;
     }
 
-    /// Ends the supervisor at once, as `kill -9` does; waits until none of its processes is left.
+    /// Kills the supervisor, as `kill -9` does, and waits until all its processes have ended.
     ///
     /// # Panics
-    /// It does not run.
+    /// If it does not run.
     pub async fn kill_supervisor(&mut self) {
         let services = self.status().await;
         let mut supervisor = self.supervisor.take().expect("it runs");
@@ -274,7 +274,7 @@ impl Mesh {
         self.until_gone(&services).await;
     }
 
-    /// Waits until none of these processes is left.
+    /// Waits until all these processes have ended.
     pub async fn until_gone(&self, services: &[Service]) {
         until("every child to be gone", || async {
             let gone = services.iter().filter_map(|service| service.pid).all(|pid| !alive(pid));
@@ -283,10 +283,10 @@ impl Mesh {
         .await;
     }
 
-    /// Tells the supervisor to stop, and waits until it has.
+    /// Sends the supervisor the signal to stop, and waits until it has ended.
     ///
     /// # Panics
-    /// It does not run.
+    /// If it does not run.
     pub async fn stop(&mut self) -> ExitStatus {
         let mut supervisor = self.supervisor.take().expect("it runs");
         signal("TERM", supervisor.id());
@@ -296,16 +296,16 @@ impl Mesh {
     /// Waits until the supervisor ends by itself.
     ///
     /// # Panics
-    /// It does not run.
+    /// If it does not run.
     pub async fn wait(&mut self) -> ExitStatus {
         let mut supervisor = self.supervisor.take().expect("it runs");
         spawn_blocking(move || supervisor.wait().expect("it ends")).await.expect("no panic")
     }
 
-    /// Where its Kafka is.
+    /// The address of its Kafka.
     ///
     /// # Panics
-    /// It was not started.
+    /// If the mesh was not started.
     pub fn brokers(&self) -> String {
         let state =
             fs::read(self.folder().join(".mesh/mesh.json")).expect("the state of a started mesh");
@@ -313,12 +313,12 @@ impl Mesh {
         state["kafka"]["brokers"].as_str().expect("the brokers' addresses").to_owned()
     }
 
-    /// Tells one service to stop, as an orchestrator does.
+    /// Sends one service the signal to stop, as an orchestrator does.
     pub async fn terminate(&self, name: &str) {
         signal("TERM", self.service(name).await.pid.unwrap_or_default());
     }
 
-    /// What a service's operators read at a path of its admin port; nothing if it does not answer.
+    /// The response of a service's admin port at a path; `None` without a response.
     pub async fn admin(&self, name: &str, path: &str) -> Option<String> {
         let admin = self.service(name).await.admin?;
         self.client.get(format!("{admin}{path}")).send().await.ok()?.text().await.ok()
@@ -335,7 +335,7 @@ impl Mesh {
     /// Waits until every order is in a final state, and reconciles all ledgers.
     ///
     /// # Panics
-    /// There is a difference, or an order that never ends; shows them.
+    /// If there is a difference, or an order does not end; shows them.
     pub async fn audit(&self) {
         let output = self.run(&["audit", "--wait", "60s"]).await;
         let text = String::from_utf8_lossy(&output.stdout).into_owned()
@@ -343,7 +343,7 @@ impl Mesh {
         assert!(output.status.success(), "{text}\n{}", self.log());
     }
 
-    /// The story of a trace, when it is whole: nothing came for a while, and nothing is missing.
+    /// The story of a trace once it is complete: no span came for a while, and none is missing.
     pub async fn story(&self, trace_id: &str) -> String {
         let collector = self.collector();
         let mut last = (String::new(), 0);
@@ -361,7 +361,7 @@ impl Mesh {
 impl Drop for Mesh {
     fn drop(&mut self) {
         if let Some(mut supervisor) = self.supervisor.take() {
-            // Its children end with it: that is one of its promises.
+            // Its children end with the supervisor; the mesh guarantees that.
             drop(supervisor.kill());
             drop(supervisor.wait());
         }
@@ -377,13 +377,13 @@ impl Drop for Mesh {
     }
 }
 
-/// Sends a signal by name, as a person would.
+/// Sends a signal by name, as the command `kill` does.
 pub(crate) fn signal(name: &str, pid: u32) {
     let sent = Command::new("kill").args([format!("-{name}"), pid.to_string()]).status();
     assert!(sent.is_ok_and(|status| status.success()), "kill -{name} {pid}");
 }
 
-/// Whether a process is there and not only waiting to be reaped.
+/// Whether a process exists and is not a zombie.
 fn alive(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit(')')

@@ -13,15 +13,15 @@ pub struct Sample {
     pub value: f64,
 }
 
-/// What `/metrics` says at one moment.
+/// All samples of `/metrics` at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Samples(pub Vec<Sample>);
 
 impl Samples {
-    /// Reads the text format.
+    /// Parses the text format.
     ///
     /// # Panics
-    /// A line is not in that format: that is what a test wants to know.
+    /// If a line is not in that format, so that the test fails.
     pub fn read(text: &str) -> Self {
         let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
         Self(
@@ -31,7 +31,7 @@ impl Samples {
         )
     }
 
-    /// The sum over all samples of a name whose labels include these.
+    /// The sum of all samples with this name whose labels include these.
     pub fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         let fits = |sample: &&Sample| {
             sample.name == name

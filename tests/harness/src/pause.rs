@@ -1,12 +1,12 @@
-//! A process that does not run for a while.
+//! A process that is suspended for a while.
 
 use crate::mesh::{Mesh, signal};
 
-/// A service's process that was stopped; it goes on when this is dropped.
+/// A suspended process of a service; it continues when this is dropped.
 pub struct Paused(u32);
 
 impl Mesh {
-    /// Stops one service's process: it keeps its connections, and answers nobody.
+    /// Suspends one service's process with SIGSTOP: it keeps its connections, but answers no request.
     pub async fn pause(&self, name: &str) -> Paused {
         let pid = self.service(name).await.pid.unwrap_or_default();
         signal("STOP", pid);

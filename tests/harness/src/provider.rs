@@ -1,4 +1,4 @@
-//! A third party that a test can make refuse.
+//! A third party for payments that a test can make fail.
 
 use std::{
     collections::HashSet,
@@ -19,7 +19,7 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
-/// Which charges have to wait.
+/// The charges that must wait.
 #[derive(Clone, Copy, Default)]
 enum Held {
     #[default]
@@ -37,7 +37,7 @@ struct Mood {
     refund_calls: AtomicUsize,
 }
 
-/// Charges and refunds whatever it is asked to; stops when dropped.
+/// Makes every charge and refund that is requested; it stops when dropped.
 pub struct Provider {
     address: SocketAddr,
     mood: Arc<Mood>,
@@ -48,7 +48,7 @@ impl Provider {
     /// Starts it on a free port.
     ///
     /// # Panics
-    /// No port can be had.
+    /// If no port is free.
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let (address, mood) = (listener.local_addr().expect("is bound"), Arc::new(Mood::default()));
@@ -67,34 +67,34 @@ impl Provider {
         format!("http://{}", self.address)
     }
 
-    /// From now on it answers 503, or does not.
+    /// Whether it answers 503 from now on.
     pub fn refuse(&self, refuses: bool) {
         self.mood.refuses.store(refuses, Ordering::Relaxed);
     }
 
-    /// From now on it thinks about each charge until it is let go.
+    /// Whether every charge waits from now on, until it is released.
     pub fn hold(&self, held: bool) {
         self.mood.held.send_replace(if held { Held::All } else { Held::None });
     }
 
-    /// From now on it thinks about each charge of this token until it is let go; others are answered at once.
+    /// From now on, each charge of this token waits until it is released; others are answered at once.
     pub fn hold_token(&self, token: &'static str) {
         self.mood.held.send_replace(Held::Of(token));
     }
 
-    /// How often it was asked for a charge.
+    /// The number of requests for a charge.
     pub fn charges(&self) -> usize {
         self.mood.charges.load(Ordering::Relaxed)
     }
 
-    /// How many refunds it made: one for each idempotency key, however often it was asked. It may be asked again legally: the
-    /// call comes before the transaction, so an attempt whose answer or transaction failed makes it again. See
+    /// The number of refunds: one for each idempotency key, however often it was requested. A repeated request is legal: the
+    /// call comes before the transaction, so an attempt whose response or transaction failed makes the call again. See
     /// [`Provider::refund_calls`].
     pub fn refunds(&self) -> usize {
         self.mood.refunds.lock().len()
     }
 
-    /// How often it was asked for a refund and did not refuse.
+    /// The number of requests for a refund that it did not refuse.
     pub fn refund_calls(&self) -> usize {
         self.mood.refund_calls.load(Ordering::Relaxed)
     }
@@ -116,7 +116,7 @@ async fn charge(
         Held::All => false,
         Held::Of(token) => asked["token"] != *token,
     };
-    // It fails if the test that could let go has ended.
+    // The wait fails if the test that could release the charge has ended.
     mood.held.subscribe().wait_for(may_go).await.ok();
     if mood.refuses.load(Ordering::Relaxed) {
         return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({})));
@@ -124,7 +124,7 @@ async fn charge(
     (StatusCode::CREATED, Json(json!({ "charge_id": "ch_test" })))
 }
 
-/// What it refused it has not charged.
+/// It has not made the charges that it refused.
 async fn void(State(mood): State<Arc<Mood>>) -> (StatusCode, Json<Value>) {
     let refuses = mood.refuses.load(Ordering::Relaxed);
     let status = if refuses { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };

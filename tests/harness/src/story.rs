@@ -1,15 +1,15 @@
-//! A trace as a picture: who did what because of whom, across every edge.
+//! A trace as a text picture: which service did what, and what caused it, across every edge.
 //!
-//! Shown is what crosses an edge: servers, producers, consumers, HTTP clients, and where a service takes up a trace again
-//! without a consumer of its own. Calling sides of gRPC, database work and what happens inside a service are left out, and
-//! their children move up.
+//! It shows the spans that cross an edge: servers, producers, consumers, HTTP clients, and spans with which a service
+//! continues a trace without a consumer span of its own. Client spans of gRPC, database spans and internal spans are left
+//! out, and their children move up.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{Collector, Kind, Span, until};
 
 impl Collector {
-    /// The story of a trace, lines sorted so that what runs at the same time reads the same.
+    /// The story of a trace; its lines are sorted, so that concurrent spans are always in the same order.
     ///
     /// `⇢` crosses a broker: the consumer has the producer as its parent and as a link. `⇠` is a batch in a trace of its own
     /// that links to the producer.
@@ -23,7 +23,7 @@ impl Collector {
         Teller { spans, batches }.tell()
     }
 
-    /// The spans of a trace whose parent is not there: the trace is torn, or not whole yet.
+    /// The spans of a trace whose parent is missing: the trace is broken, or not complete yet.
     pub fn orphans(&self, trace_id: &str) -> Vec<Span> {
         let spans = self.trace(trace_id);
         let ids: BTreeSet<_> = spans.iter().map(|span| span.id.clone()).collect();
@@ -36,7 +36,7 @@ impl Collector {
     /// Waits for a span of this service in a trace.
     ///
     /// # Panics
-    /// There was none in [`PATIENCE`](crate::PATIENCE).
+    /// If there was none within [`PATIENCE`](crate::PATIENCE).
     pub async fn until_span(&self, trace_id: &str, service: &str) {
         until(&format!("a span of {service}"), || {
             let found = self.trace(trace_id).iter().any(|span| span.service == service);
@@ -108,7 +108,7 @@ impl Teller<'_> {
             _ => format!("{lead}   "),
         };
         let mut next = children.get(span.id.as_str()).cloned().unwrap_or_default();
-        // Who answers first is chance; what is said is not.
+        // Which service answers first is chance; the content of the spans is not.
         let order = |span: &Span| {
             (
                 span.crosses(),
@@ -142,7 +142,7 @@ impl Teller<'_> {
 }
 
 impl Span {
-    /// What a producer sends, without its package: the consumers' side says the same.
+    /// The event that a producer sends, without its package; the consumers' spans have the same name.
     fn event(&self) -> Option<&str> {
         let kind = self
             .attributes
