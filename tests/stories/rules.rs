@@ -68,7 +68,7 @@ fn concerns(selector: &VectorSelector, service: &str) -> bool {
 }
 
 /// Every series that an objective or an alert reads exists before anything happened, on each service that has its metric;
-/// orders placed has a series for each possible status.
+/// `POST /api/orders` has a series for each possible status.
 pub(crate) async fn every_series_that_an_objective_or_alert_reads_exists_from_the_start(
     options: Options,
 ) {
@@ -107,7 +107,7 @@ pub(crate) async fn every_series_that_an_objective_or_alert_reads_exists_from_th
     assert!(missing.is_empty(), "{missing:#?}");
 }
 
-/// The statuses for which orders placed has no series.
+/// The statuses for which `POST /api/orders` has no series.
 fn statuses(samples: &Samples) -> Vec<String> {
     let count = "http_server_request_duration_seconds_count";
     let there = |status: &str| {

@@ -125,7 +125,7 @@ pub(crate) async fn metrics_are_what_the_contract_says(options: Options) {
     keep("metrics.txt", &contract);
 }
 
-/// The scraped series in the format of the contract; the type follows from the name.
+/// The scraped series in the format of the contract; the type follows from the names.
 fn families(metrics: &harness::Samples) -> BTreeSet<String> {
     let family = |sample: &harness::Sample| {
         let ends = ["_bucket", "_sum", "_count"];
