@@ -1,4 +1,4 @@
-//! A rule of ours that fires, from the real Prometheus to the real Alertmanager.
+//! An alert of ours fires: from the real Prometheus to the real Alertmanager.
 
 use std::{collections::BTreeSet, process::Command};
 
@@ -9,10 +9,10 @@ use crate::{
     stack::{Stack, list, text},
 };
 
-/// For half a minute nobody answered for a service.
+/// Fires when no process of a service was up for more than half of the last minute.
 const ALERT: &str = "MeshServiceAbsent";
 
-/// The services that Alertmanager has this alert for, now.
+/// The services for which Alertmanager has this alert now.
 async fn alarmed(stack: &Stack) -> Option<BTreeSet<String>> {
     let path = format!("/api/v2/alerts?active=true&filter=alertname%3D{ALERT}");
     let answer = stack.get("ALERTMANAGER", &path).await?;
@@ -20,7 +20,7 @@ async fn alarmed(stack: &Stack) -> Option<BTreeSet<String>> {
     Some(services.collect())
 }
 
-/// The services that Prometheus is about to raise this alert for, or has.
+/// The services for which this alert is pending or firing in Prometheus.
 async fn suspected(stack: &Stack) -> Option<BTreeSet<String>> {
     let answer = stack.get("PROMETHEUS", "/api/v1/alerts").await?;
     let ours =
@@ -40,10 +40,10 @@ async fn a_service_that_hangs_is_told_to_alertmanager_and_so_is_its_return() {
     let mesh = stack.mesh().start().await;
     stack.scrape(&mesh).await;
     until_all_up(&stack).await;
-    // What was absent before this mesh came.
+    // First the alerts of services that were absent before this mesh started must end.
     until("silence", || async { alarmed(&stack).await?.is_empty().then_some(()) }).await;
 
-    // Stopped and not killed: the supervisor would start it again before anybody noticed.
+    // SIGSTOP instead of a kill: the supervisor would start a killed process again before the alert fires.
     let payments = mesh.service("payments").await.pid.expect("it runs");
     tell("-STOP", payments);
     let only = BTreeSet::from(["payments".to_owned()]);

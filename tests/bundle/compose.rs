@@ -1,4 +1,4 @@
-//! The Compose files, as Docker's own reader understands them.
+//! The Compose files, as `docker-compose config` resolves them.
 
 use std::{collections::BTreeMap, fs, process::Command};
 
@@ -6,14 +6,14 @@ use serde_json::Value;
 
 use crate::stack::{list, root, text, variable};
 
-/// What all of it may have, as in Kubernetes: 1.6 GiB.
+/// The memory limit of all containers together, as in Kubernetes: 1.6 GiB.
 const BUDGET: u64 = 1638 << 20;
-/// They do something once, and end.
+/// The services that run once, and end.
 const ONCE: [&str; 2] = ["databases", "topics"];
-/// In its image is no program that could ask it how it is.
+/// The services without a health check: their image has no program that could make one.
 const MUTE: [&str; 1] = ["otel-collector"];
 
-/// The services of these files, by their names.
+/// The services of these Compose files, by name.
 fn services(files: &[&str]) -> BTreeMap<String, Value> {
     let mut command = Command::new(variable("BUNDLE_COMPOSE"));
     command.current_dir(root().join("deploy"));
@@ -28,7 +28,7 @@ fn services(files: &[&str]) -> BTreeMap<String, Value> {
 }
 
 fn all() -> BTreeMap<String, Value> {
-    // Without files it takes those of .env, as `docker compose up` does.
+    // Without `--file`, `docker-compose` takes the files named in .env, as `docker compose up` does.
     services(&[])
 }
 
@@ -54,7 +54,7 @@ fn nothing_is_more_than_it_must_be() {
         assert_eq!(list(&service, "/cap_drop"), ["ALL"], "{name}");
         assert!(service["privileged"].is_null() && service["cap_add"].is_null(), "{name}");
         let user = text(&service, "/user");
-        let ours = image.starts_with("registry.invalid/glassmesh/mesh:"); // whose Dockerfile says it
+        let ours = image.starts_with("registry.invalid/glassmesh/mesh:"); // its Dockerfile sets the user
         assert!(
             ours || !(user.is_empty() || user.starts_with("0") || user.starts_with("root")),
             "{name}: {user:?}"
@@ -82,7 +82,7 @@ fn whoever_is_waited_for_can_be_asked() {
     }
 }
 
-/// The memory that a service may have, in bytes.
+/// The memory limit of a service, in bytes.
 fn limit(name: &str, service: &Value) -> u64 {
     let text = service["mem_limit"].as_str().unwrap_or_default();
     let (number, scale) = text.strip_suffix('m').map_or((text, 0), |number| (number, 20));
@@ -94,13 +94,13 @@ fn limit(name: &str, service: &Value) -> u64 {
 fn memory_is_limited_and_the_sum_is_within_the_budget() {
     let all = all();
     let limits = all.iter().map(|(name, service)| (name, limit(name, service)));
-    // What has ended has given it back.
+    // A container that has ended has released its memory.
     let lasting = limits.filter(|(name, _)| !ONCE.contains(&name.as_str()));
     let sum: u64 = lasting.map(|(_, bytes)| bytes).sum();
     assert!(sum <= BUDGET, "{} MiB", sum >> 20);
 }
 
-/// What was measured there holds here: the parts have the same limits.
+/// What was measured in Kubernetes holds in Compose: the parts have the same limits.
 #[test]
 #[ignore = "needs docker-compose: .ci/run has it"]
 fn the_limits_of_the_parts_are_those_of_kubernetes() {
@@ -118,7 +118,7 @@ fn the_limits_of_the_parts_are_those_of_kubernetes() {
     assert!(compared >= 11, "{compared} parts");
 }
 
-/// What a file says about `${NAME:-default}`.
+/// The pairs of name and default in a file: `${NAME:-default}`.
 fn chosen(text: &str) -> impl Iterator<Item = (&str, &str)> {
     text.split("${").skip(1).filter_map(|rest| rest.split_once('}')?.0.split_once(":-"))
 }
@@ -137,7 +137,7 @@ fn every_choice_is_in_the_file_of_choices() {
     assert_eq!(used, documented);
 }
 
-/// A setting that a service does not have, or cannot read, would keep it from starting.
+/// A service would not start with a setting that it does not have, or whose value it cannot parse.
 #[test]
 #[ignore = "needs docker-compose: .ci/run has it"]
 fn every_service_takes_what_it_is_told() {
@@ -160,7 +160,8 @@ fn every_service_takes_what_it_is_told() {
     assert_eq!(seen, 8);
 }
 
-/// Whoever asks for its metrics at the top is sent to where browsers find it, which Prometheus cannot reach.
+/// Grafana's metrics are below the path of its root URL: a request to `/metrics` is redirected to the URL for browsers, which
+/// Prometheus cannot reach.
 #[test]
 #[ignore = "needs docker-compose: .ci/run has it"]
 fn grafana_is_scraped_below_the_path_that_it_is_served_at() {

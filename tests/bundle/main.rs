@@ -1,5 +1,5 @@
-//! What is deployed to look at the mesh with, as it is deployed, beside a mesh that runs here: the real Collector, Jaeger,
-//! Prometheus and Alertmanager. `.ci/run` starts them; `tests/README.md` says how by hand.
+//! The observability parts as they are deployed, beside a mesh that runs on this machine: the real Collector, Jaeger,
+//! Prometheus and Alertmanager. `.ci/run` starts them; `tests/README.md` says how to start them by hand.
 
 mod alerts;
 mod compose;

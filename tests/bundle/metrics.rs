@@ -1,4 +1,4 @@
-//! A mesh's metrics in the real Prometheus, and the way from a number to its trace.
+//! A mesh's metrics in the real Prometheus, and the way from a metric to a trace.
 
 use std::{
     collections::BTreeMap,
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::stack::{Stack, list, text};
 
-/// What Prometheus scrapes in the lane; Loki and Grafana are not in it.
+/// The scrape jobs of this lane; Loki and Grafana do not run in it.
 const JOBS: [&str; 12] = [
     "alertmanager",
     "catalog",
@@ -26,7 +26,7 @@ const JOBS: [&str; 12] = [
     "shipping",
 ];
 
-/// Waits until everything that Prometheus scrapes answers it.
+/// Waits until every target of Prometheus is up.
 pub(crate) async fn until_all_up(stack: &Stack) {
     until("every target to be up", || async {
         let answer = stack.get("PROMETHEUS", "/api/v1/targets?state=active").await?;
@@ -47,7 +47,7 @@ async fn scraped() -> (Stack, Mesh) {
     (stack, mesh)
 }
 
-/// What Prometheus says to an expression now; nothing if that is no series.
+/// The first series of a PromQL query now; `None` if the result is empty.
 async fn query(stack: &Stack, expression: &str) -> Option<Value> {
     let answer = stack.get("PROMETHEUS", &format!("/api/v1/query?query={expression}")).await?;
     list(&answer, "/data/result").first().cloned()
@@ -59,12 +59,13 @@ async fn everything_is_scraped_and_has_its_names() {
     let (stack, mesh) = scraped().await;
     let order = mesh.gateway().place("tok_ok").await;
     mesh.gateway().until_status(&order, "completed").await;
-    // A service's series have its name twice, a part's once.
+    // The job and the label `service` of a service's series both carry its name; a part has only the job.
     let one =
         until("the mesh's build", || query(&stack, "mesh_build_info%7Bjob=%22orders%22%7D")).await;
     assert_eq!(text(&one, "/metric/service"), "orders", "{one}");
     assert!(text(&one, "/metric/instance").starts_with("127.0.0.1:"), "{one}");
-    // The collector's own numbers, not those of Jaeger, which is one, too: what it took it passed on.
+    // Only the collector's own metrics, not those of Jaeger, which is a collector, too: it must have sent all that it
+    // accepted.
     let collector = "%7Bjob=%22otel-collector%22%7D";
     until("spans that the collector sent", || async {
         let number = async |name: &str| {

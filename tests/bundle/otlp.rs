@@ -1,23 +1,23 @@
-//! Telemetry made by hand, sent to a Collector as any program would: OTLP over HTTP, in JSON.
+//! Handmade telemetry, sent to a Collector as any program would send it: OTLP over HTTP, in JSON.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-/// Attributes as OTLP writes them.
+/// Attributes in OTLP's JSON format.
 pub(crate) fn attributes(pairs: &[(&str, &str)]) -> Value {
     let one =
         |(key, value): &(&str, &str)| json!({ "key": key, "value": { "stringValue": value } });
     pairs.iter().map(one).collect()
 }
 
-/// A moment as OTLP writes it, so long ago.
+/// The moment this long ago, in OTLP's JSON format.
 pub(crate) fn ago(time: Duration) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
     now.saturating_sub(time).as_nanos().to_string()
 }
 
-/// One span that is a trace of its own, as long as this.
+/// One span of this duration, in a trace of its own.
 pub(crate) fn span(trace_id: &str, took: Duration, error: bool) -> Value {
     json!({
         "traceId": trace_id,
@@ -46,14 +46,14 @@ pub(crate) fn lines(resource: &[(&str, &str)], lines: Vec<Value>) -> Value {
     }] })
 }
 
-/// Sends it to a Collector's HTTP port.
+/// Sends a body to a Collector's HTTP port.
 pub(crate) async fn send(collector: &str, path: &str, body: &Value) {
     let answer = reqwest::Client::new().post(format!("{collector}{path}")).json(body).send().await;
     let status = answer.expect("the Collector").status();
     assert!(status.is_success(), "{path}: {status}");
 }
 
-/// The id of a trace that nobody else has.
+/// A random trace id.
 pub(crate) fn trace_id() -> String {
     uuid::Uuid::new_v4().simple().to_string()
 }

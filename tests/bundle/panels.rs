@@ -1,5 +1,5 @@
-//! No panel is empty: every question of every dashboard and rule is asked of a real Prometheus, after a minute of everything
-//! that can happen.
+//! No panel is empty: every query of every dashboard and rule is sent to a real Prometheus, after a minute in which orders
+//! end in every way and faults occur.
 
 use std::{
     collections::BTreeSet,
@@ -19,14 +19,15 @@ use crate::{
     stack::{Stack, list, root, text},
 };
 
-/// What Grafana puts in itself.
+/// Variables that Grafana itself replaces, and values for them.
 const BUILT_IN: [(&str, &str); 2] = [("$__rate_interval", "30s"), ("$__range", "5m")];
 
-/// All that can be chosen as `$service`, one after the other.
+/// Every choice of `$service`, one after the other.
 const SERVICES: [&str; 7] =
     ["gateway", "catalog", "inventory", "orders", "payments", "shipping", "notifications"];
 
-/// What is there only in trouble that a minute does not bring about: such a question must be understood, and may have no answer.
+/// Series that exist only after faults that a minute does not cause: a query with one of them must be valid, but may have an
+/// empty result.
 const ONLY_IN_TROUBLE: [&str; 2] =
     ["slo:budget_spent:timestamp_seconds", "alertstate=\"firing\", severity=\"page\""];
 
@@ -34,7 +35,7 @@ fn only_in_trouble(query: &str) -> bool {
     ONLY_IN_TROUBLE.iter().any(|series| query.contains(series))
 }
 
-/// One question of one panel.
+/// One query of one panel.
 #[derive(Debug)]
 struct Question {
     place: String,
@@ -48,12 +49,12 @@ fn dashboards() -> Vec<Value> {
     texts.map(|text| serde_json::from_str(&text.expect("a text")).expect("JSON")).collect()
 }
 
-/// What the reader may choose on a dashboard. What is none of these stays as it is, and finds nothing.
+/// The variables of a dashboard. Other variables stay in a query as they are, so that it finds nothing.
 fn variables(dashboard: &Value) -> Vec<&str> {
     list(dashboard, "/templating/list").iter().map(|variable| text(variable, "/name")).collect()
 }
 
-/// All that the dashboards ask Prometheus.
+/// All queries of the dashboards to Prometheus.
 fn questions() -> Vec<Question> {
     let mut found = Vec::new();
     for dashboard in dashboards() {
@@ -76,7 +77,7 @@ fn questions() -> Vec<Question> {
     found
 }
 
-/// The question with the choices made; one for each service where the reader chooses one.
+/// Adds the query with values for its variables; one for each service where the reader chooses one.
 fn ask(found: &mut Vec<Question>, variables: &[&str], place: &str, query: &str) {
     let mut query = query.to_owned();
     for (name, value) in BUILT_IN {
@@ -115,7 +116,7 @@ async fn answered(stack: &Stack, query: &str) -> Result<bool, String> {
     Ok(values.into_iter().any(|value| text(value, "/1") != "NaN"))
 }
 
-/// Something that nobody can read, and everybody gets.
+/// Sends a record that no consumer can decode to every topic.
 fn poison(brokers: &str) {
     let producer: BaseProducer =
         ClientConfig::new().set("bootstrap.servers", brokers).create().expect("a producer");
@@ -133,7 +134,7 @@ fn poison(brokers: &str) {
     producer.flush(harness::PATIENCE).expect("it is sent");
 }
 
-/// A minute of orders that end in every way, a message that nobody can read, and a service that dies.
+/// One minute of orders that end in every way, a record that no consumer can decode, and a service that dies.
 async fn everything_happens(mesh: &Mesh) {
     const MIX: &str = "tok_ok=80,tok_declined=8,tok_slow=4,tok_flaky=6,tok_down=2";
     let load = mesh.run(&["load", "--rate", "20", "--duration", "60s", "--mix", MIX]);
@@ -146,7 +147,7 @@ async fn everything_happens(mesh: &Mesh) {
     assert!(load.status.success(), "{}", String::from_utf8_lossy(&load.stdout));
 }
 
-/// All questions that nothing answers, with what they are.
+/// All queries with an empty result or an error, each with its panel.
 async fn silent(stack: &Stack, questions: &[Question]) -> BTreeSet<String> {
     let mut silent = BTreeSet::new();
     for Question { place, query } in questions {
@@ -182,7 +183,7 @@ async fn no_panel_is_empty_and_every_rule_works() {
     rules_work(&stack).await;
 }
 
-/// What the dashboards ask Jaeger is answered: it knows the services and operations by these names.
+/// Jaeger has a result for each search of the dashboards: it knows the services and operations by these names.
 async fn traces_are_found(stack: &Stack) {
     let mut asked = BTreeSet::new();
     for dashboard in dashboards() {
@@ -209,7 +210,7 @@ async fn traces_are_found(stack: &Stack) {
     }
 }
 
-/// Every rule is evaluated without an error, and what is recorded is there.
+/// Every rule is evaluated without an error, and every recorded series exists.
 async fn rules_work(stack: &Stack) {
     let rules = until("all rules to be evaluated", || async {
         let answer = stack.get("PROMETHEUS", "/api/v1/rules").await?;

@@ -1,4 +1,4 @@
-//! What production's Collector keeps: errors, slow flows, a share of the rest.
+//! What production's Collector keeps: traces with errors, slow traces, and a share of the others.
 
 use std::{fs, time::Duration};
 
@@ -10,9 +10,9 @@ use crate::{
 };
 
 const PARTS: &str = "tests/real/parts.sh";
-/// Longer than this is slow.
+/// A trace that takes longer than this is slow.
 const SLOW: Duration = Duration::from_millis(500);
-/// How many of the others there are; every second one should be kept.
+/// The number of other traces; about half of them should be kept.
 const OTHERS: usize = 200;
 
 #[tokio::test]
@@ -42,11 +42,12 @@ async fn errors_and_slow_flows_are_kept_and_a_share_of_the_rest() {
 
     let kept = kept(&stack, &http, &metrics).await;
     script(PARTS, &["stop", "otelcol", &place]).await;
-    // As a coin thrown two hundred times: eighty off the middle are eleven standard deviations.
+    // Like 200 coin tosses: 80 off the middle are eleven standard deviations.
     assert!((20..=180).contains(&kept), "{kept} of {OTHERS} others");
 }
 
-/// Sends all kinds; waits until all were decided on and what is kept was sent; counts the others in Jaeger.
+/// Sends traces of all kinds, waits until the Collector has decided on all and sent the kept ones, and counts the others in
+/// Jaeger.
 async fn kept(stack: &Stack, collector: &str, metrics: &str) -> usize {
     let fast = Duration::from_millis(5);
     let (failed, slow) = (otlp::trace_id(), otlp::trace_id());
@@ -65,7 +66,8 @@ async fn kept(stack: &Stack, collector: &str, metrics: &str) -> usize {
     kept
 }
 
-/// How many traces the Collector keeps, once it has decided on all of them and Jaeger has acknowledged those.
+/// The number of traces that the Collector keeps, once it has decided on all of them and Jaeger has acknowledged the kept
+/// ones.
 async fn sent(metrics: &str) -> usize {
     until("the Collector to decide on every trace and to send those that it keeps", || async {
         let samples = Samples::read(&harness::text(&format!("{metrics}/metrics")).await?);

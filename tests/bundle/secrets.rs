@@ -1,4 +1,4 @@
-//! What looks like a secret does not get past the Collector; what only resembles one does.
+//! The Collector removes secrets from telemetry, and keeps values that only resemble them.
 
 use std::{fs, time::Duration};
 
@@ -10,7 +10,7 @@ use crate::{
     stack::Stack,
 };
 
-/// By the name of the attribute: any value is one.
+/// Attributes that are secrets because of their name, whatever the value.
 const NAMED: [(&str, &str); 6] = [
     ("http.request.header.authorization", "Basic s3cr3t-authorization"),
     ("db.password", "s3cr3t-password"),
@@ -19,7 +19,7 @@ const NAMED: [(&str, &str); 6] = [
     ("client.secret", "s3cr3t-client"),
     ("http.request.header.set-cookie", "s3cr3t-cookie"),
 ];
-/// By what stands in a text; what is left of it.
+/// Attributes with a secret inside their text, and the text that must remain.
 const WRITTEN: [(&str, &str, &str); 6] = [
     (
         "note.url",
@@ -30,10 +30,11 @@ const WRITTEN: [(&str, &str, &str); 6] = [
     ("note.query", "GET /x?page=2&token=s3cr3t&sort=up", "GET /x?page=2&token=[redacted]&sort=up"),
     ("note.card", "paid with 4111 1111 1111 1111, twice", "paid with [card], twice"),
     ("note.amex", "371449635398431", "[card]"),
-    // Such names are not searched, but one that has a template is made of foreign words.
+    // Attributes with this name are not searched in general, but this one has a template, so its value contains external
+    // data.
     ("messaging.destination.name", "live.orders.token=s3cr3t.7", "live.orders.token=[redacted]"),
 ];
-/// What must stay as it is, though it has many digits or a word in common.
+/// Attributes that must stay unchanged, although they have many digits or contain a suspicious word.
 const INNOCENT: [(&str, &str); 6] = [
     ("order.id", "41111111-1111-4111-8111-111111111111"),
     ("time.nanos", "1766336000123456789"),
@@ -42,7 +43,7 @@ const INNOCENT: [(&str, &str); 6] = [
     ("messaging.destination.template", "live.orders.{customer}.{order}"),
     ("note.words", "the word token alone"),
 ];
-/// In every secret above, and in no other text.
+/// Each secret above contains one of these; no other text does.
 const MARKS: [&str; 3] = ["s3cr3t", "4111 1111", "371449635398431"];
 
 /// One attribute of each kind.
@@ -53,7 +54,7 @@ fn everything() -> Value {
     attributes(&pairs)
 }
 
-/// Complains about what is in this text and should not be, or the other way round.
+/// Panics if this text contains a secret, or lacks a value that should have stayed.
 fn judge(told: &str) {
     for mark in MARKS {
         assert!(!told.contains(mark), "{mark} got through: {told}");
@@ -75,7 +76,7 @@ fn judge(told: &str) {
 async fn spans_lose_their_secrets() {
     let stack = Stack::running();
     let collector = stack.address("OTLP_HTTP");
-    // In a place of its own each, so that every one of them is seen to be clean.
+    // Each place is tested alone, so that each is seen to be clean.
     for place in ["/attributes", "/events", "/status", "/resource"] {
         let id = otlp::trace_id();
         let mut span = otlp::span(&id, Duration::from_millis(5), true);

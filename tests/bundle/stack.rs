@@ -10,12 +10,12 @@ use std::{
 use harness::{Mesh, Options, until};
 use serde_json::Value;
 
-/// The top of the repository.
+/// The root of the repository.
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// A variable that `.ci/run` sets.
+/// The value of an environment variable that `.ci/run` sets.
 #[expect(clippy::disallowed_methods, reason = "how the lane tells its tests where the parts are")]
 pub(crate) fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| {
@@ -23,7 +23,7 @@ pub(crate) fn variable(name: &str) -> String {
     })
 }
 
-/// Runs one of our scripts; what it printed.
+/// Runs one of our scripts, and returns its output.
 pub(crate) async fn script(path: &str, arguments: &[&str]) -> String {
     let mut command = Command::new(root().join(path));
     command.args(arguments);
@@ -35,14 +35,14 @@ pub(crate) async fn script(path: &str, arguments: &[&str]) -> String {
     String::from_utf8_lossy(&told.stdout).trim().to_owned()
 }
 
-/// Collector, Jaeger, Prometheus and Alertmanager, which all of these tests share: one after the other.
+/// Collector, Jaeger, Prometheus and Alertmanager. All of these tests share them and run one after the other.
 pub(crate) struct Stack {
     pub(crate) folder: PathBuf,
     addresses: BTreeMap<String, String>,
 }
 
 impl Stack {
-    /// The one that `.ci/run` started.
+    /// The stack that `.ci/run` started.
     pub(crate) fn running() -> Self {
         let folder = PathBuf::from(variable("BUNDLE_STATE"));
         let file = folder.join("addresses");
@@ -54,12 +54,12 @@ impl Stack {
         Self { folder, addresses }
     }
 
-    /// Where a part is, by its name in `addresses`.
+    /// The address of a part, by its name in the file `addresses`.
     pub(crate) fn address(&self, name: &str) -> &str {
         self.addresses.get(name).unwrap_or_else(|| panic!("no {name} among {:?}", self.addresses))
     }
 
-    /// A mesh that tells the Collector what happens.
+    /// A mesh that sends its telemetry to the Collector.
     pub(crate) fn mesh(&self) -> Options {
         let collector = format!("http://{}", self.address("OTLP"));
         Options::new(env!("CARGO_BIN_EXE_mesh"))
@@ -67,13 +67,13 @@ impl Stack {
             .set("OTEL_EXPORTER_OTLP_ENDPOINT", &collector)
     }
 
-    /// Has Prometheus scrape this mesh, and no other.
+    /// Configures Prometheus to scrape only this mesh.
     pub(crate) async fn scrape(&self, mesh: &Mesh) {
         let folder = self.folder.to_string_lossy();
         script("tests/bundle/stack.sh", &["scrape", &folder, &mesh.base().to_string()]).await;
         let status = mesh.status().await;
         let admins: BTreeSet<_> = status.iter().filter_map(|one| one.admin.clone()).collect();
-        // It takes what it has read to heart within seconds.
+        // Prometheus reloads its targets within seconds.
         until("Prometheus to scrape this mesh", || async {
             let answer = self.get("PROMETHEUS", "/api/v1/targets?state=active").await?;
             let targets = list(&answer, "/data/activeTargets").iter();
@@ -85,31 +85,31 @@ impl Stack {
         .await;
     }
 
-    /// What a part answers; nothing if it does not.
+    /// The JSON of a part's response; `None` without a response.
     pub(crate) async fn get(&self, part: &str, path: &str) -> Option<Value> {
         let text = harness::text(&format!("{}{path}", self.address(part))).await?;
         serde_json::from_str(&text).ok()
     }
 
-    /// A trace as Jaeger has it now: all of its spans, if there are any.
+    /// A trace with the spans that Jaeger has now; `None` without any.
     pub(crate) async fn trace(&self, trace_id: &str) -> Option<Value> {
         let mut answer = self.get("JAEGER", &format!("/api/traces/{trace_id}")).await?;
         let trace = answer.pointer_mut("/data/0")?.take();
         (!trace.is_null()).then_some(trace)
     }
 
-    /// The same, as soon as Jaeger has one.
+    /// The same, as soon as Jaeger has the trace.
     pub(crate) async fn until_trace(&self, trace_id: &str) -> Value {
         until(&format!("trace {trace_id} in Jaeger"), || self.trace(trace_id)).await
     }
 }
 
-/// The elements of an array in an answer.
+/// The elements of an array in a response; empty if there is none.
 pub(crate) fn list<'a>(answer: &'a Value, pointer: &str) -> &'a [Value] {
     answer.pointer(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
-/// A text in an answer, or nothing.
+/// A string in a response; empty if there is none.
 pub(crate) fn text<'a>(answer: &'a Value, pointer: &str) -> &'a str {
     answer.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }

@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use crate::stack::{Stack, list, text};
 
-/// Everybody who has a part in an order's story.
+/// Every service that takes part in an order's trace.
 const ALL: [&str; 7] =
     ["catalog", "gateway", "inventory", "notifications", "orders", "payments", "shipping"];
-/// Who sent, who received: gRPC, both ways over Kafka, and NATS.
+/// Sender and receiver of each edge: gRPC, both ways over Kafka, and NATS.
 const EDGES: [[&str; 4]; 5] = [
     ["gateway", "mesh.orders.v1.Orders/Place", "orders", "mesh.orders.v1.Orders/Place"],
     ["orders", "send orders.events", "payments", "process orders.events"],
@@ -29,7 +29,7 @@ fn spans(trace: &Value) -> BTreeMap<&str, Span<'_>> {
     let mut all = BTreeMap::new();
     for span in list(trace, "/spans") {
         let service = text(trace, &format!("/processes/{}/serviceName", text(span, "/processID")));
-        // A parent that is linked as well, as over a broker, is FOLLOWS_FROM here, and CHILD_OF otherwise.
+        // Jaeger marks a parent that is also linked, as over a broker, as FOLLOWS_FROM, and any other parent as CHILD_OF.
         let parent = text(span, "/references/0/spanID");
         let name = text(span, "/operationName");
         all.insert(text(span, "/spanID"), Span { service, name, parent });
@@ -37,7 +37,7 @@ fn spans(trace: &Value) -> BTreeMap<&str, Span<'_>> {
     all
 }
 
-/// What this trace still lacks.
+/// The spans and edges that this trace still lacks.
 fn missing(trace: &Value) -> Vec<String> {
     let spans = spans(trace);
     let services: BTreeSet<_> = spans.values().map(|span| span.service).collect();
@@ -58,7 +58,7 @@ fn missing(trace: &Value) -> Vec<String> {
             missing.push(format!("{from} {sent} → {to} {received}"));
         }
     }
-    // Grafana's way from a span to its service's numbers.
+    // Grafana uses this tag to lead from a span to the metrics of its service.
     for process in trace["processes"].as_object().into_iter().flat_map(|all| all.values()) {
         let service = text(process, "/serviceName");
         let named = list(process, "/tags")
@@ -80,7 +80,7 @@ async fn an_order_is_one_trace_in_jaeger() {
     let stack = Stack::running();
     let slowly = stack
         .mesh()
-        // Long enough to listen to.
+        // Long enough to open the live stream.
         .set("MESH_SHIPPING__DISPATCH_AFTER", "300ms")
         .set("MESH_SHIPPING__DELIVER_AFTER", "300ms");
     let mesh = slowly.start().await;

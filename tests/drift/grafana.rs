@@ -1,4 +1,4 @@
-//! The files below `grafana/` are what the code makes.
+//! The files below `grafana/` are those that the code generates.
 //!
 //! Here a difference is repaired and reported; in CI (`CI` is set) it is only reported.
 
@@ -23,7 +23,7 @@ mod runbooks;
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-/// The folders in which every file is made by the code.
+/// The folders of which every file is generated.
 const MADE: [&str; 2] = ["dashboards", "rules"];
 
 fn kept(root: &Path) -> BTreeSet<String> {

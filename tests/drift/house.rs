@@ -1,7 +1,7 @@
 //! The house rules that no compiler and no lint checks: this test reads the tree.
 //!
-//! A rule is a function from a [`Tree`] to what it has to say against it, so that each can be shown to fire on a bad
-//! tree made up beside it. What clippy and cargo-deny can enforce is in `.clippy.toml` and `.deny.toml`.
+//! A rule is a function from a [`Tree`] to its complaints, so that each can be shown to fire on a bad tree made up beside it.
+//! Rules that clippy and cargo-deny can enforce are in `.clippy.toml` and `.deny.toml`.
 
 #[path = "house/commits.rs"]
 mod commits;
@@ -22,7 +22,7 @@ mod versions;
 
 use tree::Tree;
 
-/// Holds our own tree to a rule.
+/// Asserts that our own tree follows a rule.
 #[track_caller]
 fn hold(rule: fn(&Tree) -> Vec<String>) {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");

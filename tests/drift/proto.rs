@@ -1,4 +1,4 @@
-//! The generated code is what `proto/mesh/**/*.proto` says.
+//! The generated code matches `proto/mesh/**/*.proto`.
 //!
 //! Here a difference is repaired and reported; in CI (`CI` is set) it is only reported.
 
@@ -6,7 +6,7 @@
 
 use std::{fs, io, path::Path, path::PathBuf};
 
-/// Every contract, found by walking, so that none can be forgotten.
+/// Every `.proto` file, found by walking the folder, so that none can be forgotten.
 fn contracts(folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();

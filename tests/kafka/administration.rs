@@ -1,4 +1,4 @@
-//! What operators do: topics and groups come, change and go; and what is refused, is refused for good.
+//! What operators do: create, change and delete topics and groups. A refusal is permanent, not retriable.
 
 use std::time::Duration;
 
@@ -114,7 +114,7 @@ pub(crate) fn commit(wire: &mut Wire, of: &str, group: &str, metadata: &str) -> 
         .with_generation_id_or_member_epoch(-1)
         .with_topics(vec![topic.with_partitions(vec![partition])]);
     let mut error = 0;
-    // A broker that has just started only learns that it coordinates groups.
+    // A broker that has just started first has to learn that it coordinates groups.
     until("a coordinator", || {
         error = wire.call(8, &request).topics[0].partitions[0].error_code;
         !ResponseError::try_from_code(error).is_some_and(|error| error.is_retriable())
@@ -152,7 +152,7 @@ pub(crate) fn a_record_of_megabytes_is_refused_and_many_small_ones_in_one_reques
     let of = broker.topic(1);
     let mut bold = broker.client();
     bold.set("message.max.bytes", "50000000").set("linger.ms", "200");
-    // The client's own limit, after which it would report a time-out.
+    // The client's own time limit, after which it would report a time-out instead.
     bold.set("message.timeout.ms", "60000");
     let refused = broker.send(&bold, Sent::new(&of, 0, &vec![0; 20_000_000]));
     assert_eq!(refused, Err(KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge)));
@@ -165,7 +165,7 @@ pub(crate) fn a_record_of_megabytes_is_refused_and_many_small_ones_in_one_reques
 pub(crate) fn a_transaction_is_refused_for_good_and_at_once(broker: &Broker) {
     let mut config = broker.client();
     let producer: BaseProducer = config.set("transactional.id", "nobody").create().unwrap();
-    // What is retried until the time is over ends with a time-out, which can be retried.
+    // An error that the client retries until the time limit ends as a time-out, which is retriable.
     let refused = producer.init_transactions(PATIENCE).unwrap_err();
     let KafkaError::Transaction(refused) = refused else { panic!("{refused}") };
     assert!(refused.is_fatal() || !refused.is_retriable(), "{refused}");
@@ -187,13 +187,13 @@ pub(crate) fn a_group_of_the_new_protocol_is_refused_for_good_and_at_once(broker
     });
 }
 
-/// Commits all that it was given.
+/// Commits the offsets of all records that the member received.
 fn commit_all(member: &BaseConsumer) {
     let position = member.position().unwrap();
     member.commit(&position, CommitMode::Sync).unwrap();
 }
 
-/// A console consumer that looked once and left; then the logs fill up, and one of the broker's own groups reads on.
+/// A console consumer reads once and leaves; then the logs fill up, while one of the broker's own groups reads on.
 pub(crate) fn a_group_that_looked_once_expires_and_holds_up_nobody() {
     let settings = Settings {
         groups: ["mine".to_owned()].into(),
@@ -221,7 +221,8 @@ pub(crate) fn a_group_that_looked_once_expires_and_holds_up_nobody() {
     assert_eq!(lists(&mut wire, "mine").as_deref(), Some("Stable"));
 }
 
-/// What the broker's own groups have yet to read is kept, and that nothing more is taken is told.
+/// Records that the broker's own groups have yet to read are kept; the broker takes no more, and reports which group it waits
+/// for.
 pub(crate) fn a_broker_that_is_full_says_for_whom_it_waits() {
     let settings =
         Settings { groups: ["mine".to_owned()].into(), limit: 4 << 20, ..Settings::default() };

@@ -1,4 +1,4 @@
-//! What is advertised works: every version of every request is answered with what its decoder takes.
+//! Every advertised version of every request works: its response can be decoded.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -40,7 +40,7 @@ use crate::{
     wire::{self, Wire},
 };
 
-/// The tests' own requests in all versions that both sides have, and which versions those were.
+/// Sends requests in all versions that the client library and the broker both support, and records these versions.
 struct Caller {
     broker: Broker,
     advertised: BTreeMap<i16, (i16, i16)>,
@@ -56,12 +56,12 @@ impl Caller {
         Self { advertised: versions.collect(), called: BTreeMap::new(), frames: Vec::new(), broker }
     }
 
-    /// Calls every version, each on a connection of its own.
+    /// Sends a request in every version, each on a connection of its own.
     fn call<R: Request>(&mut self, request: impl Fn(i16) -> R) -> Vec<R::Response> {
         let Some((from, to)) = self.advertised.get(&R::KEY) else { return Vec::new() };
         let key = ApiKey::try_from(R::KEY).unwrap();
         let mut known = key.valid_versions();
-        // Later ones name topics by ids.
+        // Later versions identify topics by id.
         known.max = match key {
             ApiKey::Produce | ApiKey::Fetch => 12,
             ApiKey::OffsetCommit | ApiKey::OffsetFetch => 9,
@@ -124,7 +124,8 @@ fn records(caller: &mut Caller, topic: &TopicName) {
         assert_eq!(response.topics[0].partitions[0].error_code, 0);
     }
     let producer = InitProducerIdRequest::default().with_transactional_id(None);
-    // A broker that has just started has no ids at hand yet: COORDINATOR_LOAD_IN_PROGRESS, and the client asks again.
+    // A broker that has just started has no producer ids yet: it answers COORDINATOR_LOAD_IN_PROGRESS, and the client
+    // retries.
     for _ in 0..200 {
         if Wire::open(&caller.broker).call(2, &producer).error_code != 14 {
             break;
@@ -212,7 +213,7 @@ fn administration(caller: &mut Caller, topic: &TopicName) {
     }
 }
 
-/// Requests of somebody who is not in the group.
+/// Requests of clients that are not members of the group.
 fn strangers(caller: &mut Caller, group: &GroupId) {
     caller.call(|_| {
         let protocol = JoinGroupRequestProtocol::default().with_name(name("range"));
@@ -247,7 +248,7 @@ fn strangers(caller: &mut Caller, group: &GroupId) {
 
 fn groups(caller: &mut Caller, topic: &TopicName) {
     let group = GroupId(name(&unique("group")));
-    // Once it is accepted, the broker has learned that it coordinates groups.
+    // Once a commit is accepted, the broker has learned that it coordinates groups.
     let mut wire = Wire::open(&caller.broker);
     assert_eq!(administration::commit(&mut wire, topic, &group, "about"), 0);
     strangers(caller, &group);
@@ -304,7 +305,7 @@ fn described(caller: &mut Caller, group: &GroupId) {
     }
 }
 
-/// Calls everything there is.
+/// Sends every request.
 fn call_all(broker: Broker) -> Caller {
     let topic = TopicName(name(&broker.topic(1)));
     let mut caller = Caller::new(broker);
@@ -315,7 +316,7 @@ fn call_all(broker: Broker) -> Caller {
     caller
 }
 
-/// Sound requests of every version, and the broker that has answered them.
+/// Valid requests of every version, and the broker that has answered them.
 pub(crate) fn frames(broker: Broker) -> (Vec<BytesMut>, Broker) {
     let caller = call_all(broker);
     (caller.frames, caller.broker)
@@ -328,7 +329,8 @@ pub(crate) fn every_advertised_version_is_answered(broker: Broker) {
     }
     for (key, (from, to)) in &caller.advertised {
         let called = caller.called.get(key).cloned().unwrap_or_default();
-        // As Apache Kafka does, for clients that would not compress otherwise: said to be there, and refused.
+        // Apache Kafka advertises earlier versions of Produce, too, for clients that would not compress otherwise, and
+        // refuses them.
         let from = if *key == 0 { 3 } else { *from };
         assert_eq!(called, (from..=*to).collect::<Vec<_>>(), "{:?}", ApiKey::try_from(*key));
     }

@@ -1,4 +1,4 @@
-//! A Kafka broker to tell stories about, embedded or real; and what every story needs.
+//! A Kafka broker for the stories, embedded or real; and helpers that every story needs.
 
 use std::{thread::sleep, time::Duration};
 
@@ -15,12 +15,12 @@ use rdkafka::{
 use tokio::{runtime::Runtime, time::Instant};
 use uuid::Uuid;
 
-/// Far longer than anything here takes; only a failing story waits for so long.
+/// Far longer than any step takes; only a failing story waits this long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
-/// How long one look takes.
+/// How long one poll takes.
 pub(crate) const A_MOMENT: Duration = Duration::from_millis(20);
 
-/// Either started for one story and gone with it, or shared with others.
+/// An embedded broker, which ends with its story, or a real one, which stories share.
 pub(crate) struct Broker {
     pub(crate) address: String,
     runtime: Runtime,
@@ -48,7 +48,7 @@ impl Broker {
         Self { address, runtime: Runtime::new().unwrap(), embedded: None }
     }
 
-    /// Why it takes no more records.
+    /// Why the broker accepts no more records; `None` if it does.
     pub(crate) fn full(&self) -> Option<kafka::Full> {
         self.embedded.as_ref()?.monitor().full()
     }
@@ -64,7 +64,7 @@ impl Broker {
         config
     }
 
-    /// Tries to make a topic.
+    /// Tries to create a topic.
     pub(crate) fn make(&self, name: &str, partitions: i32) -> Result<(), RDKafkaErrorCode> {
         let admin: AdminClient<DefaultClientContext> = self.client().create().unwrap();
         let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
@@ -81,7 +81,7 @@ impl Broker {
         deleted.into_iter().next().unwrap().map(drop).map_err(|(_, code)| code)
     }
 
-    /// A topic of the story's own, ready to be used.
+    /// A new topic for the story, ready to be used.
     pub(crate) fn topic(&self, partitions: i32) -> String {
         let name = unique("story");
         self.make(&name, partitions).unwrap();
@@ -94,12 +94,12 @@ impl Broker {
         name
     }
 
-    /// Sends one record, and returns its place once it is stored.
+    /// Sends one record, and returns its offset once it is stored.
     pub(crate) fn send(&self, config: &ClientConfig, record: Sent<'_>) -> Result<i64, KafkaError> {
         self.send_all(config, vec![record]).remove(0)
     }
 
-    /// Sends them one after the other without waiting between.
+    /// Sends the records one after the other, without waiting in between.
     pub(crate) fn send_all(
         &self,
         config: &ClientConfig,
@@ -122,7 +122,7 @@ impl Broker {
         deliveries.into_iter().map(place).collect()
     }
 
-    /// Reads one partition from an offset on.
+    /// A consumer of one partition, from an offset on.
     pub(crate) fn reader(&self, topic: &str, partition: i32, from: Offset) -> BaseConsumer {
         self.reader_with(&self.client(), topic, partition, from)
     }
@@ -143,7 +143,7 @@ impl Broker {
         consumer
     }
 
-    /// A member of a group that reads a topic.
+    /// A member of a consumer group, subscribed to a topic.
     pub(crate) fn member(&self, group: &str, topic: &str, strategy: &str) -> BaseConsumer {
         let mut config = self.client();
         config.set("group.id", group).set("enable.auto.commit", "false");
@@ -155,7 +155,7 @@ impl Broker {
     }
 }
 
-/// A record to be sent.
+/// A record to send.
 #[derive(Clone, Default)]
 pub(crate) struct Sent<'a> {
     pub(crate) topic: &'a str,
@@ -180,12 +180,12 @@ impl<'a> Sent<'a> {
     }
 }
 
-/// Fails unless it was stored.
+/// Panics unless the record was stored.
 pub(crate) fn stored(sent: Result<i64, KafkaError>) {
     sent.unwrap();
 }
 
-/// The next records; no error may come between.
+/// The next records; panics if an error comes in between.
 pub(crate) fn next(consumer: &BaseConsumer, count: usize) -> Vec<OwnedMessage> {
     let mut found = Vec::new();
     until(&format!("{count} records"), || {
@@ -201,12 +201,12 @@ pub(crate) fn text(message: &OwnedMessage) -> String {
     String::from_utf8(message.payload().unwrap_or_default().to_vec()).unwrap()
 }
 
-/// A name that nobody has used.
+/// A unique name.
 pub(crate) fn unique(what: &str) -> String {
     format!("{what}-{}", Uuid::new_v4().simple())
 }
 
-/// Looks again until it is so.
+/// Repeats the check until it is true.
 pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !is_so() {

@@ -1,10 +1,10 @@
-//! Clients that are not ours, each against an embedded broker of its own.
+//! Foreign Kafka clients, each against an embedded broker of its own.
 
 use std::process::{Command, Stdio};
 
 use crate::broker::Broker;
 
-/// Runs a client's story; what it says is part of the failure.
+/// Runs the story of a foreign client; a failure shows its output.
 pub(crate) fn run(client: &str) {
     let broker = Broker::embedded();
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/kafka/clients.sh");

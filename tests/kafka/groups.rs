@@ -1,4 +1,4 @@
-//! Who reads what.
+//! Consumer groups: assignment, rebalances, membership.
 
 use std::collections::BTreeSet;
 
@@ -23,7 +23,7 @@ fn partitions(member: &BaseConsumer) -> BTreeSet<i32> {
     assignment.elements().iter().map(|one| one.partition()).collect()
 }
 
-/// Lets them take part until it is so.
+/// Polls the members until the condition is true.
 fn settled(members: &[&BaseConsumer], what: &str, is_so: impl Fn() -> bool) {
     until(what, || {
         for member in members {
@@ -55,7 +55,7 @@ fn members_share_and_take_over(broker: &Broker, strategy: &str) {
     settled(&[&second], "the other to have all", || partitions(&second).len() == 3);
 }
 
-/// A member that does only what it is told here.
+/// A member that sends only the requests of the test.
 struct Puppet {
     wire: Wire,
     group: StrBytes,
@@ -69,7 +69,7 @@ impl Puppet {
         Self { wire: Wire::open(broker), group, topic, id: StrBytes::default() }
     }
 
-    /// A broker that has just started only learns that it coordinates groups.
+    /// Sends a join request; repeated, because a broker that has just started first has to learn that it coordinates groups.
     fn join(&mut self) -> JoinGroupResponse {
         let subscription =
             ConsumerProtocolSubscription::default().with_topics(vec![self.topic.clone()]);
@@ -118,7 +118,7 @@ pub(crate) fn the_partitions_of_a_dead_member_move(broker: Broker) {
     });
     assert_eq!(joined.error_code, 0);
     settled(&[&survivor], "one to give some away", || partitions(&survivor).len() < 3);
-    // It neither syncs nor says that it is alive; it does not say that it goes.
+    // The member sends neither a sync nor a heartbeat, and does not leave the group.
     drop(puppet);
     settled(&[&survivor], "one to have all again", || partitions(&survivor).len() == 3);
 }
@@ -126,7 +126,7 @@ pub(crate) fn the_partitions_of_a_dead_member_move(broker: Broker) {
 pub(crate) fn a_member_of_the_past_is_unknown(broker: Broker) {
     let mut puppet = Puppet::new(&broker, &unique("group"), &broker.topic(1));
     puppet.id = StrBytes::from_static_str("somebody");
-    // It joins first: one that has not learned yet finds nothing wrong with a heartbeat.
+    // The join comes first: a broker that has not loaded its groups yet accepts any heartbeat.
     assert_eq!(puppet.join().error_code, ResponseError::UnknownMemberId.code());
     assert_eq!(puppet.heartbeat(1), ResponseError::UnknownMemberId.code());
     puppet.id = StrBytes::default();

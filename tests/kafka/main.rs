@@ -1,9 +1,9 @@
-//! What the mesh expects of Kafka, as stories: each runs against the embedded broker, and the same against Apache Kafka.
+//! What the mesh expects of Kafka, as stories: each runs against the embedded broker, and again against Apache Kafka.
 //!
-//! The real lane sets `REAL_KAFKA` to the address of a broker and runs what is ignored here:
-//! `cargo test -p mesh --test kafka -- --ignored real::`. Every story has topics and groups of its own.
+//! The real lane sets `REAL_KAFKA` to the address of a broker and runs the tests that are ignored here: `cargo test -p mesh
+//! --test kafka -- --ignored real::`. Every story has topics and groups of its own.
 //!
-//! Another lane runs foreign clients against the embedded broker: `kafka/clients.sh install`, and then the same with
+//! Another lane runs foreign clients against the embedded broker: `kafka/clients.sh install`, and then the same command with
 //! `foreign::`.
 
 #![expect(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
@@ -112,7 +112,7 @@ fn damaged_requests_end_their_own_connections_and_no_other() {
 
 #[test]
 fn half_frames_and_readers_that_do_not_read_cost_a_bounded_sum() {
-    // Of the process: clients of other tests would count.
+    // The test measures the process: clients of other tests would be measured, too.
     if !harness::is_alone("half_frames_and_readers_that_do_not_read_cost_a_bounded_sum") {
         return;
     }

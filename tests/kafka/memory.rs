@@ -1,4 +1,4 @@
-//! What clients cost that send or read nothing more: their own connections, and no more than a bound.
+//! Memory that clients cost when they send incomplete frames or stop reading: bounded, and only their own connections suffer.
 
 use std::{
     io::{Read, Write},
@@ -20,7 +20,7 @@ use crate::{
     wire::Wire,
 };
 
-/// Of the process, in bytes: what the system has given it.
+/// The resident memory of the process, in bytes.
 pub(crate) fn resident() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
@@ -28,13 +28,13 @@ pub(crate) fn resident() -> usize {
     kilobytes << 10
 }
 
-/// A stream on which this much of a frame has been sent.
+/// A connection on which part of a frame of this length has been sent.
 fn half_frame(broker: &Broker, key: i16, length: usize) -> TcpStream {
     let mut stream = TcpStream::connect(&broker.address).unwrap();
     stream.write_all(&u32::try_from(length).unwrap().to_be_bytes()).unwrap();
     stream.write_all(&key.to_be_bytes()).unwrap();
     stream.set_write_timeout(Some(Duration::from_millis(100))).unwrap();
-    // As much as fits: the broker need not read it.
+    // As much as fits into the buffers: the broker need not read it.
     stream.write_all(&vec![0; length - 100]).ok();
     stream
 }
@@ -54,7 +54,7 @@ fn is_gone(stream: &mut TcpStream) -> bool {
     }
 }
 
-/// A request for everything in a topic, as it is on the wire.
+/// A fetch request for all records of a topic, encoded as a frame.
 fn fetch(topic: &str) -> Bytes {
     let partition = FetchPartition::default().with_partition_max_bytes(i32::MAX);
     let topic = FetchTopic::default()
@@ -70,7 +70,7 @@ fn fetch(topic: &str) -> Bytes {
     [&length[..], &frame].concat().into()
 }
 
-/// Others are served meanwhile, in a moment.
+/// Meanwhile the broker serves other clients without delay.
 fn others_are_served(broker: &Broker, topic: &str) {
     let mut wire = Wire::open(broker);
     assert_eq!(wire.call(0, &ApiVersionsRequest::default()).error_code, 0);
@@ -90,7 +90,7 @@ pub(crate) fn half_frames_and_readers_that_do_not_read_cost_a_bounded_sum(broker
     let mut readers = Vec::new();
     for _ in 0..100 {
         let mut stream = TcpStream::connect(&broker.address).unwrap();
-        // More answers than the system's buffers take.
+        // More responses than the system's buffers hold.
         for _ in 0..20 {
             stream.write_all(&fetch(&topic)).unwrap();
         }

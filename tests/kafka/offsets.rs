@@ -1,4 +1,4 @@
-//! Where a group is.
+//! Committed offsets of consumer groups.
 
 use rdkafka::{
     Offset, TopicPartitionList,

@@ -1,4 +1,4 @@
-//! What producers rely on.
+//! Guarantees that producers rely on.
 
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::{
@@ -20,7 +20,7 @@ use crate::{
     wire::Wire,
 };
 
-/// The version in which batches are sent here: with flexible headers.
+/// The version of the produce requests: it has flexible headers.
 const VERSION: i16 = 9;
 
 pub(crate) fn an_idempotent_producer_sends_everything_once(broker: Broker) {
@@ -35,7 +35,7 @@ pub(crate) fn an_idempotent_producer_sends_everything_once(broker: Broker) {
     assert_eq!(messages.iter().map(text).collect::<Vec<_>>(), payloads);
 }
 
-/// Some records of a producer, from this sequence number on.
+/// A batch of records of a producer, with these sequence numbers.
 pub(crate) fn batch(producer: i64, epoch: i16, sequences: std::ops::Range<i32>) -> Bytes {
     let first = sequences.start;
     let records: Vec<_> = sequences
@@ -73,7 +73,7 @@ fn request(topic: &str, acks: i16, records: Bytes) -> ProduceRequest {
         .with_topic_data(vec![topic])
 }
 
-/// The place that the batch got, or what was wrong with it.
+/// The offset that the batch got, or the error of its partition.
 fn produce(wire: &mut Wire, topic: &str, records: Bytes) -> Result<i64, Option<ResponseError>> {
     let response = wire.call(VERSION, &request(topic, -1, records));
     let partition = &response.responses[0].partition_responses[0];
@@ -83,7 +83,7 @@ fn produce(wire: &mut Wire, topic: &str, records: Bytes) -> Result<i64, Option<R
     }
 }
 
-/// A broker that has just started has no ids to give yet.
+/// Retried, because a broker that has just started has no producer ids yet.
 fn producer_id(wire: &mut Wire) -> i64 {
     let request = InitProducerIdRequest::default().with_transactional_id(None);
     let mut id = -1;
@@ -135,6 +135,6 @@ pub(crate) fn who_wants_no_answer_gets_none(broker: Broker) {
     let topic = broker.topic(1);
     let mut wire = Wire::open(&broker);
     wire.send(VERSION, &request(&topic, 0, batch(-1, -1, -1..0)));
-    // The next answer is that to the next request.
+    // The next response belongs to the next request.
     assert_eq!(produce(&mut wire, &topic, batch(-1, -1, -1..0)), Ok(1));
 }

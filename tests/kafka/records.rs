@@ -1,4 +1,4 @@
-//! What goes in comes out.
+//! Records are read as they were written.
 
 use rdkafka::{
     Message, Offset, TopicPartitionList,
@@ -41,7 +41,7 @@ pub(crate) fn a_waiting_consumer_is_woken_by_the_record(broker: Broker) {
     // Longer than the story waits for a record.
     patient.set("fetch.wait.max.ms", "120000").set("socket.timeout.ms", "180000");
     let reader = broker.reader_with(&patient, &topic, 0, Offset::Offset(0));
-    // All but perhaps the first find it waiting.
+    // The fetch already waits at the broker when a record arrives, except perhaps for the first one.
     for number in 0..10 {
         let payload = number.to_string();
         broker.send(&broker.client(), Sent::new(&topic, 0, payload.as_bytes())).unwrap();
@@ -86,7 +86,7 @@ pub(crate) fn a_record_that_is_too_large_is_refused(broker: Broker) {
 pub(crate) fn a_topic_nobody_made_is_refused(broker: Broker) {
     let consumer: BaseConsumer = broker.client().create().unwrap();
     let name = unique("nowhere");
-    // Asking does not make it.
+    // A request for metadata does not create the topic.
     for _ in 0..2 {
         let metadata = consumer.fetch_metadata(Some(&name), PATIENCE).unwrap();
         let error = metadata.topics()[0].error().map(RDKafkaErrorCode::from);

@@ -1,4 +1,4 @@
-//! Clients that are newer, hasty, or no clients of Kafka at all.
+//! Clients that are newer than the broker, hasty, or do not speak Kafka at all.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -12,11 +12,11 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use crate::{apis, broker::Broker, memory, wire::Wire};
 
-/// Of the request for the versions.
+/// The API key of the request for the supported versions.
 const VERSIONS: i16 = 18;
 const METADATA: i16 = 3;
 
-/// A request's header, as far as it is the same in all versions.
+/// The part of a request's header that all versions share.
 fn header(key: i16, version: i16) -> Vec<u8> {
     let client = 0xffff_u16;
     [&key.to_be_bytes()[..], &version.to_be_bytes(), &7_i32.to_be_bytes(), &client.to_be_bytes()]
@@ -31,7 +31,7 @@ pub(crate) fn a_version_of_the_future_is_told_what_is_known(broker: Broker) {
     let told = ApiVersionsResponse::decode(&mut answer, 0).unwrap();
     assert_eq!(told.error_code, ResponseError::UnsupportedVersion.code());
     assert!(told.api_keys.iter().any(|one| one.api_key == VERSIONS && one.max_version >= 3));
-    // And may go on.
+    // The client may continue on the same connection.
     let told = wire.call(0, &ApiVersionsRequest::default());
     assert_eq!(told.error_code, 0);
 }
@@ -53,7 +53,7 @@ pub(crate) fn noise_ends_its_own_connection_and_no_other(broker: &Broker) {
         let mut frame = vec![0; random.random_range(0..80)];
         random.fill(&mut frame[..]);
         if round % 2 == 0 {
-            // As if it were a request that is understood.
+            // Every other frame begins with the header of a known request.
             let key = [0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 19, 22, 23];
             let start = header(key[round % key.len()], random.random_range(0..13));
             frame.splice(0..0, start);
@@ -67,7 +67,7 @@ pub(crate) fn noise_ends_its_own_connection_and_no_other(broker: &Broker) {
     assert_eq!(Wire::open(broker).call(0, &ApiVersionsRequest::default()).error_code, 0);
 }
 
-/// Panics of the broker's threads from now on.
+/// The number of panics of the broker's threads from now on.
 fn count_panics() -> &'static AtomicUsize {
     static PANICS: AtomicUsize = AtomicUsize::new(0);
     let before = std::panic::take_hook();
@@ -80,7 +80,7 @@ fn count_panics() -> &'static AtomicUsize {
     &PANICS
 }
 
-/// A sound request with something wrong in it.
+/// A valid request with random damage.
 fn damaged(sound: &[u8], random: &mut StdRng) -> Vec<u8> {
     let mut frame = sound.to_vec();
     for _ in 0..random.random_range(1..4) {
@@ -89,7 +89,7 @@ fn damaged(sound: &[u8], random: &mut StdRng) -> Vec<u8> {
             0 => frame.truncate(at),
             1 => frame.extend_from_within(at..),
             2 => drop(frame.splice(at..at, [0xff; 5])),
-            // Lengths and numbers at the ends of what they may be.
+            // Lengths and numbers at the ends of their range.
             3 => {
                 let extreme = [i32::MAX, i32::MIN, -1, 0, 1 << 20, 0x7f7f_7f7f];
                 let extreme = extreme[random.random_range(0..extreme.len())].to_be_bytes();
@@ -120,7 +120,7 @@ pub(crate) fn damaged_requests_end_their_own_connections_and_no_other(broker: Br
         let frame = damaged(sound, &mut random);
         let mut wire = Wire::open(&broker);
         if random.random_range(0..10) == 0 {
-            // A length that is not that of what follows.
+            // A length that does not match the frame.
             let length = random.random_range(0_u32..1 << 24).to_be_bytes();
             wire.raw(&[&length, &frame[..]].concat());
         } else {
@@ -146,7 +146,7 @@ pub(crate) fn a_wish_for_more_than_there_is_ends_the_connection(broker: &Broker)
         [header(METADATA, 4), i32::MAX.to_be_bytes().to_vec()].concat(),
         [header(METADATA, 9), vec![0, 0xff, 0xff, 0xff, 0xff, 0x07]].concat(),
         [header(METADATA, 4), truncated].concat(),
-        // A version and a request that nobody knows.
+        // An unknown version, and an unknown request.
         header(METADATA, 99),
         header(999, 0),
         Vec::new(),

@@ -1,4 +1,4 @@
-//! A client that says exactly what it is told to.
+//! A client that sends exactly the requests of the test.
 
 use std::{
     io::{Read, Write},
@@ -13,7 +13,7 @@ use kafka_protocol::{
 
 use crate::broker::{Broker, PATIENCE};
 
-/// A request as it is on the wire, without its length.
+/// An encoded request, without its length.
 pub(crate) fn frame<R: Request>(version: i16, id: i32, request: &R) -> BytesMut {
     let header = RequestHeader::default()
         .with_request_api_key(R::KEY)
@@ -44,25 +44,25 @@ impl Wire {
         self.answer::<R>(id, version)
     }
 
-    /// Asks, and does not wait; the number of the request.
+    /// Sends a request without waiting for the response; returns the request's correlation id.
     pub(crate) fn send<R: Request>(&mut self, version: i16, request: &R) -> i32 {
         self.asked += 1;
         self.bytes(&frame(version, self.asked, request));
         self.asked
     }
 
-    /// Sends this as one frame. Whoever has hung up does not hear it.
+    /// Sends these bytes as one frame. Errors are ignored: the broker may have closed the connection.
     pub(crate) fn bytes(&mut self, frame: &[u8]) {
         let length = u32::try_from(frame.len()).unwrap().to_be_bytes();
         self.raw(&[&length, frame].concat());
     }
 
-    /// Sends this as it is.
+    /// Sends these bytes without a length.
     pub(crate) fn raw(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).ok();
     }
 
-    /// The next answer, which must be to this request.
+    /// The next response, which must answer this request.
     pub(crate) fn answer<R: Request>(&mut self, id: i32, version: i16) -> R::Response {
         let mut frame = self.frame().expect("an answer");
         let header_version = R::Response::header_version(version);
@@ -71,7 +71,7 @@ impl Wire {
         R::Response::decode(&mut frame, version).unwrap()
     }
 
-    /// The next frame; nothing if the connection has ended.
+    /// The next frame; `None` if the connection has ended.
     pub(crate) fn frame(&mut self) -> Option<Bytes> {
         let mut length = [0; 4];
         self.stream.read_exact(&mut length).ok()?;

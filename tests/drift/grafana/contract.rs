@@ -1,4 +1,4 @@
-//! Which series there are, and which labels they have.
+//! The series that exist, and their labels.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -8,7 +8,7 @@ use std::{
 
 use grafana::rules::{Rule, recording};
 
-/// What every series has from where it was scraped.
+/// The labels that every series gets from its scrape target.
 pub(crate) const TARGET: [&str; 3] = ["instance", "job", "service"];
 
 /// The labels of every series, by name.
@@ -17,7 +17,7 @@ pub(crate) struct Contract {
 }
 
 impl Contract {
-    /// What the services tell, what the parts tell, what we record.
+    /// The series of the services, of the observability parts, and of our recording rules.
     pub(crate) fn read() -> Self {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/contracts");
         let read = |name| fs::read_to_string(folder.join(name)).expect("a contract");
@@ -31,7 +31,7 @@ impl Contract {
         contract
     }
 
-    /// Lines of a name, a type and labels, below the name of whoever tells it.
+    /// Parses lines of a name, a type and labels, below the name of the service or part that exposes them.
     pub(crate) fn from(text: &str) -> Self {
         let mut contract = Self { series: BTreeMap::new() };
         for line in text.lines().filter(|line| line.starts_with(' ')) {
@@ -54,7 +54,7 @@ impl Contract {
         known.extend(labels.into_iter().map(str::to_owned));
     }
 
-    /// The labels of a series; `None` if there is none of that name.
+    /// The labels of a series; `None` if no series has this name.
     pub(crate) fn labels(&self, name: &str) -> Option<&BTreeSet<String>> {
         self.series.get(name)
     }

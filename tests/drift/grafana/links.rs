@@ -1,10 +1,10 @@
-//! Where the links of dashboards lead.
+//! The targets of links in dashboards.
 
 use serde_json::Value;
 
 use crate::panels::{Dashboard, everywhere, list, text};
 
-/// A link to a dashboard leads to one of ours, and gives it variables that it has.
+/// A link to a dashboard leads to one of ours, and sets only variables that it has.
 pub(crate) fn lead_somewhere(dashboard: &Dashboard) -> Vec<String> {
     let mut urls = Vec::new();
     everywhere(&dashboard.json, "url", &mut urls);
@@ -12,7 +12,7 @@ pub(crate) fn lead_somewhere(dashboard: &Dashboard) -> Vec<String> {
     let mut complaints = Vec::new();
     for url in urls.into_iter().filter_map(Value::as_str) {
         let Some((_, target)) = url.split_once("/d/") else { continue };
-        // As the alert says: the test of the alerts looks whether there is such a dashboard.
+        // The dashboard's name comes from the alert; the test of the alerts checks that it exists.
         if target.starts_with("${__data.fields.dashboard}") {
             continue;
         }
@@ -31,7 +31,7 @@ pub(crate) fn lead_somewhere(dashboard: &Dashboard) -> Vec<String> {
     complaints
 }
 
-/// A link takes its values from columns that are there: one that a table leaves out has none.
+/// A link takes its values from existing columns: one that a table leaves out has no value.
 pub(crate) fn fields(dashboard: &Dashboard) -> Vec<String> {
     let mut complaints = Vec::new();
     for panel in dashboard.panels() {

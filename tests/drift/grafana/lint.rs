@@ -3,12 +3,14 @@
 //! | its rule | here |
 //! |---|---|
 //! | template-datasource, panel-datasource | as [`ours`]: a dashboard names the data sources that are provisioned with it, by uid |
-//! | template-job, template-instance, target-job, target-instance | as [`chosen`]: where a service or a topic can be chosen, some panel listens; there is one mesh, so that a job need not be chosen, and replicas are summed |
+//! | template-job, template-instance, target-job, target-instance | as [`chosen`]: where a reader can choose a service or a
+//! topic, some panel uses the choice; there is one mesh, so that a job need not be chosen, and replicas are summed |
 //! | template-label-promql, template-on-time-change-reload | [`variables`] |
 //! | panel-title-description, panel-units, panel-no-targets | [`told`] |
 //! | target-promql, target-counter-agg, target-rate-interval | [`queries`] |
-//! | target-logql, target-logql-auto | not read: there is one such query, without a range; a real Loki answers it |
-//! | uneditable-dashboard | does not apply: what is provisioned cannot be saved, and trying something out is why one is here |
+//! | target-logql, target-logql-auto | not checked: there is one such query, without a range; a real Loki answers it |
+//! | uneditable-dashboard | does not apply: provisioned dashboards cannot be saved, and an editable one lets the reader try
+//! changes |
 
 use std::collections::BTreeSet;
 
@@ -22,7 +24,7 @@ use crate::{
     query,
 };
 
-/// A rule: what it has to say against a dashboard.
+/// A rule: returns its complaints about a dashboard.
 type Rule = fn(&Dashboard) -> Vec<String>;
 
 const RULES: [(&str, Rule); 15] = [
@@ -43,7 +45,7 @@ const RULES: [(&str, Rule); 15] = [
     ("fields", links::fields),
 ];
 
-/// Every data source is one that is provisioned, or Grafana's own.
+/// Every data source is provisioned, or is Grafana's own.
 fn ours(dashboard: &Dashboard) -> Vec<String> {
     let mut found = Vec::new();
     everywhere(&dashboard.json, "datasource", &mut found);
@@ -55,7 +57,7 @@ fn ours(dashboard: &Dashboard) -> Vec<String> {
     foreign.map(|uid| format!("there is no data source {uid:?}")).collect()
 }
 
-/// What a reader chooses changes something.
+/// Every variable is used by some panel.
 fn chosen(dashboard: &Dashboard) -> Vec<String> {
     let shown: String = dashboard.panels().iter().map(|panel| panel.0.to_string()).collect();
     let names = dashboard.variables().iter().map(|variable| text(variable, "/name"));
@@ -65,7 +67,7 @@ fn chosen(dashboard: &Dashboard) -> Vec<String> {
     idle.map(|name| format!("nothing listens to ${name}")).collect()
 }
 
-/// Their values are those of a series that exists, asked for again when the time changes.
+/// The values of a variable come from a series that exists, and are queried again when the time range changes.
 fn variables(dashboard: &Dashboard) -> Vec<String> {
     let (contract, mut complaints) = (Contract::read(), Vec::new());
     for variable in dashboard.variables().iter().filter(|one| text(one, "/type") == "query") {
@@ -78,14 +80,14 @@ fn variables(dashboard: &Dashboard) -> Vec<String> {
             complaints.push(format!("${name} is not label_values(series, label): {query:?}"));
             continue;
         };
-        // Summed by the label, a series without it is complained of.
+        // As an aggregation by the label, so that a series without the label is a complaint.
         let by = format!("sum by ({}) ({selector})", label.trim());
         complaints.extend(query::complaints(&by, &contract));
     }
     complaints
 }
 
-/// Each panel has a title, asks something, and says what a bad value means; numbers have a unit.
+/// Each panel has a title, a query, and a description of bad values; numbers have a unit.
 fn told(dashboard: &Dashboard) -> Vec<String> {
     let mut complaints = Vec::new();
     for panel in dashboard.panels() {
@@ -108,12 +110,12 @@ fn told(dashboard: &Dashboard) -> Vec<String> {
     complaints
 }
 
-/// A heat map has its unit on its axis.
+/// Whether the panel needs a unit. A heat map has its unit on its axis.
 fn has_numbers(panel: Panel<'_>) -> bool {
     ["timeseries", "stat", "gauge", "bargauge"].contains(&panel.kind())
 }
 
-/// PromQL that can be read, of series that exist; counters as rates, over Grafana's window.
+/// Each query is valid PromQL, of series that exist; counters are queried as rates, over Grafana's window.
 fn queries(dashboard: &Dashboard) -> Vec<String> {
     let (contract, mut complaints) = (Contract::read(), Vec::new());
     for panel in dashboard.panels() {
@@ -125,7 +127,7 @@ fn queries(dashboard: &Dashboard) -> Vec<String> {
             for function in ["rate(", "irate("] {
                 for call in written.split(function).skip(1) {
                     let window = window(call);
-                    // Over all that is shown, to choose which series are.
+                    // The whole time range, as a filter that selects series, is fine, too.
                     let whole = window == "$__range" && call.contains("[$__range] @ end()");
                     if window != "$__rate_interval" && !whole {
                         wrong.push(format!("{function}…[{window}])"));
@@ -138,9 +140,9 @@ fn queries(dashboard: &Dashboard) -> Vec<String> {
     complaints
 }
 
-/// What stands in the first brackets that are not within a text.
+/// The text in the first brackets outside of a string.
 fn window(call: &str) -> &str {
-    // Every other piece between quotation marks is a text.
+    // The pieces between quotation marks alternate: every other one is a string.
     let mut start = 0;
     for (index, piece) in call.split('"').enumerate() {
         if let (0, Some(open)) = (index % 2, piece.find('[')) {
@@ -151,8 +153,8 @@ fn window(call: &str) -> &str {
     ""
 }
 
-/// Where time is shown over time, traces are one click away; they are asked for once a panel, and of series that have them: a recorded
-/// one has none.
+/// A panel with durations over time has exemplars, which link to traces. Only one query of a panel asks for them, and of
+/// series that have exemplars: a recorded series has none.
 fn exemplars(dashboard: &Dashboard) -> Vec<String> {
     let asks = |target: &Value| target.pointer("/exemplar").and_then(Value::as_bool) == Some(true);
     let mut complaints = Vec::new();
@@ -174,8 +176,8 @@ fn exemplars(dashboard: &Dashboard) -> Vec<String> {
     complaints
 }
 
-/// A title is whole on a screen of 1280 pixels with the menu open, which leaves 39 a column; a letter takes 7, margins, icon and the room
-/// of the menu that comes with the mouse 112: measured in Grafana 12.4.
+/// A title is not cut on a screen of 1280 pixels with the menu open, which leaves 39 for each column. A letter takes 7;
+/// margins, icon and the menu that appears under the mouse take 112: measured in Grafana 12.4.
 fn titles(dashboard: &Dashboard) -> Vec<String> {
     let panels = dashboard.panels();
     let cut = panels.iter().filter(|panel| {
@@ -185,7 +187,7 @@ fn titles(dashboard: &Dashboard) -> Vec<String> {
     cut.map(|panel| format!("{:?} is cut", panel.title())).collect()
 }
 
-/// Lines that are called by services have the services' colours, not those of a palette in the order in which they come.
+/// Lines that are named after services have the services' colours, not those of a palette in the order of the series.
 fn colours(dashboard: &Dashboard) -> Vec<String> {
     let panels = dashboard.panels();
     let pale = panels.iter().filter(|panel| {
@@ -200,7 +202,8 @@ fn colours(dashboard: &Dashboard) -> Vec<String> {
     pale.map(|panel| format!("{:?} has other colours than other panels", panel.title())).collect()
 }
 
-/// What names series asks for those of now: of a series that has ended, the last value would go on being shown.
+/// A panel that shows the names of series uses an instant query: otherwise the last value of a series that has ended would
+/// stay.
 fn present(dashboard: &Dashboard) -> Vec<String> {
     let panels = dashboard.panels();
     let past = panels.iter().filter(|panel| {
@@ -210,7 +213,7 @@ fn present(dashboard: &Dashboard) -> Vec<String> {
     past.map(|panel| format!("{:?} names what was", panel.title())).collect()
 }
 
-/// What a promise is about and how long it took: there is the line of the promise.
+/// A panel with the durations that an objective limits draws the limit as a line.
 fn promised(dashboard: &Dashboard) -> Vec<String> {
     let promises = [
         ("http_route=\"/api/orders\"", slo::ORDER_WITHIN),
@@ -234,7 +237,7 @@ fn promised(dashboard: &Dashboard) -> Vec<String> {
     complaints
 }
 
-/// How often and how long events are handled is asked of those that were: the others are passed over in no time.
+/// Counts and durations of handled events leave out those that were skipped, which takes no time.
 fn worked(dashboard: &Dashboard) -> Vec<String> {
     let mut complaints = Vec::new();
     for panel in dashboard.panels() {
@@ -251,7 +254,7 @@ fn worked(dashboard: &Dashboard) -> Vec<String> {
     complaints
 }
 
-/// Panels lie within the grid and not on top of each other; ids and letters are used once.
+/// Panels lie within the grid and do not overlap; ids and letters are unique.
 fn places(dashboard: &Dashboard) -> Vec<String> {
     let mut complaints = Vec::new();
     let all = dashboard.with_rows();
@@ -279,7 +282,7 @@ fn places(dashboard: &Dashboard) -> Vec<String> {
     complaints
 }
 
-/// It is found by the name of its file, among ours, and read by a Grafana of today.
+/// The dashboard's uid is the name of its file, it has our tag, and a current Grafana can read it.
 fn known(dashboard: &Dashboard) -> Vec<String> {
     let json = &dashboard.json;
     let right = [
@@ -305,7 +308,7 @@ fn dashboards_keep_the_rules() {
     assert!(complaints.is_empty(), "{complaints:#?}");
 }
 
-/// One of ours, with one thing wrong.
+/// Checks that a rule accepts one of our dashboards, and complains once `spoil` has changed it.
 #[track_caller]
 fn spoilt(rule: Rule, spoil: impl Fn(&mut Value)) {
     let mut dashboard = Dashboard::all()
@@ -317,7 +320,7 @@ fn spoilt(rule: Rule, spoil: impl Fn(&mut Value)) {
     assert!(!rule(&dashboard).is_empty(), "nothing was found");
 }
 
-/// The first panel over time that shows how long things take.
+/// The first panel of quantiles over time.
 fn quantiles(json: &mut Value) -> &mut Value {
     let panels = json["panels"].as_array_mut().expect("panels").iter_mut();
     let shows = |panel: &&mut Value| {

@@ -1,4 +1,4 @@
-//! Dashboards as JSON, and what is looked for in them.
+//! Dashboards as JSON, and accessors for them.
 
 use std::{fs, path::Path};
 
@@ -11,7 +11,7 @@ pub(crate) struct Dashboard {
 }
 
 impl Dashboard {
-    /// All of ours.
+    /// All of our dashboards.
     pub(crate) fn all() -> Vec<Self> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("dashboards");
         let files =
@@ -24,12 +24,12 @@ impl Dashboard {
         files.map(read).collect()
     }
 
-    /// Every panel that shows something, those of folded rows included.
+    /// Every panel except rows, including those inside collapsed rows.
     pub(crate) fn panels(&self) -> Vec<Panel<'_>> {
         self.with_rows().into_iter().filter(|panel| panel.kind() != "row").collect()
     }
 
-    /// The rows, too.
+    /// The same, with the rows.
     pub(crate) fn with_rows(&self) -> Vec<Panel<'_>> {
         let mut panels = Vec::new();
         for panel in list(&self.json, "/panels") {
@@ -62,7 +62,7 @@ impl<'a> Panel<'a> {
         list(self.0, "/targets")
     }
 
-    /// Left, top, right, bottom.
+    /// The position: left, top, right, bottom.
     pub(crate) fn place(&self) -> [i64; 4] {
         let [x, y, w, h] = ["x", "y", "w", "h"].map(|side| {
             self.0.pointer(&format!("/gridPos/{side}")).and_then(Value::as_i64).unwrap_or(-1)
@@ -79,7 +79,7 @@ pub(crate) fn text<'a>(value: &'a Value, path: &str) -> &'a str {
     value.pointer(path).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// A PromQL query as Prometheus will see it; `None` for one that asks somebody else.
+/// A PromQL query as Prometheus receives it; `None` for a query to another data source.
 pub(crate) fn promql(target: &Value) -> Option<String> {
     if text(target, "/datasource/type") != "prometheus" {
         return None;
@@ -89,7 +89,7 @@ pub(crate) fn promql(target: &Value) -> Option<String> {
     Some(windows.iter().fold(query, |query, (name, value)| query.replace(name, value)))
 }
 
-/// Everything of that name, at any depth.
+/// Every value under this key, at any depth.
 pub(crate) fn everywhere<'a>(value: &'a Value, key: &str, found: &mut Vec<&'a Value>) {
     match value {
         Value::Object(object) => {

@@ -1,4 +1,4 @@
-//! The data sources, and the joints between them.
+//! The data sources, and the links between them.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -26,7 +26,7 @@ fn a_joint_leads_to_a_data_source_that_is_there() {
     }
 }
 
-/// Grafana would ask a data source that is named by its uid for TraceQL.
+/// The exemplar's link is a URL to Explore: for a data source given by its uid, Grafana would send a TraceQL query.
 #[test]
 fn an_exemplar_leads_to_its_trace_in_jaegers_own_words() {
     let sources = sources();
@@ -39,7 +39,7 @@ fn an_exemplar_leads_to_its_trace_in_jaegers_own_words() {
     let escapes = [("%7B", "{"), ("%7D", "}"), ("%5B", "["), ("%5D", "]"), ("%22", "\"")];
     let panes = escapes.iter().fold(panes.to_owned(), |panes, (from, to)| panes.replace(from, to));
     let panes: Value = serde_json::from_str(&panes).expect("JSON");
-    // Provisioning takes a single dollar for a variable of the environment.
+    // Provisioning replaces `$NAME` by an environment variable, so that a dollar is written twice.
     let query = json!([{ "refId": "A", "query": "$${__value.raw}" }]);
     assert_eq!(
         (&panes["trace"]["datasource"], &panes["trace"]["queries"]),

@@ -1,6 +1,6 @@
-//! Reads PromQL: a query may only name series and labels that there are, and match sides that have the same labels.
+//! Parses PromQL: a query may use only existing series and labels, and may match only sides with the same labels.
 //!
-//! The labels of each part of a query follow from the contract and from what the query does with them. `None` is a scalar.
+//! The labels of each part of a query follow from the contract and from the operations of the query. `None` is a scalar.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ use crate::contract::{Contract, TARGET};
 
 type Labels = Option<BTreeSet<String>>;
 
-/// What is wrong with a query.
+/// The complaints about a query.
 pub(crate) fn complaints(query: &str, contract: &Contract) -> Vec<String> {
     let mut reader = Reader { contract, complaints: Vec::new() };
     match parse(query) {
@@ -47,7 +47,7 @@ impl Reader<'_> {
     }
 
     fn selector(&mut self, selector: &VectorSelector) -> Labels {
-        // All series of somebody: they have in common where they come from.
+        // A selector without a name matches any series; all series have the labels of their target.
         let Some(name) = &selector.name else {
             for matcher in all(&selector.matchers).filter(|name| !TARGET.contains(&name.as_str())) {
                 self.complaints.push(format!("not every series has a label {matcher}"));
@@ -70,7 +70,7 @@ impl Reader<'_> {
     fn aggregate(&mut self, aggregate: &AggregateExpr) -> Labels {
         let inner = self.read(&aggregate.expr).unwrap_or_default();
         let none = BTreeSet::new();
-        // What chooses among series leaves them as they are.
+        // `topk` and `bottomk` select series and keep their labels.
         let chooses = ["topk", "bottomk"].contains(&aggregate.op.to_string().as_str());
         let (kept, named): (BTreeSet<String>, _) = match &aggregate.modifier {
             modifier if chooses => {
@@ -105,7 +105,7 @@ impl Reader<'_> {
                 }
             }
             Some(LabelModifier::Exclude(_)) => {}
-            // Both sides of `or` are kept, whatever they have.
+            // `or` keeps both sides, whatever their labels.
             None if binary.op.id() == T_LOR => {}
             None if left != right => self.complaints.push(format!(
                 "the sides of {binary} have other labels, {left:?} and {right:?}: nothing matches"
@@ -160,7 +160,7 @@ fn all(matchers: &Matchers) -> impl Iterator<Item = &String> {
     matchers.matchers.iter().chain(or).map(|matcher| &matcher.name)
 }
 
-/// What is known of a series that is not there.
+/// The labels of the result of `absent`: those that the selector compares with `=`.
 fn equal(query: &Expr) -> BTreeSet<String> {
     let Expr::VectorSelector(selector) = query else { return BTreeSet::new() };
     let matchers = selector.matchers.matchers.iter();
@@ -171,7 +171,8 @@ fn text(argument: &Expr) -> String {
     if let Expr::StringLiteral(literal) = argument { literal.val.clone() } else { String::new() }
 }
 
-/// What counts, and is asked for as it stands: it tells only when the process began. Differences and ages of it are fine.
+/// Counters that are queried without a rate: their value says only when the process started. Differences and ages of them are
+/// fine.
 pub(crate) fn bare_counters(query: &str) -> Vec<String> {
     let mut found = Vec::new();
     if let Ok(query) = parse(query) {
@@ -187,7 +188,7 @@ fn bare(query: &Expr, found: &mut Vec<String>) {
             bare(&binary.lhs, found);
             bare(&binary.rhs, found);
         }
-        // What takes a range makes a rate, an increase, a number of changes of it.
+        // A function over a range computes a rate, an increase or a number of changes of the counter.
         Expr::Call(call) => call.args.args.iter().for_each(|argument| bare(argument, found)),
         Expr::Unary(unary) => bare(&unary.expr, found),
         Expr::Paren(paren) => bare(&paren.expr, found),

@@ -1,4 +1,4 @@
-//! The rules and alerts, as they are written.
+//! The rules and alerts in the generated files, and their tests.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,7 +18,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// It always fires.
+/// The alert that always fires.
 const WATCHDOG: &str = "Watchdog";
 
 fn all_alerts() -> Vec<Alerting> {
@@ -107,7 +107,7 @@ fn every_alert_says_whom_it_wakes_and_where_to_look() {
         let values =
             ["$value", "$labels"].map(|word| alert.annotations["description"].contains(word));
         assert!(values.contains(&true), "{name}: the description has no value");
-        // Absolute where Prometheus knows its own URL.
+        // The URL is absolute where Prometheus knows its own URL.
         let path = |key: &str| alert.annotations[key].strip_prefix(alerts::FRONT_DOOR).expect(key);
         assert_eq!(path("runbook_url"), dashboards::runbook(name), "{name}");
         assert!(headings.contains(name), "{name} has no heading in runbooks.md");
@@ -127,7 +127,7 @@ fn no_runbook_is_left_over() {
     assert!(stale.is_empty(), "no such alerts: {stale:?}");
 }
 
-/// Each severity of each alert is seen to fire, with all that it tells, and not to.
+/// The tests of the rules see each alert fire with each severity and with all its annotations, and see it not fire.
 #[test]
 fn every_alert_is_tested_both_ways() {
     let (mut fires, mut silent) = (BTreeSet::new(), BTreeSet::new());
@@ -158,7 +158,7 @@ fn every_recorded_series_is_tested() {
         files.iter().flat_map(|file| &file.tests).flat_map(|test| &test.promql_expr_test);
     let asked: Vec<_> = questions.map(|question| &question.expr).collect();
     for rule in all_recordings() {
-        // Those of all windows are asked for at once.
+        // One query may cover the series of all windows.
         let (stem, window) = match rule
             .record
             .rfind(|letter: char| !letter.is_ascii_digit() && !"mhd".contains(letter))
@@ -173,7 +173,8 @@ fn every_recorded_series_is_tested() {
     }
 }
 
-/// Otherwise an alert may be evaluated before what it reads is recorded, and a test passes or fails by chance.
+/// In another order, an alert may be evaluated before the series that it reads is recorded, and a test passes or fails by
+/// chance.
 #[test]
 fn tests_evaluate_the_groups_in_their_order() {
     let groups: Vec<_> =
@@ -183,7 +184,7 @@ fn tests_evaluate_the_groups_in_their_order() {
     }
 }
 
-/// The services whose absence is an alert are those that there are.
+/// The list of services that must be up is the list of existing services.
 #[test]
 fn every_service_is_missed() {
     let contract = fs::read_to_string(root().join("../tests/contracts/metrics.txt")).expect("it");

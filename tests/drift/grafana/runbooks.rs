@@ -1,10 +1,10 @@
-//! The runbooks: three things to look at, which can be looked at.
+//! The runbooks: three things to check for each alert, which can be checked.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
 use crate::{contract::Contract, query};
 
-/// The sections, each with its heading and its numbered lines.
+/// The sections: each with its heading and its numbered lines.
 fn sections() -> Vec<(String, Vec<String>)> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks.md");
     let text = fs::read_to_string(file).expect("the runbooks");
@@ -16,7 +16,7 @@ fn sections() -> Vec<(String, Vec<String>)> {
     sections.collect()
 }
 
-/// What of a line is meant for Prometheus; the rest is a command, a path, or for Loki.
+/// The PromQL queries of a line; its other code is a command, a path, or a query for Loki.
 fn queries(line: &str) -> impl Iterator<Item = &str> {
     let is_query = |code: &&str| {
         let other = ["/", "{service_name", "cargo ", "docker ", "go ", "kubectl ", "…", "grafana/"];
@@ -51,13 +51,13 @@ fn every_section_says_what_to_do_and_how_to_try_it() {
     }
 }
 
-/// The commands of a section that begin with the same word: for `cargo up` and Compose, and for a cluster.
+/// The commands on the line of a section that begins with `place`: one line is for `cargo up` and Compose, one for a cluster.
 fn commands<'a>(section: &'a str, place: &str) -> Vec<&'a str> {
     let line = section.lines().find_map(|line| line.strip_prefix(place)).unwrap_or_default();
     line.split('`').skip(1).step_by(2).collect()
 }
 
-/// Names of workloads and values of their labels, as the manifests in `deploy` have them.
+/// Names and labels of workloads, as the manifests in `deploy` have them.
 fn workloads() -> BTreeSet<String> {
     let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy");
     let folders = ["base", "components"].map(|folder| deploy.join(folder));
@@ -97,7 +97,7 @@ fn named(manifests: &str) -> Vec<String> {
     found
 }
 
-/// What of a command for a cluster is the name of a workload or a label.
+/// The names of workloads and the labels that a command for a cluster contains.
 fn targets(command: &str) -> Vec<String> {
     let words = command.split(' ').map(|word| word.trim_matches('\''));
     let kinds = ["deploy/", "statefulset/"];
@@ -129,7 +129,7 @@ fn every_section_has_its_commands_for_here_and_for_a_cluster() {
         let missing = kubectl.iter().flat_map(|command| targets(command));
         let missing = missing.filter(|target| !workloads.contains(target));
         wrong.extend(missing.map(|target| format!("{heading}: no manifest has {target}")));
-        // The image has no path on which `mesh` would be found.
+        // The image has no `PATH` that would contain `mesh`.
         let nameless = kubectl.iter().filter(|command| command.contains(" -- mesh "));
         wrong.extend(nameless.map(|command| format!("{heading}: /mesh in {command}")));
     }

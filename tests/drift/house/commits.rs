@@ -1,4 +1,4 @@
-//! What may be said before a commit.
+//! What may be counted or logged before a commit.
 
 use proc_macro2::Delimiter;
 
@@ -10,10 +10,10 @@ use crate::{
 /// Methods that change a metric.
 const COUNTS: [&str; 3] = ["inc", "inc_by", "observe"];
 
-/// Macros whose line says that something happened; `debug!` may say what is being tried.
+/// Macros whose log line says that something happened; `debug!` may say what is being tried.
 const TELLS: [&str; 2] = ["info", "warn"];
 
-/// A function that is given a transaction does not see its commit, which may fail: what it counts and logs is an effect of
+/// A function that receives a transaction returns before the commit, which may fail: it must count and log in
 /// `Tx::after_commit`.
 pub(crate) fn effects(tree: &Tree) -> Vec<String> {
     let mut complaints = Vec::new();
@@ -54,7 +54,7 @@ fn body_with_transaction(function: &[Placed]) -> Option<&[Placed]> {
     Some(&rest[body..body + length(&rest[body..])])
 }
 
-/// How many atoms the group has that begins here; 1 if none does.
+/// The number of atoms of the group that begins here; 1 if none begins here.
 fn length(atoms: &[Placed]) -> usize {
     let mut depth = 0_usize;
     for (index, (atom, _)) in atoms.iter().enumerate() {
@@ -70,7 +70,7 @@ fn length(atoms: &[Placed]) -> usize {
     atoms.len()
 }
 
-/// What is counted or told outside of `after_commit(…)`.
+/// The words that count or log outside of `after_commit(…)`, and their lines.
 fn early(body: &[Placed]) -> Vec<(&str, usize)> {
     let (mut found, mut at) = (Vec::new(), 0);
     while at < body.len() {

@@ -1,4 +1,4 @@
-//! Who depends on whom, and whether it does so in earnest.
+//! Which crates depend on which, and whether they use what they declare.
 
 use crate::{
     source::{self, Atom},
@@ -6,10 +6,10 @@ use crate::{
 };
 use std::collections::BTreeSet;
 
-/// May depend on every service: it is the binary that contains them.
+/// This crate may depend on every service: it is the binary that contains them.
 const BINARY: &str = "mesh";
 
-/// Dependencies that no source names, and why they are there.
+/// Dependencies that no source names, and the reason for each.
 const UNNAMED: &[(&str, &str, &str)] = &[];
 
 /// A member of the workspace.
@@ -17,18 +17,18 @@ struct Member {
     folder: String,
     name: String,
     dependencies: Vec<Dependency>,
-    /// Test, example and bench roots that are not below its folder, and what those take in by `#[path]`.
+    /// Roots of tests, examples and benches outside of its folder, and the files that these include by `#[path]`.
     roots: Vec<Root>,
 }
 
-/// The first file of a module tree, and the folder of the others.
+/// The first file of a module tree, and the folder of its other files.
 struct Root {
     file: String,
     modules: String,
 }
 
 struct Dependency {
-    /// As the sources call it.
+    /// The crate's name in the sources.
     alias: String,
     package: String,
     kind: Kind,
@@ -42,7 +42,7 @@ enum Kind {
     Build,
 }
 
-/// A service depends on `chassis` and `proto`, and nothing below depends on a service: each can be read, tested, copied
+/// A service depends only on `chassis` and `proto`, and these depend on no service: each service can be read, tested, copied
 /// and deleted alone. Tests may also use `harness`.
 pub(crate) fn independent(tree: &Tree) -> Vec<String> {
     let members = members(tree);
@@ -65,7 +65,7 @@ pub(crate) fn independent(tree: &Tree) -> Vec<String> {
     complaints
 }
 
-/// What is declared is used, and what only tests use is a dev-dependency.
+/// Declared dependencies are used, and those that only tests use are dev-dependencies.
 pub(crate) fn used(tree: &Tree) -> Vec<String> {
     let mut complaints = Vec::new();
     for member in members(tree) {
@@ -99,7 +99,7 @@ pub(crate) fn used(tree: &Tree) -> Vec<String> {
     complaints
 }
 
-/// `[workspace.dependencies]` is the list of versions; a line that nobody inherits is a leftover.
+/// `[workspace.dependencies]` is the list of versions; a line that no member inherits is a leftover.
 pub(crate) fn inherited(tree: &Tree) -> Vec<String> {
     let members = members(tree);
     let root = manifest(tree, "Cargo.toml");
@@ -121,7 +121,7 @@ impl Member {
             ("proto", _) => false,
             (_, "proto") => true,
             (_, "harness") => other.kind == Kind::Development,
-            // Knows nothing of the mesh, and is apart because of its `unsafe`.
+            // `profiler` knows nothing of the mesh, and is a crate of its own because of its `unsafe`.
             ("chassis", "profiler") => true,
             ("chassis" | "harness" | "profiler", _) => false,
             (_, package) => package == "chassis",
@@ -196,7 +196,8 @@ fn member(tree: &Tree, folder: &str, manifest: &toml::Table) -> Member {
     }
 }
 
-/// Where `[[test]] path = "../drift/house.rs"` and the like lead, and then `#[path = "../stories/stories.rs"]`.
+/// The files that `[[test]] path = "../drift/house.rs"` and the like name, and those that they include by `#[path =
+/// "../stories/stories.rs"]`.
 fn roots(tree: &Tree, folder: &str, manifest: &toml::Table) -> Vec<Root> {
     let targets = ["test", "bench", "example", "bin"]
         .iter()

@@ -1,21 +1,21 @@
-//! How long files are, what they are called, and what the folders explain.
+//! The length of files, their names, and the READMEs of folders.
 
 use crate::tree::Tree;
 use std::collections::BTreeSet;
 
-/// What a reader can hold in mind; see `hold` for what to aim at.
+/// The maximum length of a file, in lines: what a reader can keep in mind.
 const LONGEST: usize = 400;
 
 /// Names that say where something was put, not what it is.
 const PLACELESS: [&str; 7] = ["common", "helper", "helpers", "misc", "shared", "util", "utils"];
 
-/// Hand-written code; what `src/gen` has is made by a machine for a machine.
+/// Hand-written code; `src/gen` is generated.
 fn is_code(path: &str) -> bool {
     let ending = path.rsplit('.').next().unwrap_or_default();
     ["java", "proto", "rs", "sh"].contains(&ending) && !path.contains("/src/gen/")
 }
 
-/// No file is longer than [`LONGEST`]. The complaint also tells the median, which should stay below 120.
+/// No file is longer than [`LONGEST`]. The complaint also reports the median, which should stay below 120.
 pub(crate) fn budget(tree: &Tree) -> Vec<String> {
     let code = tree.files().filter(|(path, _)| is_code(path));
     let mut lengths = code.map(|(path, text)| (text.lines().count(), path)).collect::<Vec<_>>();
@@ -34,7 +34,7 @@ pub(crate) fn budget(tree: &Tree) -> Vec<String> {
     complaints
 }
 
-/// A file is found by its noun: `foo.rs` beside `foo/`, and no drawer for what had no name.
+/// A file is named after the noun that it is about: `foo.rs` beside `foo/`, and no file for leftovers.
 pub(crate) fn names(tree: &Tree) -> Vec<String> {
     let mut complaints = Vec::new();
     for (path, _) in tree.files() {

@@ -1,11 +1,11 @@
-//! What a file may not know.
+//! Names that a file may not use.
 
 use crate::{
     source::{self, Atom, Path},
     tree::Tree,
 };
 
-/// What a `domain.rs` may not name: everything that waits, talks, stores, or answers differently the second time.
+/// Paths that a `domain.rs` may not name: everything that waits, communicates or stores, or that is not deterministic.
 const IMPURE: [&[&str]; 22] = [
     &["tokio"],
     &["futures"],
@@ -31,7 +31,7 @@ const IMPURE: [&[&str]; 22] = [
     &["Instant", "now"],
 ];
 
-/// `domain.rs` is decisions only, so that every one of them can be tested with values, and replayed.
+/// `domain.rs` only decides, so that each decision can be tested with values, and replayed.
 pub(crate) fn domains(tree: &Tree) -> Vec<String> {
     let mut complaints = Vec::new();
     for (path, text) in tree.files().filter(|(path, _)| is_domain(path)) {
@@ -59,7 +59,7 @@ fn is_domain(path: &str) -> bool {
     path.starts_with("services/") && (path.ends_with("/domain.rs") || path.contains("/src/domain/"))
 }
 
-/// A crate or module is named at the beginning of a path, a function wherever its type is.
+/// Whether a path names this: a crate or module at its beginning, a function of a type anywhere in it.
 fn names(path: &Path, what: &[&str]) -> bool {
     let segments = path.segments.iter().map(String::as_str).collect::<Vec<_>>();
     let is_used = path.imported || segments.len() > 1;
@@ -72,7 +72,7 @@ fn names(path: &Path, what: &[&str]) -> bool {
         }
 }
 
-/// Words of the shop, singular. Not `delivery`, which brokers do too, and not `identity`, which every process has.
+/// Words of the shop, in the singular. Without `delivery`, a word of brokers too, and `identity`, which every process has.
 const BUSINESS: [&str; 20] = [
     "basket",
     "cart",
@@ -96,12 +96,12 @@ const BUSINESS: [&str; 20] = [
     "stock",
 ];
 
-/// Phrases in which one of those words is not the shop's.
+/// Phrases in which one of those words has another meaning.
 const ORDINARY: [&str; 6] =
     ["order by", "in order", "out of order", "byte order", "memory order", "order of"];
 
-/// The chassis is everything that is not the business: no identifier and no string of it has a word of the shop. Its
-/// comments and tests may, as examples.
+/// The chassis is everything that is not the business: none of its identifiers and strings has a word of the shop. Its
+/// comments and tests may use them as examples.
 pub(crate) fn chassis(tree: &Tree) -> Vec<String> {
     let mut complaints = Vec::new();
     for (path, text) in tree.files().filter(|(path, _)| is_chassis(path)) {

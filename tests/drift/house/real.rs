@@ -1,4 +1,4 @@
-//! What the real lane prepares is what the mesh needs.
+//! The real lane prepares what the mesh needs.
 
 use crate::{
     source::{self, Atom},

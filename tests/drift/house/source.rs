@@ -1,4 +1,4 @@
-//! Rust sources as words and paths, so that a comment or a string is never taken for code.
+//! Rust sources as words and paths, so that a comment or a string is never mistaken for code.
 
 use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
 
@@ -17,7 +17,7 @@ pub(crate) enum Atom {
 /// An [`Atom`] and its line.
 pub(crate) type Placed = (Atom, usize);
 
-/// A path as a reader sees it; `use a::{b, c::d}` is `a::b` and `a::c::d`.
+/// A path as a reader sees it: `use a::{b, c::d}` is `a::b` and `a::c::d`.
 #[derive(PartialEq, Debug)]
 pub(crate) struct Path {
     pub(crate) segments: Vec<String>,
@@ -25,7 +25,7 @@ pub(crate) struct Path {
     pub(crate) line: usize,
 }
 
-/// Every token of a source but comments, documentation included; with `tests: false` also without its test code.
+/// Every token of a source except comments and documentation; with `tests: false` also without its test code.
 pub(crate) fn atoms(path: &str, source: &str, tests: bool) -> Vec<Placed> {
     let tokens = source.parse().unwrap_or_else(|error| panic!("{path} is not Rust: {error}"));
     let mut atoms = Vec::new();
@@ -81,7 +81,7 @@ fn skip_item(tokens: &mut impl Iterator<Item = TokenTree>) {
     });
 }
 
-/// Every path, single words included.
+/// Every path, including single words.
 pub(crate) fn paths(atoms: &[Placed]) -> Vec<Path> {
     let mut found = Vec::new();
     let (mut at, mut imported) = (0, false);

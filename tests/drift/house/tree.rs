@@ -1,15 +1,15 @@
-//! The files of the repository, or made-up ones.
+//! The files of the repository, or files made up by a test.
 
 use std::{collections::BTreeMap, fs, io, path::Path};
 
 /// Text files by their path from the root, with `/`.
 pub(crate) struct Tree(BTreeMap<String, String>);
 
-/// What is read; the rest (images, descriptors, snapshots) only counts by its name.
+/// The extensions of files that are read; of the others (images, descriptors, snapshots) only the name counts.
 const TEXT: [&str; 8] = ["java", "md", "proto", "rs", "sh", "sql", "toml", "yaml"];
 
 impl Tree {
-    /// Everything below `root` that is source: neither hidden nor built.
+    /// Every source file below `root`: without hidden files and build output.
     pub(crate) fn read(root: &Path) -> io::Result<Self> {
         let mut files = BTreeMap::new();
         walk(root, "", &mut files)?;

@@ -1,16 +1,16 @@
-//! One version of each part, wherever it runs.
+//! Each part has one version, wherever it runs.
 
 use std::collections::BTreeMap;
 
 use crate::tree::Tree;
 
-/// The one place: what every overlay has.
+/// The file that sets the versions for every overlay.
 const VERSIONS: &str = "deploy/components/versions/kustomization.yaml";
 const BASE: &str = "deploy/base/kustomization.yaml";
 const MESH: &str = "registry.invalid/glassmesh/mesh";
 const COMPOSE: [&str; 2] = ["deploy/compose.yaml", "deploy/compose.observability.yaml"];
-/// The image, and where the lanes say which version of the same program they build. The lanes have Jaeger from the last module that it
-/// published, PostgreSQL and Valkey from Debian, and no Grafana.
+/// Each image, and the place where a lane of `.ci/run` sets the version of the same program. The lanes run Jaeger from its
+/// last published module, PostgreSQL and Valkey from Debian, and no Grafana.
 const LANES: [(&str, &str, &str); 6] = [
     ("apache/kafka", "tests/real/parts/kafka.sh", "KAFKA"),
     ("grafana/loki", "tests/real/parts/loki.sh", "LOKI"),
@@ -56,7 +56,7 @@ pub(crate) fn one(tree: &Tree) -> Vec<String> {
     complaints
 }
 
-/// The label that the mesh's own objects have.
+/// The version label of the mesh's own objects.
 fn labelled(tree: &Tree, pinned: &BTreeMap<&str, &str>) -> Option<String> {
     let text = tree.file(BASE).unwrap_or_default();
     let label =
