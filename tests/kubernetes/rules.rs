@@ -1,6 +1,6 @@
-//! The rules that our Kubernetes objects keep: `check.sh` builds every overlay, lets a real API admit it, and gives what that
-//! made of it to these tests as JSON (`KUBERNETES_OBJECTS`, a folder). Where that is not there, the rules themselves are tested
-//! with objects made up beside them.
+//! Rules for our Kubernetes objects. `check.sh` builds every overlay, lets a real API server admit it, and gives the admitted
+//! objects to these tests as JSON (`KUBERNETES_OBJECTS`, a folder). Without that folder, the rules themselves are tested with
+//! objects made up beside them.
 
 #[path = "rules/hygiene.rs"]
 mod hygiene;
@@ -21,14 +21,14 @@ use objects::Objects;
 
 const OVERLAYS: [&str; 4] = ["local", "policies", "prod", "operators"];
 
-/// A path that a script hands over.
+/// The path in an environment variable that a script sets.
 #[expect(clippy::disallowed_methods, reason = "a test's parameters are no settings of a service")]
 fn handed(variable: &str) -> PathBuf {
     let path = std::env::var_os(variable);
     path.unwrap_or_else(|| panic!("{variable} is not set: tests/kubernetes/README.md")).into()
 }
 
-/// What check.sh built and the API admitted.
+/// The objects that check.sh built and the API server admitted.
 fn admitted(overlay: &str) -> Objects {
     let path = handed("KUBERNETES_OBJECTS").join(format!("{overlay}.json"));
     let text = std::fs::read_to_string(&path)
@@ -132,7 +132,7 @@ fn policies_are_about_pods_that_are_there() {
     hold(&["policies", "prod", "operators"], policies::subjects);
 }
 
-/// What pods.sh saw between the pods of the local overlay, in lines of `from to port`.
+/// The connections that pods.sh saw between the pods of the local overlay, in lines of `from to port`.
 #[test]
 #[ignore = "pods.sh runs it"]
 fn policies_allow_every_connection_that_was_seen() {

@@ -1,4 +1,4 @@
-//! The stories with nothing installed: embedded brokers, SQLite, the binary as it was built.
+//! The stories with nothing installed: embedded brokers, SQLite, and the binary that cargo built.
 
 mod openapi;
 

@@ -1,4 +1,4 @@
-//! The served OpenAPI document, for programs that are not ours.
+//! Writes the served OpenAPI document to a file, for foreign tools.
 
 use std::process::{Command, Stdio};
 

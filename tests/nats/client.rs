@@ -1,4 +1,5 @@
-//! The chassis' client: typed, live once it says so, and never in the way.
+//! The chassis' NATS client: it is typed, its subscriptions are live once `subscribe` returns, and it never blocks its
+//! caller.
 
 use std::time::Duration;
 
@@ -34,7 +35,7 @@ async fn next_live(subscription: &mut Subscription<LiveUpdate>) -> LiveUpdate {
     body
 }
 
-/// How many operations of this kind ended like this.
+/// The number of operations of this kind with this outcome.
 fn operations(registry: &Registry, operation: &str, outcome: &str) -> u64 {
     let name = "messaging_client_operation_duration_seconds_count";
     let template = LIVE_ORDERS.template;
@@ -52,7 +53,7 @@ pub(crate) async fn a_live_message_reaches_its_subscriber_alone(server: Server) 
     let (gateway, _) = connect(&server, PATIENCE).await;
     let mut neighbour = gateway.subscribe(LIVE_ORDERS, &["ada", "other"]).await.unwrap();
 
-    // Subscribing has to wait behind all this; publishing has not.
+    // A subscription has to wait behind all these messages; publishing has not.
     let much = LiveUpdate { event_type: "x".repeat(500_000), ..LiveUpdate::default() };
     for order in 0..20 {
         let order = order.to_string();
@@ -81,7 +82,7 @@ pub(crate) async fn a_request_carries_types_both_ways(server: Server) {
     let mut requests = answerer.subscribe("live.orders.ada.7").await.unwrap();
     settled(&answerer).await;
     let mut answers = JoinSet::new();
-    let replies = answerer.clone(); // A client that nobody holds any more forgets what it was about to send.
+    let replies = answerer.clone(); // a client that is dropped discards messages that it has not sent yet
     answers.spawn(async move {
         let request = next(&mut requests).await;
         let asked = LiveUpdate::decode(request.payload).unwrap();
@@ -123,7 +124,7 @@ pub(crate) async fn connecting_waits_for_the_server(mut server: Server) {
 }
 
 pub(crate) async fn without_a_server_nothing_blocks(mut server: Server) {
-    // Longer than the story may take: only what gives up before its time limit passes.
+    // Longer than the story may take: only operations that fail before this time limit pass the test.
     let (notifications, registry) = connect(&server, PATIENCE * 10).await;
     let (gateway, _) = connect(&server, Duration::from_millis(50)).await;
     server.kill().await;
@@ -149,7 +150,7 @@ pub(crate) async fn without_a_server_nothing_blocks(mut server: Server) {
 pub(crate) async fn it_comes_back_by_itself(mut server: Server) {
     let (notifications, _) = connect(&server, PATIENCE).await;
     let (gateway, _) = connect(&server, PATIENCE).await;
-    // So much that subscribing anew takes longer than connecting.
+    // So many and such long subjects that subscribing again takes longer than connecting.
     let ada = &"a".repeat(128);
     let orders: Vec<String> = (0..4000).map(|order| order.to_string()).collect();
     let mut open_pages = Vec::new();
@@ -166,7 +167,7 @@ pub(crate) async fn it_comes_back_by_itself(mut server: Server) {
         let back = async { tokio::join!(here.next(), there.next()) };
         timeout(PATIENCE, back).await.expect("new connections");
 
-        // At once: all subscriptions are live again when the reconnection is told.
+        // Without waiting: all subscriptions are live again when the reconnection is reported.
         for order in &orders {
             notifications.publish(LIVE_ORDERS, &[ada, order], &update(order)).await.unwrap();
         }

@@ -1,4 +1,4 @@
-//! How subscriptions, connections and servers end, and what is not lost by it.
+//! How subscriptions, connections and servers end, and which messages are kept then.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ async fn publish(client: &Client, subject: &'static str, count: usize) {
     }
 }
 
-/// Reads to the end of a subscription.
+/// Reads a subscription to its end; returns the number of messages.
 async fn rest(subscriber: &mut Subscriber) -> usize {
     timeout(PATIENCE, subscriber.by_ref().count()).await.expect("an end in time")
 }

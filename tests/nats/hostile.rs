@@ -1,4 +1,4 @@
-//! Clients that stop half-way, do not read, take every place or speak nonsense: what they cost the others is bounded.
+//! Clients that stop half-way, do not read, use up all connections or send nonsense: their cost to others is bounded.
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
@@ -27,17 +27,17 @@ async fn connect(server: &Server, first: &str) -> TcpStream {
 
 async fn heard_to_end(mut stream: TcpStream) -> String {
     let mut text = Vec::new();
-    // A reset is an end, too.
+    // A reset also ends the connection.
     timeout(PATIENCE, stream.read_to_end(&mut text)).await.expect("an end").ok();
     String::from_utf8_lossy(&text).into_owned()
 }
 
-/// A message goes through the server and back.
+/// The server serves another client: it passes on a message.
 async fn others_are_served(server: &Server) {
     settled(&async_nats::connect(server.address().to_string()).await.unwrap()).await;
 }
 
-/// Of the process, in bytes: what the system has given it.
+/// The resident memory of the process, in bytes.
 fn resident() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
@@ -66,7 +66,7 @@ async fn half_an_operation_is_not_waited_for_and_silence_before_one_is() {
 
 #[tokio::test]
 async fn half_messages_cost_a_bounded_sum_and_hold_up_nobody() {
-    // Of the process: clients of other tests would count.
+    // The test measures the process: clients of other tests would be measured, too.
     if !harness::is_alone("hostile::half_messages_cost_a_bounded_sum_and_hold_up_nobody") {
         return;
     }
@@ -132,7 +132,7 @@ async fn who_has_not_said_who_he_is_gives_way_and_clients_do_not() {
 async fn subscriptions_are_bounded_together_and_what_ends_makes_room() {
     let server = start(Limits { max_subscriptions: 200_000, ..Limits::default() }).await;
     let mut greedy = connect(&server, "CONNECT {\"verbose\":false}\r\n").await;
-    // Many tokens cost more than their letters.
+    // Many tokens cost more memory than their letters.
     let subject = vec!["a"; 100].join(".");
     let all: String = (0..50).map(|id| format!("SUB {subject} {id}\r\n")).collect();
     greedy.write_all(all.as_bytes()).await.unwrap();
@@ -150,7 +150,8 @@ async fn subscriptions_are_bounded_together_and_what_ends_makes_room() {
     others_are_served(&server).await;
 }
 
-/// Panics of the server: its tasks run on the tests' own threads, and so a panic of a test counts, too; that has failed anyway.
+/// The number of panics of the server from now on. Its tasks run on the tests' own threads, so that a panic of a test outside
+/// of its own file counts, too; that test has failed anyway.
 fn count_panics() -> &'static AtomicUsize {
     static PANICS: AtomicUsize = AtomicUsize::new(0);
     let before = std::panic::take_hook();
@@ -163,7 +164,7 @@ fn count_panics() -> &'static AtomicUsize {
     &PANICS
 }
 
-/// Some operations with something wrong in them.
+/// Some operations with random damage.
 fn damaged(random: &mut StdRng) -> Vec<u8> {
     let sound = [
         "CONNECT {\"verbose\":true,\"headers\":true,\"no_responders\":true}\r\n",

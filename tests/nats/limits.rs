@@ -1,4 +1,4 @@
-//! What is the embedded server's own: its limits, its numbers, its end.
+//! Properties of the embedded server only: its limits, its statistics, its end.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ async fn a_silent_client_is_asked_twice_and_then_cut_off() {
     assert_eq!(after_greeting, "PING\r\nPING\r\n-ERR 'Stale Connection'\r\n");
 }
 
-/// Publishes to somebody who never reads, until he is cut off.
+/// Publishes to a subscriber that never reads, until the server closes its connection.
 async fn exhaust(limits: Limits) {
     let server = start(limits).await;
     let mut sleeper = TcpStream::connect(server.address()).await.unwrap();

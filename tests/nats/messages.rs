@@ -1,4 +1,4 @@
-//! From one publisher to whoever listens.
+//! Messages from one publisher to its subscribers.
 
 use async_nats::HeaderMap;
 
@@ -7,7 +7,7 @@ use crate::{
     wire::Wire,
 };
 
-/// What nats-server takes by default, and so the embedded one.
+/// The largest payload that nats-server accepts by default, and so the embedded server.
 const LARGEST: usize = 1 << 20;
 
 pub(crate) async fn a_wildcard_stands_for_one_token_or_the_rest(server: Server) {

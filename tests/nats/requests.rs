@@ -6,7 +6,7 @@ use tokio::task::JoinSet;
 
 use crate::server::{Server, delivered, payloads, settled};
 
-/// Answers everything on `subject` with what came, until the set is dropped.
+/// Answers every message on `subject` with its own payload, until the set is dropped.
 async fn echoes(client: &async_nats::Client, subject: &'static str) -> JoinSet<()> {
     let mut requests = client.subscribe(subject).await.unwrap();
     settled(client).await;
@@ -36,7 +36,7 @@ pub(crate) async fn a_request_to_the_own_connection_is_answered(server: Server) 
 }
 
 pub(crate) async fn nobody_to_answer_is_told_at_once(server: Server) {
-    // Its own time limit is 10 s, with another error.
+    // The client's own time limit is 10 s, and has another error.
     let error = server.connect().await.request("nobody", "hello?".into()).await.unwrap_err();
     assert_eq!(error.kind(), RequestErrorKind::NoResponders);
 }
@@ -45,7 +45,7 @@ pub(crate) async fn without_echo_the_own_messages_stay_away(server: Server) {
     let other = server.connect().await;
     let client = ConnectOptions::new().no_echo().connect(server.url()).await.unwrap();
     let mut both = client.subscribe("diary").await.unwrap();
-    // A refusal is from the server, not an echo; and it is the only round trip that such a client has.
+    // The error comes from the server and is not an echo. It is the only round trip that such a client has.
     let settled = async || client.request("nobody", "".into()).await.unwrap_err().kind();
     assert_eq!(settled().await, RequestErrorKind::NoResponders);
 

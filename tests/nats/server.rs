@@ -1,4 +1,4 @@
-//! A NATS server to tell stories about, embedded or real; and what every story needs.
+//! A NATS server for the stories, embedded or real; and helpers that every story needs.
 
 use std::{
     net::{SocketAddr, TcpListener},
@@ -17,12 +17,12 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// Far longer than anything here takes; only a failing story waits for so long.
+/// Far longer than any step takes; only a failing story waits this long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
-/// How often a condition is looked at again.
+/// The pause between two checks of a condition.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
-/// Started for one story, and gone with it.
+/// A server that is started for one story, and ends with it.
 pub(crate) struct Server {
     address: SocketAddr,
     kind: Kind,
@@ -63,7 +63,7 @@ impl Server {
         format!("nats://{}", self.address)
     }
 
-    /// Without a farewell, like `kill -9`.
+    /// Ends the server without notice to its clients, like `kill -9`.
     pub(crate) async fn kill(&mut self) {
         match &mut self.kind {
             Kind::Embedded(server) => server.take().unwrap().stop().await,
@@ -71,10 +71,10 @@ impl Server {
         }
     }
 
-    /// Starts it again where it was; it has forgotten everything.
+    /// Starts it again at the same address, with none of its former state.
     pub(crate) async fn restart(&mut self) {
         match &mut self.kind {
-            // Another story that starts a process has all sockets for a moment, the closed ones too.
+            // A story that starts a process at the same time holds all sockets for a moment, closed ones included.
             Kind::Embedded(server) => {
                 until("the port is free", async || {
                     *server = nats::Server::start(self.address, nats::Limits::default()).await.ok();
@@ -114,8 +114,8 @@ impl Server {
     }
 }
 
-/// One that is free again after a server was killed: below the ports that the system hands out by itself, so that no other
-/// story is given it meanwhile.
+/// An address that is free again after the server was killed: its port is below those that the system assigns by itself, so
+/// that no other story gets it meanwhile.
 pub(crate) fn free_address() -> SocketAddr {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = 20_000 + u16::try_from(std::process::id() % 10_000).unwrap();
@@ -134,8 +134,8 @@ pub(crate) async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) 
     assert!(waited.await.is_ok(), "{what}: not within {PATIENCE:?}");
 }
 
-/// The server has done all that the client asked of it before: it has passed on a message of the client to the client itself.
-/// (`Client::flush` is no round trip.)
+/// Waits until the server has processed all earlier operations of the client: it has delivered a message of the client to the
+/// client itself. (`Client::flush` is no round trip.)
 pub(crate) async fn settled(client: &Client) {
     let inbox = client.new_inbox();
     let mut echo = client.subscribe(inbox.clone()).await.unwrap();
@@ -143,7 +143,7 @@ pub(crate) async fn settled(client: &Client) {
     next(&mut echo).await;
 }
 
-/// All that `from` has published has reached `to`.
+/// Waits until all messages that `from` has published have reached `to`.
 pub(crate) async fn delivered(from: &Client, to: &Client) {
     settled(from).await;
     settled(to).await;
@@ -156,18 +156,18 @@ pub(crate) async fn next(subscriber: &mut Subscriber) -> Message {
         .expect("an open subscription")
 }
 
-/// What has reached the subscriber by now.
+/// The messages that have reached the subscriber by now.
 pub(crate) fn received(subscriber: &mut Subscriber) -> Vec<Message> {
-    // Unconstrained: tokio would have it yield after some messages, which looks like the last one.
+    // `unconstrained`, since tokio would make it yield after some messages, which looks like the end of the messages.
     std::iter::from_fn(|| unconstrained(subscriber.next()).now_or_never().flatten()).collect()
 }
 
-/// The subjects of what has reached the subscriber by now.
+/// The subjects of the messages that have reached the subscriber by now.
 pub(crate) fn subjects(subscriber: &mut Subscriber) -> Vec<String> {
     received(subscriber).into_iter().map(|message| message.subject.to_string()).collect()
 }
 
-/// The payloads of what has reached the subscriber by now.
+/// The payloads of the messages that have reached the subscriber by now.
 pub(crate) fn payloads(subscriber: &mut Subscriber) -> Vec<String> {
     received(subscriber)
         .into_iter()

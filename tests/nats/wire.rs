@@ -10,7 +10,7 @@ use tokio::{
 
 use crate::server::{PATIENCE, Server};
 
-/// A connection with nothing between the story and the server.
+/// A TCP connection to the server, without a client library.
 pub(crate) struct Wire(TcpStream);
 
 impl Wire {
@@ -31,7 +31,7 @@ impl Wire {
         self.0.write_all(text.as_bytes()).await.unwrap();
     }
 
-    /// In pieces that have nothing to do with lines.
+    /// Sends the text in pieces that are not split at lines.
     async fn send_in_pieces(&mut self, text: &str) {
         for piece in text.as_bytes().chunks(7) {
             self.0.write_all(piece).await.unwrap();
@@ -39,22 +39,22 @@ impl Wire {
         }
     }
 
-    /// The next that comes is this.
+    /// Asserts that the server sends this text next.
     pub(crate) async fn expect(&mut self, text: &str) {
         let mut got = vec![0; text.len()];
         let read = timeout(PATIENCE, self.0.read_exact(&mut got)).await;
         assert_eq!(String::from_utf8_lossy(&got), text, "{read:?}");
     }
 
-    /// Nothing more comes: the server has closed the connection.
+    /// Asserts that the server sends nothing more and has closed the connection.
     pub(crate) async fn expect_end(&mut self) {
         assert_eq!(self.read_to_end().await, 0);
     }
 
-    /// How many bytes come before the server closes the connection.
+    /// The number of bytes that come before the server closes the connection.
     pub(crate) async fn read_to_end(&mut self) -> usize {
         let (mut buffer, mut count) = (vec![0; 1 << 16], 0);
-        // A reset is an end, too.
+        // A reset also ends the connection.
         while let bytes @ 1.. =
             timeout(PATIENCE, self.0.read(&mut buffer)).await.expect("an end").unwrap_or(0)
         {
@@ -103,7 +103,7 @@ pub(crate) async fn who_knows_no_headers_gets_none(server: Server) {
     plain.expect("MSG a 1 2\r\nhi\r\n").await;
 }
 
-/// Whoever publishes must keep subjects below it: it is all that follows the operation.
+/// The maximum length of a control line limits subjects: the limit covers the text after the name of the operation.
 pub(crate) async fn a_control_line_has_an_end(server: Server) {
     let mut wire = Wire::open(&server).await;
     wire.send("CONNECT {\"verbose\":false}\r\nSUB > 1\r\n").await;

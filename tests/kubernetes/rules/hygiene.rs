@@ -1,4 +1,4 @@
-//! What holds for every object, and for every pod.
+//! Rules for every object, and for every pod.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::objects::{Objects, Workload, items, text};
 const NAME: &str = "/metadata/labels/app.kubernetes.io~1name";
 const PART_OF: &str = "/metadata/labels/app.kubernetes.io~1part-of";
 const COMPONENT: &str = "/metadata/labels/app.kubernetes.io~1component";
-/// `operator` is for the pods that people start, and for what lets them in.
+/// `operator` is for pods that people start by hand, and for the objects that give them access.
 const COMPONENTS: [&str; 4] = ["service", "backing", "observability", "operator"];
 
 const INSTANCE: &str = "/metadata/labels/app.kubernetes.io~1instance";
@@ -40,7 +40,7 @@ fn unlabelled(object: &Value, what: &str) -> Option<String> {
     })
 }
 
-/// A tag that never moves: some number, and not `latest`.
+/// Every image has a tag with a version number, and not `latest`.
 pub(crate) fn images(objects: &Objects) -> Vec<String> {
     let images = objects.workloads().flat_map(|workload| {
         workload.containers().map(|container| text(container, "/image")).collect::<Vec<_>>()
@@ -69,7 +69,7 @@ pub(crate) fn exposed(objects: &Objects) -> Vec<String> {
         .collect()
 }
 
-/// What is right on one's own machine only: links to `localhost`, and Grafana without a login.
+/// Settings that are right on a developer's machine only: links to `localhost`, and Grafana without a login.
 pub(crate) fn leftovers(objects: &Objects) -> Vec<String> {
     let mut complaints = Vec::new();
     let settings = objects
@@ -98,7 +98,7 @@ pub(crate) fn leftovers(objects: &Objects) -> Vec<String> {
     complaints
 }
 
-/// More than `restricted` asks for: nothing is written into an image, and nobody has a token of the API by default.
+/// Stricter than the profile `restricted`: images are read-only, and no account mounts an API token by default.
 pub(crate) fn restricted(objects: &Objects) -> Vec<String> {
     let mut complaints: Vec<_> =
         objects.workloads().flat_map(|workload| unrestricted(&workload)).collect();

@@ -1,11 +1,11 @@
-//! Kubernetes objects as JSON, and what the rules ask of them.
+//! Kubernetes objects as JSON, and accessors for the rules.
 
 use serde_json::Value;
 
 /// All objects of an overlay.
 pub(crate) struct Objects(Vec<Value>);
 
-/// A workload: what it is, and the pods that it makes.
+/// A workload: its kind, its name, and the template of its pods.
 pub(crate) struct Workload<'a> {
     pub(crate) kind: &'a str,
     pub(crate) name: &'a str,
@@ -13,7 +13,7 @@ pub(crate) struct Workload<'a> {
 }
 
 impl Objects {
-    /// A `List`, as `kubectl get --output json` prints it.
+    /// Parses a `List`, as `kubectl get --output json` prints it.
     pub(crate) fn parse(text: &str) -> Self {
         let list: Value = serde_json::from_str(text).expect("kubectl prints JSON");
         Self(items(&list, "/items").cloned().collect())
@@ -52,7 +52,7 @@ impl<'a> Workload<'a> {
         &self.pod["metadata"]["labels"]
     }
 
-    /// Whether a secret of this name is one of its volumes.
+    /// Whether a secret with this name is one of its volumes.
     pub(crate) fn mounts_secret(&self, name: &str) -> bool {
         items(self.pod, "/spec/volumes").any(|volume| text(volume, "/secret/secretName") == name)
     }
@@ -64,24 +64,24 @@ impl<'a> Workload<'a> {
         ports.find(wanted).and_then(|found| found["containerPort"].as_u64())
     }
 
-    /// All its ports.
+    /// The numbers of all its ports.
     pub(crate) fn ports(&self) -> Vec<u64> {
         let ports = self.containers().flat_map(|container| items(container, "/ports"));
         ports.filter_map(|port| port["containerPort"].as_u64()).collect()
     }
 }
 
-/// The text at a path, empty if there is none.
+/// The string at a path; empty if there is none.
 pub(crate) fn text<'a>(value: &'a Value, path: &str) -> &'a str {
     value.pointer(path).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// The elements at a path, none if there is no array.
+/// The elements at a path; none if there is no array.
 pub(crate) fn items<'a>(value: &'a Value, path: &str) -> std::slice::Iter<'a, Value> {
     value.pointer(path).and_then(Value::as_array).map_or([].iter(), |array| array.iter())
 }
 
-/// Whether a label selector, with labels and expressions, selects these labels. An empty one selects all.
+/// Whether a label selector, with labels and expressions, selects these labels. An empty selector selects everything.
 pub(crate) fn selects(selector: &Value, labels: &Value) -> bool {
     let exact = selector.get("matchLabels").and_then(Value::as_object);
     let exact = exact.is_none_or(|wanted| wanted.iter().all(|(key, value)| labels[key] == *value));
@@ -100,7 +100,7 @@ fn expressed(expression: &Value, labels: &Value) -> bool {
     }
 }
 
-/// Mi of a quantity of memory.
+/// A quantity of memory in Mi.
 pub(crate) fn mebibytes(quantity: &str) -> Option<f64> {
     let units = [("Gi", 1024.0), ("Mi", 1.0), ("Ki", 1.0 / 1024.0)];
     let (number, factor) = units

@@ -1,5 +1,5 @@
-//! Who may talk to whom: the network policies are evaluated over the pods that are there, as a network plugin would, and have to
-//! come to what is written down here, no less and no more. The test cluster stores policies and does not enforce them.
+//! Which pods may connect to which: the network policies are evaluated over the pods of an overlay, as a network plugin
+//! would, and must allow exactly the connections listed here. The test cluster stores policies and does not enforce them.
 
 use std::collections::BTreeSet;
 
@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use crate::objects::{Objects, Workload, items, selects, text};
 
-/// Connections from some pods to `name:port` each.
+/// Connections from each of some pods to each of some `name:port`.
 type Table = [(&'static [&'static str], &'static [&'static str])];
 
-/// Those who send telemetry: all of the mesh.
+/// The pods that send telemetry: all of the mesh.
 const MESH: &[&str] = &[
     "gateway",
     "catalog",
@@ -26,7 +26,7 @@ const LEDGERS: &[&str] = &["catalog", "inventory", "orders", "payments", "shippi
 const EVENTS: &[&str] = &["inventory", "orders", "payments", "shipping", "notifications", "topics"];
 const LIVE: &[&str] = &["gateway", "notifications"];
 
-/// What the mesh and its observability need, wherever they are.
+/// Connections that the mesh and its observability need in every overlay.
 const EVERYWHERE: &Table = &[
     (&["anywhere"], &["gateway:8080"]),
     (&["gateway"], &["catalog:9090", "inventory:9090", "orders:9090"]),
@@ -49,7 +49,7 @@ const EVERYWHERE: &Table = &[
         &["gateway:8081", "catalog:8081", "inventory:8081", "orders:8081", "payments:8081"],
     ),
     (&["lens"], &["shipping:8081", "notifications:8081"]),
-    // The API server's address is not known beforehand, and its port differs between distributions.
+    // The address of the API server is not known in advance, and its port differs between distributions.
     (
         &["prometheus"],
         &["anywhere:443", "anywhere:6443", "anywhere:7443", "anywhere:8443", "anywhere:16443"],
@@ -68,7 +68,7 @@ const EVERYWHERE: &Table = &[
     ),
 ];
 
-/// With brokers and databases beside it, and one front door.
+/// With brokers and databases in the namespace, and one front door.
 pub(crate) const LOCAL: [&Table; 2] = [
     EVERYWHERE,
     &[
@@ -83,7 +83,7 @@ pub(crate) const LOCAL: [&Table; 2] = [
     ],
 ];
 
-/// With brokers and databases elsewhere.
+/// With brokers and databases outside of the cluster.
 pub(crate) const PRODUCTION: [&Table; 2] = [
     EVERYWHERE,
     &[
@@ -95,10 +95,10 @@ pub(crate) const PRODUCTION: [&Table; 2] = [
     ],
 ];
 
-/// Where names are looked up: the cluster's DNS, the cache on the node, and OpenShift's.
+/// The DNS servers: the cluster's, the cache on the node, and OpenShift's.
 const NAMES: [&str; 3] = ["kube-system:53", "169.254.0.0/16:53", "openshift-dns:5353"];
 
-/// The policies come to exactly this table; beyond it, every pod may look up names.
+/// The policies allow exactly the connections of these tables; in addition, every pod may make DNS queries.
 pub(crate) fn edges(objects: &Objects, tables: &[&Table]) -> Vec<String> {
     let network = Network::of(objects);
     let mut wanted: BTreeSet<_> = tables
@@ -111,11 +111,11 @@ pub(crate) fn edges(objects: &Objects, tables: &[&Table]) -> Vec<String> {
     for pod in network.pods() {
         wanted.extend(NAMES.map(|place| format!("{} > {place}", pod.name)));
     }
-    // Only where KEDA scales: it is asked for by what it is told.
+    // Only with KEDA, which queries Prometheus for the metrics that its scalers use.
     if objects.of("ScaledObject").next().is_some() {
         wanted.insert("keda > prometheus:9090".to_owned());
     }
-    // Only with components/redis, whose secret says where it is.
+    // Only with components/redis: its secret holds the address.
     if objects.workloads().any(|workload| workload.mounts_secret("mesh-redis")) {
         wanted.extend(["6379", "6380"].map(|port| format!("catalog > anywhere:{port}")));
     }
@@ -126,7 +126,7 @@ pub(crate) fn edges(objects: &Objects, tables: &[&Table]) -> Vec<String> {
     missing.chain(beyond).collect()
 }
 
-/// Every policy, and everything that it names, selects a pod that is there, and a port that one of them has.
+/// Every policy, and everything that it names, selects an existing pod, and a port that such a pod has.
 pub(crate) fn subjects(objects: &Objects) -> Vec<String> {
     let network = Network::of(objects);
     let mut complaints = Vec::new();
@@ -156,7 +156,7 @@ pub(crate) fn subjects(objects: &Objects) -> Vec<String> {
     complaints
 }
 
-/// Of connections that were seen, in lines of `from to port`, those that the policies would refuse.
+/// The observed connections, in lines of `from to port`, that the policies would refuse.
 pub(crate) fn refused(objects: &Objects, seen: &str) -> Vec<String> {
     let allowed = Network::of(objects).edges();
     let lines: BTreeSet<_> = seen.lines().filter(|line| !line.trim().is_empty()).collect();
@@ -191,7 +191,7 @@ impl<'a> Network<'a> {
                 workload,
             })
             .collect();
-        // Nobody deploys it: people start it, with this label.
+        // No overlay deploys this pod: people start it, with this label.
         pods.push(Pod {
             name: "operator",
             labels: json!({"app.kubernetes.io/name": "operator", "app.kubernetes.io/component": "operator"}),
@@ -208,7 +208,7 @@ impl<'a> Network<'a> {
         self.pods.iter().filter(|pod| selects(selector, &pod.labels)).collect()
     }
 
-    /// The policies of one direction that are about a pod. None at all: everything is allowed.
+    /// The policies of one direction that select a pod. Without any, everything is allowed.
     fn about(&self, pod: &Pod<'_>, direction: &str) -> Vec<&'a Value> {
         let concerns = |policy: &&&Value| {
             selects(&policy["spec"]["podSelector"], &pod.labels)
@@ -247,7 +247,7 @@ impl<'a> Network<'a> {
             || rules.clone().any(|rule| matches(rule, "/from", &from.labels, to, port))
     }
 
-    /// Where a pod may go that is no pod of ours, and who from elsewhere may come to it.
+    /// Adds the connections of a pod to and from places that are not our pods.
     fn outside(&self, pod: &Pod<'_>, edges: &mut BTreeSet<String>) {
         for rule in
             self.about(pod, "Egress").iter().flat_map(|policy| items(policy, "/spec/egress"))
@@ -281,7 +281,7 @@ fn matches(rule: &Value, peers: &str, labels: &Value, listener: &Pod<'_>, port: 
         || ports.any(|wanted| listener.workload.port(&wanted["port"]) == Some(port)))
 }
 
-/// Whether a peer is about pods of our namespace, and not about another one or about addresses.
+/// Whether a peer selects pods of our namespace, not those of another namespace and not addresses.
 fn is_ours(peer: &Value) -> bool {
     peer.get("namespaceSelector").is_none() && peer.get("ipBlock").is_none()
 }

@@ -1,4 +1,4 @@
-//! Whether everything that is named is there.
+//! Rules that every reference leads to an existing object.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use crate::objects::{Objects, Workload, items, selects, text};
 
-/// Made by the cluster itself.
+/// Objects that the cluster itself creates.
 const GIVEN: [&str; 1] = ["kube-root-ca.crt"];
-/// Where there are no secrets at all: what users bring, as overlays/prod/secrets.example.yaml shows them.
+/// In overlays without secrets: the secrets that users create, as overlays/prod/secrets.example.yaml shows.
 const BROUGHT: [&str; 8] = [
     "mesh-brokers",
     "mesh-redis",
@@ -83,7 +83,7 @@ fn unresolved(objects: &Objects, workload: &Workload<'_>) -> Vec<String> {
         .collect()
 }
 
-/// Everything in a pod that is the name of another object.
+/// Every reference to another object in a pod.
 fn collect<'a>(value: &'a Value, found: &mut BTreeSet<(&'static str, &'a str)>) {
     let references = [
         ("ConfigMap", "/configMap/name"),
@@ -108,7 +108,7 @@ fn collect<'a>(value: &'a Value, found: &mut BTreeSet<(&'static str, &'a str)>) 
     }
 }
 
-/// Every dashboard and every file of rules that the repository has is in a ConfigMap: kustomize knows no wildcards.
+/// Every dashboard and every file of rules of the repository is in a ConfigMap: kustomize has no wildcards.
 pub(crate) fn files(objects: &Objects) -> Vec<String> {
     let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut complaints = Vec::new();
@@ -127,7 +127,7 @@ pub(crate) fn files(objects: &Objects) -> Vec<String> {
     complaints
 }
 
-/// The lens asks every pod of every service for its metrics: by a name that stands for all of them, at the port for operators.
+/// The lens scrapes every pod of every service: by a DNS name that resolves to all of them, at the admin port.
 pub(crate) fn scraped(objects: &Objects) -> Vec<String> {
     let settings = objects
         .of("ConfigMap")
@@ -154,7 +154,7 @@ fn unasked(objects: &Objects, settings: &Value, service: &Workload<'_>) -> Optio
     if service.port(&"admin".into()).map(|port| port.to_string()).as_deref() != Some(port) {
         return Some(format!("{url} is not its port for operators"));
     }
-    // The lens asks itself without leaving its pod.
+    // The lens scrapes itself inside its pod.
     if service.name == "lens" && host == "127.0.0.1" {
         return None;
     }

@@ -1,11 +1,11 @@
-//! How much there may be of it: memory, and pods.
+//! Rules for memory and for the number of pods.
 
 use crate::objects::{Objects, items, mebibytes, selects, text};
 
-/// 1.6 GiB: what a laptop has to spare beside a browser.
+/// In Mi. 1.6 GiB is what a laptop has to spare beside a browser.
 const BUDGET: f64 = 1.6 * 1024.0;
 
-/// Every container has a limit of memory and reserves as much, so that a node is never promised more than it has.
+/// Every container has a memory limit and requests as much, so that a node is never promised more memory than it has.
 pub(crate) fn memory(objects: &Objects) -> Vec<String> {
     let mut complaints = Vec::new();
     for workload in objects.workloads() {
@@ -28,7 +28,7 @@ pub(crate) fn memory(objects: &Objects) -> Vec<String> {
     complaints
 }
 
-/// All pods at once, the jobs that end included.
+/// The limits of all pods together are within the budget, including the jobs that end.
 pub(crate) fn budget(objects: &Objects) -> Vec<String> {
     let sum: f64 = objects
         .workloads()
@@ -42,8 +42,8 @@ pub(crate) fn budget(objects: &Objects) -> Vec<String> {
     }
 }
 
-/// Whatever serves, but for what keeps all that it knows in its own memory, has two pods or more, which no drain takes away at
-/// once and which are spread over nodes.
+/// Every service except lens, which keeps its data in its own memory, has at least two pods: a node drain does not evict all
+/// of them at once, and they are spread over nodes.
 pub(crate) fn replicas(objects: &Objects) -> Vec<String> {
     let mut complaints = Vec::new();
     let services = objects.workloads().filter(|workload| {

@@ -1,16 +1,17 @@
-//! Whether a pod has as much time to stop as its process takes.
+//! Rules that a pod has as much time to stop as its process takes.
 
 use std::time::Duration;
 
 use crate::objects::{Objects, text};
 
-/// What a service takes after its drain, to send the last of its telemetry: `telemetry.timeout` as it is by default.
+/// The time in which a service sends the last of its telemetry after its drain: the default of `telemetry.timeout`.
 const FLUSH: Duration = Duration::from_secs(3);
-/// The answers about Services that a cluster's DNS gives are good for 5 s, and clients look up every second.
+/// After this time clients no longer know a pod that left a Service: a cluster's DNS answers are valid for 5 s, and clients
+/// query every second.
 const FORGOTTEN: Duration = Duration::from_secs(6);
 
-/// The grace period holds the sleep before the signal, the time in which clients are told to leave, the drain and the flush; and
-/// the sleep is longer than clients need to hear that a pod is leaving.
+/// The grace period covers the sleep before SIGTERM, the time in which responses carry `Connection: close`, the drain and the
+/// flush; the sleep is longer than clients need to learn that a pod is leaving.
 pub(crate) fn agreement(objects: &Objects) -> Vec<String> {
     let mut complaints = Vec::new();
     let setting = |name| {
