@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# The mesh with everything that it stands on and is looked at with, in Kubernetes on this machine.
+# The mesh with its brokers, databases and observability, in Kubernetes on this machine.
 #
-#   local.sh up       make a cluster, build the image and bring it there, apply overlays/local, wait, print what to open
-#   local.sh status   what runs, and what to open
-#   local.sh down     end it: the cluster, or only the mesh where the cluster was yours
+#   local.sh up       create a cluster, build the image and load it there, apply overlays/local, wait, print the URLs
+#   local.sh status   print what runs, and the URLs
+#   local.sh down     delete the cluster, or only the mesh if the cluster was yours
 #
-# It takes the first of these that it finds: a cluster `glassmesh` made by it, kind, k3d, the cluster of your kubectl where that
-# is one for trying out by its name.
+# It uses the first of these that it finds: a cluster `glassmesh` that it created, kind, k3d, the cluster of your kubectl if
+# its name is that of a local one.
 #
-#   GLASSMESH_CLUSTER   kind, k3d, or current: do not choose, take this
+#   GLASSMESH_CLUSTER   kind, k3d, or current: use this one
 #   GLASSMESH_IMAGE     build (the default), or present: the cluster has the image already, or can pull it
-#   GLASSMESH_PORT      where the front door is on this machine (8080)
+#   GLASSMESH_PORT      the port of the front door on this machine (8080)
 #   GLASSMESH_PATIENCE  seconds to wait until everything is ready (600: images are pulled the first time)
-#   GLASSMESH_WITHOUT   parts not to wait for, with spaces between
+#   GLASSMESH_WITHOUT   parts not to wait for, separated by spaces
 set -euo pipefail
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -22,7 +22,7 @@ NODE_PORT=30080
 PORT=${GLASSMESH_PORT:-8080}
 PATIENCE=${GLASSMESH_PATIENCE:-600}
 WITHOUT=" ${GLASSMESH_WITHOUT:-} "
-# Of the port-forward, where there is no better way in.
+# State of the port-forward, which is used where the node's port is not published on this machine.
 FORWARD=${TMPDIR:-/tmp}/glassmesh-forward-$PORT
 
 say() { printf '%s\n' "$*" >&2; }
@@ -60,7 +60,7 @@ choose() {
   current) CONTEXT=$(kubectl config current-context) || die "kubectl has no current context" "choose one: kubectl config get-contexts" ;;
   *) die "GLASSMESH_CLUSTER is $CLUSTER; expected kind, k3d or current" ;;
   esac
-  # A port of the node only where the node is a container of ours: elsewhere it would be open on every node of somebody's cluster.
+  # A node port only if the node is our own container: elsewhere the port would be open on every node of a foreign cluster.
   case $CLUSTER in
   current) OVERLAY=$HERE/overlays/local ;;
   *) OVERLAY=$HERE/overlays/local-node-port ;;
@@ -105,7 +105,8 @@ CONFIG
       die "k3d could not make a cluster" "what it says is above; half of one goes with: k3d cluster delete $NAME"
     ;;
   esac
-  # kind makes its cluster the current one; the next `kubectl delete` should go where it went before.
+  # kind makes its cluster the current one; this restores the user's, so that the next `kubectl delete` goes where it went
+  # before.
   if [ -n "$before" ]; then kubectl config use-context "$before" >/dev/null; fi
 }
 
@@ -130,7 +131,7 @@ bring_image() {
   has docker || die "docker is missing: it builds the image" \
     "install it; or build deploy/Dockerfile elsewhere, bring $image to the cluster, and say GLASSMESH_IMAGE=present"
   say "building $image: some minutes the first time, seconds when nothing has changed"
-  # Without the attestations that buildx adds: with them an image is an index of several, of which `kind load` wants all.
+  # Without the attestations that buildx adds: with them an image is an index of several, and `kind load` expects all of them.
   BUILDX_NO_DEFAULT_ATTESTATIONS=1 docker build --tag "$image" --file "$HERE/Dockerfile" "$HERE/.." >&2 ||
     die "the image could not be built" "what Docker says is above; memory or disk may be short: docker system df"
   case $CLUSTER-$CONTEXT in
@@ -148,7 +149,7 @@ bring_image() {
 ## What runs
 
 apply() {
-  # A job that is done cannot be changed; it is made again, and finds everything there.
+  # A finished Job cannot be changed, so it is created again; it then finds its work done.
   kc -n "$NAMESPACE" delete jobs -l app.kubernetes.io/part-of=glassmesh --ignore-not-found >/dev/null 2>&1 || true
   kc apply -k "$OVERLAY" >/dev/null || die "the cluster refuses the manifests" "what it says is above; Kubernetes 1.30 or newer is needed"
 }
@@ -162,7 +163,7 @@ await() {
     [ $left -gt 0 ] || left=1
     case $what in
     job*)
-      # One that has been done for five minutes is gone.
+      # A job that ended five minutes ago has been deleted.
       kc -n "$NAMESPACE" wait "$what" --for=condition=Complete --timeout="${left}s" >/dev/null 2>&1 ||
         ! kc -n "$NAMESPACE" get "$what" >/dev/null 2>&1 || not_ready "$what"
       ;;
@@ -171,7 +172,7 @@ await() {
   done
 }
 
-# Tells what the cluster knows about it, and what is usually the matter.
+# Prints what the cluster knows about a workload, and the usual remedy.
 not_ready() {
   local name=${1##*/} pods reason
   pods=$(kc -n "$NAMESPACE" get pods -l "app.kubernetes.io/name=$name" 2>&1) || true
@@ -197,7 +198,7 @@ open_door() {
   if forwards; then return; fi
   free_port
   mkdir -p "$FORWARD"
-  # Starts anew when the gateway's pod goes, as a rollout makes it.
+  # Restarts the port-forward when the gateway's pod is replaced, as in a rollout.
   set -m # in a process group of its own, which `down` ends
   # shellcheck disable=SC2016 # for the inner shell
   CONTEXT=$CONTEXT NAMESPACE=$NAMESPACE PORT=$PORT bash -c '
@@ -209,7 +210,7 @@ open_door() {
   set +m
 }
 
-# A number may belong to another process by now.
+# Whether the port-forward runs: its process id may belong to another process by now.
 forwards() {
   local pid
   pid=$(cat "$FORWARD/pid" 2>/dev/null) || return 1

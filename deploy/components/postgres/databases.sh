@@ -1,6 +1,6 @@
 #!/bin/sh
-# A database and a role for each service that keeps a ledger, with the password from its secret. What is there already stays;
-# a changed password is set. The server runs it when its volume is new, before anybody can connect (PGHOST is empty: over the
+# Creates a database and a role for each service with a ledger, with the password from its secret. Existing ones stay; a
+# changed password is set. The server runs this when its volume is new, before clients can connect (PGHOST is empty: over the
 # socket); a job runs it after every change.
 set -eu
 
