@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# What the mesh costs, as the README's table has it: the time until it is ready, memory, latencies, and what the ledgers say.
+# Measures the mesh for the README's table: the time until it is ready, memory, latencies, and the result of the audit.
 #
-#   tests/figures.sh [RATE] [SECONDS]     200 orders/s for 60 s, if it is not told otherwise
+#   tests/figures.sh [RATE] [SECONDS]     200 orders/s for 60 s by default
 #
-# It needs Linux (/proc) and the release build, and nothing else on the machine that wants the processors meanwhile: the load
-# comes from this machine too. The simulated delays of the third party and of shipping are zero, so that what is left is ours.
+# It needs Linux (/proc) and the release build, and a machine that is otherwise idle: the load comes from the same machine.
+# The simulated delays of the third party and of shipping are zero, so that only the mesh's own time is measured.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -40,7 +40,7 @@ down() {
   UP=
 }
 
-# One line a process: its name, and its proportional and its resident set in MB (10^6 bytes).
+# One line for each process: its name, and its proportional and its resident set in MB (10^6 bytes).
 memory() {
   local service pid
   "$MESH" status --json | tr -d '",:' | awk '$1 == "service" { service = $2 } $1 == "pid" { print service, $2 }' |

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Asks each tool itself whether it understands what is deployed for it. Whatever is missing fails: nothing is skipped.
+# Checks the deployed files with each tool's own validator. A missing tool is a failure: nothing is skipped.
 #
 #   check.sh          what .ci/run checks
 #   check.sh loki     Loki's configuration: its program takes twenty minutes to build, so that is done by hand
@@ -12,7 +12,7 @@ TOOLS=${GLASSMESH_TOOLS:-$HOME/.cache/glassmesh-tools}
 FOLDER=$(mktemp -d)
 trap 'rm -rf "$FOLDER"' EXIT
 
-# program <part> <name>: where it is.
+# program <part> <name>: prints the path of a program of a part.
 program() {
   local found
   found=$("$PARTS" install "$1" | grep "/$2\$") || { echo "there is no $2 in the part $1" >&2; return 1; }
@@ -24,7 +24,7 @@ ask() {
   "$@"
 }
 
-# In every combination in which it is started somewhere.
+# Every combination of files with which the Collector is started.
 collector() {
   local otelcol; otelcol=$(program otelcol otelcol)
   local own=(--config "$CONFIG/otel/collector.yaml") lens=(--config "$CONFIG/otel/lens.yaml")
@@ -36,7 +36,7 @@ collector() {
   LINES=$FOLDER/lines.json ask "$otelcol" validate "${own[@]}" --config tests/bundle/lines.yaml
 }
 
-# As it is mounted: what to scrape and the rules are looked for beside the file.
+# In a folder as it is mounted: Prometheus looks for targets and rules beside its file.
 prometheus() {
   local promtool where; promtool=$(program prometheus promtool)
   for where in compose kubernetes; do
@@ -59,7 +59,7 @@ compose() {
 
 image() {
   ask "$(program checkers hadolint)" deploy/Dockerfile
-  # It does not take its toolchain from rust-toolchain.toml, which would download components that it does not need.
+  # The Dockerfile names the toolchain itself: rust-toolchain.toml would add components that its build does not need.
   local rust; rust=$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)
   grep -qx "ARG RUST=$rust" deploy/Dockerfile || { echo "deploy/Dockerfile: expected ARG RUST=$rust, as in rust-toolchain.toml"; return 1; }
 }

@@ -17,7 +17,7 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 PARTS=$HERE/../real/parts.sh
 CONFIG=$HERE/../../deploy/components/observability
 RULES=$HERE/../../grafana/rules
-# The services' ports for operators are here above a mesh's port base, as `mesh up` has them.
+# The admin ports of the services are above the mesh's port base, in the order of `mesh up`.
 SERVICES=(gateway catalog inventory orders payments shipping notifications lens)
 FIRST=10
 
@@ -46,12 +46,13 @@ prepare_prometheus() {
   mkdir -p "$1/rules" "$1/scrape"
   cp "$RULES"/*.yaml "$1/rules"
   sed "s|alertmanager:9093|$(address alertmanager)|" "$CONFIG/prometheus/prometheus.yaml" >"$1/prometheus.yaml"
-  # Of its own metrics it must know where they will be.
+  # Prometheus scrapes itself, so its port must be known before it starts.
   [ -e "$1/port" ] || free_port >"$1/port"
   targets "$BASE" >"$1/scrape/compose.yaml"
 }
 
-# targets <base>: what Compose scrapes, at the addresses here and without what does not run here. Without a base, no mesh.
+# targets <base>: the targets of Compose at their local addresses, without services and parts that do not run here. Without a
+# base, no mesh.
 targets() {
   local edits=() part port index
   for index in "${!SERVICES[@]}"; do
@@ -77,7 +78,7 @@ alertmanager alertmanager 9093'
   sed "${edits[@]}" "$CONFIG/prometheus/scrape/compose.yaml"
 }
 
-# Below the range that clients' connections are given ports from.
+# A port below the range from which the system takes ports for outgoing connections.
 free_port() {
   local port
   while port=$((20000 + RANDOM % 10000)); do
@@ -105,7 +106,7 @@ addresses() {
   if has prometheus; then echo "PROMETHEUS=http://$(address prometheus)/prometheus"; fi
 }
 
-# Prometheus reads its files again when it is told to, and says whether it could.
+# Makes Prometheus reload its files; fails if it could not.
 scrape() {
   local status
   targets "$BASE" >"$DIR/prometheus/scrape/compose.yaml"
@@ -128,7 +129,7 @@ usage() { sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0" >&2; exit 2; }
 COMMAND=${1:-} DIR=${2:-} BASE=${3:-}
 [ -n "$DIR" ] || usage
 mkdir -p "$DIR"; DIR=$(cd "$DIR" && pwd)
-# Each is told where those before it are.
+# The order of the start: each part gets the addresses of those before it.
 if [ "$COMMAND" = start ]; then echo "${STACK_PARTS:-jaeger otelcol alertmanager prometheus}" >"$DIR/parts"; fi
 [ -e "$DIR/parts" ] || { say "nothing was started in $DIR"; exit 1; }
 read -ra ORDER <"$DIR/parts"

@@ -15,13 +15,13 @@ AIOKAFKA=0.14.0
 # renovate: datasource=pypi depName=kafka-python
 KAFKA_PYTHON=3.0.12
 PYTHON_CLIENTS="confluent-kafka==$CONFLUENT aiokafka==$AIOKAFKA kafka-python==$KAFKA_PYTHON"
-# The versions of those in Go are in clients/go/go.mod; the Java client is that of the Kafka in tests/real/parts/kafka.sh.
+# The versions of the Go clients are in clients/go/go.mod; the Java client is that of the Kafka in tests/real/parts/kafka.sh.
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 TOOLS=${GLASSMESH_TOOLS:-$HOME/.cache/glassmesh-tools}
 VENV=$TOOLS/kafka-clients-python
 GO_CLIENTS=$TOOLS/kafka-clients-go
-# Of one client: far longer than any needs.
+# The time limit of one client, in seconds: far longer than any client needs.
 PATIENCE=240
 
 need() { command -v "$1" >/dev/null || { echo "clients: $1 is missing: $2" >&2; exit 1; }; }
@@ -51,7 +51,7 @@ install() {
   "$HERE/../real/parts.sh" install kafka
 }
 
-# kcat is one command a time: it produces, reads everything back, and lists where partitions end.
+# kcat runs one command at a time: it produces, reads everything back, and lists the end offsets of partitions.
 kcat_story() {
   local topic="orders.events" group value read
   group="kcat-$RANDOM$RANDOM"

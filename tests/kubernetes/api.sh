@@ -11,7 +11,7 @@ set -euo pipefail
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/settings.sh"
 
 PORT=${KUBERNETES_API_PORT:-16443}
-# Whose custom resources the components use.
+# The custom resources that the components use.
 CUSTOM="sigs.k8s.io/gateway-api@v1.6.3:config/crd/standard/gateway.networking.k8s.io_httproutes.yaml
   github.com/kedacore/keda/v2@v2.21.0:config/crd/bases/keda.sh_scaledobjects.yaml
   github.com/prometheus-operator/prometheus-operator@v0.85.0:example/prometheus-operator-crd/monitoring.coreos.com_podmonitors.yaml
@@ -68,7 +68,7 @@ custom_resources() {
   "$BIN/kubectl" wait crd --all --for=condition=Established --timeout=30s >/dev/null
 }
 
-# What the API made of the objects of a file, defaults and all.
+# Applies the objects of a file, and stores what the API made of them, including defaults.
 apply() { # file, folder
   local name; name=$(basename "$1" .yaml)
   if ! "$BIN/kubectl" apply --server-side --validate=strict --warnings-as-errors -f "$1" >"$RUN/said" 2>&1; then
@@ -84,7 +84,7 @@ usage() { sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0" >&2; exit 2; }
 if [ "${1:-}" != check ] || [ $# -lt 3 ]; then usage; fi
 OUT=$2; shift 2
 build
-# Each file is alone with an empty API: two may name the same objects.
+# Each file gets an empty API of its own: two files may contain the same names.
 for FILE; do
   start
   if grep -qE "^apiVersion: (keda.sh|monitoring.coreos.com|gateway.networking.k8s.io)/" "$FILE"; then custom_resources; fi

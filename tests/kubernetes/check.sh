@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Everything about the manifests that can be said without running them: they are built, admitted by a real API, scored, and
-# held to the rules of rules.rs. Needs no root.
+# Every check of the manifests that does not run them: they are built, admitted by a real API server, scored, and tested
+# against the rules of rules.rs. Needs no root.
 #
-#   check.sh [FOLDER]    FOLDER keeps what was built (<overlay>.yaml) and what the API made of it (<overlay>.json)
+# check.sh [FOLDER]    FOLDER keeps the built objects (<overlay>.yaml) and the admitted ones (<overlay>.json)
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/settings.sh"
 
 TOP=$(cd "$HERE/../.." && pwd)
-# What is built: what users apply, and what has the components that these leave out.
+# The overlays to build: those that users apply, and those with the components that these leave out.
 OVERLAYS="deploy/overlays/local deploy/overlays/prod tests/kubernetes/overlays/policies tests/kubernetes/overlays/operators"
 
-# Is overlays/local with a port of the node, which deploy/local.sh adds where it made the cluster: built, and no more.
+# overlays/local with a port of the node, which deploy/local.sh adds for its own cluster: it is only built.
 NODE_PORT=deploy/overlays/local-node-port
 
 build_all() {
@@ -19,7 +19,7 @@ build_all() {
   for overlay in $OVERLAYS $NODE_PORT; do
     name=$(basename "$overlay")
     "$KUSTOMIZE" build "$TOP/$overlay" >"$OUT/$name.yaml" || die "kustomize cannot build $overlay"
-    # Users have the one in their kubectl.
+    # Users build with the kustomize in their kubectl.
     "$BIN/kubectl" kustomize "$TOP/$overlay" | cmp -s - "$OUT/$name.yaml" ||
       die "$overlay: kubectl and kustomize make different things of it"
     say "$overlay: $(grep -c ^kind: "$OUT/$name.yaml") objects"
@@ -37,13 +37,13 @@ all_components_are_built() {
   done
 }
 
-# Every finding of kube-score is one that accepted.txt gives a reason for, and every reason there has a finding.
+# accepted.txt has a reason for every finding of kube-score, and no reason without a finding.
 score() {
   local overlay name
   : >"$OUT/findings"
   for overlay in $OVERLAYS; do
     name=$(basename "$overlay")
-    # A limit of CPU would hold up requests on an idle node; what is requested shares a busy one.
+    # A CPU limit would delay requests on an idle node; on a busy one the requests share the CPU.
     { "$KUBE_SCORE" score --kubernetes-version v1.33 --output-format ci --ignore-container-cpu-limit "$OUT/$name.yaml" || true; } |
       sed -nE "s/^\[(CRITICAL|WARNING)\] ([^:]*): /$name :: \2 :: /p" >>"$OUT/findings"
   done
@@ -63,7 +63,7 @@ score() {
   say "kube-score: $(wc -l <"$OUT/findings") findings, and a reason for each"
 }
 
-# The secrets of an overlay, a folder each: its own, or what users bring, as the example shows it.
+# The secrets of an overlay, each in a folder: its own, or those of the example, which users replace.
 unpack_secrets() { # overlay
   local name key value
   {
@@ -77,7 +77,7 @@ unpack_secrets() { # overlay
     done
 }
 
-# Every service takes the settings that its pods are given, and finds each file where its secret is mounted.
+# Every service accepts the settings of its pods, and finds each file where its secret is mounted.
 settings_are_taken() {
   local name service settings mount secret
   for name in local prod operators; do
@@ -113,7 +113,7 @@ all_components_are_built
 "$HERE/api.sh" check "$OUT" "$OUT"/{local,prod,policies,operators}.yaml
 say "memory limits of overlays/local: $(jq '[.items[].spec.template.spec.containers[]?.resources.limits.memory | rtrimstr("Mi") | tonumber] | add' "$OUT/local.json") Mi"
 score
-# The program as the image has it: production's Kafka is spoken to over TLS.
+# The binary as the image contains it: production uses Kafka over TLS.
 if [ -z "${SHIPPED_MESH:-}" ]; then
   cargo build --locked --quiet --release --package mesh --features kafka-tls --manifest-path "$TOP/Cargo.toml"
   SHIPPED_MESH=${CARGO_TARGET_DIR:-$TOP/target}/release/mesh

@@ -27,7 +27,7 @@ POD_CIDR=10.244.0.0/16
 SERVICE_CIDR=10.96.0.0/16
 API_IP=10.96.0.1
 DNS_IP=10.96.0.10
-# Empty folders on the node, of the kind that a pod's group is given: there is no provisioner.
+# Empty folders on the node as volumes, of the kind (`local`) that gets the pod's group: there is no provisioner.
 VOLUMES="one two"
 
 install_all() {
@@ -65,7 +65,7 @@ up() {
   setsid unshare --net --mount --pid --fork --kill-child --mount-proc --propagation private \
     bash "$HERE/node.sh" "$RUN" >"$RUN/log/node.log" 2>&1 </dev/null &
   echo $! >"$RUN/holder.pid"
-  # The first process in there is the only child of the one out here.
+  # The first process in the namespaces is the only child of the process outside.
   wait_for 10 "the node's first process" grep -q . "/proc/$!/task/$!/children"
   local first; first=$(tr -d ' ' <"/proc/$!/task/$!/children")
   echo "$first" >"$RUN/node.pid"
@@ -97,7 +97,7 @@ credentials() {
   user kubelet "system:node:$NODE" system:nodes
 }
 
-# The files in cluster/, with what is particular to this machine in the place of @WORDS@.
+# Copies the files of cluster/, with values of this machine in the place of @WORDS@.
 configure() {
   local file name volume
   for file in addons.yaml containerd.toml kubelet.yaml cni.conflist node.env; do
@@ -108,7 +108,7 @@ configure() {
     mkdir -p "$RUN/volumes/$volume"
     { echo ---; fill "$HERE/cluster/volume.yaml" | sed "s|@VOLUME@|$volume|g"; } >>"$RUN/addons.yaml"
   done
-  # What every pod is held by: one static program that waits.
+  # The pause container of every pod: one static program that waits.
   mkdir -p "$RUN/pause"
   cc -Os -static -o "$RUN/pause/pause" "$HERE/cluster/pause.c"
   python3 "$HERE/image.py" "$RUN/pause.tar" glassmesh.test/pause:1 --add "$RUN/pause/pause:/pause" --entrypoint /pause
@@ -124,7 +124,7 @@ fill() {
 down() {
   local name pid
   for name in forward holder; do
-    # Only what was started here: a number may belong to another process by now.
+    # Only processes that were started here: a process id may belong to another process by now.
     if running "$name" || { [ "$name" = forward ] && is_forward; }; then
       pid=$(cat "$RUN/$name.pid")
       kill -KILL "$pid" 2>/dev/null || true
@@ -139,7 +139,7 @@ is_forward() {
   local pid; pid=$(cat "$RUN/forward.pid" 2>/dev/null) && grep -qsa "^socat.TCP-LISTEN:$PORT," "/proc/$pid/cmdline"
 }
 
-# Mounts go with the last process of their namespace; cgroups stay until they are removed.
+# Mounts disappear with the last process of their namespace; cgroups stay until they are removed.
 remove_cgroups() {
   local tree left end=$((SECONDS + 10))
   while [ $SECONDS -lt $end ]; do
@@ -155,7 +155,7 @@ remove_cgroups() {
 
 load() {
   running holder || die "run 'cluster.sh up' first"
-  # It unpacks by mounting, so it has to see the node's mounts.
+  # The import unpacks by mounting, so it has to see the node's mounts.
   nsenter --target "$(cat "$RUN/node.pid")" --mount --pid \
     ctr -a "$RUN/containerd.sock" -n k8s.io images import - <"${1:?the path of an image}" >&2
 }

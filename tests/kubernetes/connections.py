@@ -61,7 +61,7 @@ def main():
         table = list(sockets(pid))
         ports = {local[1] for local, _, state in table if state == LISTENS}
         for local, remote, state in table:
-            # What it says to itself nobody can forbid.
+            # Policies do not apply to a pod's connections to itself.
             others = remote[0] != local[0] and part.get(remote[0])
             if state == ESTABLISHED and local[1] in ports and others:
                 seen.add((others, part[pod["status"]["podIP"]], local[1]))

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Puts the images that overlays/local names into the node of cluster.sh, made of programs of this machine: the mesh from our own
-# release build, and for each third-party part a stand-in, from what tests/real/parts.sh has installed. A stand-in has the
-# name, the entrypoint, the paths and the user of the real image as far as the manifests rely on them; that the manifests
-# fit the real images is not shown by it.
+# Loads the images that overlays/local names into the node of cluster.sh. They are made of programs of this machine: the mesh
+# from our own release build, and for each third-party part a stand-in from what tests/real/parts.sh has installed. A stand-in
+# has the name, the entrypoint, the paths and the user of the real image as far as the manifests rely on them; it does not
+# show that the manifests fit the real images.
 #
-#   images.sh MESH PART...    MESH is the program; parts: kafka nats postgres valkey otelcol jaeger prometheus alertmanager loki
+#   images.sh MESH PART...    MESH is the binary; parts: kafka nats postgres valkey otelcol jaeger prometheus alertmanager loki
 #
-# Where an image is named, is read from the manifests: a new version there is a new version here.
+# The full names of images are read from the manifests: a new version there is a new version here.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/settings.sh"
@@ -23,12 +23,12 @@ image() {
   "$HERE/cluster.sh" load "$WORK/image.tar"
 }
 
-# As scripts in an image expect them.
+# The programs that scripts in an image use.
 SHELL_PROGRAMS=(--program sh:/bin/sh --program env:/usr/bin/env --program cat --program basename --program sleep --program mkdir --program chmod)
 
 part_mesh() { image registry.invalid/glassmesh/mesh --add "$MESH:/mesh" --user 65532:65532 --entrypoint /mesh --arg=--help; }
 
-# A runtime of its own: Debian's JDK has links that lead out of it.
+# A Java runtime made by jlink: Debian's JDK has links that lead out of its folder.
 part_kafka() {
   local home; home=$("$PARTS" install kafka)
   need jlink "install a whole JDK, 17 or newer (Debian: default-jdk-headless)"
@@ -41,8 +41,8 @@ part_kafka() {
 
 part_nats() { image nats --add "$("$PARTS" install nats):/usr/local/bin/nats-server" --entrypoint docker-entrypoint.sh; }
 
-# The real entrypoint makes the databases' cluster in an empty folder, with the password from a file, runs what it is given while
-# only the socket is open, and then becomes postgres.
+# Like the real entrypoint: it initializes an empty folder with the password from a file, runs the given scripts while only
+# the socket is open, and then becomes postgres.
 part_postgres() {
   local server bin version
   server=$("$PARTS" install postgres) bin=$(dirname "$server") version=$(basename "$(dirname "$bin")")
@@ -70,7 +70,7 @@ SCRIPT
     --env "PATH=$bin:/usr/local/bin:/usr/bin:/bin" --user 70 --stop-signal SIGINT --entrypoint docker-entrypoint.sh
 }
 
-# Valkey, or the Redis that it comes from.
+# Valkey, or Redis, from which it was forked.
 part_valkey() {
   local server; server=$("$PARTS" install valkey)
   image valkey/valkey --add "$server:/usr/local/bin/valkey-server" --program redis-cli:/usr/local/bin/valkey-cli --user 999
@@ -88,7 +88,7 @@ part_alertmanager() { image prom/alertmanager --add "$(program alertmanager):/bi
 
 part_loki() { image grafana/loki --add "$(program loki):/usr/bin/loki" --user 10001 --entrypoint /usr/bin/loki; }
 
-# The first of what a part installs is its server.
+# The first installed program of a part is its server.
 program() { "$PARTS" install "$1" | head -n 1; }
 
 MESH=$(readlink -f "${1:?the program mesh}"); shift

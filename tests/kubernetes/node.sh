@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The node of cluster.sh: the first process of its namespaces, and the parent of all others in there.
+# The node of cluster.sh: the first process of its namespaces, and the parent of all other processes in them.
 #
 #   node.sh FOLDER    the folder that cluster.sh has prepared
 set -euo pipefail
@@ -8,7 +8,7 @@ RUN=$1
 . "$RUN/node.env"
 trap 'exit 0' TERM
 
-# The kubelet insists on these, and they are the whole machine's: show it files with these values instead.
+# The kubelet requires these values, which apply to the whole machine: it gets files with these values instead.
 KERNEL_VALUES="vm/overcommit_memory=1 vm/panic_on_oom=0 kernel/panic=10 kernel/panic_on_oops=1
   kernel/keys/root_maxkeys=1000000 kernel/keys/root_maxbytes=25000000"
 
@@ -25,7 +25,7 @@ pretend_kernel_values() {
 
 network() {
   ip link set lo up
-  # A pair of ends, of which only one is used: not every kernel has a dummy device.
+  # A veth pair of which only one end is used: not every kernel has a dummy device.
   ip link add node0 type veth peer name node0-peer
   ip addr add "$NODE_IP/24" dev node0
   ip link set node0 up
@@ -52,7 +52,7 @@ control_plane() {
     --token-auth-file="$RUN/tokens.csv" --authorization-mode=Node,RBAC --enable-admission-plugins=NodeRestriction \
     --kubelet-preferred-address-types=InternalIP --allow-privileged=true
   until curl -fsk https://127.0.0.1:6443/readyz >/dev/null; do sleep 0.2; done
-  # An autoscaler that looks every 5 s, and believes a pod that is 5 s old: a test does not wait for minutes.
+  # The autoscaler checks every 5 s, and uses the metrics of a pod that is 5 s old, so that a test need not wait for minutes.
   start kube-controller-manager kube-controller-manager --kubeconfig="$RUN/kube-controller-manager.kubeconfig" \
     --leader-elect=false --use-service-account-credentials --service-account-private-key-file="$RUN/accounts.key" \
     --root-ca-file="$RUN/ca.crt" --cluster-cidr="$POD_CIDR" --allocate-node-cidrs --bind-address=127.0.0.1 \
@@ -76,7 +76,7 @@ worker() {
 export PATH=$BIN:$PATH
 mount --make-rshared /
 pretend_kernel_values
-mount -t tmpfs tmpfs /run # the machine's own has sockets and locks of others
+mount -t tmpfs tmpfs /run # the machine's own /run has sockets and locks of other programs
 network
 control_plane
 worker

@@ -1,23 +1,24 @@
 #!/usr/bin/env bash
-# overlays/local on real pods, as a user has it: it is brought up by deploy/local.sh, orders are placed through the front door,
-# a trace is fetched from Jaeger; pods are deleted, services are rolled out and scaled under load, and the ledgers are
-# reconciled. Needs root.
+# overlays/local on real pods, as a user gets it: deploy/local.sh starts it, orders are placed through the front door, a trace
+# is fetched from Jaeger; pods are deleted, services are rolled out and scaled under load, and the ledgers are reconciled.
+# Needs root.
 #
-#   pods.sh [MESH]    MESH is the program (by default it is built)
+#   pods.sh [MESH]    MESH is the binary (by default it is built)
 #
-#   KUBERNETES_OBJECTS   the folder that check.sh was given: the network policies in it have to allow every connection seen
+#   KUBERNETES_OBJECTS   the folder that check.sh was given: the network policies in it have to allow every observed connection
 #   KUBERNETES_KEEP      not empty: leave the cluster up
 #
-# The images of third parties are stand-ins (images.sh). Grafana has none, nor has Loki unless it is built: they stay pending.
+# The images of third parties are stand-ins (images.sh). Grafana has no stand-in, nor has Loki unless it is built: they stay
+# pending.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/settings.sh"
 
 TOP=$(cd "$HERE/../.." && pwd)
 NAMESPACE=glassmesh
-# Orders per second: what two cores can do beside a whole cluster.
+# Orders per second: what two cores can handle besides a whole cluster.
 RATE=${KUBERNETES_RATE:-30}
-# Above everything that tests take, below the ports of clients.
+# The port of the front door: above all ports that tests use, below those of outgoing connections.
 DOOR=${KUBERNETES_DOOR:-18080}
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/kubernetes-pods.XXXXXX")
 export KUBECONFIG PATH=$BIN:$PATH
@@ -40,7 +41,7 @@ finish() {
   exit $code
 }
 
-# What local.sh has left for its own `down`, which has not come.
+# Runs the `down` of local.sh, which closes the front door if the test ended before its own `down`.
 close_door() { GLASSMESH_PATIENCE=1 timeout 5 "$TOP/deploy/local.sh" down >/dev/null 2>&1 || true; }
 
 tell_state() {
@@ -68,14 +69,14 @@ bring_up() {
   echo "from apply to an open front door: $((SECONDS - from)) s"
 }
 
-# A pod that the namespace should not take.
+# The namespace must refuse a pod without security settings.
 refuses_root() {
   local said
   if said=$(kc run root --image=registry.invalid/glassmesh/mesh:0.1.0 --restart=Never 2>&1); then die "the namespace takes a pod that may run as root"; fi
   case $said in *violates\ PodSecurity*) echo "a pod without security settings is refused" ;; *) die "$said" ;; esac
 }
 
-# operator <name> <arguments of mesh>...: our image in a pod, as an operator would; what it says is in $WORK/<name>.
+# operator <name> <arguments of mesh>...: runs a command of the mesh in a pod, as an operator would.
 operator() {
   local name=$1 list; shift
   list=$(printf '"%s",' "$@")
@@ -97,7 +98,7 @@ spec:
 POD
 }
 
-# Waits until the operator's pod has ended, and prints what it said. Fails as it failed.
+# Waits until the operator's pod has ended, prints its log, and fails if the pod failed.
 outcome() { # name, seconds
   local end=$((SECONDS + $2)) phase
   while phase=$(kc get pod "$1" -o jsonpath='{.status.phase}'); [ "$phase" != Succeeded ] && [ "$phase" != Failed ]; do
@@ -117,12 +118,12 @@ audit() {
 
 told() { jq -r '"\(.sent) sent, \(.accepted) accepted, \(.unfinished) unfinished, \(.lost) lost, \(.duplicates) duplicates, refused \(.refused), placed p50 \(.accepted_ms.p50) ms p99 \(.accepted_ms.p99) ms"' <<<"$1"; }
 
-# load_while <seconds> <what> <command>...: orders from a pod inside while the command runs; every request has to be accepted,
-# and every order has to end.
+# load_while <seconds> <what> <command>...: a pod places orders while the command runs; every request has to be accepted, and
+# every order has to end.
 load_while() {
   local seconds=$1 what=$2 report; shift 2
   operator load load --json --rate "$RATE" --duration "${seconds}s" --grace 60s --gateway http://gateway:8080 --nats nats://nats:4222
-  sleep 3 # until it has begun
+  sleep 3 # until the load has begun
   "$@"
   report=$(outcome load $((seconds + 120))) || { echo "$report"; die "$what: orders were lost, or ended twice"; }
   echo "$what: $(told "$report")"
@@ -146,7 +147,7 @@ one_order() {
   whole_trace "$trace"
 }
 
-# Every service that takes part, in one trace of Jaeger's.
+# The trace in Jaeger contains every service that takes part in an order.
 whole_trace() {
   local services='' end=$((SECONDS + 30)) wanted="catalog gateway inventory notifications orders payments shipping"
   local jaeger; jaeger=/api/v1/namespaces/$NAMESPACE/services/jaeger:query/proxy/jaeger/api/traces/$1
@@ -158,7 +159,7 @@ whole_trace() {
   echo "its trace $1 has $services"
 }
 
-# The pages of others behind the same door.
+# The front door also serves the pages of other parts.
 pages() {
   local page
   for page in /prometheus/-/ready /alertmanager/-/ready /jaeger/api/services; do
@@ -167,7 +168,7 @@ pages() {
   echo "the front door leads to Prometheus, Alertmanager and Jaeger"
 }
 
-# Bringing it up when it is up changes nothing, and makes the jobs again, which find everything done.
+# A second `up` changes nothing that runs, and creates the jobs again, which find their work done.
 again() {
   local now='{range .items[*]}{.metadata.name}{.metadata.generation}{" "}{end}' before
   before=$(kc get deployments,statefulsets -o jsonpath="$now")
@@ -176,10 +177,10 @@ again() {
   echo "a second time changes nothing"
 }
 
-# number <query>: what Prometheus answers, 0 if nothing.
+# number <query>: prints the value of a query to Prometheus; 0 without a result.
 number() { door "/prometheus/api/v1/query" --get --data-urlencode "query=$1" | jq -r '.data.result[0].value[1] // "0"'; }
 
-# Prometheus has found every service.
+# Prometheus scrapes every service.
 scraped() {
   local up='' end=$((SECONDS + 60))
   until [ "$up" = 8 ]; do
@@ -190,7 +191,7 @@ scraped() {
   echo "Prometheus scrapes all 8 services"
 }
 
-# Valkey answers the catalog. A cache that does not costs no request, and would not be missed otherwise.
+# The catalog uses Valkey. A failing cache costs no request, so that only this check would notice it.
 cached() {
   local hits=0 end=$((SECONDS + 60))
   until [ "$hits" != 0 ]; do
@@ -224,7 +225,8 @@ deletions() {
   kc rollout status statefulset/postgres --timeout=120s >/dev/null
 }
 
-# Pods go away under load, the broker's and the databases' too: then requests are refused, but what was accepted is not lost.
+# Pods are deleted under load, those of the broker and the databases, too: requests are refused then, but accepted orders are
+# not lost.
 pods_go() {
   operator load load --json --rate "$RATE" --duration 60s --grace 90s --gateway http://gateway:8080
   sleep 3
@@ -234,7 +236,7 @@ pods_go() {
   echo "pods of everything deleted: $(told "$report")"
 }
 
-# More orders than two cores can take: some are refused, those that are accepted wait, and nobody runs out of memory.
+# More orders than two cores can handle: some are refused, accepted ones wait, and no process runs out of memory.
 overload() {
   local report
   operator load load --json --rate "$((RATE * 5))" --duration 30s --grace 240s --gateway http://gateway:8080
@@ -242,8 +244,8 @@ overload() {
   echo "five times as much: $(told "$report")"
 }
 
-# steady [REASON]: nothing of what runs now was ended, by the kernel or by itself (or not for this reason); or it says what its
-# last words were.
+# steady [REASON]: prints the last log lines of every container that was restarted; a failure, unless REASON is given and the
+# restart had another reason.
 steady() {
   local pod times why
   kc get pods -l app.kubernetes.io/component!=operator -o json | jq -r '.items[] | .metadata.name as $pod | .status.containerStatuses[]? |
@@ -257,7 +259,7 @@ steady() {
 
 scale() {
   kubectl apply -k "$HERE/overlays/scaled" >/dev/null
-  # A machine of two cores cannot keep a gateway busy: a lower mark, which the load is above and silence is below.
+  # On two cores the gateway stays almost idle: a lower threshold, below the use under load and above that at rest.
   kc patch hpa gateway --type=json -p '[{"op":"replace","path":"/spec/metrics/0/resource/target/averageValue","value":"5m"}]' >/dev/null
   load_while 60 "more pods of everything" three_gateways
   kc get deployments -l app.kubernetes.io/component=service --no-headers | awk '{print "  " $1 " " $2}'
@@ -277,7 +279,7 @@ three_gateways() {
 
 sample() {
   local metrics=/apis/metrics.k8s.io/v1beta1/namespaces/$NAMESPACE/pods
-  set +e # a pod may go while it is looked at
+  set +e # a pod may end during the sample
   while :; do
     kc get pods -o json >"$WORK/pods.json" && "$HERE/connections.py" "$WORK/pods.json" >>"$WORK/connections"
     kubectl get --raw "$metrics" | jq -r '.items[] | "\(.metadata.labels["app.kubernetes.io/name"]) \(.containers[0].usage.memory)"' >>"$WORK/memory"
@@ -285,7 +287,7 @@ sample() {
   done 2>>"$WORK/sampling"
 }
 
-# What each part has used at most, beside its limit.
+# The peak memory of each part, beside its limit.
 memory_table() {
   kc get deployments,statefulsets -o json | jq -r '.items[] |
     "\(.metadata.labels["app.kubernetes.io/name"]) \(.spec.template.spec.containers[0].resources.limits.memory)"' >"$WORK/limits"
@@ -327,7 +329,7 @@ step "an autoscaler"; scale
 audit
 step "pods go"; pods_go
 audit
-# Whoever begins just when its database goes may end, and is started again: but not for its memory.
+# A service that starts just when its database is deleted may exit, and is restarted: but not for its memory.
 steady OOMKilled
 kill "$SAMPLER"
 SAMPLER=

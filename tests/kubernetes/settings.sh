@@ -1,4 +1,4 @@
-# What cluster.sh, node.sh and api.sh share. Read by them, not run.
+# Settings and functions of cluster.sh, node.sh and api.sh, which source this file.
 # shellcheck shell=bash disable=SC2034 # each uses its own
 
 KUBERNETES=v1.33.13
@@ -10,7 +10,7 @@ say() { printf 'kubernetes: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
 need() { command -v "$1" >/dev/null || die "$1 is missing: $2"; }
 
-# Builds the one binary, once per version: some ten minutes of two cores.
+# Builds the combined Kubernetes binary, once for each version: some ten minutes on two cores.
 build() {
   local sources=$HERE/kube stamp
   stamp=$(cat "$sources"/* | sha256sum)
@@ -19,7 +19,7 @@ build() {
   say "building Kubernetes $KUBERNETES from its Go modules: this takes minutes, once"
   mkdir -p "$BIN"
   local server=k8s.io/component-base/version client=k8s.io/client-go/pkg/version
-  # Without cgo: linked statically with it, the kubelet crashed in glibc's getpwnam_r.
+  # Without cgo: with cgo and static linking, the kubelet crashed in glibc's getpwnam_r.
   (cd "$sources" && CGO_ENABLED=0 GOTOOLCHAIN=local GOFLAGS="-buildvcs=false -mod=readonly" go build -trimpath -o "$BIN/kube.new" \
     -ldflags "-s -w -X $server.gitVersion=$KUBERNETES -X $server.gitMajor=1 -X $server.gitMinor=33 -X $client.gitVersion=$KUBERNETES" .)
   mv "$BIN/kube.new" "$BIN/kube"
@@ -30,7 +30,7 @@ build() {
   done
 }
 
-# wait_for <seconds> <what> <command>...: until it succeeds.
+# wait_for <seconds> <what> <command>...: repeats the command until it succeeds.
 wait_for() {
   local end=$((SECONDS + $1)) what=$2; shift 2
   until "$@" >/dev/null 2>&1; do
@@ -39,7 +39,7 @@ wait_for() {
   done
 }
 
-# user <name> <user> <group>: a token for it in tokens.csv, and $RUN/<name>.kubeconfig.
+# user <name> <user> <group>: adds a token for the user to tokens.csv, and writes $RUN/<name>.kubeconfig.
 user() {
   local token; token=$(openssl rand -hex 16)
   echo "$token,$2,$1,\"$3\"" >>"$RUN/tokens.csv"

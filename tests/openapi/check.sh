@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Holds the OpenAPI document that a gateway serves to the specification, with a program that is not ours, and makes a client of it
-# that buys something there. Node and npm are needed; what is missing fails.
+# Validates the OpenAPI document of a gateway with a foreign program, generates a client from it, and buys something with that
+# client. Node and npm are needed; a missing program is a failure.
 #
 #   check.sh http://127.0.0.1:8080
 set -euo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 TOOLS=${GLASSMESH_TOOLS:-$HOME/.cache/glassmesh-tools}
-# By what is pinned: another lock is another folder.
+# The folder depends on the lock file: another lock file is another folder.
 PROGRAMS=$TOOLS/openapi-$(sha256sum "$HERE/package-lock.json" | cut -c1-12)
 GATEWAY=${1:?the address of a gateway}
 
@@ -26,11 +26,11 @@ cp "$HERE"/{client.ts,globals.d.ts,tsconfig.json,package.json,redocly.yaml} "$fo
 cd "$folder"
 curl --fail --silent --show-error --max-time 10 --output openapi.json "$GATEWAY/openapi.json"
 
-# Nothing leaves this machine but the questions to the gateway.
+# No telemetry and no search for updates: from here on, requests go to the gateway only.
 export REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true
 linted() { node_modules/.bin/redocly lint --config redocly.yaml --max-problems 20 "$1" >lint.log 2>&1; }
 linted openapi.json || { cat lint.log >&2; exit 1; }
-# A check that cannot fail is none: a reference leads nowhere.
+# The validation must be able to fail: this document has a reference to a missing schema.
 sed 's|#/components/schemas/OrderPage|#/components/schemas/Nothing|' openapi.json >broken.json
 ! linted broken.json || { echo "a reference to nothing was not found" >&2; exit 1; }
 

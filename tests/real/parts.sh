@@ -14,19 +14,20 @@
 # Programs are kept in ${GLASSMESH_TOOLS:-$HOME/.cache/glassmesh-tools}. Linux.
 set -euo pipefail
 
-# proto::topics, with its partitions; every topic has a queue of dead letters, which needs no order and so no partitions.
+# The topics of proto::topics, with the number of partitions; every topic has a dead letter queue, which needs no order and so
+# only one partition.
 TOPICS="orders.events payments.events shipments.events inventory.events"
 PARTITIONS=3
-# The services that keep a ledger: a database and a role each, named like the service, the password too.
+# The services with a ledger: each has a database and a role with the name of the service, which is also the password.
 LEDGERS="catalog inventory orders payments shipping"
 
-# The password of the user `mesh`, where one logs in. With spaces, as passwords may have them.
+# The password of the user `mesh` of parts with a login. It has spaces, as passwords may have.
 SECRET="secret of mesh"
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 TOOLS=${GLASSMESH_TOOLS:-$HOME/.cache/glassmesh-tools}
 HOST=127.0.0.1
-# Of one start. Kafka needs 3 s on an idle machine, 20 s where compilers run beside it.
+# The time limit of a start, in seconds. Kafka needs 3 s on an idle machine, 20 s while compilers run on it.
 PATIENCE=${REAL_PATIENCE:-120}
 
 say() { printf 'parts: %s\n' "$*" >&2; }
@@ -40,24 +41,24 @@ done
 
 ## What every part has: install_, start_ and ready_<part>, and a folder with `port`, `pid`, `log`
 
-# The process it left, if that is still this part: a recycled pid does not name our folder.
+# Whether the recorded process still is this part: a reused pid does not have our folder in its command line.
 running() { PID=$(cat "$DIR/pid" 2>/dev/null) && grep -qsaF "$DIR/" "/proc/$PID/cmdline"; }
 
-# Whether any of these processes does anything: a zombie has no command line.
+# Whether any of these processes still runs: a zombie has no command line.
 alive() {
   local pid
   for pid; do if grep -qsa . "/proc/$pid/cmdline"; then return; fi; done
   return 1
 }
 
-# Whether any of these pids is taken, be it by a zombie.
+# Whether any of these pids exists, be it as a zombie.
 listed() {
   local pid
   for pid; do if [ -e "/proc/$pid" ]; then return; fi; done
   return 1
 }
 
-# In a session of its own, so that an interrupt at the terminal reaches the tests and not the broker.
+# Starts a process in a session of its own, so that an interrupt at the terminal reaches the tests and not the broker.
 launch() {
   setsid "$@" >>"$DIR/log" 2>&1 </dev/null &
   PID=$!
@@ -72,23 +73,23 @@ fail() {
 
 free_port() {
   local port
-  while port=$((20000 + RANDOM % 10000)); do # below the range that clients' connections are given ports from
+  while port=$((20000 + RANDOM % 10000)); do # below the range from which the system takes ports for outgoing connections
     (exec 3<>"/dev/tcp/$HOST/$port") 2>/dev/null || { echo "$port"; return; }
   done
 }
 
-# port_for <name>: a further port of this part, the same at every start.
+# port_for <name>: another port of this part, the same at every start.
 port_for() {
   [ -e "$DIR/port.$1" ] || free_port >"$DIR/port.$1"
   cat "$DIR/port.$1"
 }
 
-# configured <file>: makes sure that the part has its configuration; if nobody put one there, as it is deployed.
+# configured <file>: copies the deployed configuration of the part, unless its folder has one already.
 configured() {
   [ -e "$DIR/${1##*/}" ] || cp "$HERE/../../deploy/components/observability/$1" "$DIR"
 }
 
-# answers <port> <path>: whether it says that all is well there.
+# answers <port> <path>: whether an HTTP request gets the status 200.
 answers() {
   timeout 2 bash -c 'exec 3<>"/dev/tcp/$0/$1" && printf "GET %s HTTP/1.0\r\nHost: %s\r\n\r\n" "$2" "$0" >&3 &&
     read -r _ status _ <&3 && [ "$status" = 200 ]' "$HOST" "$1" "$2"
@@ -101,14 +102,14 @@ start() {
   echo "$PORT" >"$DIR/port"
   if [ -e "$DIR/environment" ]; then
     set -a
-    # shellcheck source=/dev/null # whoever prepared the folder wrote it
+    # shellcheck source=/dev/null # the caller that prepared the folder wrote it
     . "$DIR/environment"
     set +a
   fi
   "start_$PART" "$PORT"
   local end=$((SECONDS + PATIENCE))
   until "ready_$PART" "$PORT" >"$DIR/ready.log" 2>&1; do
-    # Asked twice: at the moment of an exec a process has no command line, either.
+    # Checked twice: at the moment of an exec a process has no command line, either.
     alive "$PID" || { sleep 0.2; alive "$PID" || fail "it ended while it started"; }
     [ $SECONDS -lt $end ] || { end_it KILL; fail "it did not serve within $PATIENCE s ($(tail -n 1 "$DIR/ready.log"))"; }
     sleep 0.1
@@ -116,12 +117,12 @@ start() {
   echo "$HOST:$PORT"
 }
 
-# end_it <signal>: it and its children, until they are gone. A crash is all of them at once.
+# end_it <signal>: ends the process and waits until it and its children are gone. A crash (KILL) ends all of them at once.
 end_it() {
   local all; mapfile -t all < <(echo "$PID"; pgrep -P "$PID")
   if [ "$1" = KILL ]; then kill -KILL "${all[@]}" 2>/dev/null || true; else kill "-$1" "$PID" 2>/dev/null || true; fi
   wait_until_not alive 20 "${all[@]}" || { say "$PART did not end within 20 s: killed"; kill -KILL "${all[@]}" 2>/dev/null || true; }
-  # PostgreSQL does not start while a zombie has the pid of its last self.
+  # PostgreSQL does not start while a zombie has the pid of its former process.
   wait_until_not listed 5 "${all[@]}" || true
   rm -f "$DIR/pid"
 }
@@ -149,7 +150,7 @@ install)
   [ $# -gt 0 ] || set -- kafka nats postgres
   for PART; do
     declare -F "install_$PART" >/dev/null || die "no such part: $PART"
-    exec 9>"$TOOLS/.lock-$PART"; flock 9 # two at once would build it twice
+    exec 9>"$TOOLS/.lock-$PART"; flock 9 # two installations at once would build it twice
     "install_$PART" 9>&-
   done ;;
 start | stop | kill | restart | address)

@@ -104,7 +104,7 @@ def main():
     assert produce(first, **{"enable.idempotence": True, "compression.type": "lz4"}) == []
     assert sorted(consume(COUNT)) == sorted(first)
     assert produce(["second"]) == []
-    # A static member, too, goes on where the group was.
+    # A static member, too, continues at the committed offset of the group.
     assert consume(1, **{"group.instance.id": "one"}) == ["second"]
     begun = time.monotonic()
     assert produce(["third"]) == []

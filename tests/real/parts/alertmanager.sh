@@ -12,7 +12,7 @@ install_alertmanager() {
   echo "$ALERTMANAGER_HOME/amtool"
 }
 
-# The published module embeds a web page that it does not contain: built from a copy with an empty one.
+# The published module embeds a web page that it does not contain: this builds a copy with an empty page.
 patch_alertmanager() {
   cp -r "$1" module
   chmod -R u+w module
@@ -21,7 +21,7 @@ patch_alertmanager() {
   go mod edit -replace=github.com/prometheus/alertmanager=./module
 }
 
-# <dir>/alertmanager.yaml; without one, ours. No other one to talk to: its gossip port stays closed.
+# Reads <dir>/alertmanager.yaml; without it, the deployed one. It is a single instance: its gossip port stays closed.
 start_alertmanager() {
   [ -x "$ALERTMANAGER_HOME/amtool" ] || die "run 'parts.sh install alertmanager' first"
   configured alertmanager/alertmanager.yaml

@@ -1,7 +1,8 @@
-# Certificates for parts that are spoken to over TLS: made on the spot, for this machine, and of no use elsewhere.
+# Certificates for parts that serve TLS: they are made when needed, for this machine, and of no use elsewhere.
 
-# certificates: into $DIR/tls, once. `server.pem` is for 127.0.0.1 and localhost, `elsewhere.pem` for another host, `client.pem`
-# for a client; `ca.pem` has signed all of them, and `other-ca.pem` none. Each but the authorities' is a key and its chain.
+# certificates: creates them in $DIR/tls, once. `server.pem` is for 127.0.0.1 and localhost, `elsewhere.pem` for another host,
+# `client.pem` for a client; `ca.pem` has signed all of them, and `other-ca.pem` none. Each file except those of the
+# authorities contains a key and its chain.
 certificates() {
   local tls=$DIR/tls
   [ -e "$tls/done" ] || {
@@ -12,7 +13,7 @@ certificates() {
     certificate server "$tls" "DNS:localhost,IP:127.0.0.1"
     certificate elsewhere "$tls" "DNS:elsewhere.example"
     certificate client "$tls" "DNS:mesh"
-    # A server that runs as another user reads them.
+    # A server that runs as another user must be able to read them.
     chmod 755 "$tls"
     chmod 644 "$tls"/*
     touch "$tls/done"

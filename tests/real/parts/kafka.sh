@@ -1,14 +1,14 @@
-# Apache Kafka in KRaft mode, with the topics of the mesh. Beside its address, which anybody may use, there are addresses over TLS:
+# Apache Kafka in KRaft mode, with the topics of the mesh. Besides its address without a login, it has addresses over TLS:
 #
-#   tls        to be logged in to, as `mesh` with the password `secret of mesh`: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512
+#   tls        with a login, as `mesh` with the password `secret of mesh`: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512
 #   mutual     for clients with a certificate
-#   elsewhere  as tls, with the certificate of another host
+#   elsewhere  like tls, with the certificate of another host
 #
-# certificates.sh says which certificates there are.
+# certificates.sh lists the certificates.
 
 # renovate: datasource=maven depName=org.apache.kafka:kafka_2.13
 KAFKA=4.4.0
-LOG4J=2.25.5 # what that Kafka logs with
+LOG4J=2.25.5 # the logging library of that Kafka
 KAFKA_HOME=$TOOLS/kafka-$KAFKA
 
 install_kafka() {
@@ -65,7 +65,7 @@ start_kafka() {
     -Dlog4j2.configurationFile="$KAFKA_HOME/log4j2.properties" -cp "$KAFKA_HOME/libs/*" kafka.Kafka "$DIR/server.properties"
 }
 
-# Topics are created, not made on first use: a dead letter queue has another number of partitions than its topic, and a
+# Topics are created, not made at their first use: a dead letter queue has another number of partitions than its topic, and a
 # misspelt topic should fail.
 kafka_settings() {
   cat <<SETTINGS
@@ -119,7 +119,7 @@ SETTINGS
   done
 }
 
-# Asks for three seconds at a time: an attempt costs a virtual machine.
+# Retries for three seconds inside one process, because each start costs a Java virtual machine.
 ready_kafka() {
   local topic topics=()
   for topic in $TOPICS; do topics+=("$topic:$PARTITIONS" "$topic.dlq:1"); done

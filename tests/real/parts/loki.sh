@@ -1,4 +1,4 @@
-# Loki, all of it in one process. It takes twenty minutes to build: no lane of .ci/run asks for it.
+# Loki as a single process. It takes twenty minutes to build: no lane of .ci/run uses it.
 
 # renovate: datasource=go depName=github.com/grafana/loki/v3
 LOKI=3.7.8
@@ -11,10 +11,10 @@ install_loki() {
   echo "$LOKI_HOME/loki"
 }
 
-# It names a folder beside the module, which the published module has not.
+# The go.mod replaces a module by a folder beside it, which the published module lacks.
 patch_loki() { go mod edit -dropreplace=github.com/grafana/loki/pkg/push; }
 
-# <dir>/loki.yaml; without one, ours.
+# Reads <dir>/loki.yaml; without it, the deployed one.
 start_loki() {
   [ -x "$LOKI_HOME/loki" ] || die "run 'parts.sh install loki' first"
   configured loki/loki.yaml

@@ -1,4 +1,4 @@
-# nats-server: the core, without what it can keep.
+# nats-server: core NATS, without JetStream.
 
 # renovate: datasource=go depName=github.com/nats-io/nats-server/v2
 NATS=2.15.3
@@ -13,12 +13,12 @@ install_nats() {
   echo "$NATS_HOME/nats-server"
 }
 
-# Core NATS only. Live messages are ephemeral by design; what it must survive a crash with is its address.
+# Core NATS only. Live messages are ephemeral by design; only the address must survive a crash.
 start_nats() {
   [ -x "$NATS_HOME/nats-server" ] || die "run 'parts.sh install nats' first"
   printf 'listen: %s\nserver_name: real\n' "$HOST:$1" >"$DIR/nats.conf"
   launch "$NATS_HOME/nats-server" -c "$DIR/nats.conf"
 }
 
-# It says hello with an INFO line.
+# The server greets a client with an INFO line.
 ready_nats() { timeout 2 bash -c "read -r hello <>/dev/tcp/$HOST/$1 && [[ \$hello == INFO* ]]"; }

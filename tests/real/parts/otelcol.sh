@@ -1,10 +1,10 @@
-# The OpenTelemetry Collector, with the components that deploy/components/observability/otel/collector.yaml names. Of the
-# two hundred of the contrib distribution, which the image has, these alone: another one fails `validate` here.
+# The OpenTelemetry Collector, with only those components that deploy/components/observability/otel/collector.yaml names, of
+# the two hundred of the contrib distribution, which the image contains. `validate` fails here on any other component.
 
-# The newest of which every module that these components need is published (0.160 to 0.165 lack pkg/expohisto).
+# The newest version for which every module of these components is published (0.160 to 0.165 lack pkg/expohisto).
 # renovate: datasource=go depName=go.opentelemetry.io/collector/otelcol
 OTELCOL=0.155.0
-# The core's libraries are numbered on their own.
+# The libraries of the core have version numbers of their own.
 # renovate: datasource=go depName=go.opentelemetry.io/collector/confmap
 OTELCOL_CORE=1.61.0
 OTELCOL_HOME=$TOOLS/otelcol-$OTELCOL
@@ -24,7 +24,7 @@ build_otelcol() {
   (
     go_environment
     GOBIN=$fresh go install "$core/cmd/builder@v$OTELCOL"
-    # The builder tidies the module it writes, which asks for test modules that were never published: it only writes.
+    # The builder would tidy the module that it writes, which needs test modules that were never published: so it only writes.
     "$fresh/builder" --config "$fresh/builder.yaml" --skip-get-modules --skip-compilation
     cd "$fresh/sources"
     [ -e go.mod ] || go mod init glassmesh/otelcol
@@ -54,8 +54,8 @@ components() {
   printf "  - gomod: %s v$OTELCOL\n" "$@"
 }
 
-# <dir>/collector.yaml and every other YAML file there on top of it; without one, ours. Its address is that of OTLP over
-# gRPC; further ones: http (OTLP, too), metrics, health.
+# Reads <dir>/collector.yaml with every other YAML file there on top of it; without it, the deployed one. Its address is that
+# of OTLP over gRPC; others: http (OTLP, too), metrics, health.
 start_otelcol() {
   local file files
   [ -x "$OTELCOL_HOME/otelcol" ] || die "run 'parts.sh install otelcol' first"

@@ -1,4 +1,4 @@
-# PostgreSQL, the distribution's: any version from 14 on will do. With a database and a role a ledger.
+# PostgreSQL of the distribution: any version from 14 on is fine. Every ledger has a database and a role.
 
 install_postgres() {
   if [ -z "$(postgres_bin)" ]; then
@@ -21,7 +21,7 @@ postgres_bin() {
 start_postgres() {
   local bin as=(); bin=$(postgres_bin)
   [ -n "$bin" ] || die "run 'parts.sh install postgres' first"
-  if [ "$(id -u)" = 0 ]; then # which PostgreSQL refuses to be
+  if [ "$(id -u)" = 0 ]; then # PostgreSQL refuses to run as root
     as=(setpriv --reuid=postgres --regid=postgres --init-groups)
     chown postgres "$DIR"
     "${as[@]}" test -w "$DIR" || die "the user postgres cannot reach $DIR: choose a folder below /tmp"
@@ -33,8 +33,8 @@ start_postgres() {
       --no-sync >"$DIR/log" 2>&1 || fail "initdb failed"
     touch "$DIR/initialised"
   fi
-  # fsync is for a machine that loses power. The rest stays as it is: a killed server must keep what it has committed, so
-  # commits are synchronous and pages are whole.
+  # fsync protects against a power failure only. Other settings stay as they are: a killed server must keep what it has
+  # committed, so commits are synchronous and pages are written whole.
   launch "${as[@]}" "$bin/postgres" -D "$DIR/data" -p "$1" -k '' -c listen_addresses=$HOST -c fsync=off \
     -c shared_buffers=64MB -c max_connections=200
 }
@@ -47,7 +47,7 @@ ready_postgres() {
     [ "$(sql "select 1 from pg_roles where rolname = '$name'")" ] || sql "create role $name login password '$name'" || return 1
     if [ -z "$(sql "select 1 from pg_database where datname = '$name'")" ]; then
       sql "create database $name owner $name" || return 1
-      # One service must not be able to read another's ledger.
+      # A service must not be able to read the ledger of another service.
       sql "revoke connect on database $name from public" || return 1
     fi
   done

@@ -2,20 +2,20 @@
 
 # renovate: datasource=docker depName=prom/prometheus
 PROMETHEUS=3.15.1
-# Its Go module counts otherwise: 3.15.1 is v0.315.1.
+# The version of its Go module is numbered differently: 3.15.1 is v0.315.1.
 PROMETHEUS_MODULE=v0.${PROMETHEUS/./}
 PROMETHEUS_HOME=$TOOLS/prometheus-$PROMETHEUS
 
 install_prometheus() {
   local module=github.com/prometheus/prometheus common=github.com/prometheus/common/version
-  # Of some thirty ways to find what to scrape, those that the configurations use; the rest is half of the build.
+  # Only the service discoveries that the configurations use, of some thirty: the others are half of the build.
   [ -x "$PROMETHEUS_HOME/promtool" ] || go_module "$PROMETHEUS_HOME" $module "$PROMETHEUS_MODULE" \
     remove_all_sd,enable_kubernetes_sd,enable_dns_sd "-X $common.Version=$PROMETHEUS" $module/cmd/prometheus $module/cmd/promtool
   echo "$PROMETHEUS_HOME/prometheus"
   echo "$PROMETHEUS_HOME/promtool"
 }
 
-# <dir>/prometheus.yaml with rules/ and scrape/ beside it; without one, ours, which then scrapes nothing.
+# Reads <dir>/prometheus.yaml with rules/ and scrape/ beside it; without it, the deployed one, which then scrapes nothing.
 start_prometheus() {
   [ -x "$PROMETHEUS_HOME/promtool" ] || die "run 'parts.sh install prometheus' first"
   configured prometheus/prometheus.yaml

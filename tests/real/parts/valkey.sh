@@ -1,6 +1,6 @@
-# Valkey, or the Redis that it comes from: the distribution's, any version from 7 on will do. Both speak the same protocol.
-# Beside its address, which anybody may use, there is one over TLS, `tls`, and the user `mesh` with the password `secret of mesh`.
-# It is at 127.0.0.2, too, which its certificate is not for.
+# Valkey, or Redis, from which it was forked: the distribution's; any version from 7 on is fine. Both speak the same protocol.
+# Besides its address without a login, it has one over TLS, `tls`, and the user `mesh` with the password `secret of mesh`. It
+# also listens on 127.0.0.2, for which its certificate is not valid.
 
 install_valkey() {
   if [ -z "$(valkey_server)" ]; then
@@ -14,11 +14,11 @@ install_valkey() {
 
 valkey_server() { command -v valkey-server || command -v redis-server || true; }
 
-# A cache: what it forgets when it dies is asked for again.
+# A cache: entries that are lost with it are read again from the database.
 start_valkey() {
   local server; server=$(valkey_server)
   [ -n "$server" ] || die "run 'parts.sh install valkey' first"
-  # Its title would not name our folder, by which a part is found again.
+  # The title of the process must contain our folder (`proc-title-template`), by which parts.sh finds a running part.
   certificates
   cat >"$DIR/valkey.conf" <<SETTINGS
 bind $HOST 127.0.0.2
