@@ -146,7 +146,7 @@ bring_image() {
   esac || die "the image did not get into the cluster" "what was said is above; is there enough disk?"
 }
 
-## What runs
+## The workloads
 
 apply() {
   # A finished Job cannot be changed, so it is created again; it then finds its work done.

@@ -69,7 +69,7 @@ pub struct Slo {
     pub promise: &'static str,
     /// The name of the alert that fires when the promise is being broken.
     pub alert: &'static str,
-    /// What a user would say of bad events, after "x % of".
+    /// The bad events in words, as a continuation of "x % of".
     pub bad: &'static str,
     /// The uid of the dashboard to look at first.
     pub dashboard: &'static str,

@@ -25,7 +25,7 @@ say() { printf 'stack: %s\n' "$*" >&2; }
 address() { "$PARTS" address "$1" "$DIR/$1" "${@:2}"; }
 has() { [[ " ${ORDER[*]} " == *" $1 "* ]]; }
 
-## What each part is given
+## The configuration of each part
 
 prepare_jaeger() { cp "$CONFIG/jaeger/jaeger.yaml" "$1"; }
 prepare_loki() { cp "$CONFIG/loki/loki.yaml" "$1"; }

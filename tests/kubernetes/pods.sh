@@ -275,7 +275,7 @@ three_gateways() {
   echo "the gateway was scaled to 3 pods: $(kc get hpa gateway --no-headers | tr -s ' ')"
 }
 
-## What was seen all the time
+## Samples, taken during all steps
 
 sample() {
   local metrics=/apis/metrics.k8s.io/v1beta1/namespaces/$NAMESPACE/pods

@@ -1,4 +1,4 @@
-//! The business: orders, and what becomes of them.
+//! The business: orders and their outcomes.
 
 use super::{by_status, latency, traces};
 use crate::{

@@ -1,4 +1,4 @@
-//! The business: orders, and what becomes of them.
+//! The business: orders and their outcomes.
 
 use super::{buckets, largest_or_none, quantile, rate};
 use crate::slo::FLOWS_GIVEN_UP;
@@ -86,7 +86,7 @@ pub fn holds_settled() -> String {
     rate("mesh_inventory_settled_total", "change")
 }
 
-/// Holds that ran out before the order's fate was known.
+/// Reservations that expired before the order was settled.
 pub fn expired() -> String {
     "sum(increase(mesh_inventory_expirations_total[$__range]))".into()
 }

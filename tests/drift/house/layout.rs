@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 /// The maximum length of a file, in lines: what a reader can keep in mind.
 const LONGEST: usize = 400;
 
-/// Names that say where something was put, not what it is.
+/// Names that say where a file was put, not what it contains.
 const PLACELESS: [&str; 7] = ["common", "helper", "helpers", "misc", "shared", "util", "utils"];
 
 /// Hand-written code; `src/gen` is generated.
