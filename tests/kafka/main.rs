@@ -1,7 +1,7 @@
 //! What the mesh expects of Kafka, as stories: each runs against the embedded broker, and again against Apache Kafka.
 //!
-//! The real lane sets `REAL_KAFKA` to the address of a broker and runs the tests that are ignored here: `cargo test -p mesh
-//! --test kafka -- --ignored real::`. Every story has topics and groups of its own.
+//! The real lane sets `REAL_KAFKA` to the address of a broker and runs the tests that are ignored here:
+//! `cargo test -p mesh --test kafka -- --ignored real::`. Every story has topics and groups of its own.
 //!
 //! Another lane runs foreign clients against the embedded broker: `kafka/clients.sh install`, and then the same command with
 //! `foreign::`.

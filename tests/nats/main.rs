@@ -1,7 +1,7 @@
 //! What the mesh expects of NATS, as stories: each runs against the embedded server, and again against a real nats-server.
 //!
-//! The real lane sets `NATS_SERVER_BIN` to a nats-server binary and runs the tests that are ignored here: `cargo test -p mesh
-//! --test nats -- --ignored`.
+//! The real lane sets `NATS_SERVER_BIN` to a nats-server binary and runs the tests that are ignored here:
+//! `cargo test -p mesh --test nats -- --ignored`.
 
 #![expect(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 

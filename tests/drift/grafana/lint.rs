@@ -2,15 +2,15 @@
 //!
 //! | its rule | here |
 //! |---|---|
-//! | template-datasource, panel-datasource | as [`ours`]: a dashboard names the data sources that are provisioned with it, by uid |
-//! | template-job, template-instance, target-job, target-instance | as [`chosen`]: where a reader can choose a service or a
-//! topic, some panel uses the choice; there is one mesh, so that a job need not be chosen, and replicas are summed |
+//! | template-datasource, panel-datasource | [`ours`]: a dashboard names the provisioned data sources by uid |
+//! | template-job, template-instance, target-job, target-instance | [`chosen`]: some panel uses the chosen service or topic |
 //! | template-label-promql, template-on-time-change-reload | [`variables`] |
 //! | panel-title-description, panel-units, panel-no-targets | [`told`] |
 //! | target-promql, target-counter-agg, target-rate-interval | [`queries`] |
 //! | target-logql, target-logql-auto | not checked: there is one such query, without a range; a real Loki answers it |
-//! | uneditable-dashboard | does not apply: provisioned dashboards cannot be saved, and an editable one lets the reader try
-//! changes |
+//! | uneditable-dashboard | does not apply: provisioned dashboards cannot be saved, and an editable one invites trials |
+//!
+//! A job need not be chosen, since there is one mesh; replicas are summed.
 
 use std::collections::BTreeSet;
 

@@ -196,8 +196,8 @@ fn member(tree: &Tree, folder: &str, manifest: &toml::Table) -> Member {
     }
 }
 
-/// The files that `[[test]] path = "../drift/house.rs"` and the like name, and those that they include by `#[path =
-/// "../stories/stories.rs"]`.
+/// The files that `[[test]] path = "../drift/house.rs"` and the like name, and those that they include by
+/// `#[path = "../stories/stories.rs"]`.
 fn roots(tree: &Tree, folder: &str, manifest: &toml::Table) -> Vec<Root> {
     let targets = ["test", "bench", "example", "bin"]
         .iter()
