@@ -153,7 +153,7 @@ impl Consumer {
         draining: CancellationToken,
         grace: Duration,
     ) -> anyhow::Result<()> {
-        let (sender, inputs) = mpsc::channel(INPUTS);
+        let (sender, mut inputs) = mpsc::channel(INPUTS);
         let ears = self.ears(sender, Box::new(joined));
         let consumer: BaseConsumer<Ears> = self
             .settings
@@ -175,10 +175,12 @@ impl Consumer {
             self.committed,
         );
         tokio::select! {
-            positions = dispatcher.run(inputs, grace) => *last.lock() = positions,
+            positions = dispatcher.run(&mut inputs, grace) => *last.lock() = positions,
             early = &mut ended => return told(early),
         }
         stop.store(true, Ordering::Release);
+        // The poll thread also ends when the channel is closed, which must not be before it can find the last offsets.
+        drop(inputs);
         timeout(LEAVE, ended).await.map_or_else(
             |_| {
                 tracing::warn!("the brokers do not answer: the last offsets may not be committed");

@@ -110,7 +110,7 @@ impl Dispatcher {
     /// end.
     pub(super) async fn run(
         mut self,
-        mut inputs: mpsc::Receiver<Input>,
+        inputs: &mut mpsc::Receiver<Input>,
         grace: Duration,
     ) -> Vec<Position> {
         let draining = self.draining.clone();
