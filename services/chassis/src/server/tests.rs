@@ -192,12 +192,11 @@ async fn where_all_are_being_answered_a_client_that_may_be_gone_makes_room() {
     let (mut gone, _stays) = (setup.connect(busy).await, setup.connect(busy).await);
     setup.until(|setup| setup.unanswered.load(Ordering::Relaxed) == 2).await;
     gone.shutdown().await.unwrap();
-    let mut answer = setup.ask().await;
-    while answer.starts_with("HTTP/1.1 503 ") {
-        // The end of the client's side has not arrived yet.
-        answer = setup.ask().await;
-    }
-    assert!(answer.ends_with("tea"), "{answer}");
+    let answered = async {
+        // Until the end of the client's side has arrived, the answer is 503.
+        while !setup.ask().await.ends_with("tea") {}
+    };
+    timeout(PATIENCE, answered).await.expect("the client that may be gone makes room");
     assert_eq!(setup.closed("evicted"), 1);
     assert_eq!(rest(&mut gone).await, "");
 }
