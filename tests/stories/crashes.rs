@@ -6,13 +6,17 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
-use harness::{Gateway, Options, Order, until};
-use tokio::task::JoinSet;
+use harness::{Answer, Gateway, Options, Order, until};
+use tokio::{task::JoinSet, time::Instant};
 
 const SERVICES: [&str; 7] =
     ["gateway", "catalog", "inventory", "orders", "payments", "shipping", "notifications"];
+
+/// Slightly less than the gateway's `deadline`, at which it answers 504.
+const DEADLINE: Duration = Duration::from_millis(4_900);
 
 /// Customers that place orders, whatever happens, until they are stopped. The accepted orders must not be lost.
 pub(crate) struct Customers {
@@ -40,9 +44,9 @@ impl Customers {
                             trace_id: answer.text("/trace_id").to_owned(),
                         }),
                         // The order was refused, or the gateway is unreachable: a person would wait a moment, too.
-                        _ => tokio::time::sleep(std::time::Duration::from_millis(50)).await,
+                        _ => tokio::time::sleep(Duration::from_millis(50)).await,
                     }
-                    tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+                    tokio::time::sleep(Duration::from_millis(10)).await;
                 }
                 accepted
             });
@@ -78,7 +82,8 @@ pub(crate) async fn any_service_may_die_while_orders_flow(options: Options) {
 }
 
 /// What the mesh guarantees to a client while one service after another dies: each request is accepted, or refused with 503
-/// and `Retry-After`, or fails because the gateway itself is starting again; repeated with its key, it becomes one order.
+/// and `Retry-After`, or ends with 504 at its deadline, or fails because the gateway itself is starting again; repeated with
+/// its key, it becomes one order. Only an order whose stock could not be reserved in time needs a new key.
 pub(crate) async fn what_is_refused_while_services_die_succeeds_when_it_is_repeated(
     options: Options,
 ) {
@@ -101,31 +106,51 @@ pub(crate) async fn what_is_refused_while_services_die_succeeds_when_it_is_repea
 
 /// Places one order after the other, each with a key of its own, and repeats each request until it is accepted.
 async fn patient(gateway: Gateway, name: &'static str, stop: Arc<AtomicBool>) -> Vec<Order> {
-    let body = r#"{"items":[{"sku":"teapot","quantity":1}],"payment_token":"tok_ok"}"#;
     let mut accepted = Vec::new();
-    while !stop.load(Ordering::Relaxed) {
-        let key = format!("{name}-{}", accepted.len());
+    for number in 0.. {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        let key = format!("{name}-{number}");
+        let was_late = AtomicBool::new(false);
         let what = format!("{key} to be accepted");
         let answer = until(&what, || async {
-            let headers = [("idempotency-key", key.as_str())];
-            let answer = gateway
-                .try_send(reqwest::Method::POST, "/api/orders", &headers, Some(body))
-                .await?;
-            if answer.status != 202 {
-                assert_eq!(answer.status, 503, "{answer:?}");
-                assert!(!answer.header("retry-after").is_empty(), "{answer:?}");
-                assert_eq!(answer.header("content-type"), "application/problem+json");
-                return None;
-            }
-            Some(answer)
+            let answer = place_with_key(&gateway, &key, &was_late).await?;
+            [202, 409].contains(&answer.status).then_some(answer)
         });
         let answer = answer.await;
+        if answer.status == 409 {
+            assert!(was_late.load(Ordering::Relaxed), "only a late order is abandoned: {answer:?}");
+            assert_eq!(answer.text("/type"), "/problems/order-abandoned", "{answer:?}");
+            continue;
+        }
         accepted.push(Order {
             id: answer.text("/id").to_owned(),
             trace_id: answer.text("/trace_id").to_owned(),
         });
     }
     accepted
+}
+
+/// One attempt to place an order; no answer if the gateway is away. Notes when the request reached its deadline.
+async fn place_with_key(gateway: &Gateway, key: &str, was_late: &AtomicBool) -> Option<Answer> {
+    let body = r#"{"items":[{"sku":"teapot","quantity":1}],"payment_token":"tok_ok"}"#;
+    let (began, headers) = (Instant::now(), [("idempotency-key", key)]);
+    let answer =
+        gateway.try_send(reqwest::Method::POST, "/api/orders", &headers, Some(body)).await?;
+    match answer.status {
+        202 | 409 => {}
+        503 => assert!(!answer.header("retry-after").is_empty(), "{answer:?}"),
+        504 => {
+            assert!(began.elapsed() >= DEADLINE, "refused before its deadline: {answer:?}");
+            was_late.store(true, Ordering::Relaxed);
+        }
+        _ => panic!("unexpected answer: {answer:?}"),
+    }
+    if answer.status != 202 {
+        assert_eq!(answer.header("content-type"), "application/problem+json");
+    }
+    Some(answer)
 }
 
 /// `kill -9` of the supervisor, which contains the embedded brokers: no process outlives it, and the next start finishes
