@@ -103,7 +103,7 @@ fn rules(alerts: Vec<Alert>) -> Vec<Rule> {
 }
 
 /// The runbook and the dashboard of each alert, as series: a panel joins them to the alerts that fire.
-pub fn index() -> Group {
+pub(crate) fn index() -> Group {
     let mut rules: Vec<Rule> = Vec::new();
     let mut known = std::collections::BTreeSet::new();
     for rule in groups().into_iter().flat_map(|group| group.rules) {

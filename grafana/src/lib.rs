@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  slo.rs ──────────┐
-//!  queries.rs ──────┼─▶ rules.rs, alerts.rs ──▶ rules/*.yaml
+//!  queries.rs ──────┼─▶ rules.rs ─▶ alerts.rs ─▶ rule_files.rs ─▶ rules/*.yaml
 //!                   └─▶ dashboards/*.rs ─(panel.rs, dashboard.rs)─▶ dashboards/*.json
 //! ```
 //!
@@ -15,6 +15,7 @@ pub mod dashboard;
 pub mod dashboards;
 pub mod panel;
 pub mod queries;
+pub mod rule_files;
 pub mod rules;
 pub mod slo;
 
@@ -23,5 +24,5 @@ pub fn files() -> BTreeMap<String, String> {
     let dashboards = dashboards::all()
         .into_iter()
         .map(|dashboard| (format!("dashboards/{}.json", dashboard.uid()), dashboard.to_json()));
-    dashboards.chain(rules::files()).collect()
+    dashboards.chain(rule_files::files()).collect()
 }

@@ -1,5 +1,4 @@
-//! The rule files of Prometheus: recorded series first, alerts on them second; and the same rules as a `PrometheusRule` for
-//! clusters with the Prometheus operator.
+//! The rules of Prometheus as data, and the recorded series of objectives and services.
 
 mod objectives;
 mod services;
@@ -7,8 +6,6 @@ mod services;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-
-use crate::alerts;
 
 pub use services::{SERVICES, WORKED};
 
@@ -65,57 +62,7 @@ pub struct Alerting {
     pub annotations: BTreeMap<&'static str, String>,
 }
 
-#[derive(Serialize)]
-struct Groups {
-    groups: Vec<Group>,
-}
-
-/// <https://prometheus-operator.dev/docs/api-reference/api/#monitoring.coreos.com/v1.PrometheusRule>
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct PrometheusRule {
-    api_version: &'static str,
-    kind: &'static str,
-    metadata: Metadata,
-    spec: Groups,
-}
-
-#[derive(Serialize)]
-struct Metadata {
-    name: &'static str,
-    labels: BTreeMap<&'static str, &'static str>,
-}
-
-/// All recorded series.
-pub fn recording() -> Vec<Group> {
-    [objectives::groups(), services::groups(), vec![alerts::index()]].concat()
-}
-
-/// The files below `grafana/`, with their text.
-pub fn files() -> Vec<(String, String)> {
-    let (recording, alerts) = (recording(), alerts::groups());
-    let labels = [
-        ("app.kubernetes.io/name", "prometheus"),
-        ("app.kubernetes.io/part-of", "glassmesh"),
-        ("app.kubernetes.io/component", "observability"),
-    ];
-    let operator = PrometheusRule {
-        api_version: "monitoring.coreos.com/v1",
-        kind: "PrometheusRule",
-        metadata: Metadata { name: "glassmesh", labels: labels.into() },
-        spec: Groups { groups: [recording.clone(), alerts.clone()].concat() },
-    };
-    vec![
-        ("rules/recording.yaml".into(), yaml(&Groups { groups: recording })),
-        ("rules/alerts.yaml".into(), yaml(&Groups { groups: alerts })),
-        ("operator/prometheusrule.yaml".into(), yaml(&operator)),
-    ]
-}
-
-const MADE: &str = "# Made by grafana/src: change it there, and run cargo test -p grafana.\n";
-
-fn yaml(value: &impl Serialize) -> String {
-    let options = serde_saphyr::ser_options! { compact_list_indent: false, folded_wrap_chars: 120 };
-    let text = serde_saphyr::to_string_with_options(value, options);
-    MADE.to_owned() + &text.expect("structs of strings are YAML")
+/// The recorded series of the objectives and of the services.
+pub(crate) fn groups() -> Vec<Group> {
+    [objectives::groups(), services::groups()].concat()
 }

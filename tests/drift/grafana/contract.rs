@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use grafana::rules::{Rule, recording};
+use grafana::{rule_files::recording, rules::Rule};
 
 /// The labels that every series gets from its scrape target.
 pub(crate) const TARGET: [&str; 3] = ["instance", "job", "service"];

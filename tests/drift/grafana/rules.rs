@@ -8,7 +8,8 @@ use std::{
 
 use grafana::{
     alerts, dashboards,
-    rules::{Alerting, Recording, Rule, SERVICES, recording},
+    rule_files::recording,
+    rules::{Alerting, Recording, Rule, SERVICES},
 };
 use serde::Deserialize;
 
