@@ -1,7 +1,9 @@
 //! The life of a service, the same for all services: configuration, telemetry, admin port, wiring, ready, drain, flush.
 
+mod admin;
 mod detached;
 mod life;
+mod shutdown;
 mod wiring;
 
 use std::{future::Future, net::SocketAddr, pin::Pin};
@@ -14,7 +16,7 @@ use crate::{
     cache::Caches,
     config::Settings,
     database::Database,
-    grpc, http, kafka, messaging,
+    events, grpc, http, kafka, messaging,
     metrics::{IntCounter, Registry},
     nats,
     readiness::{Condition, Impact, Latch, Readiness},
@@ -77,7 +79,7 @@ pub struct App {
     connections: server::Metrics,
     messaging: messaging::Metrics,
     producer: kafka::Producer,
-    consumer: Option<kafka::Consumer>,
+    consumer: Option<events::Consumer>,
     database: Option<Database>,
     nats: Option<nats::Client>,
     servers: Vec<Server>,

@@ -1,6 +1,5 @@
 //! HTTP: every request is measured, traced and limited in time; every error is a problem document.
 
-pub(crate) mod arrival;
 mod client;
 mod cors;
 mod edge;

@@ -1,66 +1,22 @@
-//! Events: durable facts, in order per key, applied exactly once.
-//!
-//! ```text
-//!  Tx::publish ─▶ outbox ─▶ relay ─▶ Producer ─▶ topic ─▶ poll thread ─▶ dispatcher ─┬▶ key ─▶ handler + inbox, one transaction
-//!                                                            ▲                       ├▶ key ─▶ …
-//!                                                            └── low-water mark ◀────┴── done, or <topic>.dlq
-//! ```
-//!
-//! An offset is committed when every record below it has been handled or become a dead letter. Until then an event may be
-//! delivered again; the inbox drops it if it has been handled.
+//! The Kafka client: connections, the producer, and the thread that polls for a consumer's records. What is done with the records
+//! is the business of [`crate::events`].
 
-mod attempt;
-mod batch;
-mod committed;
-mod consumer;
-pub mod dead_letter;
-mod dispatch;
-mod ends;
-mod handler;
+pub(crate) mod connection;
 pub mod headers;
-mod health;
-mod inbox;
-mod link;
-mod metrics;
-mod owned;
-mod partition;
-mod poll;
+pub(crate) mod health;
+pub(crate) mod owned;
+pub(crate) mod poll;
 mod producer;
-mod record;
+pub(crate) mod record;
 pub(crate) mod refusal;
-mod route;
 mod security;
 mod settings;
-mod single;
-mod tracker;
-mod turns;
-mod unreadable;
+pub(crate) mod unreadable;
+pub(crate) mod watermarks;
 
-use std::time::SystemTime;
-
-use opentelemetry::Context;
-
-pub use committed::Committed;
-pub use consumer::Consumer;
-pub use handler::{BatchHandler, Caller, Handler, Observer};
 pub(crate) use producer::Outgoing;
 pub use producer::Producer;
 pub use security::{Mechanism, Sasl, Tls};
 pub(crate) use settings::MESSAGE_MAX;
 pub(crate) use settings::check;
 pub use settings::{Profile, Settings};
-
-/// An event as its handler gets it.
-#[derive(Clone, Debug)]
-pub struct Event<M> {
-    /// Its id, the same at each delivery: an idempotency key for calls that its handler makes.
-    pub id: String,
-    /// The message.
-    pub body: M,
-    /// The key, e.g. an order's id: events of one key are handled in order.
-    pub key: String,
-    /// When it was published.
-    pub published_at: SystemTime,
-    /// The trace context of the event. In a batch each event has its own.
-    pub context: Context,
-}

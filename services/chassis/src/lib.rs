@@ -11,7 +11,6 @@
     allow(clippy::let_underscore_must_use, reason = "tests may drop what they do not ask for")
 )]
 
-mod admin;
 pub mod app;
 pub mod breaker;
 pub mod cache;
@@ -19,17 +18,16 @@ pub mod config;
 pub mod database;
 pub mod deadline;
 pub mod error;
+pub mod events;
 pub mod grpc;
 pub mod http;
 pub mod kafka;
 pub mod messaging;
 pub mod metrics;
 pub mod nats;
-pub mod outbox;
 pub mod readiness;
 pub mod retry;
 mod server;
-mod shutdown;
 pub mod telemetry;
 pub mod text;
 

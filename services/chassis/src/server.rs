@@ -4,6 +4,7 @@
 //! A client that sends slowly, reads slowly or is silent does not harm other clients: if all connections are in use, the one
 //! that has waited longest for its client is closed for the new one.
 
+pub(crate) mod arrival;
 mod connection;
 mod socket;
 #[cfg(test)]

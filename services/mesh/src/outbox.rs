@@ -9,8 +9,8 @@ use anyhow::{Context, ensure};
 use chassis::{
     config::{Mistakes, Sources},
     database::{self, Database, Migrations},
+    events::outbox::{self, SetAside},
     metrics::Registry,
-    outbox::{self, SetAside},
     text::printable,
 };
 use clap::{Args, Subcommand};

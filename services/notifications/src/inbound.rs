@@ -4,7 +4,7 @@ use std::{marker::PhantomData, sync::Arc};
 
 use chassis::{
     Error,
-    kafka::{Event, Observer},
+    events::{Event, Observer},
     telemetry,
 };
 use proto::limits;

@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use chassis::{
     Kind,
     database::{self, Database},
+    events::{Caller, Event},
     http,
-    kafka::{Caller, Event},
     metrics::Registry,
     telemetry,
 };

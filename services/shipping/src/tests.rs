@@ -6,7 +6,7 @@ use chassis::{
     Identity,
     config::Log,
     database::{self, Database},
-    kafka::{BatchHandler, Event},
+    events::{BatchHandler, Event},
     metrics::Registry,
     telemetry::{self, Telemetry},
 };

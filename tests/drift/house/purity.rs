@@ -165,7 +165,7 @@ mod tests {
         for source in [
             "use tokio::sync::mpsc;",
             "use sqlx;",
-            "use chassis::{Error, kafka::Event};",
+            "use chassis::{Error, events::Event};",
             "use std::{collections::BTreeMap, fs};",
             "fn now() -> Time { std::time::SystemTime::now().into() }",
             "use std::time::SystemTime; fn now() -> Time { SystemTime::now().into() }",

@@ -11,16 +11,16 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{App, Clients, Detached, Metrics, OnError, Server, ServerKind, Spawned};
+use super::{
+    App, Clients, Detached, Metrics, OnError, Server, ServerKind, Spawned, admin::Admin, shutdown,
+};
 use crate::{
-    admin::Admin,
     config::{self, Config, Identity, Loaded, Settings, Sources},
+    events::{self, outbox},
     grpc, http, kafka, messaging,
     metrics::{Registry, observe_runtime},
-    outbox,
     readiness::{Impact, Readiness},
     server::{self, Port, Protocol},
-    shutdown,
     telemetry::{LogLevel, Telemetry},
 };
 
@@ -228,7 +228,7 @@ impl Life {
             relay: JoinSet::new(),
             relay_draining: CancellationToken::new(),
         };
-        let mut committed = kafka::Committed::default();
+        let mut committed = events::Committed::default();
         if let Some(consumer) = app.consumer.take() {
             committed = consumer.committed();
             if app.database.is_some() {

@@ -11,8 +11,9 @@ use crate::{
     cache::Caches,
     config::SecretUrl,
     database::{self, Database, Migrations},
+    events,
     grpc::{self, Channel, Endpoints},
-    http, kafka, nats,
+    http, nats,
     readiness::Impact,
 };
 
@@ -168,7 +169,7 @@ impl App {
     ///
     /// # Errors
     /// The service has no database, or it handles the topic already.
-    pub fn consume<H: kafka::Caller>(&mut self, handler: H) -> anyhow::Result<()> {
+    pub fn consume<H: events::Caller>(&mut self, handler: H) -> anyhow::Result<()> {
         let database = self.inbox()?;
         self.consumer()?.handle(&database, handler)
     }
@@ -177,7 +178,7 @@ impl App {
     ///
     /// # Errors
     /// The service has no database, or it handles the topic already.
-    pub fn consume_batches<H: kafka::BatchHandler>(&mut self, handler: H) -> anyhow::Result<()> {
+    pub fn consume_batches<H: events::BatchHandler>(&mut self, handler: H) -> anyhow::Result<()> {
         let database = self.inbox()?;
         self.consumer()?.handle_batches(&database, handler)
     }
@@ -186,7 +187,7 @@ impl App {
     ///
     /// # Errors
     /// The service handles the topic already.
-    pub fn observe<H: kafka::Observer>(&mut self, handler: H) -> anyhow::Result<()> {
+    pub fn observe<H: events::Observer>(&mut self, handler: H) -> anyhow::Result<()> {
         self.consumer()?.observe(handler)
     }
 
@@ -196,9 +197,9 @@ impl App {
             .context("a handler needs the database: call App::database before App::consume")
     }
 
-    fn consumer(&mut self) -> anyhow::Result<&mut kafka::Consumer> {
+    fn consumer(&mut self) -> anyhow::Result<&mut events::Consumer> {
         if self.consumer.is_none() {
-            let made = kafka::Consumer::new(
+            let made = events::Consumer::new(
                 self.name,
                 &self.settings.kafka,
                 &self.producer,

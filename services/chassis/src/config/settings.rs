@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{cache, http, kafka, nats, outbox, telemetry};
+use crate::{cache, events::outbox, http, kafka, nats, telemetry};
 
 /// The settings of the chassis: the same for every service.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

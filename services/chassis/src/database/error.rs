@@ -4,7 +4,7 @@ use std::io;
 
 use sqlx::{Error, error::DatabaseError};
 
-use crate::{error::Kind, outbox::Unpublishable};
+use crate::{error::Kind, events::outbox::Unpublishable};
 
 /// Whether the statement failed because a row with the same unique key exists.
 pub fn is_unique_violation(error: &Error) -> bool {

@@ -5,7 +5,7 @@ use proto::topics::Envelope;
 use sqlx::{Error, Postgres, SqlSafeStr, Transaction};
 
 use super::{Backend, Database, Statement, operation::Operation, sqlite::Writing};
-use crate::outbox;
+use crate::events::outbox;
 
 /// A transaction. Its changes and the events that it publishes are committed together, or not at all.
 pub struct Tx {

@@ -25,8 +25,8 @@ use super::{
 };
 use crate::{
     Error, Kind, deadline,
-    http::arrival::{ARRIVAL, Arrivals, Missing},
     metrics::IntCounter,
+    server::arrival::{ARRIVAL, Arrivals, Missing},
     telemetry,
 };
 

@@ -17,15 +17,11 @@ use opentelemetry::{
 };
 use tokio::{sync::Semaphore, time::Instant};
 
-use super::{
-    Known, Options, Problem,
-    arrival::{ARRIVAL, Arrivals, Missing},
-    cors,
-    plain::as_problem,
-};
+use super::{Known, Options, Problem, cors, plain::as_problem};
 use crate::{
     Error, Kind, deadline,
     metrics::{IntCounter, Registry},
+    server::arrival::{ARRIVAL, Arrivals, Missing},
     telemetry,
     text::printable,
 };

@@ -16,6 +16,8 @@ pub const TIME: &str = "ce_time";
 pub const SPECVERSION: &str = "ce_specversion";
 /// Present if the event was also sent to an earlier log of the broker.
 pub const RESENT: &str = "mesh_resent";
+/// In a dead letter, and in an event that was replayed from one: the only consumer group that handles the event again.
+pub const GROUP: &str = "dlq_group";
 /// The payload's media type.
 pub const CONTENT_TYPE: &str = "content-type";
 

@@ -5,17 +5,17 @@ use crate::readiness::{Condition, Impact, Readiness};
 
 /// A consumer's conditions.
 #[derive(Clone)]
-pub(super) struct Health {
+pub(crate) struct Health {
     /// Raised while no broker answers, or the brokers refuse requests.
-    pub(super) brokers: Condition,
+    pub(crate) brokers: Condition,
     /// Raised while events wait and none is finished.
-    pub(super) progress: Condition,
+    pub(crate) progress: Condition,
     /// Raised while records of a partition cannot be read.
-    pub(super) records: Condition,
+    pub(crate) records: Condition,
 }
 
 impl Health {
-    pub(super) fn new(readiness: &Readiness) -> Self {
+    pub(crate) fn new(readiness: &Readiness) -> Self {
         let condition = |name| readiness.condition(name, Impact::Degraded);
         Self {
             brokers: condition("kafka"),

@@ -8,31 +8,31 @@ use crate::metrics::IntGaugeVec;
 
 /// Owned partitions with the ends of their logs, and the metric of their lags. The client's statistics still contain partitions
 /// that have moved: those numbers no longer change, and the partitions belong to other processes.
-pub(super) struct Owned {
+pub(crate) struct Owned {
     group: &'static str,
     lag: IntGaugeVec,
     ends: Mutex<HashMap<(String, i32), Option<i64>>>,
 }
 
 impl Owned {
-    pub(super) fn new(group: &'static str, lag: IntGaugeVec) -> Self {
+    pub(crate) fn new(group: &'static str, lag: IntGaugeVec) -> Self {
         Self { group, lag, ends: Mutex::default() }
     }
 
-    pub(super) fn add(&self, partitions: &[(String, i32, Option<i64>)]) {
+    pub(crate) fn add(&self, partitions: &[(String, i32, Option<i64>)]) {
         let ids =
             partitions.iter().map(|(topic, partition, _)| ((topic.clone(), *partition), None));
         self.ends.lock().extend(ids);
     }
 
-    pub(super) fn remove(&self, topic: &str, partition: i32) {
+    pub(crate) fn remove(&self, topic: &str, partition: i32) {
         self.ends.lock().remove(&(topic.to_owned(), partition));
         // The series does not exist if no statistics came in between.
         self.lag.remove_label_values(&[topic, &partition.to_string(), self.group]).ok();
     }
 
     /// Takes a partition's lag and end from the client's statistics. Ignores partitions that this process does not own.
-    pub(super) fn tell(&self, topic: &str, partition: i32, lag: Option<i64>, end: i64) {
+    pub(crate) fn tell(&self, topic: &str, partition: i32, lag: Option<i64>, end: i64) {
         let mut ends = self.ends.lock();
         let Some(known) = ends.get_mut(&(topic.to_owned(), partition)) else { return };
         *known = Some(end).filter(|end| *end >= 0);
@@ -42,7 +42,7 @@ impl Owned {
     }
 
     /// Where the partition's log ends, if that is known.
-    pub(super) fn end(&self, topic: &str, partition: i32) -> Option<i64> {
+    pub(crate) fn end(&self, topic: &str, partition: i32) -> Option<i64> {
         *self.ends.lock().get(&(topic.to_owned(), partition))?
     }
 }

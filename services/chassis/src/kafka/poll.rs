@@ -22,11 +22,11 @@ use serde::Deserialize;
 use tokio::sync::mpsc;
 
 use super::{
-    ends::Ends,
-    link::{Link, SILENT},
+    connection::{ConnectionHealth, SILENT},
     owned::Owned,
     record::Record,
     unreadable::is_about_a_record,
+    watermarks::HighWatermarks,
 };
 use crate::metrics::{IntCounter, IntGaugeVec};
 
@@ -37,10 +37,10 @@ const POLL: Duration = Duration::from_millis(50);
 const ASK: Duration = Duration::from_secs(5);
 
 /// A partition and an offset in it.
-pub(super) type Position = (String, i32, i64);
+pub(crate) type Position = (String, i32, i64);
 
 /// The input of the dispatcher, in the order in which it happened.
-pub(super) enum Input {
+pub(crate) enum Input {
     Record(Record),
     /// A record of one of our partitions cannot be read. The client does not say which record.
     Refused(KafkaError),
@@ -57,44 +57,44 @@ pub(super) enum Input {
 }
 
 /// Called once, when the consumer has joined its group.
-pub(super) type Joined = Box<dyn FnOnce() + Send>;
+pub(crate) type Joined = Box<dyn FnOnce() + Send>;
 
 /// The context that librdkafka calls back.
-pub(super) struct Ears {
-    pub(super) group: &'static str,
-    pub(super) link: Link,
-    pub(super) inputs: mpsc::Sender<Input>,
-    pub(super) joined: Mutex<Option<Joined>>,
-    pub(super) hand_over: Duration,
-    pub(super) ends: Ends,
-    pub(super) owned: Owned,
-    pub(super) assigned: IntGaugeVec,
-    pub(super) rebalances: IntCounter,
+pub(crate) struct ConsumerCallbacks {
+    pub(crate) group: &'static str,
+    pub(crate) connection: ConnectionHealth,
+    pub(crate) inputs: mpsc::Sender<Input>,
+    pub(crate) joined: Mutex<Option<Joined>>,
+    pub(crate) hand_over: Duration,
+    pub(crate) watermarks: Arc<HighWatermarks>,
+    pub(crate) owned: Owned,
+    pub(crate) assigned: IntGaugeVec,
+    pub(crate) rebalances: IntCounter,
 }
 
 /// Polls until it should stop, then commits the last offsets and leaves the group.
-pub(super) fn run(
-    consumer: Arc<BaseConsumer<Ears>>,
+pub(crate) fn run(
+    consumer: Arc<BaseConsumer<ConsumerCallbacks>>,
     stop: &AtomicBool,
     last: &Mutex<Vec<Position>>,
 ) -> Result<(), KafkaError> {
-    let ears = Arc::clone(consumer.context());
+    let callbacks = Arc::clone(consumer.context());
     // The channel is closed once the dispatcher has ended or was dropped.
-    while !stop.load(Ordering::Acquire) && !ears.inputs.is_closed() {
+    while !stop.load(Ordering::Acquire) && !callbacks.inputs.is_closed() {
         match consumer.poll(POLL) {
             None => {}
             Some(Ok(message)) => {
-                ears.link.up();
+                callbacks.connection.up();
                 let record = Record::from(&message);
-                if ears.inputs.blocking_send(Input::Record(record)).is_err() {
+                if callbacks.inputs.blocking_send(Input::Record(record)).is_err() {
                     break;
                 }
             }
             Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(error),
             Some(Err(error)) => {
-                ears.link.failed(&error, "");
+                callbacks.connection.failed(&error, "");
                 if is_about_a_record(&error)
-                    && ears.inputs.blocking_send(Input::Refused(error)).is_err()
+                    && callbacks.inputs.blocking_send(Input::Refused(error)).is_err()
                 {
                     break;
                 }
@@ -108,7 +108,7 @@ pub(super) fn run(
     Ok(())
 }
 
-fn commit(consumer: &BaseConsumer<Ears>, positions: &[Position]) {
+fn commit(consumer: &BaseConsumer<ConsumerCallbacks>, positions: &[Position]) {
     if positions.is_empty() {
         return;
     }
@@ -117,7 +117,7 @@ fn commit(consumer: &BaseConsumer<Ears>, positions: &[Position]) {
     }
 }
 
-pub(super) fn list(positions: &[Position]) -> TopicPartitionList {
+pub(crate) fn list(positions: &[Position]) -> TopicPartitionList {
     let mut list = TopicPartitionList::with_capacity(positions.len());
     for (topic, partition, offset) in positions {
         // It only fails for a partition that is not in the list, and this one was just added.
@@ -126,7 +126,7 @@ pub(super) fn list(positions: &[Position]) -> TopicPartitionList {
     list
 }
 
-impl Ears {
+impl ConsumerCallbacks {
     fn assigned(
         &self,
         consumer: &BaseConsumer<Self>,
@@ -200,7 +200,7 @@ impl Ears {
     }
 
     /// Whether a partition has records at or after an offset.
-    pub(super) fn waits(&self, topic: &str, partition: i32, from: Option<i64>) -> bool {
+    pub(crate) fn waits(&self, topic: &str, partition: i32, from: Option<i64>) -> bool {
         self.owned.end(topic, partition).is_some_and(|end| from.unwrap_or(0) < end)
     }
 
@@ -211,13 +211,13 @@ impl Ears {
     }
 }
 
-impl ClientContext for Ears {
+impl ClientContext for ConsumerCallbacks {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
-        self.link.line(level, facility, text);
+        self.connection.line(level, facility, text);
     }
 
     fn error(&self, error: KafkaError, text: &str) {
-        self.link.failed(&error, text);
+        self.connection.failed(&error, text);
     }
 
     fn stats_raw(&self, statistics: &[u8]) {
@@ -229,7 +229,7 @@ impl ClientContext for Ears {
                 let Some(number) = name.parse().ok().filter(|number| *number >= 0) else {
                     continue;
                 };
-                let asked = self.ends.lag(topic, number, partition.committed_offset);
+                let asked = self.watermarks.lag(topic, number, partition.committed_offset);
                 // For an empty partition, in which nothing was ever committed, the client reports no lag.
                 let empty = (partition.hi_offset == 0).then_some(0);
                 let fetched = Some(partition.consumer_lag).filter(|lag| *lag >= 0).or(empty);
@@ -246,14 +246,14 @@ impl ClientContext for Ears {
         let up = statistics.brokers.values().filter(|broker| broker.state == "UP");
         let heard = up.filter_map(|broker| u64::try_from(broker.rxidle).ok()).min();
         match heard.map(Duration::from_micros) {
-            Some(idle) if idle >= SILENT => self.link.silent(idle),
-            Some(_) => self.link.up(),
+            Some(idle) if idle >= SILENT => self.connection.silent(idle),
+            Some(_) => self.connection.up(),
             None => {}
         }
     }
 }
 
-impl ConsumerContext for Ears {
+impl ConsumerContext for ConsumerCallbacks {
     fn rebalance(
         &self,
         consumer: &BaseConsumer<Self>,

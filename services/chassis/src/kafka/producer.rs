@@ -17,7 +17,7 @@ use rdkafka::{
 };
 use tokio::time::{Instant, sleep};
 
-use super::{Settings, headers, link::Link};
+use super::{Settings, connection::ConnectionHealth, headers};
 use crate::{messaging, telemetry};
 
 /// How long one request about the cluster may take.
@@ -35,12 +35,12 @@ struct Inner {
     service: &'static str,
     settings: Settings,
     metrics: messaging::Metrics,
-    link: Arc<Link>,
+    connection: Arc<ConnectionHealth>,
     client: Mutex<Option<Arc<Client>>>,
 }
 
-/// The client's context, which shares the link with the producer.
-struct Shared(Arc<Link>);
+/// The client's context, which shares the connection with the producer.
+struct Shared(Arc<ConnectionHealth>);
 
 impl ClientContext for Shared {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
@@ -77,9 +77,14 @@ pub(crate) struct Sending {
 impl Producer {
     /// Creates a producer that connects when it is first needed, or earlier if `connect` is called.
     pub fn new(service: &'static str, settings: &Settings, metrics: messaging::Metrics) -> Self {
-        let link = Arc::new(Link::new("producer"));
-        let inner =
-            Inner { service, settings: settings.clone(), metrics, link, client: Mutex::new(None) };
+        let connection = Arc::new(ConnectionHealth::new("producer"));
+        let inner = Inner {
+            service,
+            settings: settings.clone(),
+            metrics,
+            connection,
+            client: Mutex::new(None),
+        };
         Self { inner: Arc::new(inner) }
     }
 
@@ -169,7 +174,7 @@ impl Producer {
         }
         let config = self.inner.settings.producer(self.inner.service);
         let client: Arc<Client> =
-            Arc::new(config.create_with_context(Shared(Arc::clone(&self.inner.link)))?);
+            Arc::new(config.create_with_context(Shared(Arc::clone(&self.inner.connection)))?);
         *slot = Some(Arc::clone(&client));
         Ok(client)
     }
@@ -196,7 +201,7 @@ impl Sending {
         };
         let outcome = match &result {
             Ok(delivered) => {
-                producer.inner.link.up();
+                producer.inner.connection.up();
                 span.span().set_attribute(KeyValue::new(
                     "messaging.destination.partition.id",
                     delivered.partition.to_string(),

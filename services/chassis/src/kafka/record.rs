@@ -13,19 +13,19 @@ use rdkafka::{
     message::{BorrowedMessage, Headers},
 };
 
-use super::{Event, dead_letter, headers};
+use super::headers;
 
 /// A record that owns its data.
-pub(super) struct Record {
-    pub(super) topic: String,
-    pub(super) partition: i32,
-    pub(super) offset: i64,
+pub(crate) struct Record {
+    pub(crate) topic: String,
+    pub(crate) partition: i32,
+    pub(crate) offset: i64,
     /// The record's timestamp, in milliseconds since the Unix epoch; 0 if it has none.
-    pub(super) at_ms: i64,
-    pub(super) key: Option<Vec<u8>>,
-    pub(super) payload: Option<Vec<u8>>,
+    pub(crate) at_ms: i64,
+    pub(crate) key: Option<Vec<u8>>,
+    pub(crate) payload: Option<Vec<u8>>,
     /// `None` if they cannot be read.
-    pub(super) headers: Option<Vec<(String, Option<Vec<u8>>)>>,
+    pub(crate) headers: Option<Vec<(String, Option<Vec<u8>>)>>,
 }
 
 impl From<&BorrowedMessage<'_>> for Record {
@@ -57,41 +57,41 @@ fn read(message: &BorrowedMessage<'_>) -> Option<Vec<(String, Option<Vec<u8>>)>>
 
 impl Record {
     /// A record of which only the position is known.
-    pub(super) fn lost(topic: &str, partition: i32, offset: i64) -> Self {
+    pub(crate) fn lost(topic: &str, partition: i32, offset: i64) -> Self {
         let (key, payload, headers) = (None, None, Some(Vec::new()));
         Self { topic: topic.to_owned(), partition, offset, at_ms: 0, key, payload, headers }
     }
 
     /// Returns the text of a header; of several with this name, the last: a sender that forwards a record may add another.
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let (_, value) = self.headers.as_ref()?.iter().rev().find(|(key, _)| key == name)?;
         std::str::from_utf8(value.as_ref()?).ok()
     }
 
     /// Returns the event's id. An event without an id gets its position as one, which is the same at each delivery.
-    pub(super) fn id(&self) -> String {
+    pub(crate) fn id(&self) -> String {
         match self.header(headers::ID) {
             Some(id) => id.to_owned(),
             None => format!("{}/{}/{}", self.topic, self.partition, self.offset),
         }
     }
 
-    pub(super) fn event_type(&self) -> Option<&str> {
+    pub(crate) fn event_type(&self) -> Option<&str> {
         self.header(headers::TYPE)
     }
 
     /// Whether the record was replayed for one group, and that group is not this one.
-    pub(super) fn is_for_another(&self, group: &str) -> bool {
-        self.header(dead_letter::GROUP).is_some_and(|for_group| for_group != group)
+    pub(crate) fn is_for_another(&self, group: &str) -> bool {
+        self.header(headers::GROUP).is_some_and(|for_group| for_group != group)
     }
 
     /// Whether the record was sent again: to a broker that lost it, or for a handler that failed.
-    pub(super) fn is_sent_again(&self) -> bool {
-        [headers::RESENT, dead_letter::GROUP].iter().any(|name| self.header(name).is_some())
+    pub(crate) fn is_sent_again(&self) -> bool {
+        [headers::RESENT, headers::GROUP].iter().any(|name| self.header(name).is_some())
     }
 
     /// Returns the record's lane: events of one lane are handled in order. A record without a key has a lane of its own.
-    pub(super) fn lane(&self) -> u64 {
+    pub(crate) fn lane(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         match &self.key {
             Some(key) => key.hash(&mut hasher),
@@ -100,7 +100,7 @@ impl Record {
         hasher.finish()
     }
 
-    pub(super) fn published_at(&self) -> SystemTime {
+    pub(crate) fn published_at(&self) -> SystemTime {
         let stated =
             self.header(headers::TIME).and_then(|text| humantime::parse_rfc3339(text).ok());
         stated
@@ -108,28 +108,18 @@ impl Record {
     }
 
     /// The trace context in the headers; empty if there is none.
-    pub(super) fn context(&self) -> Context {
+    pub(crate) fn context(&self) -> Context {
         global::get_text_map_propagator(|propagator| {
             propagator.extract_with_context(&Context::new(), self)
         })
     }
 
-    pub(super) fn decode<M: Envelope>(&self) -> Result<M, String> {
+    pub(crate) fn decode<M: Envelope>(&self) -> Result<M, String> {
         if self.headers.is_none() {
             return Err("a header's name is not UTF-8".into());
         }
         let payload = self.payload.as_deref().ok_or("no payload")?;
         M::decode(payload).map_err(|error| error.to_string())
-    }
-
-    pub(super) fn event<M: Envelope>(&self, body: M, context: Context) -> Event<M> {
-        Event {
-            id: self.id(),
-            key: body.key().to_owned(),
-            published_at: self.published_at(),
-            body,
-            context,
-        }
     }
 }
 

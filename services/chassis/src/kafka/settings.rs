@@ -193,7 +193,7 @@ impl Settings {
         security::apply(&self.tls, &self.sasl, config);
     }
 
-    pub(super) fn consumer(&self, group: &str) -> ClientConfig {
+    pub(crate) fn consumer(&self, group: &str) -> ClientConfig {
         let mut config = self.client(group, &[self.profile.pairs(), CONSUMER]);
         let (session, heartbeat) = (self.session(), HEARTBEAT.min(self.session() / 4));
         config
@@ -208,11 +208,11 @@ impl Settings {
     }
 
     /// How long a partition that moves to another replica waits for what is in flight: at most half a session.
-    pub(super) fn hand_over(&self) -> Duration {
+    pub(crate) fn hand_over(&self) -> Duration {
         HAND_OVER.min(self.session() / 2)
     }
 
-    pub(super) fn producer(&self, service: &str) -> ClientConfig {
+    pub(crate) fn producer(&self, service: &str) -> ClientConfig {
         let mut config = self.client(service, &[self.profile.pairs(), PRODUCER]);
         config.set("message.max.bytes", MESSAGE_MAX.to_string());
         config

@@ -20,7 +20,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 /// How often the same error must occur: a record that was damaged in transit is whole the next time.
-pub(super) const LOOKS: u32 = 3;
+pub(crate) const LOOKS: u32 = 3;
 /// The pause between two attempts to read at the same offset.
 const PAUSE: Duration = Duration::from_millis(200);
 /// How long one attempt waits for a record, an error or the end of the partition.
@@ -29,24 +29,24 @@ const LOOK: Duration = Duration::from_secs(2);
 const ASK: Duration = Duration::from_secs(1);
 
 /// A partition that makes no progress, and the offset that should come next, if it is known.
-pub(super) struct Suspect {
-    pub(super) topic: &'static str,
-    pub(super) partition: i32,
-    pub(super) next: Option<i64>,
+pub(crate) struct Suspect {
+    pub(crate) topic: &'static str,
+    pub(crate) partition: i32,
+    pub(crate) next: Option<i64>,
 }
 
 /// The result of examining a partition: the records from one offset to before another.
-pub(super) struct Finding {
-    pub(super) topic: &'static str,
-    pub(super) partition: i32,
-    pub(super) from: i64,
-    pub(super) to: i64,
+pub(crate) struct Finding {
+    pub(crate) topic: &'static str,
+    pub(crate) partition: i32,
+    pub(crate) from: i64,
+    pub(crate) to: i64,
     /// Why they cannot be read; `None` if they can.
-    pub(super) error: Option<String>,
+    pub(crate) error: Option<String>,
 }
 
 /// Whether an error is about a record, and not about the connection or the group.
-pub(super) fn is_about_a_record(error: &KafkaError) -> bool {
+pub(crate) fn is_about_a_record(error: &KafkaError) -> bool {
     use RDKafkaErrorCode as Code;
     let KafkaError::MessageConsumption(code) = error else { return false };
     matches!(
@@ -63,7 +63,7 @@ pub(super) fn is_about_a_record(error: &KafkaError) -> bool {
 }
 
 /// Examines suspects, one after the other, in a thread of its own.
-pub(super) struct Examiner {
+pub(crate) struct Examiner {
     config: ClientConfig,
     running: Option<JoinHandle<()>>,
     findings: Arc<Mutex<Vec<Finding>>>,
@@ -72,13 +72,13 @@ pub(super) struct Examiner {
 
 impl Examiner {
     /// Takes the settings of the consumer whose records it examines.
-    pub(super) fn new(mut config: ClientConfig) -> Self {
+    pub(crate) fn new(mut config: ClientConfig) -> Self {
         config.set("enable.partition.eof", "true").set("statistics.interval.ms", "0");
         Self { config, running: None, findings: Arc::default(), stop: CancellationToken::new() }
     }
 
     /// Begins an examination. Does nothing while one is running.
-    pub(super) fn look(&mut self, suspects: Vec<Suspect>) {
+    pub(crate) fn look(&mut self, suspects: Vec<Suspect>) {
         if suspects.is_empty() || self.is_looking() {
             return;
         }
@@ -95,17 +95,17 @@ impl Examiner {
         }));
     }
 
-    pub(super) fn is_looking(&self) -> bool {
+    pub(crate) fn is_looking(&self) -> bool {
         self.running.as_ref().is_some_and(|running| !running.is_finished())
     }
 
     /// Returns what was found since the last call.
-    pub(super) fn findings(&mut self) -> Vec<Finding> {
+    pub(crate) fn findings(&mut self) -> Vec<Finding> {
         std::mem::take(&mut *self.findings.lock())
     }
 
     /// Waits until the examination has stopped.
-    pub(super) async fn end(self) {
+    pub(crate) async fn end(self) {
         self.stop.cancel();
         if let Some(running) = self.running {
             // The task does not panic.

@@ -1,6 +1,6 @@
 //! Several events in one transaction.
 
-use chassis::kafka::dead_letter;
+use chassis::events::dead_letter;
 
 use crate::{
     broker::{Broker, header},

@@ -5,7 +5,7 @@ use rdkafka::{
     message::{Headers, OwnedMessage},
 };
 
-use chassis::kafka::dead_letter;
+use chassis::events::dead_letter;
 
 use crate::{
     broker::{Broker, header},

@@ -67,7 +67,8 @@ async fn events_wait_for_a_database_that_is_away() {
 #[tokio::test]
 async fn records_that_the_broker_dropped_are_counted() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(1));
-    let wire = |consumer: &mut chassis::kafka::Consumer, database: &chassis::database::Database| {
+    let wire = |consumer: &mut chassis::events::Consumer,
+                database: &chassis::database::Database| {
         consumer.handle(database, Ledger::default()).unwrap();
     };
     let payments = Plan::new("payments", folder.path(), &broker).start(wire).await;

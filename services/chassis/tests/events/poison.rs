@@ -1,6 +1,6 @@
 //! Records that no client can read do not stop a partition: they are found, set aside by their position, and skipped.
 
-use chassis::kafka::dead_letter;
+use chassis::events::dead_letter;
 use rdkafka::message::OwnedMessage;
 
 use crate::{

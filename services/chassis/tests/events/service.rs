@@ -12,10 +12,13 @@ use std::{
 use chassis::{
     Error, Kind,
     database::{self, Database, Migrations, Step, Tx},
-    kafka::{self, BatchHandler, Caller, Consumer, Event, Handler, Producer, Profile},
+    events::{
+        BatchHandler, Caller, Consumer, Event, Handler,
+        outbox::{self, Relay},
+    },
+    kafka::{self, Producer, Profile},
     messaging,
     metrics::{IntCounter, Registry},
-    outbox::{self, Relay},
     readiness::Readiness,
 };
 use parking_lot::Mutex;

@@ -1,6 +1,6 @@
 //! Rows that can never be sent, and the rows behind them.
 
-use chassis::{Kind, outbox};
+use chassis::{Kind, events::outbox};
 use proto::orders::v1::OrderEvent;
 use rdkafka::{Message, types::RDKafkaRespErr as Code};
 

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use chassis::kafka::{Event, Handler, Observer};
+use chassis::events::{Event, Handler, Observer};
 use opentelemetry::{
     Context, KeyValue,
     baggage::BaggageExt,

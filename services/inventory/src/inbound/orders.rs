@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chassis::{
     Kind,
     database::Tx,
-    kafka::{Event, Handler},
+    events::{Event, Handler},
 };
 use proto::{
     limits,

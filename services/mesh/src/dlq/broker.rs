@@ -3,7 +3,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use anyhow::{Context, bail, ensure};
-use chassis::kafka::{Settings, dead_letter};
+use chassis::{events::dead_letter, kafka::Settings};
 use proto::topics;
 use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList,

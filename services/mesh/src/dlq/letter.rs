@@ -3,7 +3,7 @@
 use std::{collections::HashMap, fmt, str::FromStr};
 
 use anyhow::{Context, ensure};
-use chassis::kafka::{dead_letter, headers};
+use chassis::{events::dead_letter, kafka::headers};
 use proto::topics::DEAD_LETTER_SUFFIX;
 use rdkafka::message::{Headers, OwnedHeaders};
 use serde::Serialize;

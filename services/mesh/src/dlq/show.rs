@@ -2,10 +2,7 @@
 
 use std::fmt::Debug;
 
-use chassis::{
-    kafka::{dead_letter, headers},
-    text::printable,
-};
+use chassis::{events::dead_letter, kafka::headers, text::printable};
 use proto::{
     Message, inventory::v1::InventoryEvent, orders::v1::OrderEvent, payments::v1::PaymentEvent,
     shipping::v1::ShipmentEvent, topics,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chassis::{
     database::Tx,
-    kafka::{Event, Handler},
+    events::{Event, Handler},
 };
 use proto::{
     inventory::v1::{InventoryEvent, inventory_event},

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chassis::{
     database::Tx,
-    kafka::{Caller, Event},
+    events::{Caller, Event},
     telemetry,
 };
 use proto::{

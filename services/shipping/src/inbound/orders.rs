@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chassis::{
     database::Tx,
-    kafka::{BatchHandler, Event},
+    events::{BatchHandler, Event},
     telemetry,
 };
 use proto::{

@@ -11,15 +11,14 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    BatchHandler,
+    BatchHandler, Event,
     attempt::{Ending, Failure, Trier},
     inbox::{self, Entry},
     metrics::Outcome,
-    record::Record,
     route::{Route, Scope},
     single::{Attempt, Effect, one, place},
 };
-use crate::database::Database;
+use crate::{database::Database, kafka::record::Record};
 
 /// Handles several events in one transaction.
 pub(super) struct Batched<H> {
@@ -49,7 +48,8 @@ impl<H: BatchHandler> Batched<H> {
             }
             let body = record.decode::<H::Message>().map_err(Failure::undecodable)?;
             new.push(record.offset);
-            events.push(record.event(body, own.cloned().unwrap_or_else(|| record.context())));
+            let context = own.cloned().unwrap_or_else(|| record.context());
+            events.push(Event::new(record, body, context));
         }
         if events.is_empty() {
             if moved {

@@ -12,15 +12,14 @@ use tokio::{sync::SemaphorePermit, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Caller, Observer,
+    Caller, Event, Observer,
     attempt::{Ending, Failure, Trier},
     dead_letter::Reason,
     inbox::{self, Entry},
     metrics::Outcome,
-    record::Record,
     route::{Route, Scope},
 };
-use crate::database::Database;
+use crate::{database::Database, kafka::record::Record};
 
 /// The result of an attempt that succeeded.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -67,8 +66,11 @@ impl<H: Caller> Attempt for Applied<H> {
         cancel: &CancellationToken,
     ) -> Result<Effect, Failure> {
         let Self { handler, database, scope } = self;
-        let event =
-            record.event(record.decode::<H::Message>().map_err(Failure::undecodable)?, context);
+        let event = Event::new(
+            record,
+            record.decode::<H::Message>().map_err(Failure::undecodable)?,
+            context,
+        );
         if H::CALLS && inbox::knows(database, record, scope.group).await.map_err(Failure::ours)? {
             return Ok(Effect::Known);
         }
@@ -126,7 +128,7 @@ impl<H: Observer> Attempt for Observed<H> {
         _: &CancellationToken,
     ) -> Result<Effect, Failure> {
         let body = record.decode::<H::Message>().map_err(Failure::undecodable)?;
-        self.handler.observe(record.event(body, context)).await.map_err(Failure::of)?;
+        self.handler.observe(Event::new(record, body, context)).await.map_err(Failure::of)?;
         Ok(Effect::Applied)
     }
 }

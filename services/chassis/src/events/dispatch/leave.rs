@@ -6,7 +6,7 @@ use rdkafka::{TopicPartitionList, consumer::Consumer as _};
 use tokio::time::Instant;
 
 use super::{Dispatcher, HandOver, Id};
-use crate::kafka::{partition::Partition, poll::Position};
+use crate::{events::partition::Partition, kafka::poll::Position};
 
 impl Dispatcher {
     pub(super) fn revoke(
@@ -52,7 +52,7 @@ impl Dispatcher {
         }
     }
 
-    /// Ends the hand-over of partitions that are assigned to this process again: the poll thread no longer waits for it.
+    /// HighWatermarks the hand-over of partitions that are assigned to this process again: the poll thread no longer waits for it.
     /// Otherwise, if this process was too busy to end it in time, the hand-over would remove the new assignment.
     pub(super) fn leave_now(&mut self, ids: &[Id]) {
         for hand_over in &mut self.leaving {

@@ -19,7 +19,8 @@ use rdkafka::{
 use tokio::time::sleep;
 
 pub(super) use self::form::{Form, cut, sha256};
-use super::{Outgoing, Producer, Settings, record::Record};
+pub use crate::kafka::headers::GROUP;
+use crate::kafka::{Outgoing, Producer, Settings, record::Record};
 
 /// Why the event became a dead letter: `undecodable`, `rejected`, `retries_exhausted`, `panicked`, `unreadable`.
 pub const REASON: &str = "dlq_reason";
@@ -33,8 +34,6 @@ pub const TOPIC: &str = "dlq_topic";
 pub const PARTITION: &str = "dlq_partition";
 /// The event's offset in that partition.
 pub const OFFSET: &str = "dlq_offset";
-/// The consumer group that could not handle it.
-pub const GROUP: &str = "dlq_group";
 /// When it was set aside, RFC 3339.
 pub const TIME: &str = "dlq_time";
 
@@ -235,7 +234,8 @@ impl From<&KafkaError> for Refusal {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::headers, *};
+    use super::*;
+    use crate::kafka::headers;
 
     #[test]
     fn a_replayed_letter_is_the_event_as_it_was_and_for_one_group() {

@@ -27,7 +27,7 @@ const KEPT: [&str; 6] = [
 
 /// How much of an event a dead letter holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::kafka) enum Form {
+pub(in crate::events) enum Form {
     /// The whole event.
     Whole,
     /// Only what is needed to find and to recognise the event.
@@ -67,7 +67,7 @@ fn fits(key: &str, value: Option<&[u8]>) -> bool {
 }
 
 /// The part of a text that a stub keeps.
-pub(in crate::kafka) fn cut(text: &str) -> &str {
+pub(in crate::events) fn cut(text: &str) -> &str {
     &text[..text.floor_char_boundary(LONGEST)]
 }
 
@@ -107,7 +107,7 @@ fn digest(record: &Record) -> Vec<(&'static str, String)> {
     ]
 }
 
-pub(in crate::kafka) fn sha256(bytes: &[u8]) -> String {
+pub(in crate::events) fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
         // Writing to a string does not fail.
         write!(text, "{byte:02x}").ok();

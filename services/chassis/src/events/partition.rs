@@ -9,7 +9,8 @@ use std::{
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{record::Record, route::Route, tracker::Tracker, turns::Turns};
+use super::{route::Route, tracker::Tracker, turns::Turns};
+use crate::kafka::record::Record;
 
 /// How many records may be fetched beyond the first that is not done with. This bounds the memory for them, and how many records
 /// a crash would let be fetched again.

@@ -8,10 +8,11 @@ use rand::Rng;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{Settings, dead_letter::Reason, metrics::Topic};
+use super::{dead_letter::Reason, metrics::Topic};
 use crate::{
     database::{self, Database},
     error::chain,
+    kafka::Settings,
 };
 
 /// Why an attempt failed.

@@ -6,9 +6,9 @@ use rdkafka::{Offset, consumer::Consumer as _, error::KafkaError};
 use tokio::time::Instant;
 
 use super::{Dispatcher, Id};
-use crate::kafka::{
-    partition::Partition,
-    unreadable::{Finding, Suspect},
+use crate::{
+    events::partition::Partition,
+    kafka::unreadable::{Finding, Suspect},
 };
 
 /// An error about a record and a gap in the offsets belong together if the gap follows within this time.
@@ -50,7 +50,7 @@ impl Dispatcher {
             self.health.records.clear();
         }
         // Without a broker, no partition delivers anything.
-        if self.consumer.context().link.is_down() {
+        if self.consumer.context().connection.is_down() {
             return;
         }
         let suspects = self.partitions.iter().filter(|(_, partition)| {

@@ -1,4 +1,4 @@
-//! The ends of partitions that are paused.
+//! The high watermarks (ends of the log) of paused partitions.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -7,25 +7,23 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 
-use super::poll::Ears;
-
-/// How long to wait for each answer.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long to wait for the answer about one partition.
+const WATERMARK_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A topic and a partition of it.
 type Id = (String, i32);
 
 /// The last known ends of paused partitions. They are asked for, because the client learns where a log ends only by fetching.
 #[derive(Debug, Default)]
-pub(super) struct Ends(Mutex<HashMap<Id, i64>>);
+pub(crate) struct HighWatermarks(Mutex<HashMap<Id, i64>>);
 
-impl Ends {
+impl HighWatermarks {
     /// Returns how many records are not committed yet, if the end of the partition is known.
-    pub(super) fn lag(&self, topic: &str, partition: i32, committed: i64) -> Option<i64> {
+    pub(crate) fn lag(&self, topic: &str, partition: i32, committed: i64) -> Option<i64> {
         let ends = self.0.lock();
         let end = ends.get(&(topic.to_owned(), partition))?;
         (committed >= 0).then(|| (end - committed).max(0))
@@ -42,34 +40,40 @@ impl Ends {
 
 /// Asks the brokers for the ends of partitions, one request at a time.
 #[derive(Default)]
-pub(super) struct Surveyor {
+pub(crate) struct WatermarkPoller {
     asking: Option<JoinHandle<()>>,
     stop: CancellationToken,
 }
 
-impl Surveyor {
+impl WatermarkPoller {
     /// Asks where these partitions end, and forgets all others. Does nothing while the last request is running.
-    pub(super) fn ask(&mut self, consumer: &Arc<BaseConsumer<Ears>>, paused: HashSet<Id>) {
+    pub(crate) fn ask(
+        &mut self,
+        consumer: &Arc<BaseConsumer<impl ConsumerContext + 'static>>,
+        marks: &Arc<HighWatermarks>,
+        paused: HashSet<Id>,
+    ) {
         if self.asking.as_ref().is_some_and(|asking| !asking.is_finished()) {
             return;
         }
         if paused.is_empty() {
-            consumer.context().ends.learn(&paused, std::iter::empty());
+            marks.learn(&paused, std::iter::empty());
             return;
         }
-        let (consumer, stop) = (Arc::clone(consumer), self.stop.clone());
+        let (consumer, marks, stop) = (Arc::clone(consumer), Arc::clone(marks), self.stop.clone());
         self.asking = Some(spawn_blocking(move || {
             let wanted = paused.iter().take_while(|_| !stop.is_cancelled());
             let answers = wanted.filter_map(|(topic, partition)| {
-                let (_, end) = consumer.fetch_watermarks(topic, *partition, PATIENCE).ok()?;
+                let (_, end) =
+                    consumer.fetch_watermarks(topic, *partition, WATERMARK_TIMEOUT).ok()?;
                 Some(((topic.clone(), *partition), end))
             });
-            consumer.context().ends.learn(&paused, answers);
+            marks.learn(&paused, answers);
         }));
     }
 
     /// Waits until the last request has released the consumer.
-    pub(super) async fn end(self) {
+    pub(crate) async fn end(self) {
         self.stop.cancel();
         if let Some(asking) = self.asking {
             // The task does not panic.

@@ -45,10 +45,10 @@ impl Repeated {
 /// An error is over if it does not recur within this time.
 const REFUSED: Duration = Duration::from_secs(15);
 /// A broker answers each fetch and each heartbeat. One that has been silent for this long is away, whatever its connections do.
-pub(super) const SILENT: Duration = Duration::from_secs(10);
+pub(crate) const SILENT: Duration = Duration::from_secs(10);
 
 /// The state of one client's connections.
-pub(super) struct Link {
+pub(crate) struct ConnectionHealth {
     client: &'static str,
     repeated: Repeated,
     down: AtomicBool,
@@ -61,8 +61,8 @@ pub(super) struct Link {
     shown: Option<(IntGauge, Condition)>,
 }
 
-impl Link {
-    pub(super) fn new(client: &'static str) -> Self {
+impl ConnectionHealth {
+    pub(crate) fn new(client: &'static str) -> Self {
         Self {
             client,
             repeated: Repeated::default(),
@@ -74,7 +74,7 @@ impl Link {
         }
     }
 
-    pub(super) fn shown(client: &'static str, connected: IntGauge, condition: Condition) -> Self {
+    pub(crate) fn shown(client: &'static str, connected: IntGauge, condition: Condition) -> Self {
         Self { shown: Some((connected, condition)), ..Self::new(client) }
     }
 
@@ -97,12 +97,12 @@ impl Link {
         }
     }
 
-    pub(super) fn is_down(&self) -> bool {
+    pub(crate) fn is_down(&self) -> bool {
         self.down.load(Ordering::Relaxed)
     }
 
     /// Notes that a broker answered.
-    pub(super) fn up(&self) {
+    pub(crate) fn up(&self) {
         self.show(true);
         if self.down.load(Ordering::Relaxed) && self.down.swap(false, Ordering::Relaxed) {
             tracing::info!(kafka.client = self.client, "a Kafka broker answers again");
@@ -116,7 +116,7 @@ impl Link {
     }
 
     /// Notes that no broker has sent anything for this long, although connections exist.
-    pub(super) fn silent(&self, since: Duration) {
+    pub(crate) fn silent(&self, since: Duration) {
         self.show(false);
         if !self.down.swap(true, Ordering::Relaxed) {
             tracing::error!(kafka.client = self.client, "no Kafka broker answers any more");
@@ -125,7 +125,7 @@ impl Link {
     }
 
     /// Notes an error of the client, with its text, which has the details (e.g. which certificate, which login), if there is one.
-    pub(super) fn failed(&self, error: &KafkaError, text: &str) {
+    pub(crate) fn failed(&self, error: &KafkaError, text: &str) {
         use RDKafkaErrorCode::{
             AllBrokersDown, BrokerTransportFailure, OperationTimedOut, Resolve,
         };
@@ -170,7 +170,7 @@ impl Link {
     }
 
     /// Logs a line of the library. Errors that are retried anyway (`MENDED`) are logged at debug level only.
-    pub(super) fn line(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
+    pub(crate) fn line(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
         use RDKafkaLogLevel::{Alert, Critical, Debug, Emerg, Error, Info, Notice, Warning};
         let client = self.client;
         match level {
@@ -216,30 +216,31 @@ mod tests {
         let readiness = Readiness::new(&registry).unwrap();
         let gauge: IntGauge = registry.register("mesh_kafka_connected", "Up.", &[]).unwrap();
         let health = Health::new(&readiness);
-        let link = Link::shown("consumer", gauge.clone(), health.brokers);
+        let connection = ConnectionHealth::shown("consumer", gauge.clone(), health.brokers);
         let reason = || readiness.degraded().first().map(|one| one.reason.clone());
-        link.up();
+        connection.up();
         assert_eq!((reason(), gauge.get()), (None, 1));
-        link.silent(Duration::from_secs(12));
+        connection.silent(Duration::from_secs(12));
         assert_eq!((reason().as_deref(), gauge.get()), (Some("no answer from Kafka for 12 s"), 0));
-        link.up();
+        connection.up();
         assert_eq!((reason(), gauge.get()), (None, 1));
 
         let refusal = KafkaError::MessageConsumption(RDKafkaErrorCode::GroupAuthorizationFailed);
-        link.failed(&refusal, "");
-        link.up();
+        connection.failed(&refusal, "");
+        connection.up();
         assert!(reason().is_some_and(|reason| reason.starts_with("Kafka refuses: ")));
         tokio::time::advance(REFUSED).await;
-        link.up();
+        connection.up();
         assert_eq!(reason(), None);
-        link.failed(&KafkaError::MessageConsumption(RDKafkaErrorCode::BadCompression), "");
+        connection.failed(&KafkaError::MessageConsumption(RDKafkaErrorCode::BadCompression), "");
         assert_eq!(reason(), None, "that is the record's fault");
         assert!(readiness.missing().is_empty());
 
         let tls = "ssl://kafka:9093/bootstrap: SSL handshake failed: certificate verify failed";
-        link.failed(&KafkaError::Global(RDKafkaErrorCode::SSL), tls);
+        connection.failed(&KafkaError::Global(RDKafkaErrorCode::SSL), tls);
         assert_eq!(reason(), Some(format!("Kafka refuses: {tls}")));
-        link.failed(&KafkaError::Global(RDKafkaErrorCode::AllBrokersDown), "1/1 brokers are down");
+        connection
+            .failed(&KafkaError::Global(RDKafkaErrorCode::AllBrokersDown), "1/1 brokers are down");
         assert_eq!(reason(), Some(format!("no Kafka broker can be reached: {tls}")));
     }
 }

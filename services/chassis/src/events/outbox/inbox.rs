@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::{
     database::{Database, Error, before},
-    kafka::Committed,
+    events::Committed,
 };
 
 /// Shortest and longest pause between two purges. In between it is a tenth of the time that ids are kept.

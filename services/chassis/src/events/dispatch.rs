@@ -25,14 +25,17 @@ use tokio_util::sync::CancellationToken;
 
 use self::poison::Refused;
 use super::{
-    Committed, Settings,
-    ends::Surveyor,
-    health::Health,
+    Committed,
     partition::{Partition, Running, Work},
-    poll::{Ears, Input, Position, list},
-    record::Record,
     route::Route,
+};
+use crate::kafka::{
+    Settings,
+    health::Health,
+    poll::{ConsumerCallbacks, Input, Position, list},
+    record::Record,
     unreadable::Examiner,
+    watermarks::WatermarkPoller,
 };
 
 /// How often offsets that moved are committed. After a crash, what was handled since the last commit is delivered again.
@@ -46,7 +49,7 @@ type Id = (&'static str, i32);
 pub(super) type Routes = HashMap<&'static str, Arc<dyn Route>>;
 
 pub(super) struct Dispatcher {
-    consumer: Arc<BaseConsumer<Ears>>,
+    consumer: Arc<BaseConsumer<ConsumerCallbacks>>,
     routes: Routes,
     settings: Settings,
     health: Health,
@@ -58,7 +61,7 @@ pub(super) struct Dispatcher {
     ending: HashMap<Id, Running>,
     commit_at: Option<Instant>,
     tell_at: Instant,
-    surveyor: Surveyor,
+    watermark_poller: WatermarkPoller,
     examiner: Examiner,
     refused: Option<Refused>,
     committed: Committed,
@@ -79,7 +82,7 @@ struct HandOver {
 
 impl Dispatcher {
     pub(super) fn new(
-        consumer: Arc<BaseConsumer<Ears>>,
+        consumer: Arc<BaseConsumer<ConsumerCallbacks>>,
         routes: Routes,
         settings: Settings,
         health: Health,
@@ -99,7 +102,7 @@ impl Dispatcher {
             ending: HashMap::new(),
             commit_at: None,
             tell_at: Instant::now(),
-            surveyor: Surveyor::default(),
+            watermark_poller: WatermarkPoller::default(),
             examiner,
             refused: None,
             committed,
@@ -146,7 +149,7 @@ impl Dispatcher {
         self.partitions.values_mut().for_each(Partition::abort);
         let ids: Vec<_> = self.partitions.keys().copied().collect();
         let positions = self.positions(&ids);
-        self.surveyor.end().await;
+        self.watermark_poller.end().await;
         self.examiner.end().await;
         positions
     }
@@ -324,7 +327,8 @@ impl Dispatcher {
             self.watch_progress();
             let paused = self.partitions.iter().filter(|(_, partition)| partition.paused);
             let paused = paused.map(|((topic, partition), _)| ((*topic).to_owned(), *partition));
-            self.surveyor.ask(&self.consumer, paused.collect());
+            let watermarks = &self.consumer.context().watermarks;
+            self.watermark_poller.ask(&self.consumer, watermarks, paused.collect());
             self.tell_at = now + TELL;
         }
         let ready = |partition: &Partition| self.batch_due(partition).is_some_and(|due| due <= now);

@@ -12,13 +12,13 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Producer, Settings,
     dead_letter::{self, Form, Reason, Verdict},
     metrics::{Outcome, Topic},
-    record::Record,
-    unreadable::LOOKS,
 };
-use crate::telemetry;
+use crate::{
+    kafka::{Producer, Settings, record::Record, unreadable::LOOKS},
+    telemetry,
+};
 
 /// A topic's handler, independent of its message type.
 pub(super) trait Route: Send + Sync {
@@ -114,7 +114,7 @@ impl Scope {
         self.metrics.count(Outcome::Skipped, 1);
     }
 
-    /// Ends the span of this many events with one outcome, and measures its duration.
+    /// HighWatermarks the span of this many events with one outcome, and measures its duration.
     pub(super) fn end(&self, context: &Context, outcome: Outcome, events: usize, started: Instant) {
         let attached = context.clone().attach();
         self.metrics.ended(outcome, events, started.elapsed());

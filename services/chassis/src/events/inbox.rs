@@ -3,8 +3,10 @@
 //! A row has the place that its event was delivered from. It is deleted when it is old and the group has committed a higher
 //! offset: until then the event may be delivered again, however long the process was away meanwhile.
 
-use super::record::Record;
-use crate::database::{Database, Error, Tx, now};
+use crate::{
+    database::{Database, Error, Tx, now},
+    kafka::record::Record,
+};
 
 /// What the inbox knew about an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

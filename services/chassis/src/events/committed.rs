@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use parking_lot::Mutex;
 
-use super::poll::Position;
+use crate::kafka::poll::Position;
 
 /// The committed offsets of the partitions that this process owns; cheap to clone.
 #[derive(Clone, Debug, Default)]

@@ -18,7 +18,8 @@ use super::{
 };
 use crate::{
     database::{Database, Error, before, now},
-    kafka::{Committed, Producer},
+    events::Committed,
+    kafka::Producer,
     metrics::Registry,
     readiness::Condition,
 };

@@ -21,20 +21,22 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    BatchHandler, Caller, Committed, Observer, Producer, Settings,
+    BatchHandler, Caller, Committed, Observer,
     batch::Batched,
     dispatch::{Dispatcher, Routes},
-    ends::Ends,
-    health::Health,
-    link::Link,
     metrics::Metrics,
-    owned::Owned,
-    poll::{self, Ears, Input, Joined},
     route::{Route, Scope},
     single::{Applied, Observed, Singly},
 };
 use crate::{
     database::Database,
+    kafka::{
+        Producer, Settings,
+        connection::ConnectionHealth,
+        health::Health,
+        owned::Owned,
+        poll::{self, ConsumerCallbacks, Input, Joined},
+    },
     metrics::{IntCounter, Registry},
     readiness::Readiness,
 };
@@ -154,11 +156,11 @@ impl Consumer {
         grace: Duration,
     ) -> anyhow::Result<()> {
         let (sender, mut inputs) = mpsc::channel(INPUTS);
-        let ears = self.ears(sender, Box::new(joined));
-        let consumer: BaseConsumer<Ears> = self
+        let callbacks = self.callbacks(sender, Box::new(joined));
+        let consumer: BaseConsumer<ConsumerCallbacks> = self
             .settings
             .consumer(self.service)
-            .create_with_context(ears)
+            .create_with_context(callbacks)
             .context("create the Kafka consumer")?;
         let consumer = Arc::new(consumer);
         let topics: Vec<_> = self.routes.keys().copied().collect();
@@ -191,10 +193,10 @@ impl Consumer {
     }
 
     /// The context for the client's callbacks.
-    fn ears(&self, inputs: mpsc::Sender<Input>, joined: Joined) -> Ears {
-        Ears {
+    fn callbacks(&self, inputs: mpsc::Sender<Input>, joined: Joined) -> ConsumerCallbacks {
+        ConsumerCallbacks {
             group: self.service,
-            link: Link::shown(
+            connection: ConnectionHealth::shown(
                 "consumer",
                 self.metrics.mesh_kafka_connected.clone(),
                 self.health.brokers.clone(),
@@ -202,7 +204,7 @@ impl Consumer {
             inputs,
             joined: Mutex::new(Some(joined)),
             hand_over: self.settings.hand_over(),
-            ends: Ends::default(),
+            watermarks: Arc::default(),
             owned: Owned::new(self.service, self.metrics.mesh_consumer_lag.clone()),
             assigned: self.metrics.mesh_consumer_assigned_partitions.clone(),
             rebalances: self
@@ -220,7 +222,7 @@ fn told(end: Result<Result<(), KafkaError>, RecvError>) -> anyhow::Result<()> {
 }
 
 fn thread(
-    consumer: Arc<BaseConsumer<Ears>>,
+    consumer: Arc<BaseConsumer<ConsumerCallbacks>>,
     stop: Arc<AtomicBool>,
     last: Arc<Mutex<Vec<poll::Position>>>,
 ) -> anyhow::Result<Ended> {

@@ -7,9 +7,8 @@ use tokio::{sync::Semaphore, time::advance};
 
 use super::*;
 use crate::{
-    kafka::{
-        Producer, ends::Ends, link::Link, metrics::Metrics, owned, poll::Position, route::Scope,
-    },
+    events::{metrics::Metrics, route::Scope},
+    kafka::{Producer, connection::ConnectionHealth, owned, poll::Position},
     messaging,
     metrics::{IntCounter, Registry},
     readiness::Readiness,
@@ -108,19 +107,19 @@ fn scene(blocks: bool) -> Scene {
         now: Arc::clone(&now),
         most: Arc::clone(&most),
     };
-    let ears = Ears {
+    let callbacks = ConsumerCallbacks {
         group: "payments",
-        link: Link::new("consumer"),
+        connection: ConnectionHealth::new("consumer"),
         inputs: mpsc::channel(1).0,
         joined: Mutex::new(None),
         hand_over: settings.hand_over(),
-        ends: Ends::default(),
+        watermarks: Arc::default(),
         owned: owned::Owned::new("payments", metrics.mesh_consumer_lag.clone()),
         assigned: metrics.mesh_consumer_assigned_partitions.clone(),
         rebalances: metrics.mesh_consumer_rebalances_total.with_label_values(&["payments"]),
     };
     let config = settings.consumer("payments");
-    let consumer = Arc::new(BaseConsumer::from_config_and_context(&config, ears).unwrap());
+    let consumer = Arc::new(BaseConsumer::from_config_and_context(&config, callbacks).unwrap());
     let routes = Routes::from([(TOPIC, Arc::new(route) as Arc<dyn Route>)]);
     let (health, draining) = (Health::new(&readiness), CancellationToken::new());
     let dispatcher =
