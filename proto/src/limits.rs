@@ -17,6 +17,7 @@ pub const CUSTOMER: Text = Text {
     fits: |text| {
         text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
     },
+    pattern: "^[A-Za-z0-9_-]+$",
     expected: "1 to 64 of A-Z, a-z, 0-9, - and _",
 };
 
@@ -24,6 +25,7 @@ pub const CUSTOMER: Text = Text {
 pub const ORDER_ID: Text = Text {
     longest: 36,
     fits: is_uuid,
+    pattern: "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
     expected: "a UUID as 36 characters in lower case, e.g. 6f0c9d9e-0d58-5e0c-9d54-1f5f0f6f2c11",
 };
 
@@ -33,12 +35,17 @@ pub const SKU: Text = Text {
     fits: |text| {
         text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
     },
+    pattern: "^[a-z0-9-]+$",
     expected: "1 to 64 of a-z, 0-9 and -",
 };
 
 /// A client's own key of a request, which makes it repeatable.
-pub const IDEMPOTENCY_KEY: Text =
-    Text { longest: 128, fits: is_visible, expected: "1 to 128 visible ASCII characters" };
+pub const IDEMPOTENCY_KEY: Text = Text {
+    longest: 128,
+    fits: is_visible,
+    pattern: "^[!-~]+$",
+    expected: "1 to 128 visible ASCII characters",
+};
 
 /// A token of the payment provider. What is no token may be a card number, so no complaint repeats it.
 pub const PAYMENT_TOKEN: Text = Text {
@@ -46,17 +53,23 @@ pub const PAYMENT_TOKEN: Text = Text {
     fits: |text| {
         text.strip_prefix("tok_").is_some_and(|rest| !rest.is_empty() && rest.bytes().all(is_word))
     },
+    pattern: "^tok_[a-z0-9_]+$",
     expected: "tok_ and 1 to 64 of a-z, 0-9 and _",
 };
 
 /// The payment provider's id of a charge.
-pub const CHARGE_ID: Text =
-    Text { longest: 64, fits: is_visible, expected: "1 to 64 visible ASCII characters" };
+pub const CHARGE_ID: Text = Text {
+    longest: 64,
+    fits: is_visible,
+    pattern: "^[!-~]+$",
+    expected: "1 to 64 visible ASCII characters",
+};
 
 /// The payment provider's word for why it refused.
 pub const DECLINE_REASON: Text = Text {
     longest: 64,
     fits: |text| text.bytes().all(is_word),
+    pattern: "^[a-z0-9_]+$",
     expected: "1 to 64 of a-z, 0-9 and _",
 };
 
@@ -64,6 +77,7 @@ pub const DECLINE_REASON: Text = Text {
 pub const CURRENCY: Text = Text {
     longest: 3,
     fits: |text| text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase()),
+    pattern: "^[A-Z]{3}$",
     expected: "three letters A-Z, e.g. EUR",
 };
 
@@ -71,6 +85,7 @@ pub const CURRENCY: Text = Text {
 pub const PAGE_TOKEN: Text = Text {
     longest: 512,
     fits: is_visible,
+    pattern: "^[!-~]+$",
     expected: "next_page_token of an earlier page, at most 512 visible ASCII characters",
 };
 
@@ -78,6 +93,7 @@ pub const PAGE_TOKEN: Text = Text {
 pub const QUERY: Text = Text {
     longest: 200,
     fits: |text| !text.contains(char::is_control),
+    pattern: "^[^\\x00-\\x1f\\x7f-\\x9f]+$",
     expected: "at most 200 printable characters",
 };
 
@@ -87,6 +103,7 @@ pub const EVENT_TYPE: Text = Text {
     fits: |text| {
         text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'_')
     },
+    pattern: "^[A-Za-z0-9._]+$",
     expected: "1 to 128 of A-Z, a-z, 0-9, . and _",
 };
 
@@ -121,6 +138,8 @@ pub struct Text {
     pub longest: usize,
     /// Whether a text that is neither empty nor too long has the right form.
     pub fits: fn(&str) -> bool,
+    /// The same form as a regular expression of JSON Schema (ECMA-262), without the length.
+    pub pattern: &'static str,
     /// What is expected, for people.
     pub expected: &'static str,
 }
@@ -178,14 +197,29 @@ pub struct Violation {
 const MOST: usize = 16;
 
 /// The fields of one message that break their limits, in the order of the message.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Violations(Vec<Violation>);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violations {
+    found: Vec<Violation>,
+    most: usize,
+}
+
+impl Default for Violations {
+    /// Keeps as many violations as fit in a header.
+    fn default() -> Self {
+        Self::at_most(MOST)
+    }
+}
 
 impl Violations {
+    /// No violations yet; keeps the first `most`.
+    pub fn at_most(most: usize) -> Self {
+        Self { found: Vec::new(), most }
+    }
+
     /// Adds a violation, unless there are enough.
     pub fn add(&mut self, field: impl fmt::Display, message: impl Into<String>) {
-        if self.0.len() < MOST {
-            self.0.push(Violation { field: field.to_string(), message: message.into() });
+        if self.found.len() < self.most {
+            self.found.push(Violation { field: field.to_string(), message: message.into() });
         }
     }
 
@@ -230,13 +264,13 @@ impl Violations {
 
     /// The violations.
     pub fn as_slice(&self) -> &[Violation] {
-        &self.0
+        &self.found
     }
 }
 
 impl fmt::Display for Violations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, Violation { field, message }) in self.0.iter().enumerate() {
+        for (index, Violation { field, message }) in self.found.iter().enumerate() {
             let separator = if index == 0 { "" } else { "; " };
             write!(f, "{separator}{field} {message}")?;
         }
@@ -259,7 +293,7 @@ pub trait Limited {
 pub fn check(message: &impl Limited) -> Result<(), Violations> {
     let mut violations = Violations::default();
     message.limit(&mut violations);
-    if violations.0.is_empty() { Ok(()) } else { Err(violations) }
+    if violations.found.is_empty() { Ok(()) } else { Err(violations) }
 }
 
 #[cfg(test)]

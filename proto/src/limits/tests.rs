@@ -1,3 +1,9 @@
+use proptest::{
+    strategy::{Strategy, ValueTree},
+    string::string_regex,
+    test_runner::TestRunner,
+};
+
 use super::*;
 use crate::{
     Message,
@@ -15,7 +21,7 @@ use crate::{
 const ID: &str = "6f0c9d9e-0d58-5e0c-9d54-1f5f0f6f2c11";
 
 fn fields(message: &impl Limited) -> Vec<String> {
-    let Err(Violations(found)) = check(message) else { return Vec::new() };
+    let Err(Violations { found, .. }) = check(message) else { return Vec::new() };
     found.into_iter().map(|violation| violation.field).collect()
 }
 
@@ -52,6 +58,32 @@ fn each_text_has_a_shortest_and_a_longest() {
         for bad in ["", "\0", "a\0b", "a\nb", &extended, &"x".repeat(1_000_003)] {
             let complaint = limit.complaint(bad).unwrap_or_else(|| panic!("{bad:.9} is allowed"));
             assert!(complaint.ends_with(limit.expected) && complaint.len() < 200, "{complaint}");
+        }
+    }
+}
+
+/// Generated clients check the pattern, services call the function.
+#[test]
+fn a_text_of_the_pattern_has_the_right_form() {
+    let mut runner = TestRunner::deterministic();
+    for limit in [
+        CUSTOMER,
+        SKU,
+        IDEMPOTENCY_KEY,
+        PAYMENT_TOKEN,
+        ORDER_ID,
+        CHARGE_ID,
+        DECLINE_REASON,
+        CURRENCY,
+        PAGE_TOKEN,
+        QUERY,
+        EVENT_TYPE,
+    ] {
+        let texts = string_regex(limit.pattern.trim_start_matches('^').trim_end_matches('$'));
+        let texts = texts.unwrap_or_else(|error| panic!("{}: {error}", limit.pattern));
+        for _ in 0..256 {
+            let text = texts.new_tree(&mut runner).unwrap().current();
+            assert!((limit.fits)(&text), "{text:?} matches {}", limit.pattern);
         }
     }
 }
@@ -114,7 +146,7 @@ fn a_violation_names_the_limit_and_not_the_token() {
 #[test]
 fn violations_are_bounded_however_long_the_list_is() {
     let request = PlaceRequest { items: vec![item("", 0); 10_000], ..place() };
-    let Violations(found) = check(&request).unwrap_err();
+    let Violations { found, .. } = check(&request).unwrap_err();
     assert_eq!(found.len(), MOST);
     assert_eq!(found[0].message, "has 10000 entries; expected 1 to 50");
     let request = GetProductsRequest { skus: vec!["teapot".into(); 10_000] };
