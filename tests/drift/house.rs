@@ -7,6 +7,10 @@
 mod commits;
 #[path = "house/crates.rs"]
 mod crates;
+#[path = "house/floors.rs"]
+mod floors;
+#[path = "house/imports.rs"]
+mod imports;
 #[path = "house/layout.rs"]
 mod layout;
 #[path = "house/purity.rs"]
@@ -83,4 +87,14 @@ fn the_real_lane_has_every_topic_and_every_ledger() {
 #[test]
 fn every_part_has_one_version_in_kubernetes_compose_and_the_lanes() {
     hold(versions::one);
+}
+
+#[test]
+fn no_room_of_the_chassis_imports_upwards_or_sideways() {
+    hold(floors::new_in_chassis);
+}
+
+#[test]
+fn no_files_import_each_other_in_a_circle() {
+    hold(floors::new_circles);
 }

@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// Paths that a `domain.rs` may not name: everything that waits, communicates or stores, or that is not deterministic.
-const IMPURE: [&[&str]; 22] = [
+const IMPURE: [&[&str]; 23] = [
     &["tokio"],
     &["futures"],
     &["sqlx"],
@@ -17,6 +17,7 @@ const IMPURE: [&[&str]; 22] = [
     &["async_nats"],
     &["rand"],
     &["chassis", "database"],
+    &["chassis", "events"],
     &["chassis", "grpc"],
     &["chassis", "http"],
     &["chassis", "kafka"],

@@ -18,10 +18,14 @@ pub(crate) enum Atom {
 pub(crate) type Placed = (Atom, usize);
 
 /// A path as a reader sees it: `use a::{b, c::d}` is `a::b` and `a::c::d`.
-#[derive(PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Path {
     pub(crate) segments: Vec<String>,
     pub(crate) imported: bool,
+    /// The name after `as`.
+    pub(crate) alias: Option<String>,
+    /// How many modules with a body of their own, in this file, are around it.
+    pub(crate) inline: usize,
     pub(crate) line: usize,
 }
 
@@ -85,8 +89,19 @@ fn skip_item(tokens: &mut impl Iterator<Item = TokenTree>) {
 pub(crate) fn paths(atoms: &[Placed]) -> Vec<Path> {
     let mut found = Vec::new();
     let (mut at, mut imported) = (0, false);
+    // One entry for each open group: whether it is the body of a module.
+    let mut open = Vec::new();
     while at < atoms.len() {
+        let before = found.len();
         match &atoms[at].0 {
+            Atom::Open(delimiter) => {
+                open.push(*delimiter == Delimiter::Brace && names_module(&atoms[..at]));
+                at += 1;
+            }
+            Atom::Close => {
+                open.pop();
+                at += 1;
+            }
             Atom::Word(word) if word == "use" => {
                 imported = true;
                 at += 1;
@@ -99,8 +114,15 @@ pub(crate) fn paths(atoms: &[Placed]) -> Vec<Path> {
             }
             _ => at += 1,
         }
+        let inline = open.iter().filter(|is_module| **is_module).count();
+        found[before..].iter_mut().for_each(|path: &mut Path| path.inline = inline);
     }
     found
+}
+
+/// Whether `mod name` stands at the end.
+fn names_module(before: &[Placed]) -> bool {
+    matches!(before, [.., (Atom::Word(keyword), _), (Atom::Word(_), _)] if keyword == "mod")
 }
 
 fn closes_generics(before: &[Placed]) -> bool {
@@ -143,9 +165,15 @@ fn unfold(
         }
         at += 1;
     }
-    found.push(Path { segments, imported, line });
-    let renamed = imported && matches!(atoms.get(at), Some((Atom::Word(word), _)) if word == "as");
-    if renamed { at + 2 } else { at }
+    let alias = match atoms.get(at..) {
+        Some([(Atom::Word(word), _), (Atom::Word(alias), _), ..]) if imported && word == "as" => {
+            Some(alias.clone())
+        }
+        _ => None,
+    };
+    let end = if alias.is_some() { at + 2 } else { at };
+    found.push(Path { segments, imported, alias, inline: 0, line });
+    end
 }
 
 #[cfg(test)]
