@@ -29,8 +29,8 @@ async fn suspected(stack: &Stack) -> Option<BTreeSet<String>> {
 }
 
 fn tell(signal: &str, pid: u32) {
-    let told = Command::new("kill").args([signal, &pid.to_string()]).status();
-    assert!(told.is_ok_and(|status| status.success()), "kill {signal} {pid}");
+    let status = Command::new("kill").args([signal, &pid.to_string()]).status();
+    assert!(status.is_ok_and(|status| status.success()), "kill {signal} {pid}");
 }
 
 #[tokio::test]

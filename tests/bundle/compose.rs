@@ -20,10 +20,10 @@ fn services(files: &[&str]) -> BTreeMap<String, Value> {
     for file in files {
         command.args(["--file", file]);
     }
-    let told = command.args(["config", "--format", "json"]).output().expect("docker-compose");
-    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
-    let told: Value = serde_json::from_slice(&told.stdout).expect("JSON");
-    let services = told["services"].as_object().expect("services").clone();
+    let output = command.args(["config", "--format", "json"]).output().expect("docker-compose");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let config: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let services = config["services"].as_object().expect("services").clone();
     services.into_iter().collect()
 }
 
@@ -149,10 +149,10 @@ fn every_service_takes_what_it_is_told() {
     let mut seen = 0;
     for (name, service) in ours {
         assert_eq!(text(service, "/command/0"), name);
-        let told = service["environment"].as_object().expect("an environment");
-        let told = told.iter().map(|(key, value)| (key, value.as_str().unwrap_or_default()));
+        let environment = service["environment"].as_object().expect("an environment");
+        let environment = environment.iter().map(|(key, value)| (key, value.as_str().unwrap_or_default()));
         let mut command = Command::new(env!("CARGO_BIN_EXE_mesh"));
-        command.args(["config", name]).env_clear().envs(told);
+        command.args(["config", name]).env_clear().envs(environment);
         let answer = command.output().expect("the mesh binary");
         assert!(answer.status.success(), "{name}: {}", String::from_utf8_lossy(&answer.stderr));
         seen += 1;

@@ -55,20 +55,20 @@ fn everything() -> Value {
 }
 
 /// Panics if this text contains a secret, or lacks a value that should have stayed.
-fn judge(told: &str) {
+fn assert_redacted(exported: &str) {
     for mark in MARKS {
-        assert!(!told.contains(mark), "{mark} got through: {told}");
+        assert!(!exported.contains(mark), "{mark} got through: {exported}");
     }
     for (key, _) in NAMED {
-        assert!(!told.contains(key), "{key} got through: {told}");
+        assert!(!exported.contains(key), "{key} got through: {exported}");
     }
     for (_, _, after) in WRITTEN {
-        assert!(told.contains(after), "no {after:?} in {told}");
+        assert!(exported.contains(after), "no {after:?} in {exported}");
     }
     for (_, value) in INNOCENT {
-        assert!(told.contains(value), "no {value:?} in {told}");
+        assert!(exported.contains(value), "no {value:?} in {exported}");
     }
-    assert!(told.contains("mesh.redacted"), "{told}");
+    assert!(exported.contains("mesh.redacted"), "{exported}");
 }
 
 #[tokio::test]
@@ -96,11 +96,11 @@ async fn spans_lose_their_secrets() {
             .expect("a list")
             .extend(resource.as_array().cloned().unwrap_or_default());
         otlp::send(collector, "/v1/traces", &body).await;
-        let told = stack.until_trace(&id).await.to_string();
+        let exported = stack.until_trace(&id).await.to_string();
         if place == "/status" {
-            assert!(told.contains("token=[redacted] for [card]"), "{told}");
+            assert!(exported.contains("token=[redacted] for [card]"), "{exported}");
         } else {
-            judge(&told);
+            assert_redacted(&exported);
         }
     }
 }
@@ -125,9 +125,9 @@ async fn log_lines_lose_their_secrets() {
         bodies.map(line).collect(),
     );
     otlp::send(stack.address("OTLP_HTTP"), "/v1/logs", &body).await;
-    let told = until("the log lines", || async {
+    let exported = until("the log lines", || async {
         let all = fs::read_to_string(stack.folder.join("otelcol/lines.json")).ok()?;
         all.lines().find(|line| line.contains(&id)).map(str::to_owned)
     });
-    judge(&told.await);
+    assert_redacted(&exported.await);
 }

@@ -27,12 +27,12 @@ pub(crate) fn variable(name: &str) -> String {
 pub(crate) async fn script(path: &str, arguments: &[&str]) -> String {
     let mut command = Command::new(root().join(path));
     command.args(arguments);
-    let told = tokio::task::spawn_blocking(move || command.output().expect("a script of ours"))
+    let output = tokio::task::spawn_blocking(move || command.output().expect("a script of ours"))
         .await
         .expect("no panic");
-    let errors = String::from_utf8_lossy(&told.stderr);
-    assert!(told.status.success(), "{path} {arguments:?}: {errors}");
-    String::from_utf8_lossy(&told.stdout).trim().to_owned()
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{path} {arguments:?}: {errors}");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
 /// Collector, Jaeger, Prometheus and Alertmanager. All of these tests share them and run one after the other.

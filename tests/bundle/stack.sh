@@ -8,7 +8,7 @@
 #   stack.sh stop   <dir>          stop all of it
 #
 # It takes the files of deploy/components/observability and grafana/rules; only names become addresses. The mesh is to be
-# told the first of them: OTEL_EXPORTER_OTLP_ENDPOINT=http://$OTLP. STACK_PARTS chooses the parts, in the
+# given the first of them: OTEL_EXPORTER_OTLP_ENDPOINT=http://$OTLP. STACK_PARTS chooses the parts, in the
 # order of their start: with loki in it log lines go there ("jaeger loki otelcol alertmanager prometheus"), otherwise into
 # <dir>/otelcol/lines.json. Other YAML files in <dir>/otelcol go on top of ours.
 set -euo pipefail

@@ -164,14 +164,14 @@ pub(crate) fn a_record_of_megabytes_is_refused_and_many_small_ones_in_one_reques
 
 pub(crate) fn a_transaction_is_refused_for_good_and_at_once(broker: &Broker) {
     let mut config = broker.client();
-    let producer: BaseProducer = config.set("transactional.id", "nobody").create().unwrap();
+    let producer: BaseProducer = config.set("transactional.id", "any").create().unwrap();
     // An error that the client retries until the time limit ends as a time-out, which is retriable.
     let refused = producer.init_transactions(PATIENCE).unwrap_err();
     let KafkaError::Transaction(refused) = refused else { panic!("{refused}") };
     assert!(refused.is_fatal() || !refused.is_retriable(), "{refused}");
     let mut wire = Wire::open(broker);
     let request = FindCoordinatorRequest::default().with_key_type(1);
-    let error = wire.call(3, &request.with_key(name("nobody"))).error_code;
+    let error = wire.call(3, &request.with_key(name("any"))).error_code;
     assert_eq!(error, ResponseError::TransactionalIdAuthorizationFailed.code());
 }
 

@@ -50,8 +50,8 @@ struct Caller {
 
 impl Caller {
     fn new(broker: Broker) -> Self {
-        let told = Wire::open(&broker).call(0, &ApiVersionsRequest::default());
-        let versions = told.api_keys.iter();
+        let answer = Wire::open(&broker).call(0, &ApiVersionsRequest::default());
+        let versions = answer.api_keys.iter();
         let versions = versions.map(|one| (one.api_key, (one.min_version, one.max_version)));
         Self { advertised: versions.collect(), called: BTreeMap::new(), frames: Vec::new(), broker }
     }

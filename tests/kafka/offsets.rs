@@ -63,13 +63,13 @@ pub(crate) fn where_nothing_is_a_consumer_begins_anew(broker: Broker) {
     let first = broker.reader_with(config.set("auto.offset.reset", "earliest"), &topic, 0, beyond);
     assert_eq!(text(&next(&first, 3)[0]), "0");
     let strict = broker.reader_with(config.set("auto.offset.reset", "error"), &topic, 0, beyond);
-    let mut told = None;
+    let mut polled = None;
     until("an error", || {
-        told = strict.poll(A_MOMENT).map(|message| message.map(|message| message.offset()));
-        told.is_some()
+        polled = strict.poll(A_MOMENT).map(|message| message.map(|message| message.offset()));
+        polled.is_some()
     });
     let error = KafkaError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset);
-    assert_eq!(told, Some(Err(error)));
+    assert_eq!(polled, Some(Err(error)));
 }
 
 pub(crate) fn a_stranger_cannot_commit_for_a_group(broker: Broker) {

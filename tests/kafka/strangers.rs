@@ -28,12 +28,12 @@ pub(crate) fn a_version_of_the_future_is_told_what_is_known(broker: Broker) {
     wire.bytes(&[&header(VERSIONS, 99)[..], &[0]].concat());
     let mut answer = wire.frame().unwrap();
     assert_eq!(answer.get_i32(), 7);
-    let told = ApiVersionsResponse::decode(&mut answer, 0).unwrap();
-    assert_eq!(told.error_code, ResponseError::UnsupportedVersion.code());
-    assert!(told.api_keys.iter().any(|one| one.api_key == VERSIONS && one.max_version >= 3));
+    let answer = ApiVersionsResponse::decode(&mut answer, 0).unwrap();
+    assert_eq!(answer.error_code, ResponseError::UnsupportedVersion.code());
+    assert!(answer.api_keys.iter().any(|one| one.api_key == VERSIONS && one.max_version >= 3));
     // The client may continue on the same connection.
-    let told = wire.call(0, &ApiVersionsRequest::default());
-    assert_eq!(told.error_code, 0);
+    let answer = wire.call(0, &ApiVersionsRequest::default());
+    assert_eq!(answer.error_code, 0);
 }
 
 pub(crate) fn requests_are_answered_in_order(broker: Broker) {

@@ -41,8 +41,8 @@ def is_elf(path):
 
 def libraries(path):
     """What the dynamic linker would load for it, the linker included."""
-    told = subprocess.run(["ldd", path], capture_output=True, text=True, check=False)
-    for line in told.stdout.splitlines():
+    linked = subprocess.run(["ldd", path], capture_output=True, text=True, check=False)
+    for line in linked.stdout.splitlines():
         for word in line.split():
             if word.startswith("/") and os.path.exists(word):
                 yield word

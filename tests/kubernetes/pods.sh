@@ -116,7 +116,7 @@ audit() {
   outcome audit 120 || die "the ledgers differ"
 }
 
-told() { jq -r '"\(.sent) sent, \(.accepted) accepted, \(.unfinished) unfinished, \(.lost) lost, \(.duplicates) duplicates, refused \(.refused), placed p50 \(.accepted_ms.p50) ms p99 \(.accepted_ms.p99) ms"' <<<"$1"; }
+summary() { jq -r '"\(.sent) sent, \(.accepted) accepted, \(.unfinished) unfinished, \(.lost) lost, \(.duplicates) duplicates, refused \(.refused), placed p50 \(.accepted_ms.p50) ms p99 \(.accepted_ms.p99) ms"' <<<"$1"; }
 
 # load_while <seconds> <what> <command>...: a pod places orders while the command runs; every request has to be accepted, and
 # every order has to end.
@@ -126,7 +126,7 @@ load_while() {
   sleep 3 # until the load has begun
   "$@"
   report=$(outcome load $((seconds + 120))) || { echo "$report"; die "$what: orders were lost, or ended twice"; }
-  echo "$what: $(told "$report")"
+  echo "$what: $(summary "$report")"
   if ! jq -e '.sent == .accepted' <<<"$report" >/dev/null; then FAILED+=("$what: requests failed"); fi
 }
 
@@ -233,7 +233,7 @@ pods_go() {
   deletions
   local report
   report=$(outcome load 240) || { echo "$report"; die "orders were lost, or ended twice"; }
-  echo "pods of everything deleted: $(told "$report")"
+  echo "pods of everything deleted: $(summary "$report")"
 }
 
 # More orders than two cores can handle: some are refused, accepted ones wait, and no process runs out of memory.
@@ -241,7 +241,7 @@ overload() {
   local report
   operator load load --json --rate "$((RATE * 5))" --duration 30s --grace 240s --gateway http://gateway:8080
   report=$(outcome load 360) || { echo "$report"; die "orders were lost, or ended twice"; }
-  echo "five times as much: $(told "$report")"
+  echo "five times as much: $(summary "$report")"
 }
 
 # steady [REASON]: prints the last log lines of every container that was restarted; a failure, unless REASON is given and the

@@ -11,7 +11,7 @@ fn embedded() -> Options {
     Options::new(env!("CARGO_BIN_EXE_mesh"))
 }
 
-macro_rules! told {
+macro_rules! stories {
     ($($chapter:ident { $($story:ident),+ $(,)? })+) => {
         $(
             mod $chapter {
@@ -26,7 +26,7 @@ macro_rules! told {
     };
 }
 
-told! {
+stories! {
     trace { one_order_is_one_trace, a_cancelled_order_is_one_trace_too }
     endings {
         a_declined_payment_gives_the_stock_back,

@@ -84,8 +84,8 @@ async fn everything_is_counted() {
     let _first = client.subscribe("a").await.unwrap();
     let _second = client.subscribe("*").await.unwrap();
     client.publish("a", "12345".into()).await.unwrap();
-    client.publish("nobody.listens", "123".into()).await.unwrap();
-    let _nobody_serves_it = client.request("nobody.serves", "".into()).await.unwrap_err();
+    client.publish("no.subscriber", "123".into()).await.unwrap();
+    let _no_responder = client.request("no.responder", "".into()).await.unwrap_err();
     let expected = Statistics {
         connections: 1,
         subscriptions: 3,

@@ -37,7 +37,7 @@ pub(crate) async fn a_request_to_the_own_connection_is_answered(server: Server) 
 
 pub(crate) async fn nobody_to_answer_is_told_at_once(server: Server) {
     // The client's own time limit is 10 s, and has another error.
-    let error = server.connect().await.request("nobody", "hello?".into()).await.unwrap_err();
+    let error = server.connect().await.request("no.responder", "hello?".into()).await.unwrap_err();
     assert_eq!(error.kind(), RequestErrorKind::NoResponders);
 }
 
@@ -46,7 +46,7 @@ pub(crate) async fn without_echo_the_own_messages_stay_away(server: Server) {
     let client = ConnectOptions::new().no_echo().connect(server.url()).await.unwrap();
     let mut both = client.subscribe("diary").await.unwrap();
     // The error comes from the server and is not an echo. It is the only round trip that such a client has.
-    let settled = async || client.request("nobody", "".into()).await.unwrap_err().kind();
+    let settled = async || client.request("no.responder", "".into()).await.unwrap_err().kind();
     assert_eq!(settled().await, RequestErrorKind::NoResponders);
 
     client.publish("diary", "own".into()).await.unwrap();

@@ -6,16 +6,16 @@ use harness::{Mesh, until};
 use crate::parts;
 
 /// Cache lookups with this outcome so far.
-async fn told(mesh: &Mesh, outcome: &str) -> f64 {
+async fn cached(mesh: &Mesh, outcome: &str) -> f64 {
     mesh.metrics("catalog").await.sum("mesh_cache_operations_total", &[("outcome", outcome)])
 }
 
 pub(crate) async fn until_told(mesh: &Mesh, outcome: &str) {
-    let before = told(mesh, outcome).await;
+    let before = cached(mesh, outcome).await;
     until(&format!("the cache to tell: {outcome}"), || async {
         let answer = mesh.gateway().get("/api/products/teapot").await;
         assert_eq!(answer.status, 200, "{answer:?}");
-        (told(mesh, outcome).await > before).then_some(())
+        (cached(mesh, outcome).await > before).then_some(())
     })
     .await;
 }

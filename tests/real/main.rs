@@ -32,7 +32,7 @@ pub(crate) fn on(binary: &str, kafka: &str) -> Options {
         .arguments(&["--postgres", &postgres])
 }
 
-macro_rules! told {
+macro_rules! stories {
     ($($chapter:ident { $($story:ident),+ $(,)? })+) => {
         $(
             mod $chapter {
@@ -48,7 +48,7 @@ macro_rules! told {
     };
 }
 
-told! {
+stories! {
     trace { one_order_is_one_trace, a_cancelled_order_is_one_trace_too }
     endings {
         a_declined_payment_gives_the_stock_back,

@@ -31,8 +31,8 @@ pub(crate) fn certificate(part: &str, name: &str) -> String {
 pub(crate) async fn tell(action: &str, part: &str) {
     let mut command = Command::new(variable("REAL_PARTS"));
     command.args([action, part]).arg(format!("{}/{part}", variable("REAL_STATE")));
-    let told = tokio::task::spawn_blocking(move || command.output().expect("parts.sh"))
+    let output = tokio::task::spawn_blocking(move || command.output().expect("parts.sh"))
         .await
         .expect("no panic");
-    assert!(told.status.success(), "{action} {part}: {}", String::from_utf8_lossy(&told.stderr));
+    assert!(output.status.success(), "{action} {part}: {}", String::from_utf8_lossy(&output.stderr));
 }

@@ -115,9 +115,9 @@ async fn until_draining(mesh: &Mesh, service: &str) {
 /// A service that waits for a dependency names it in `/readyz`.
 pub(crate) async fn readiness_says_what_is_missing(options: Options) {
     // A port without a listener stands in for NATS.
-    let nobody = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let url = format!("nats://{}", nobody.local_addr().expect("is bound"));
-    drop(nobody);
+    let unused = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("nats://{}", unused.local_addr().expect("is bound"));
+    drop(unused);
     let mesh = options.arguments(&["--nats", &url]).spawn().await;
     let ready = until("notifications to say what is missing", || async {
         let body: serde_json::Value =
@@ -145,7 +145,7 @@ pub(crate) async fn a_bad_configuration_is_told_whole(options: Options) {
         .expect("a file");
     let output = mesh.run(&["orders"]).await;
     assert_eq!(output.status.code(), Some(78));
-    let told = String::from_utf8_lossy(&output.stderr);
+    let errors = String::from_utf8_lossy(&output.stderr);
     for part in [
         "catalog: ",
         "MESH_CATALOG",
@@ -155,7 +155,7 @@ pub(crate) async fn a_bad_configuration_is_told_whole(options: Options) {
         "(from mesh.toml)",
         "expected http://<host>:<port>",
     ] {
-        assert!(told.contains(part), "{part:?} is not in:\n{told}");
+        assert!(errors.contains(part), "{part:?} is not in:\n{errors}");
     }
 }
 

@@ -117,9 +117,9 @@ pub(crate) async fn metrics_are_what_the_contract_says(options: Options) {
     mesh.audit().await;
     for service in services() {
         let of_it = contract.split_once(&format!("{service}\n")).unwrap_or_default().1;
-        for told in families(&mesh.metrics(service).await) {
+        for family in families(&mesh.metrics(service).await) {
             let mut lines = of_it.lines().take_while(|line| line.starts_with(' '));
-            assert!(lines.any(|line| line.trim() == told), "{service} tells an undeclared {told}");
+            assert!(lines.any(|line| line.trim() == family), "{service} exports an undeclared {family}");
         }
     }
     keep("metrics.txt", &contract);
@@ -185,12 +185,12 @@ pub(crate) async fn the_lens_sees_the_whole_mesh(options: Options) {
         SERVICES.iter().all(|service| services.contains(*service)).then_some(services)
     });
     services.await;
-    let told = mesh.run(&["trace", &order.id]).await;
-    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    let printed = mesh.run(&["trace", &order.id]).await;
+    let printed = String::from_utf8_lossy(&printed.stdout).into_owned();
     for part in
         [&order.trace_id, "POST /api/orders", "mesh.orders.v1.Orders/Place", "└─ send live.orders"]
     {
-        assert!(told.contains(part), "{part:?} is not in:\n{told}");
+        assert!(printed.contains(part), "{part:?} is not in:\n{printed}");
     }
     until("a topology with both buses", || async {
         let topology = lens.get("/lens/v1/topology").await.body;

@@ -853,7 +853,7 @@ pub mod order_event {
         /// It was delivered.
         #[prost(message, tag = "13")]
         Completed(super::OrderCompleted),
-        /// It will not be delivered: whoever did something for it undoes it.
+        /// The order will not be delivered: each service undoes what it did for it.
         #[prost(message, tag = "14")]
         Cancelled(super::OrderCancelled),
     }

@@ -5,7 +5,7 @@
 //! | template-datasource, panel-datasource | [`ours`]: a dashboard names the provisioned data sources by uid |
 //! | template-job, template-instance, target-job, target-instance | [`chosen`]: some panel uses the chosen service or topic |
 //! | template-label-promql, template-on-time-change-reload | [`variables`] |
-//! | panel-title-description, panel-units, panel-no-targets | [`told`] |
+//! | panel-title-description, panel-units, panel-no-targets | [`described`] |
 //! | target-promql, target-counter-agg, target-rate-interval | [`queries`] |
 //! | target-logql, target-logql-auto | not checked: there is one such query, without a range; a real Loki answers it |
 //! | uneditable-dashboard | does not apply: provisioned dashboards cannot be saved, and an editable one invites trials |
@@ -31,7 +31,7 @@ const RULES: [(&str, Rule); 15] = [
     ("ours", ours),
     ("chosen", chosen),
     ("variables", variables),
-    ("told", told),
+    ("described", described),
     ("queries", queries),
     ("exemplars", exemplars),
     ("titles", titles),
@@ -88,7 +88,7 @@ fn variables(dashboard: &Dashboard) -> Vec<String> {
 }
 
 /// Each panel has a title, a query, and a description of bad values; numbers have a unit.
-fn told(dashboard: &Dashboard) -> Vec<String> {
+fn described(dashboard: &Dashboard) -> Vec<String> {
     let mut complaints = Vec::new();
     for panel in dashboard.panels() {
         let title = panel.title();
@@ -340,8 +340,8 @@ fn a_dashboard_that_breaks_a_rule_is_found() {
     spoilt(variables, |json| json["templating"]["list"][0]["refresh"] = 1.into());
     let query = "label_values(mesh_build_inf, service)";
     spoilt(variables, |json| json["templating"]["list"][0]["query"]["query"] = query.into());
-    spoilt(told, |json| quantiles(json)["description"] = "Latency".into());
-    spoilt(told, |json| quantiles(json)["fieldConfig"]["defaults"]["unit"] = "".into());
+    spoilt(described, |json| quantiles(json)["description"] = "Latency".into());
+    spoilt(described, |json| quantiles(json)["fieldConfig"]["defaults"]["unit"] = "".into());
     spoilt(exemplars, |json| quantiles(json)["targets"][0]["exemplar"] = false.into());
     spoilt(exemplars, |json| quantiles(json)["targets"][1]["exemplar"] = true.into());
     spoilt(exemplars, |json| quantiles(json)["targets"][0]["expr"] = "a:b:c".into());

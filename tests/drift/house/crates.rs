@@ -111,7 +111,7 @@ pub(crate) fn inherited(tree: &Tree) -> Vec<String> {
     versions
         .keys()
         .filter(is_inherited)
-        .map(|name| format!("Cargo.toml: nobody inherits {name}"))
+        .map(|name| format!("Cargo.toml: no crate inherits {name}"))
         .collect()
 }
 
@@ -257,8 +257,8 @@ mod tests {
             ("services/orders/Cargo.toml", manifest.as_str()),
             ("services/orders/src/lib.rs", source),
             ("services/orders/tests/story.rs", "use tempfile::tempdir;"),
-            ("tests/drift/wire.rs", "#[path = \"../told/once.rs\"]\nmod once;"),
-            ("tests/told/once.rs", "use insta::assert_snapshot;"),
+            ("tests/drift/wire.rs", "#[path = \"../shared/once.rs\"]\nmod once;"),
+            ("tests/shared/once.rs", "use insta::assert_snapshot;"),
             PAYMENTS,
             HARNESS,
         ])
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dependency_nobody_names_is_found() {
+    fn an_unused_dependency_is_found() {
         let complaints =
             used(&orders("[dependencies]\nparking_lot = '1'", "// use parking_lot::Mutex;"));
         assert_eq!(complaints, ["services/orders/Cargo.toml: parking_lot is not used"]);
@@ -334,13 +334,13 @@ mod tests {
     }
 
     #[test]
-    fn a_version_nobody_inherits_is_found() {
+    fn a_version_without_a_user_is_found() {
         let root = ("Cargo.toml", "[workspace.dependencies]\nprost = '1'\nbytes = '1'\nrand = '1'");
         let proto = ("proto/Cargo.toml", "[dependencies]\nprost.workspace = true\nrand = '2'");
         let complaints = inherited(&Tree::from([root, proto]));
         assert_eq!(
             complaints,
-            ["Cargo.toml: nobody inherits bytes", "Cargo.toml: nobody inherits rand"]
+            ["Cargo.toml: no crate inherits bytes", "Cargo.toml: no crate inherits rand"]
         );
     }
 }

@@ -88,7 +88,7 @@ final class Client {
     private static void notHere(Admin admin) throws Exception {
         refused(admin.deleteTopics(List.of("orders.events")).all(), TopicDeletionDisabledException.class);
         var begun = System.nanoTime();
-        try (var producer = producer(Map.of("transactional.id", "nobody"))) {
+        try (var producer = producer(Map.of("transactional.id", "any"))) {
             producer.initTransactions();
             check(false, "there are no transactions");
         } catch (TransactionalIdAuthorizationException expected) {

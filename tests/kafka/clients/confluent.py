@@ -76,24 +76,24 @@ def finish(admin):
 def not_here():
     """What the embedded broker does not have is refused at once and for good."""
     begun = time.monotonic()
-    producer = Producer({**ADDRESS, "transactional.id": "nobody"})
+    producer = Producer({**ADDRESS, "transactional.id": "any"})
     try:
         producer.init_transactions(PATIENCE)
         raise AssertionError("there are no transactions")
     except KafkaException as error:
         assert error.args[0].fatal() or not error.args[0].retriable(), error
-    told = []
-    consumer = Consumer({**ADDRESS, "group.id": f"new-{uuid.uuid4()}", "group.protocol": "consumer", "error_cb": told.append})
+    errors = []
+    consumer = Consumer({**ADDRESS, "group.id": f"new-{uuid.uuid4()}", "group.protocol": "consumer", "error_cb": errors.append})
     consumer.subscribe([TOPIC])
-    while not any(error.fatal() or error.code() == KafkaError._FATAL for error in told):
-        assert time.monotonic() < begun + 20, told
+    while not any(error.fatal() or error.code() == KafkaError._FATAL for error in errors):
+        assert time.monotonic() < begun + 20, errors
         try:
             message = consumer.poll(0.2)
         except KafkaException as error:
-            told.append(error.args[0])
+            errors.append(error.args[0])
             continue
         if message is not None and message.error():
-            told.append(message.error())
+            errors.append(message.error())
     consumer.close()
 
 

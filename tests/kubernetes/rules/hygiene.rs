@@ -105,7 +105,7 @@ pub(crate) fn restricted(objects: &Objects) -> Vec<String> {
     for account in objects.of("ServiceAccount") {
         if account["automountServiceAccountToken"] != json!(false) {
             complaints.push(format!(
-                "ServiceAccount {}: a token is mounted where nobody needs it",
+                "ServiceAccount {}: a token is mounted that the pod does not need",
                 text(account, "/metadata/name")
             ));
         }

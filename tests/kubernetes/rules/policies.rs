@@ -146,7 +146,7 @@ pub(crate) fn subjects(objects: &Objects) -> Vec<String> {
                     let listeners = if rules == "/spec/ingress" { &subjects } else { &pods };
                     for port in items(rule, "/ports").map(|port| &port["port"]) {
                         if listeners.iter().all(|pod| pod.workload.port(port).is_none()) {
-                            complaints.push(format!("{name} names a port that nobody has: {port}"));
+                            complaints.push(format!("{name} names a port that no pod has: {port}"));
                         }
                     }
                 }
@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_about_nobody_is_found() {
+    fn a_policy_without_pods_is_found() {
         let lost = policy(
             &named("c")["podSelector"],
             "Ingress",

@@ -86,7 +86,7 @@ transaction.state.log.min.isr=1
 transaction.state.log.num.partitions=1
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
-# A group of one needs nobody to wait for.
+# A group with one member does not wait for others.
 group.initial.rebalance.delay.ms=0
 # After a crash the broker waits until its dead self's session ends: 9 s by default. At 2 s a busy machine loses it.
 broker.session.timeout.ms=4000
