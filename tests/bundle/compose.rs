@@ -150,7 +150,8 @@ fn every_service_takes_what_it_is_told() {
     for (name, service) in ours {
         assert_eq!(text(service, "/command/0"), name);
         let environment = service["environment"].as_object().expect("an environment");
-        let environment = environment.iter().map(|(key, value)| (key, value.as_str().unwrap_or_default()));
+        let environment =
+            environment.iter().map(|(key, value)| (key, value.as_str().unwrap_or_default()));
         let mut command = Command::new(env!("CARGO_BIN_EXE_mesh"));
         command.args(["config", name]).env_clear().envs(environment);
         let answer = command.output().expect("the mesh binary");

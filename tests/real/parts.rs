@@ -34,5 +34,9 @@ pub(crate) async fn tell(action: &str, part: &str) {
     let output = tokio::task::spawn_blocking(move || command.output().expect("parts.sh"))
         .await
         .expect("no panic");
-    assert!(output.status.success(), "{action} {part}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{action} {part}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }

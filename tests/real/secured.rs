@@ -148,7 +148,10 @@ async fn a_kafka_that_is_not_trusted_or_does_not_trust_is_told_by_its_cause() {
         let errors = String::from_utf8_lossy(&output.stderr).into_owned();
         // A broker that expects TLS does not say so to a client without TLS: it closes the connection.
         let because = if setting.1 == "false" { "no answer from Kafka" } else { because };
-        assert!(!output.status.success() && errors.contains(because), "{kafka} {setting:?}: {errors}");
+        assert!(
+            !output.status.success() && errors.contains(because),
+            "{kafka} {setting:?}: {errors}"
+        );
         no_secret_is_shown(&mesh).await;
     }
 }

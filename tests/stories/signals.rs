@@ -119,7 +119,10 @@ pub(crate) async fn metrics_are_what_the_contract_says(options: Options) {
         let of_it = contract.split_once(&format!("{service}\n")).unwrap_or_default().1;
         for family in families(&mesh.metrics(service).await) {
             let mut lines = of_it.lines().take_while(|line| line.starts_with(' '));
-            assert!(lines.any(|line| line.trim() == family), "{service} exports an undeclared {family}");
+            assert!(
+                lines.any(|line| line.trim() == family),
+                "{service} exports an undeclared {family}"
+            );
         }
     }
     keep("metrics.txt", &contract);

@@ -29,9 +29,9 @@ fn consumers() -> Vec<Alert> {
             expr: "sum(rate(mesh_orders_placed_total[1m])) > 0\n\
                    unless sum(rate(mesh_flow_duration_seconds_count[1m])) > 0"
                 .into(),
-            summary: "Orders are placed, and none comes to an end",
-            description: "Orders are placed, {{ $value | humanize }} a second, and for minutes none was completed or \
-                          cancelled. Customers wait for their order.",
+            summary: "Orders are placed, but none is completed or cancelled",
+            description: "{{ $value | humanize }} orders a second are placed, but for minutes none was completed or cancelled. \
+                          Customers wait for their orders.",
             dashboard: "mesh-flows",
         },
         Alert {
@@ -42,7 +42,7 @@ fn consumers() -> Vec<Alert> {
             expr: format!("max(mesh_orders_oldest_open_age_seconds) > {OPEN_S}"),
             summary: "An order is open for {{ $value | humanizeDuration }}",
             description: "The oldest order that is neither completed nor cancelled was placed {{ $value | humanizeDuration }} \
-                          ago. Its customer waits; others may, too.",
+                          ago. Its customer waits, and others may wait, too.",
             dashboard: "mesh-flows",
         },
         Alert {
@@ -53,7 +53,7 @@ fn consumers() -> Vec<Alert> {
             expr: "sum by (service, topic) (mesh_consumer_lag) > 0\n\
                    unless sum by (service, topic) (rate(mesh_events_total{outcome!=\"abandoned\"}[1m])) > 0"
                 .into(),
-            summary: "{{ $labels.service }} handles nothing of {{ $labels.topic }}",
+            summary: "{{ $labels.service }} handles no events of {{ $labels.topic }}",
             description: "{{ $value | humanize }} records of {{ $labels.topic }} wait for {{ $labels.service }}, which has \
                           handled none for two minutes. The orders they belong to stand still.",
             dashboard: "mesh-events?var-topic={{ $labels.topic }}",
@@ -74,7 +74,7 @@ fn delays() -> Vec<Alert> {
             ),
             summary: "{{ $labels.service }} falls behind in {{ $labels.topic }}",
             description: "{{ $labels.service }} is {{ $value | humanize }} records of {{ $labels.topic }} behind, and more \
-                          come than it handles. What it does happens later and later.",
+                          arrive than it handles. Its effects are more and more delayed.",
             dashboard: "mesh-events?var-topic={{ $labels.topic }}",
         },
         Alert {
@@ -87,9 +87,9 @@ fn delays() -> Vec<Alert> {
                 "max by (service, topic) (mesh_consumer_oldest_age_seconds) > {TOO_OLD_S}\n\
                  and max by (service, topic) (deriv(mesh_consumer_oldest_age_seconds[1m])) > 0.5"
             ),
-            summary: "{{ $labels.service }} has had an event of {{ $labels.topic }} for {{ $value | humanizeDuration }}",
-            description: "The oldest event of {{ $labels.topic }} that {{ $labels.service }} took and has not done with is \
-                          {{ $value | humanizeDuration }} old. At least one order stands still.",
+            summary: "{{ $labels.service }} has not finished an event of {{ $labels.topic }} for {{ $value | humanizeDuration }}",
+            description: "The oldest event of {{ $labels.topic }} that {{ $labels.service }} received and has not finished is {{ \
+                          $value | humanizeDuration }} old. At least one order is stuck.",
             dashboard: "mesh-events?var-topic={{ $labels.topic }}",
         },
     ]
@@ -104,8 +104,8 @@ fn letters() -> Vec<Alert> {
             keep: None,
             expr: format!("max by (service) (mesh_outbox_oldest_age_seconds) > {UNSENT_S}"),
             summary: "{{ $labels.service }} cannot send its events",
-            description: "The oldest event in the outbox of {{ $labels.service }} waits for {{ $value | humanizeDuration }}. \
-                          Nothing is lost, but nobody is told of what {{ $labels.service }} does.",
+            description: "The oldest event in the outbox of {{ $labels.service }} has waited for {{ $value | humanizeDuration \
+                          }}. Nothing is lost, but other services do not learn what {{ $labels.service }} does.",
             dashboard: "mesh-events",
         },
         Alert {
@@ -143,9 +143,9 @@ fn unsendable() -> Vec<Alert> {
             keep: None,
             expr: counted("service, topic", "mesh_dead_letters_lost_total", "15m"),
             summary: "Dead letters of {{ $labels.topic }} from {{ $labels.service }} are lost",
-            description: "The broker refused {{ $value | humanize }} dead letters of {{ $labels.service }} for good within 15 \
-                          minutes: these events of {{ $labels.topic }} were neither handled nor set aside. The log of \
-                          {{ $labels.service }} has their positions; while the topic keeps them, they can be read there.",
+            description: "The broker finally refused {{ $value | humanize }} dead letters of {{ $labels.service }} within 15 \
+                          minutes: these events of {{ $labels.topic }} were neither handled nor set aside. The log of {{ \
+                          $labels.service }} has their positions; the events can be read there as long as the topic keeps them.",
             dashboard: "mesh-events?var-topic={{ $labels.topic }}",
         },
         Alert {
@@ -155,9 +155,9 @@ fn unsendable() -> Vec<Alert> {
             keep: None,
             expr: "max by (service) (mesh_payments_unresolved) > 0".into(),
             summary: "{{ $value | humanize }} charges are unresolved",
-            description: "{{ $value | humanize }} cancelled orders may have been charged: the third party has not confirmed in ten \
-                          attempts of {{ $labels.service }}, some half an hour, that it gave the money back. The attempts \
-                          go on; an operator asks the third party.",
+            description: "{{ $value | humanize }} cancelled orders may have been charged: in ten attempts of {{ $labels.service \
+                          }}, about half an hour, the payment provider has not confirmed the refund. The attempts go on; an \
+                          operator should ask the provider.",
             dashboard: "mesh-flows",
         },
         Alert {
@@ -167,9 +167,9 @@ fn unsendable() -> Vec<Alert> {
             keep: None,
             expr: "max by (service) (mesh_outbox_unsendable) > 0".into(),
             summary: "{{ $labels.service }} has events that it can never send",
-            description: "{{ $value | humanize }} events in the outbox of {{ $labels.service }} are such as no broker takes, and \
-                      were set aside. Others go on; the orders that these belong to may stand still until somebody \
-                      mends, puts back or gives up what `mesh outbox list {{ $labels.service }}` shows.",
+            description: "{{ $value | humanize }} events in the outbox of {{ $labels.service }} were set aside, because no \
+                          broker accepts them. Other events are sent; the orders of these may be stuck until an operator \
+                          repairs, requeues or drops what `mesh outbox list {{ $labels.service }}` shows.",
             dashboard: "mesh-events",
         },
     ]

@@ -38,9 +38,9 @@ fn absent(severity: &'static str, expr: String) -> Alert {
         hold: SEEN,
         keep: None,
         expr,
-        summary: "{{ $labels.service }} is not there",
+        summary: "{{ $labels.service }} is absent",
         description: "No process of {{ $labels.service }} answered Prometheus for {{ $value | humanizePercentage }} of the last \
-                      minute: none runs, none stays, or none can be reached.",
+                      minute: it does not run, crashes at once, or cannot be reached.",
         dashboard: "mesh-service?var-service={{ $labels.service }}",
     }
 }
@@ -56,8 +56,8 @@ fn restarting(severity: &'static str, window: &str, times: u32) -> Alert {
              \"window\", \"{window}\", \"\", \"\"\n)"
         ),
         summary: "{{ $labels.service }} starts again and again",
-        description: "{{ $labels.instance }} of {{ $labels.service }} began anew {{ $value }} times within \
-                      {{ $labels.window }}. A release begins it once.",
+        description: "{{ $labels.instance }} of {{ $labels.service }} restarted {{ $value }} times within {{ $labels.window }}. \
+                      A release restarts it once.",
         dashboard: "mesh-service?var-service={{ $labels.service }}",
     }
 }
@@ -76,8 +76,8 @@ fn presence() -> Vec<Alert> {
             keep: None,
             expr: counted("service", "mesh_panics_total", "15m"),
             summary: "{{ $labels.service }} panicked",
-            description: "{{ $labels.service }} caught {{ $value | humanize }} panics within 15 minutes. Each is a mistake in \
-                          its code: a request was answered with an error, or an event tried again.",
+            description: "{{ $labels.service }} caught {{ $value | humanize }} panics within 15 minutes. Each is a bug: a \
+                          request was answered with an error, or an event was retried.",
             dashboard: "mesh-service?var-service={{ $labels.service }}",
         },
     ]
@@ -91,8 +91,8 @@ fn needs() -> Vec<Alert> {
         keep: None,
         expr: "max by (service, condition) (mesh_degraded) == 1".into(),
         summary: "{{ $labels.service }} is degraded: {{ $labels.condition }}",
-        description: "{{ $labels.service }} says that {{ $labels.condition }} does not work. Its /readyz and `mesh status` \
-                          say why; what needs it waits or is refused.",
+        description: "{{ $labels.service }} reports that {{ $labels.condition }} does not work. Its /readyz and `mesh status` \
+                      say why; work that needs it waits or is refused.",
         dashboard: "mesh-service?var-service={{ $labels.service }}",
     }]
 }
@@ -106,8 +106,8 @@ fn connections() -> Vec<Alert> {
             keep: None,
             expr: "min by (service) (mesh_database_up) == 0".into(),
             summary: "{{ $labels.service }} cannot reach its database",
-            description: "The database of {{ $labels.service }} does not answer. It refuses calls; its events wait and are \
-                          not lost.",
+            description: "The database of {{ $labels.service }} does not answer. The service refuses calls; its events wait and \
+                          are not lost.",
             dashboard: "mesh-runtime?var-service={{ $labels.service }}",
         },
         Alert {
@@ -117,8 +117,8 @@ fn connections() -> Vec<Alert> {
             keep: None,
             expr: "min by (service) (mesh_kafka_connected) == 0".into(),
             summary: "{{ $labels.service }} has no connection to Kafka",
-            description: "No broker answers {{ $labels.service }}. It takes no events, and its own wait in the outbox: orders \
-                          are accepted and stand still.",
+            description: "No broker answers {{ $labels.service }}. It receives no events, and its own events wait in the outbox: \
+                          orders are accepted, but do not proceed.",
             dashboard: "mesh-events",
         },
         Alert {
@@ -128,8 +128,8 @@ fn connections() -> Vec<Alert> {
             keep: None,
             expr: "min by (service) (mesh_nats_connected) == 0".into(),
             summary: "{{ $labels.service }} has no connection to NATS",
-            description: "{{ $labels.service }} cannot send or receive live messages: what customers watch stands still. \
-                          Orders go on.",
+            description: "{{ $labels.service }} cannot send or receive live messages: the pages of customers are not updated. \
+                          Orders are not affected.",
             dashboard: "mesh-events",
         },
         Alert {
@@ -138,9 +138,9 @@ fn connections() -> Vec<Alert> {
             hold: SEEN,
             keep: KEPT,
             expr: "max by (service, destination) (mesh_breaker_state) > 0".into(),
-            summary: "{{ $labels.service }} leaves {{ $labels.destination }} alone: it fails",
-            description: "Most calls from {{ $labels.service }} to {{ $labels.destination }} failed. Now none is made but one \
-                          every few seconds, which probes; the orders that need them wait.",
+            summary: "{{ $labels.service }} has stopped calling {{ $labels.destination }}, which fails",
+            description: "Most calls from {{ $labels.service }} to {{ $labels.destination }} failed, and the circuit breaker is \
+                          open. One call every few seconds probes the destination; orders that need it wait.",
             dashboard: "mesh-service?var-service={{ $labels.service }}",
         },
     ]
@@ -155,8 +155,8 @@ fn saturation() -> Vec<Alert> {
             keep: None,
             expr: format!("rate(tokio_busy_seconds_total[1m]) / tokio_workers > {NEARLY}"),
             summary: "{{ $labels.service }} is {{ $value | humanizePercentage }} busy",
-            description: "The event loop of {{ $labels.instance }} of {{ $labels.service }} is busy \
-                          {{ $value | humanizePercentage }} of the time: everything in it waits for everything else.",
+            description: "The event loop of {{ $labels.instance }} of {{ $labels.service }} is busy {{ $value | \
+                          humanizePercentage }} of the time: all its tasks wait for each other.",
             dashboard: "mesh-runtime?var-service={{ $labels.service }}",
         },
         Alert {
@@ -165,9 +165,9 @@ fn saturation() -> Vec<Alert> {
             hold: LASTING,
             keep: None,
             expr: format!("process_open_fds{{service!=\"\"}} / process_max_fds > {NEARLY}"),
-            summary: "{{ $labels.service }} has {{ $value | humanizePercentage }} of the files open that it may",
-            description: "{{ $labels.instance }} of {{ $labels.service }} has {{ $value | humanizePercentage }} of the files \
-                          and connections open that it may. At the limit it can neither take nor make any.",
+            summary: "{{ $labels.service }} uses {{ $value | humanizePercentage }} of its file descriptors",
+            description: "{{ $labels.instance }} of {{ $labels.service }} has {{ $value | humanizePercentage }} of the allowed \
+                          files and connections open. At the limit it can neither accept nor open any.",
             dashboard: "mesh-runtime?var-service={{ $labels.service }}",
         },
         Alert {
@@ -176,10 +176,9 @@ fn saturation() -> Vec<Alert> {
             hold: STAYING,
             keep: None,
             expr: format!("mesh_memory_used_bytes / mesh_memory_limit_bytes > {NEARLY_KILLED}"),
-            summary: "{{ $labels.service }} uses {{ $value | humanizePercentage }} of the memory that it may",
+            summary: "{{ $labels.service }} uses {{ $value | humanizePercentage }} of its memory limit",
             description: "{{ $labels.instance }} of {{ $labels.service }} uses {{ $value | humanizePercentage }} of the memory \
-                          that its container may. At the limit the kernel kills it; what it had not done is done by the \
-                          next one.",
+                          limit of its container. At the limit the kernel kills it; the next process finishes its work.",
             dashboard: "mesh-runtime?var-service={{ $labels.service }}",
         },
     ]
@@ -194,8 +193,8 @@ fn disks() -> Vec<Alert> {
             keep: None,
             expr: format!("min by (service) (mesh_database_disk_free_bytes) < {LITTLE_ROOM}"),
             summary: "The disk of {{ $labels.service }} is nearly full",
-            description: "{{ $value | humanize1024 }}B are left on the disk that the database of {{ $labels.service }} is on. \
-                          When nothing is left, it takes no orders and no events, and is not ready.",
+            description: "{{ $value | humanize1024 }}B are left on the disk with the database of {{ $labels.service }}. When the \
+                          disk is full, the service accepts no requests and no events, and is not ready.",
             dashboard: "mesh-runtime?var-service={{ $labels.service }}",
         },
         Alert {
@@ -206,10 +205,10 @@ fn disks() -> Vec<Alert> {
             expr: format!(
                 "max by (service) (mesh_database_file_bytes{{file=\"log\"}}) > {LONG_LOG}"
             ),
-            summary: "The write-ahead log of {{ $labels.service }} is not cut",
-            description: "The write-ahead log of the database of {{ $labels.service }} has {{ $value | humanize1024 }}B: \
-                          another process reads the file and does not end, so that it cannot begin anew. It grows \
-                          until the disk is full.",
+            summary: "The write-ahead log of {{ $labels.service }} cannot be truncated",
+            description: "The write-ahead log of the database of {{ $labels.service }} has {{ $value | humanize1024 }}B: another \
+                          process keeps a read transaction open, so that the log cannot be truncated. It grows until the disk is \
+                          full.",
             dashboard: "mesh-runtime?var-service={{ $labels.service }}",
         },
     ]

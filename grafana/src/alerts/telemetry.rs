@@ -30,8 +30,8 @@ fn signals() -> Vec<Alert> {
             counted("service", &format!("mesh_{word}_total{{state=\"dropped\"}}"), "5m")
         }),
         summary: "{{ $labels.service }} loses {{ $labels.signal }}",
-        description: "{{ $labels.service }} dropped {{ $value | humanize }} {{ $labels.signal }} within 5 minutes: nobody \
-                      takes them, or not fast enough. The mesh works as before; traces have holes.",
+        description: "{{ $labels.service }} dropped {{ $value | humanize }} {{ $labels.signal }} within 5 minutes: the Collector \
+                      is unavailable or too slow. The mesh works as before, but telemetry is incomplete.",
         dashboard: "mesh-telemetry",
     }]
 }
@@ -47,8 +47,8 @@ fn collector() -> Vec<Alert> {
                 counted_from_nothing("job", &format!("otelcol_receiver_refused_{word}_total"), "5m")
             }),
             summary: "{{ $labels.job }} refuses {{ $labels.signal }}",
-            description: "{{ $labels.job }} refused {{ $value | humanize }} {{ $labels.signal }} within 5 minutes: it has no \
-                          memory left for more. Whoever sends them drops what is refused.",
+            description: "{{ $labels.job }} refused {{ $value | humanize }} {{ $labels.signal }} within 5 minutes, because it \
+                          has no memory left. The services drop what is refused.",
             dashboard: "mesh-telemetry",
         },
         Alert {
@@ -80,9 +80,9 @@ fn collector() -> Vec<Alert> {
             hold: SEEN,
             keep: None,
             expr: format!("otelcol_exporter_queue_size / otelcol_exporter_queue_capacity > {FULL}"),
-            summary: "What {{ $labels.job }} keeps for {{ $labels.exporter }} is {{ $value | humanizePercentage }} of what it may",
-            description: "{{ $labels.exporter }} takes less than {{ $labels.job }} is sent: its queue is \
-                          {{ $value | humanizePercentage }} full. What comes beyond is lost.",
+            summary: "The queue of {{ $labels.job }} for {{ $labels.exporter }} is {{ $value | humanizePercentage }} full",
+            description: "{{ $labels.exporter }} accepts less than {{ $labels.job }} receives: its queue is {{ $value | \
+                          humanizePercentage }} full. When it is full, further data is lost.",
             dashboard: "mesh-telemetry",
         },
     ]
@@ -101,9 +101,9 @@ fn watching() -> Vec<Alert> {
             hold: RESTARTED,
             keep: None,
             expr: PARTS.map(absent).join("\nor "),
-            summary: "{{ $labels.part }} is not there",
-            description: "{{ $labels.part }} did not answer Prometheus for half a minute. Orders go on; what it keeps or \
-                          passes on cannot be seen.",
+            summary: "{{ $labels.part }} is absent",
+            description: "{{ $labels.part }} did not answer Prometheus for half a minute. Orders are not affected, but the data \
+                          that it stores or forwards is missing.",
             dashboard: "mesh-telemetry",
         },
         Alert {
@@ -151,8 +151,8 @@ fn alerting() -> Vec<Alert> {
             keep: None,
             expr: "vector(1)".into(),
             summary: "Alerts arrive",
-            description: "It fires always ({{ $value }}), and goes the way of all alerts. Give it to a service that reports its absence: \
-                          then Prometheus, Alertmanager or what is between them is away.",
+            description: "This alert always fires ({{ $value }}) and takes the same way as all alerts. Send it to a service that \
+                          reports its absence, which means that Prometheus, Alertmanager or the network between them is down.",
             dashboard: "mesh-telemetry",
         },
     ]

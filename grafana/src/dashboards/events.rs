@@ -25,18 +25,18 @@ pub(super) fn dashboard() -> Dashboard {
 
 fn waiting() -> Vec<Panel> {
     vec![
-        Panel::new(Kind::Lines, "Lag", "Records on the broker that the group has not done with. Growing: it is too slow or stuck. Flat above zero: one event is retried, or waits for a third party.")
+        Panel::new(Kind::Lines, "Lag", "Records on the broker that the group has not finished. If it grows, the group is too slow or stuck. If it stays above zero, one event is being retried or waits for a third party.")
             .ask(events::lag(), "{{topic}} → {{group}}"),
-        Panel::new(Kind::Lines, "Age of the oldest", "How long the oldest event in hand has waited. Seconds: a slow third party. Minutes: it is retried; its trace says what fails.")
+        Panel::new(Kind::Lines, "Age of the oldest", "The age of the oldest event that is being handled. Seconds mean a slow third party. Minutes mean that the event is being retried; its trace shows what fails.")
             .ask(events::oldest_age(), "{{topic}} → {{group}}")
             .unit(Unit::Seconds)
             .thresholds(&[(10.0, Colour::Warning), (60.0, Colour::Bad)]),
         latency("From published to handled", "What the events' readers feel. Grows with the lag; if it grows alone, handling itself is slow.", events::delay, "{{topic}} → {{group}}").line(slo::seconds(slo::EVENT_WITHIN), Colour::Bad),
-        Panel::new(Kind::Heatmap, "From published to handled, all", "The same as a heat map: a second band above the first are the events that were retried.")
+        Panel::new(Kind::Heatmap, "From published to handled, all", "The same durations as a heat map. A second band above the first shows events that were retried.")
             .ask(events::delay_buckets(), "{{le}}")
             .unit(Unit::Seconds)
             .size(12, 8),
-        Panel::new(Kind::Lines, "Lag by partition", "One partition above the others: one key holds it up, or its reader is gone.")
+        Panel::new(Kind::Lines, "Lag by partition", "If one partition is above the others, one key holds it up or its consumer is gone.")
             .ask(events::lag_by_partition(), "{{topic}}/{{partition}} → {{group}}")
             .size(12, 8),
     ]
@@ -44,13 +44,13 @@ fn waiting() -> Vec<Panel> {
 
 fn handling() -> Vec<Panel> {
     vec![
-        Panel::new(Kind::Lines, "Published", "Events acknowledged by the broker. Zero while orders are placed: see the outboxes below.")
+        Panel::new(Kind::Lines, "Published", "Events that the broker acknowledged. If it is zero while orders are placed, look at the outboxes below.")
             .ask(events::published(), "{{messaging_destination_name}}")
             .unit(Unit::PerSecond),
-        Panel::new(Kind::Lines, "Handled", "Events that each group is done with. It should follow what is published.")
+        Panel::new(Kind::Lines, "Handled", "Events that each group has finished. The line should follow the published events.")
             .ask(events::handled(), "{{messaging_destination_name}} → {{messaging_consumer_group_name}}")
             .unit(Unit::PerSecond),
-        Panel::new(Kind::Stacked, "What became of them", "Handled is good; skipped means nobody here wants that type; duplicates come after a crash; dead-lettered ones were set aside.")
+        Panel::new(Kind::Stacked, "What became of them", "Events by outcome. Handled events had their effect; the group does not use the type of skipped ones; duplicates follow a crash; dead-lettered events were set aside.")
             .ask(events::outcomes(), "{{outcome}}")
             .unit(Unit::PerSecond)
             .colour("handled", Colour::Good)
@@ -64,25 +64,25 @@ fn handling() -> Vec<Panel> {
 
 fn trouble() -> Vec<Panel> {
     vec![
-        Panel::new(Kind::Lines, "Retries", "Attempts after the first. Steady: something they need is away; the service's failing calls say what.")
+        Panel::new(Kind::Lines, "Retries", "Attempts after the first. If retries go on, something that the handler needs does not answer; the failing calls of the service show what.")
             .ask(events::retries(), "{{topic}} → {{service}}")
             .unit(Unit::PerSecond)
             .size(6, 8),
-        Panel::new(Kind::Lines, "Dead letters", "Events set aside, by reason. Any: `mesh dlq show`, mend the cause, `mesh dlq replay`.")
+        Panel::new(Kind::Lines, "Dead letters", "Events that were set aside, by reason. If there are any, read them with `mesh dlq show`, remove the cause, then run `mesh dlq replay`.")
             .ask(events::dead_letter_rate(), "{{topic}} {{reason}}")
             .unit(Unit::PerSecond)
             .thresholds(&[(0.001, Colour::Bad)])
             .size(6, 8),
-        Panel::new(Kind::Lines, "Duplicates", "Events that came again and were known. Some after every crash or rebalance: that is the inbox at work. Steady: offsets are not committed.")
+        Panel::new(Kind::Lines, "Duplicates", "Events that were delivered again and recognised by the inbox. Some are normal after a crash or a rebalance. If they go on, offsets are not committed.")
             .ask(events::duplicates(), "{{topic}} → {{service}}")
             .unit(Unit::PerSecond)
             .size(6, 8),
-        Panel::new(Kind::Lines, "Partitions", "Who reads how many. A step: the group shared them out anew because a replica came or went.")
+        Panel::new(Kind::Lines, "Partitions", "The number of partitions assigned to each replica. A step is a rebalance: a replica joined or left.")
             .ask(events::assigned(), "{{topic}} → {{group}} {{instance}}")
             .size(6, 8),
-        none_of("Dead letters in all", "Events set aside in the time shown. Any: `mesh dlq list` shows them, and who could not handle them.", events::dead_letters()).size(8, 4),
-        none_of("Records gone unread", "Records that the broker dropped before they were fetched. Any is lost data: its retention is too short for this lag.", format!("sum({})", events::gaps())).size(8, 4),
-        Panel::new(Kind::Stat, "Rebalances", "How often groups shared out their partitions, in the time shown. One a start is normal; more without a deploy: consumers come and go.")
+        none_of("Dead letters in all", "Events that were set aside in the selected time. `mesh dlq list` shows them and the group that could not handle them.", events::dead_letters()).size(8, 4),
+        none_of("Records gone unread", "Records that the broker deleted before they were fetched. Each is lost data: the retention is too short for this lag.", format!("sum({})", events::gaps())).size(8, 4),
+        Panel::new(Kind::Stat, "Rebalances", "Rebalances in the selected time. One for each start is normal. More without a deployment mean that consumers join and leave.")
             .ask(format!("sum({})", events::rebalances()), "rebalances")
             .decimals(0)
             .size(8, 4),
@@ -91,13 +91,13 @@ fn trouble() -> Vec<Panel> {
 
 fn outbox() -> Vec<Panel> {
     vec![
-        Panel::new(Kind::Lines, "Outbox", "Events committed and not yet sent. Growing: the broker does not take them. Nothing is lost: they are sent when it is back.")
+        Panel::new(Kind::Lines, "Outbox", "Events that are committed and not yet sent. If it grows, the broker does not accept them. Nothing is lost: the relay sends them when the broker is back.")
             .ask(events::outbox(), "{{service}}"),
-        Panel::new(Kind::Lines, "Age in the outbox", "How long the oldest event has waited. Above a second: no relay leads, or the broker is away.")
+        Panel::new(Kind::Lines, "Age in the outbox", "The age of the oldest unsent event. Above a second, no relay is leader or the broker is unavailable.")
             .ask(events::outbox_age(), "{{service}}")
             .unit(Unit::Seconds)
             .thresholds(&[(1.0, Colour::Warning), (10.0, Colour::Bad)]),
-        Panel::new(Kind::States, "Kafka", "Whether each service is connected to a broker. Not: its events wait, in the outbox and on the broker.")
+        Panel::new(Kind::States, "Kafka", "Whether each service is connected to a broker. Without a connection, its events wait in the outbox and on the broker.")
             .ask(events::kafka_connected(), "{{service}}")
             .word(0, "away", Colour::Bad)
             .word(1, "connected", Colour::Good),
@@ -106,20 +106,20 @@ fn outbox() -> Vec<Panel> {
 
 fn live() -> Vec<Panel> {
     vec![
-        Panel::new(Kind::Lines, "Live updates", "Updates handed to NATS. Lost ones went nowhere because NATS was away: browsers read the order again instead.")
+        Panel::new(Kind::Lines, "Live updates", "Updates published to NATS. Updates are lost while NATS is unavailable; browsers then read the order again.")
             .ask(events::live_sent(), "{{outcome}}")
             .unit(Unit::PerSecond)
             .colour("sent", Colour::Good)
             .colour("lost", Colour::Warning)
             .size(6, 8),
-        Panel::new(Kind::Lines, "NATS messages", "In and out. What notifications sends and the gateway does not receive: nobody listens to it, which is no fault.")
+        Panel::new(Kind::Lines, "NATS messages", "Messages received and sent. If notifications sends more than the gateway receives, no browser watches those orders; this is not a fault.")
             .ask(events::nats_messages(), "{{service}} {{direction}}")
             .unit(Unit::PerSecond)
             .size(6, 8),
-        Panel::new(Kind::Lines, "Open streams", "Live streams that the gateway serves.")
+        Panel::new(Kind::Lines, "Open streams", "Live streams that are open at the gateway.")
             .ask(events::live_streams(), "{{instance}}")
             .size(6, 8),
-        Panel::new(Kind::States, "NATS", "Whether each service is connected. Not: live streams fall back to reading; orders flow on.")
+        Panel::new(Kind::States, "NATS", "Whether each service is connected to NATS. Without a connection, live streams read the orders at intervals instead; orders are not affected.")
             .ask(events::nats_connected(), "{{service}}")
             .word(0, "away", Colour::Bad)
             .word(1, "connected", Colour::Good)

@@ -22,7 +22,7 @@ pub(super) fn dashboard() -> Dashboard {
 }
 
 fn funnel() -> Vec<Panel> {
-    let mut steps = Panel::new(Kind::Bars, "Funnel", "Orders that reached each status, in the time shown. A step that is much shorter than the one above is where they stop: cancelled, or still under way.")
+    let mut steps = Panel::new(Kind::Bars, "Funnel", "Orders that reached each status in the selected time. Where a bar is much shorter than the one above it, orders were cancelled or are still in progress.")
         .size(8, 8)
         .unit(Unit::Whole)
         .decimals(0);
@@ -32,7 +32,7 @@ fn funnel() -> Vec<Panel> {
     vec![
         steps,
         by_status("Orders by status", "Orders that take each status, each second: the same orders again and again. The lines move together; one that falls behind shows where the flow is held up."),
-        Panel::new(Kind::Stacked, "Cancelled, by reason", "Declined is the customer's bank; unavailable is a third party that never answered; expired means that the payment took longer than the hold on the stock.")
+        Panel::new(Kind::Stacked, "Cancelled, by reason", "Cancelled orders by reason. Declined: the bank refused the payment. Unavailable: the payment provider never answered. Expired: the payment took longer than the stock was reserved.")
             .ask(flows::cancelled(), "{{reason}}")
             .unit(Unit::PerSecond),
     ]
@@ -40,18 +40,18 @@ fn funnel() -> Vec<Panel> {
 
 fn duration() -> Vec<Panel> {
     vec![
-        Panel::new(Kind::Heatmap, "From placed to the end", "The promise is 99 % within 2 s. A second band above are orders with a slow payment.")
+        Panel::new(Kind::Heatmap, "From placed to the end", "How long orders take from placed to their end. The objective is 99 % within 2 s. A second band above the first shows orders with a slow payment.")
             .ask(flows::duration_buckets(), "{{le}}")
             .unit(Unit::Seconds)
             .size(12, 11),
         latency("By outcome", "Completed ones wait for dispatch and delivery; cancelled ones only for the payment's answer. The diamonds are traces.", flows::duration, "{{outcome}}").line(slo::seconds(slo::FLOW_WITHIN), Colour::Bad).size(12, 11),
-        Panel::new(Kind::Stacked, "Open orders", "Orders that are neither completed nor cancelled, by how far they came. A band that grows is the step that is held up.")
+        Panel::new(Kind::Stacked, "Open orders", "Orders that are neither completed nor cancelled, by status. A band that grows shows the step that is held up.")
             .ask(flows::open(), "{{status}}")
             .colour("placed", Colour::Palest)
             .colour("paid", Colour::Pale)
             .colour("dispatched", Colour::Neutral)
             .size(12, 8),
-        Panel::new(Kind::Lines, "Oldest open order", "How long ago the oldest of them was placed. Seconds in health. A line that rises with the time: one order stands still; MeshOrderStuck pages at two minutes.")
+        Panel::new(Kind::Lines, "Oldest open order", "The age of the oldest open order. A few seconds are normal. If the line rises steadily, at least one order is stuck; MeshOrderStuck pages after two minutes.")
             .ask(flows::oldest_open(), "oldest")
             .unit(Unit::Seconds)
             .line(120.0, Colour::Bad)
@@ -61,22 +61,22 @@ fn duration() -> Vec<Panel> {
 
 fn payment() -> Vec<Panel> {
     vec![
-        Panel::new(Kind::Stacked, "Payments", "Settled payments by outcome. Failed: the third party never answered.")
+        Panel::new(Kind::Stacked, "Payments", "Settled payments by outcome. Failed means that the payment provider never answered.")
             .ask(flows::payments(), "{{outcome}}")
             .unit(Unit::PerSecond)
             .colour("authorized", Colour::Good)
             .colour("failed", Colour::Bad)
             .size(6, 8),
-        Panel::new(Kind::Lines, "Attempts", "Requests to the third party, by outcome. Failing and silent ones are repeated; many of them open the breaker.")
+        Panel::new(Kind::Lines, "Attempts", "Requests to the payment provider by outcome. Requests that fail or time out are repeated; many of them open the circuit breaker.")
             .ask(flows::provider(), "{{operation}} {{outcome}}")
             .unit(Unit::Requests)
             .size(6, 8),
-        Panel::new(Kind::Lines, "How long it takes", "p99 of its answers, by status. Three seconds are `tok_slow`. None: it did not answer in time.")
+        Panel::new(Kind::Lines, "How long it takes", "The 99th percentile of the provider's response time, by status. The token `tok_slow` takes three seconds. Status none: the provider did not answer in time.")
             .ask_with_traces(flows::provider_latency(0.99), "status {{http_response_status_code}}")
             .unit(Unit::Seconds)
             .logarithmic()
             .size(6, 8),
-        Panel::new(Kind::States, "Breaker", "Open: payments asks no more for a while, and events wait. It tries again by itself.")
+        Panel::new(Kind::States, "Breaker", "The state of the circuit breaker. While it is open, payments does not call the provider and events wait. It closes by itself when a probe succeeds.")
             .ask(flows::breaker(), "{{destination}}")
             .word(0, "closed", Colour::Good)
             .word(1, "half-open", Colour::Warning)
@@ -87,19 +87,19 @@ fn payment() -> Vec<Panel> {
 
 fn stock() -> Vec<Panel> {
     vec![
-        Panel::new(Kind::Lines, "Stock requests", "Requests to hold stock, by outcome. Out of stock is an answer, not an error: the customer is told which item.")
+        Panel::new(Kind::Lines, "Stock requests", "Requests to reserve stock, by outcome. Out of stock is an answer, not an error: it names the item to the customer.")
             .ask(flows::reservations(), "{{outcome}}")
             .unit(Unit::PerSecond)
             .size(6, 8),
-        Panel::new(Kind::Lines, "Held", "Reservations that hold stock now. Growing: orders are not decided; look at payments.")
+        Panel::new(Kind::Lines, "Held", "Reservations that hold stock now. If it grows, orders are not settled: look at payments.")
             .ask(flows::held(), "held")
             .ask(flows::timers(), "parcels that wait")
             .size(6, 8),
-        Panel::new(Kind::Lines, "Holds settled", "Committed for paid orders, released for cancelled ones, returned when a paid one was cancelled.")
+        Panel::new(Kind::Lines, "Holds settled", "Ended reservations: committed for paid orders, released for cancelled orders, returned for paid orders that were cancelled later.")
             .ask(flows::holds_settled(), "{{change}}")
             .unit(Unit::PerSecond)
             .size(6, 8),
-        Panel::new(Kind::Lines, "Shipments", "Parcels that come into each state.")
+        Panel::new(Kind::Lines, "Shipments", "Shipments that enter each state.")
             .ask(flows::shipments(), "{{state}}")
             .unit(Unit::PerSecond)
             .size(6, 8),

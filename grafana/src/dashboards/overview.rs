@@ -23,39 +23,39 @@ pub(super) fn dashboard() -> Dashboard {
 
 fn wellness() -> Vec<Panel> {
     vec![
-        Panel::new(Kind::Stat, "Services", "Services that answer Prometheus, of eight.")
+        Panel::new(Kind::Stat, "Services", "The number of services that Prometheus reaches, of eight.")
             .ask(queries::services_up(), "services")
             .thresholds(&[(0.0, Colour::Bad), (8.0, Colour::Good)])
             .decimals(0)
             .size(6, 3),
-        Panel::new(Kind::Stat, "Missing", "The services that do not answer Prometheus now, by name: dead, frozen, or out of reach. MeshServiceAbsent says it half a minute later.")
+        Panel::new(Kind::Stat, "Missing", "The services that Prometheus does not reach now: they are down, frozen or unreachable. MeshServiceAbsent fires half a minute later.")
             .ask(queries::services_away(), "{{service}}")
             .thresholds(&[(1.0, Colour::Bad)])
             .named()
             .size(6, 3),
-        none_of("Pages", "Symptoms: alerts that wake somebody and fire now. The table below names them, and each links to its runbook.", queries::firing_count("page")).size(6, 3),
-        Panel::new(Kind::Stat, "Tickets", "Causes, and what can wait until the morning: alerts that fire now and wake nobody.")
+        none_of("Pages", "Firing alerts of severity page: symptoms that need a person at once. The table below names them and links to their runbooks.", queries::firing_count("page")).size(6, 3),
+        Panel::new(Kind::Stat, "Tickets", "Firing alerts of severity ticket: causes, and what can wait until the morning.")
             .ask(queries::firing_count("ticket"), "tickets")
             .thresholds(&[(1.0, Colour::Warning)])
             .decimals(0)
             .size(6, 3),
-        Panel::new(Kind::Stat, "Placed", "Orders accepted each second. Zero under load: nobody gets through; look at the gateway in the dashboard Service.")
+        Panel::new(Kind::Stat, "Placed", "Orders accepted each second. If it is zero under load, no request succeeds: look at the gateway in the dashboard Service.")
             .ask(flows::placed(), "placed")
             .unit(Unit::PerSecond)
             .size(6, 3),
-        Panel::new(Kind::Stat, "Completed", "The share of ended orders that were completed, in the time shown. Declined cards and customers who cancel do not count, as in the promise. It falls when nobody answers for payments, or the stock is not held long enough: the dashboard Flows has the reasons.")
+        Panel::new(Kind::Stat, "Completed", "The share of ended orders that were completed in the selected time. As in the objective, declined cards and cancellations by customers do not count. It falls when the payment provider does not answer or reservations expire: the dashboard Flows shows the reasons.")
             .ask(flows::completed_share(), "completed")
             .unit(Unit::Share)
             .thresholds(&[(0.0, Colour::Bad), (0.95, Colour::Warning), (0.99, Colour::Good)])
             .size(6, 3),
-        none_of("Letters", "Events that were set aside in the time shown: dead letters. Any: `mesh dlq list` shows them, the dashboard Events says from where.", events::dead_letters_of_all()).size(6, 3),
-        none_of("Panics", "Panics that were caught, in the time shown. Any is a bug: the log of that service has its place.", runtime::panics_of_all()).size(6, 3),
+        none_of("Letters", "Dead letters: events that were set aside in the selected time. `mesh dlq list` shows them; the dashboard Events shows where they come from.", events::dead_letters_of_all()).size(6, 3),
+        none_of("Panics", "Panics that were caught in the selected time. Each is a bug: the log of the service shows its place in the code.", runtime::panics_of_all()).size(6, 3),
     ]
 }
 
 fn promises() -> Vec<Panel> {
     vec![
-        Panel::new(Kind::Table, "Promises", "What is left of each promise's error budget for 30 days. Spent: the promise is broken; stop changing things, and read the burn rate beside. It can tell no more than what Prometheus keeps: the last column says how much of the 30 days is known.")
+        Panel::new(Kind::Table, "Promises", "What is left of the error budget of each objective over 30 days. When it is spent, the objective is missed: stop releases and read the burn rate beside. It covers only what Prometheus keeps: the last column shows how much of the 30 days that is.")
             .ask(queries::budget(), "left")
             .ask(queries::spent_since(), "spent since")
             .ask(queries::each_promise(&queries::burn("5m")), "burn rate")
@@ -67,13 +67,13 @@ fn promises() -> Vec<Panel> {
             .column(Column::new("burn rate").unit(Unit::Times, 1).thresholds(&[(1.0, Colour::Warning), (14.4, Colour::Bad)]).width(70))
             .column(Column::new("known").unit(Unit::Seconds, 0).width(70))
             .size(12, 7),
-        Panel::new(Kind::Lines, "Burn rate", "How much faster than allowed the budget is used up, over five minutes. 1 uses it up in exactly 30 days, 14.4 in two days: that wakes somebody.")
+        Panel::new(Kind::Lines, "Burn rate", "How much faster than allowed the error budget is used, over five minutes. At 1 it lasts exactly 30 days, at 14.4 two days: an alert of severity page fires.")
             .ask(queries::burn("5m"), "{{slo}}")
             .unit(Unit::Times)
             .line(1.0, Colour::Warning)
             .line(14.4, Colour::Bad)
             .size(12, 7),
-        Panel::new(Kind::Table, "Alerts", "What fires, and what will if it goes on. Empty in health. A click on an alert leads to its runbook, or to the dashboard where one sees it.")
+        Panel::new(Kind::Table, "Alerts", "Firing and pending alerts. It is empty when the mesh is healthy. Click an alert to open its runbook or the dashboard that shows the problem.")
             .ask(queries::alerts(), "value")
             .without(&["__name__", "value", "Value", "job"])
             .column(Column::new("runbook").hidden())
@@ -96,19 +96,19 @@ fn services() -> Vec<Panel> {
     let link = |panel: Panel| panel.link("Open the service", queries::SERVICE_LINK);
     vec![
         table(),
-        Panel::new(Kind::States, "Up", "Whether each service answers Prometheus. Red: it is dead, frozen, or out of reach, and its other lines end there.")
+        Panel::new(Kind::States, "Up", "Whether Prometheus reaches each service. Red: the service is down, frozen or unreachable, and its other lines end there.")
             .ask(queries::up(), "{{service}}")
             .word(0, "away", Colour::Bad)
             .word(1, "answers", Colour::Good)
             .size(8, 11),
-        link(Panel::new(Kind::Lines, "Requests by service", "Requests, calls and events that each service handles. A line that falls to zero while others go on: that service is stuck or gone.")
+        link(Panel::new(Kind::Lines, "Requests by service", "Requests, calls and events that each service handles. If one line falls to zero while others go on, that service is stuck or gone.")
             .ask(queries::requests_by_service(), "{{service}}")
             .unit(Unit::Requests)),
-        link(Panel::new(Kind::Lines, "Errors by service", "The share of them that failed by the service's own fault. The deepest service in the call graph that shows errors is where to look first.")
+        link(Panel::new(Kind::Lines, "Errors by service", "The share of them that failed through the service's own fault. Look first at the deepest service in the call graph that shows errors.")
             .ask(queries::errors_by_service(), "{{service}}")
             .unit(Unit::Share)
             .thresholds(&[(0.01, Colour::Bad)])),
-        link(Panel::new(Kind::Lines, "p99 by service", "What one in a hundred takes longer than, on a logarithmic axis. Payments waits for the third party: seconds there come from slow tokens. Its dashboard has the traces: click a line.")
+        link(Panel::new(Kind::Lines, "p99 by service", "The 99th percentile of durations, on a logarithmic axis. Payments waits for the payment provider: seconds come from slow tokens. Click a line for its dashboard, which has the traces.")
             .ask(queries::latency_by_service(), "{{service}}")
             .unit(Unit::Seconds)
             .logarithmic()),
@@ -117,7 +117,7 @@ fn services() -> Vec<Panel> {
 
 /// A table with one row for each service.
 fn table() -> Panel {
-    Panel::new(Kind::Table, "Each service", "Each service now: whether it answers, what it is asked, what fails by its own fault, what one in a hundred takes, records that wait, starts in the time shown, the memory of its largest process, and how much of its limit that is (of the machine's memory where there is no limit). Click a name to open it.")
+    Panel::new(Kind::Table, "Each service", "Each service now: whether it is up, its requests, errors by its own fault, 99th percentile, waiting records, starts in the selected time, the memory of its largest process, and the share of its limit (of the machine's memory if it has no limit). Click a name to open its dashboard.")
         .ask(queries::each_service(&queries::up()), "up")
         .ask(queries::each_service(&queries::requests_by_service()), "requests")
         .ask(queries::each_service(&queries::errors_by_service()), "errors")
@@ -149,12 +149,12 @@ fn flow() -> Vec<Panel> {
         latency("From placed to the end", "How long an order takes. The dashed line is the promise. The diamonds are traces.", flows::duration, "{{outcome}}")
             .line(slo::seconds(slo::FLOW_WITHIN), Colour::Bad)
             .size(8, 8),
-        Panel::new(Kind::Lines, "Oldest open order", "How long ago the oldest order was placed that is neither completed nor cancelled. Growing: at least one stands still, which no duration shows. MeshOrderStuck pages at two minutes.")
+        Panel::new(Kind::Lines, "Oldest open order", "The age of the oldest order that is neither completed nor cancelled. If it grows, at least one order is stuck, which no duration shows. MeshOrderStuck pages after two minutes.")
             .ask(flows::oldest_open(), "oldest")
             .unit(Unit::Seconds)
             .line(120.0, Colour::Bad)
             .size(12, 8),
-        Panel::new(Kind::Lines, "Events that wait", "Records on Kafka that a group has not handled, and events in outboxes. Growing: that consumer is too slow or stuck, or Kafka takes nothing; the dashboard Events has more.")
+        Panel::new(Kind::Lines, "Events that wait", "Records on Kafka that a group has not handled, and events in outboxes. If it grows, a consumer is too slow or stuck, or Kafka accepts no events. The dashboard Events shows more.")
             .ask("sum by (group) (mesh_consumer_lag)".into(), "{{group}}")
             .ask(events::outbox(), "outbox of {{service}}")
             .size(12, 8),
@@ -163,7 +163,7 @@ fn flow() -> Vec<Panel> {
 
 /// The graph of services. It stands at the end, since it takes a whole screen: Grafana does not scale it down.
 fn graph() -> Panel {
-    Panel::new(Kind::Graph, "Calls and events", "Which service asks which, over calls and events: counted in the traces that Jaeger keeps of the time shown. An arrow that is gone: that call is made no more. A failing service that others point to is the cause, one that points to others a victim.")
+    Panel::new(Kind::Graph, "Calls and events", "Which service calls which, over gRPC, HTTP and events, counted in the traces that Jaeger keeps for the selected time. A missing arrow means that the call is no longer made. Among failing services, the one that only receives arrows is the likely cause.")
             .question(Source::Dependencies, "")
             .size(24, 24)
 }

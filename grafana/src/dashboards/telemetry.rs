@@ -22,22 +22,22 @@ pub(super) fn dashboard() -> Dashboard {
 
 fn services() -> Vec<Panel> {
     vec![
-        Panel::new(Kind::Stat, "Spans exported", "Of those that were started, in the time shown. Below 100 %: some are on their way, or were dropped, which the panel beside shows.")
+        Panel::new(Kind::Stat, "Spans exported", "The share of started spans that were exported in the selected time. Below 100 % some are still queued or were dropped, which the panel beside shows.")
             .ask(telemetry::exported_share(), "exported")
             .unit(Unit::Share)
             .thresholds(&[(0.0, Colour::Bad), (0.95, Colour::Warning), (0.99, Colour::Good)])
             .size(6, 8),
-        Panel::new(Kind::Lines, "Spans", "Started, exported, dropped. Dropped ones are counted and cost no request: the Collector is away, or too slow.")
+        Panel::new(Kind::Lines, "Spans", "Spans started, exported and dropped. Spans are dropped when the Collector is unavailable or too slow; requests are not affected.")
             .ask(telemetry::spans(), "{{state}}")
             .unit(Unit::PerSecond)
             .colour("dropped", Colour::Bad)
             .size(6, 8),
-        Panel::new(Kind::Lines, "Spans dropped", "By service. One service: it cannot reach the Collector. All: the Collector is away.")
+        Panel::new(Kind::Lines, "Spans dropped", "Dropped spans by service. If one service drops spans, it cannot reach the Collector. If all do, the Collector is unavailable.")
             .ask(telemetry::spans_dropped(), "{{service}}")
             .unit(Unit::PerSecond)
             .thresholds(&[(0.001, Colour::Bad)])
             .size(6, 8),
-        Panel::new(Kind::Lines, "Log records", "The same for log lines on their way to Loki.")
+        Panel::new(Kind::Lines, "Log records", "The same for log lines that are sent to Loki.")
             .ask(telemetry::log_records(), "{{state}}")
             .unit(Unit::PerSecond)
             .colour("dropped", Colour::Bad)
@@ -47,20 +47,20 @@ fn services() -> Vec<Panel> {
 
 fn collector() -> Vec<Panel> {
     vec![
-        Panel::new(Kind::Lines, "In", "What the Collector takes in. It should follow what the services export.")
+        Panel::new(Kind::Lines, "In", "What the Collector receives. The line should follow what the services export.")
             .ask(telemetry::collector_in(), "{{what}}")
             .unit(Unit::PerSecond)
             .size(6, 8),
-        Panel::new(Kind::Lines, "Out", "What it hands on to Jaeger and Loki. Less than comes in: it samples, or it fails.")
+        Panel::new(Kind::Lines, "Out", "What the Collector sends to Jaeger and Loki. If it is less than it receives, it samples or exports fail.")
             .ask(telemetry::collector_out(), "{{what}}")
             .unit(Unit::PerSecond)
             .size(6, 8),
-        Panel::new(Kind::Lines, "Lost", "What it refused or could not hand on. Zero in health.")
+        Panel::new(Kind::Lines, "Lost", "What the Collector refused or could not export. It is normally zero.")
             .ask(telemetry::collector_lost(), "{{what}}")
             .unit(Unit::PerSecond)
             .thresholds(&[(0.001, Colour::Bad)])
             .size(6, 8),
-        Panel::new(Kind::Lines, "Queues", "How full they are. Full: Jaeger or Loki does not keep up, and what comes next is lost.")
+        Panel::new(Kind::Lines, "Queues", "How full the export queues are. When a queue is full, Jaeger or Loki is too slow and further data is lost.")
             .ask(telemetry::collector_queue(), "{{exporter}}")
             .unit(Unit::Share)
             .thresholds(&[(0.8, Colour::Bad)])
@@ -70,43 +70,43 @@ fn collector() -> Vec<Panel> {
 
 fn prometheus() -> Vec<Panel> {
     vec![
-        Panel::new(Kind::States, "Targets", "Whether each answers scrapes. Away: its lines end there, and say nothing about how it is.")
+        Panel::new(Kind::States, "Targets", "Whether each target answers scrapes. If it does not, its other lines end and say nothing about its state.")
             .ask(telemetry::up(), "{{job}}")
             .word(0, "away", Colour::Bad)
             .word(1, "answers", Colour::Good)
             .size(8, 9),
-        Panel::new(Kind::Lines, "How long scrapes take", "Above a second the numbers are old when they arrive.")
+        Panel::new(Kind::Lines, "How long scrapes take", "The duration of scrapes. Above a second the values are old when they arrive.")
             .ask(telemetry::scrape_duration(), "{{job}}")
             .unit(Unit::Seconds)
             .size(8, 9),
-        Panel::new(Kind::Lines, "Series, by target", "A line that only grows has a label with a value from a request: find it in the table below.")
+        Panel::new(Kind::Lines, "Series, by target", "Series by target. If a line only grows, a metric has a label whose values come from requests: the table below shows it.")
             .ask(telemetry::samples(), "{{job}}")
             .size(8, 9),
-        Panel::new(Kind::Table, "The largest metrics", "Those with the most series, now.")
+        Panel::new(Kind::Table, "The largest metrics", "The metrics with the most series now.")
             .ask(telemetry::largest(), "series")
             .widths(&[("series", 80)])
             .size(8, 9),
-        Panel::new(Kind::Lines, "How long rules take", "Near the interval at which they run, alerts come late.")
+        Panel::new(Kind::Lines, "How long rules take", "The duration of rule evaluations. Near the evaluation interval, alerts are late.")
             .ask(telemetry::rules_duration(), "{{rule_group}}")
             .unit(Unit::Seconds)
             .size(8, 9),
-        Panel::new(Kind::Stat, "Series in memory", "All series that Prometheus keeps in memory now.")
+        Panel::new(Kind::Stat, "Series in memory", "All series that Prometheus has in memory now.")
             .ask(telemetry::series(), "series")
             .size(8, 9),
-        none_of("Rules that failed", "Evaluations that failed in the time shown. Any: an alert may be blind.", telemetry::rules_failed()).size(8, 9),
+        none_of("Rules that failed", "Rule evaluations that failed in the selected time. If there are any, an alert may not fire.", telemetry::rules_failed()).size(8, 9),
     ]
 }
 
 fn lens() -> Vec<Panel> {
     vec![
-        Panel::new(Kind::Lines, "Spans", "What lens is sent, and what it forgot for it. It forgets the oldest when its memory is full: that is no fault.")
+        Panel::new(Kind::Lines, "Spans", "Spans that lens receives and evicts. It evicts the oldest when its memory is full; this is not a fault.")
             .ask(telemetry::lens_spans(), "{{what}}")
             .unit(Unit::PerSecond),
-        Panel::new(Kind::Lines, "Memory", "How much of its memory is in use. Full is normal after a while under load.")
+        Panel::new(Kind::Lines, "Memory", "The share of lens' memory that is in use. After some time under load it is normally full.")
             .ask(telemetry::lens_memory(), "in use")
             .unit(Unit::Share)
             .most(1.0),
-        Panel::new(Kind::Lines, "Traces and lines", "How many it remembers now.")
+        Panel::new(Kind::Lines, "Traces and lines", "The number of traces and log lines that lens keeps now.")
             .ask(telemetry::lens_remembers("traces"), "traces")
             .ask(telemetry::lens_remembers("log_lines"), "log lines"),
     ]
@@ -114,11 +114,11 @@ fn lens() -> Vec<Panel> {
 
 fn cost() -> Vec<Panel> {
     vec![
-        Panel::new(Kind::Lines, "Memory of the parts", "Resident memory of what watches the mesh. Some of it are files that the kernel takes back when it needs to; near its limit for long: give the part more, or keep less.")
+        Panel::new(Kind::Lines, "Memory of the parts", "Resident memory of the observability parts. Some of it is file cache that the kernel can free. If a part is near its limit for long, raise the limit or keep less data.")
             .ask(telemetry::memory_of_parts(), "{{job}}")
             .unit(Unit::Bytes)
             .size(12, 8),
-        Panel::new(Kind::Lines, "Processor of the parts", "Cores in use by what watches the mesh. More than the mesh itself: scrape less often, or sample.")
+        Panel::new(Kind::Lines, "Processor of the parts", "CPU cores in use by the observability parts. If they use more than the mesh itself, scrape less often or sample traces.")
             .ask(telemetry::cpu_of_parts(), "{{job}}")
             .unit(Unit::Times)
             .size(12, 8),

@@ -189,6 +189,7 @@ fn tests_evaluate_the_groups_in_their_order() {
 #[test]
 fn every_service_is_missed() {
     let contract = fs::read_to_string(root().join("../tests/contracts/metrics.txt")).expect("it");
-    let listed: BTreeSet<_> = contract.lines().filter(|line| !line.starts_with([' ', '#'])).collect();
+    let listed: BTreeSet<_> =
+        contract.lines().filter(|line| !line.starts_with([' ', '#'])).collect();
     assert_eq!(listed, SERVICES.into());
 }
