@@ -1,6 +1,9 @@
 //! The series that rules read exist from the start: `increase` does not show the first event of a series that begins with it.
 
-use grafana::rules::{Group, Rule, recording};
+use grafana::{
+    rule_files::recording,
+    rules::{Group, Rule},
+};
 use harness::{Options, Sample, Samples, until};
 use promql_parser::{
     parser::{Expr, VectorSelector, parse},
