@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use embedded_kafka::Settings;
 use kafka_protocol::{
     ResponseError,
     messages::{
@@ -16,7 +17,6 @@ use kafka_protocol::{
     },
     protocol::StrBytes,
 };
-use mesh_cli::embedded::kafka::Settings;
 use rdkafka::{
     Offset,
     consumer::{BaseConsumer, CommitMode, Consumer},
@@ -199,6 +199,7 @@ pub(crate) fn a_group_that_looked_once_expires_and_holds_up_nobody() {
         groups: ["mine".to_owned()].into(),
         group_expiry: Duration::from_secs(3),
         limit: 8 << 20,
+        ..Settings::default()
     };
     let broker = Broker::embedded_with(settings);
     let of = broker.topic(1);

@@ -2,7 +2,7 @@
 
 use std::{thread::sleep, time::Duration};
 
-use mesh_cli::embedded::kafka;
+use embedded_kafka as kafka;
 use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
@@ -28,8 +28,15 @@ pub(crate) struct Broker {
 }
 
 impl Broker {
+    /// A broker with the topics of the mesh.
     pub(crate) fn embedded() -> Self {
-        Self::embedded_with(kafka::Settings::default())
+        let topic = |name: &str| kafka::Topic {
+            name: name.into(),
+            partitions: proto::topics::PARTITIONS as usize,
+            retention: kafka::Retention::Consumed,
+        };
+        let topics = proto::topics::ALL.map(topic).into();
+        Self::embedded_with(kafka::Settings { topics, ..kafka::Settings::default() })
     }
 
     pub(crate) fn embedded_with(settings: kafka::Settings) -> Self {

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use mesh_cli::embedded::nats::{Limits, Server};
+use embedded_nats::{Limits, Server};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},

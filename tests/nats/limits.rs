@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mesh_cli::embedded::nats::{Limits, Server, Statistics};
+use embedded_nats::{Limits, Server, Statistics};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,

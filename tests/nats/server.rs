@@ -8,8 +8,8 @@ use std::{
 };
 
 use async_nats::{Client, Message, Subscriber};
+use embedded_nats as nats;
 use futures::{FutureExt, StreamExt};
-use mesh_cli::embedded::nats;
 use tempfile::TempDir;
 use tokio::{
     process::{Child, Command},

@@ -87,7 +87,7 @@ fn parse_and_run() -> ExitCode {
         Command::Config(options) => config::run(&options),
         Command::Topics(options) => topics::run(&options),
         Command::Health(options) => health::run(&options),
-        Command::Completions(options) => completions::run(&options),
+        Command::Completions(options) => completions::run(&options, command()),
         Command::Service(service) => Ok(service.run()),
     };
     done.unwrap_or_else(|error| {
@@ -96,8 +96,8 @@ fn parse_and_run() -> ExitCode {
     })
 }
 
-/// The whole command line, for code that generates something from it.
-pub(crate) fn command() -> clap::Command {
+/// The whole command line.
+fn command() -> clap::Command {
     <Cli as clap::CommandFactory>::command()
 }
 

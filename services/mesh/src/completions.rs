@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use clap_complete::Shell;
 
-use crate::{cli, output};
+use crate::output;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -20,9 +20,10 @@ pub(crate) struct Options {
     shell: Shell,
 }
 
-pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
+/// Prints the script for `command`, the whole command line.
+pub(crate) fn run(options: &Options, mut command: clap::Command) -> anyhow::Result<ExitCode> {
     let mut script = Vec::new();
-    clap_complete::generate(options.shell, &mut cli::command(), "mesh", &mut script);
+    clap_complete::generate(options.shell, &mut command, "mesh", &mut script);
     output::raw(String::from_utf8(script)?.trim_end());
     Ok(ExitCode::SUCCESS)
 }

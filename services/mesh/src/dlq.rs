@@ -233,7 +233,7 @@ fn chosen<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::embedded;
+    use crate::topics;
 
     #[test]
     fn letters_are_all_or_named() {
@@ -245,10 +245,7 @@ mod tests {
     // Reading blocks a thread, and the broker needs another.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_letter_that_cannot_be_replayed_stops_no_other() {
-        let embedded =
-            embedded::kafka::Broker::start(([127, 0, 0, 1], 0).into(), Default::default())
-                .await
-                .unwrap();
+        let embedded = topics::embedded_broker(([127, 0, 0, 1], 0).into()).await;
         let brokers = embedded.bootstrap_servers().to_owned();
         let broker =
             Broker::new(Kafka { brokers, embedded: true }, chassis::kafka::Settings::default());

@@ -12,7 +12,6 @@ mod cli;
 mod completions;
 mod config;
 mod dlq;
-pub mod embedded;
 mod health;
 mod load;
 mod logs;

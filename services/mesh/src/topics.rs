@@ -6,6 +6,7 @@ use std::{process::ExitCode, time::Duration};
 use anyhow::Context;
 use chassis::{config::Sources, kafka};
 use clap::Args;
+use embedded_kafka::Retention;
 use proto::topics;
 use rdkafka::{
     ClientConfig,
@@ -95,6 +96,26 @@ fn all() -> Vec<Topic> {
         [Topic::new(*topic, topics::PARTITIONS), Topic::new(dead, DEAD_LETTER_PARTITIONS)]
     };
     topics::ALL.iter().flat_map(pair).collect()
+}
+
+/// The same topics for the embedded broker.
+pub(crate) fn embedded() -> Vec<embedded_kafka::Topic> {
+    let topic = |Topic { name, partitions, .. }: Topic| embedded_kafka::Topic {
+        retention: match name.ends_with(topics::DEAD_LETTER_SUFFIX) {
+            true => Retention::Budget,
+            false => Retention::Consumed,
+        },
+        partitions: usize::try_from(partitions).unwrap_or(1),
+        name,
+    };
+    all().into_iter().map(topic).collect()
+}
+
+/// An embedded broker with all topics, for tests.
+#[cfg(test)]
+pub(crate) async fn embedded_broker(address: std::net::SocketAddr) -> embedded_kafka::Broker {
+    let settings = embedded_kafka::Settings { topics: embedded(), ..Default::default() };
+    embedded_kafka::Broker::start(address, settings).await.unwrap()
 }
 
 /// Creates the missing topics as soon as the brokers are ready.
@@ -188,7 +209,6 @@ async fn make_these(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::embedded::kafka::Broker;
 
     #[test]
     fn every_topic_has_one_for_its_dead_letters() {
@@ -205,7 +225,7 @@ mod tests {
     // Reading the topics blocks a thread, and the broker needs another.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn what_is_missing_is_made_and_what_is_there_stays_as_it_is() {
-        let broker = Broker::start(([127, 0, 0, 1], 0).into(), Default::default()).await.unwrap();
+        let broker = embedded_broker(([127, 0, 0, 1], 0).into()).await;
         let kafka = at(broker.bootstrap_servers());
         let wanted = |partitions| vec![Topic::new("teapots", partitions)];
         let make = |partitions| make_these(wanted(partitions), &kafka, PATIENCE);
@@ -226,7 +246,7 @@ mod tests {
         assert!(format!("{error:#}").starts_with(&format!("no answer from Kafka at {brokers}")));
         let late = async {
             sleep(2 * PAUSE).await;
-            Broker::start(address, Default::default()).await.unwrap()
+            embedded_broker(address).await
         };
         let (_broker, made) = tokio::join!(late, make_elsewhere(brokers));
         assert_eq!(made.len(), 2 * topics::ALL.len());

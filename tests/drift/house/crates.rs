@@ -119,10 +119,13 @@ impl Member {
     fn may_depend_on(&self, other: &Dependency) -> bool {
         match (self.name.as_str(), other.package.as_str()) {
             ("proto", _) => false,
-            (_, "proto") => true,
             (_, "harness") => other.kind == Kind::Development,
+            // The embedded servers know nothing of the mesh.
+            ("embedded-kafka" | "embedded-nats", "embedded-limits") => true,
+            ("embedded-kafka" | "embedded-nats" | "embedded-limits", _) => false,
             // `profiler` knows nothing of the mesh, and is a crate of its own because of its `unsafe`.
             ("chassis", "profiler") => true,
+            (_, "proto") => true,
             ("chassis" | "harness" | "profiler", _) => false,
             (_, package) => package == "chassis",
         }
@@ -287,13 +290,15 @@ mod tests {
         let chassis = "[package]\nname = 'chassis'\n[dependencies]\npayments.workspace = true";
         let proto = "[package]\nname = 'proto'\n[dependencies]\nchassis.workspace = true";
         let profiler = "[package]\nname = 'profiler'\n[dependencies]\nchassis.workspace = true";
+        let embedded = "[package]\nname = 'embedded-kafka'\n[dependencies]\nproto.workspace = true";
         let tree = Tree::from([
+            ("services/embedded-kafka/Cargo.toml", embedded),
             ("services/chassis/Cargo.toml", chassis),
             ("services/profiler/Cargo.toml", profiler),
             ("proto/Cargo.toml", proto),
             PAYMENTS,
         ]);
-        assert_eq!(independent(&tree).len(), 3);
+        assert_eq!(independent(&tree).len(), 4);
     }
 
     #[test]

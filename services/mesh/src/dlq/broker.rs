@@ -192,7 +192,7 @@ fn letter(message: &BorrowedMessage<'_>) -> Letter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::embedded;
+    use crate::topics::embedded_broker;
 
     impl Sender {
         /// A letter whose header says that it was on `origin`.
@@ -219,10 +219,7 @@ mod tests {
     // Reading blocks a thread, and the broker needs another.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_letter_is_replayed_once_and_noted() {
-        let embedded =
-            embedded::kafka::Broker::start(([127, 0, 0, 1], 0).into(), Default::default())
-                .await
-                .unwrap();
+        let embedded = embedded_broker(([127, 0, 0, 1], 0).into()).await;
         let broker = Broker::new(
             Kafka { brokers: embedded.bootstrap_servers().to_owned(), embedded: true },
             Settings::default(),

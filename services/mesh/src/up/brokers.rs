@@ -4,14 +4,11 @@ use std::net::SocketAddr;
 
 use anyhow::Context;
 
-use super::{Options, layout::Layout, open};
-use crate::{
-    embedded::{
-        kafka::{Broker, Monitor, Settings},
-        nats::{Limits, Server},
-    },
-    running::Kafka,
-};
+use embedded_kafka::{Broker, Monitor, Settings};
+use embedded_nats::{Limits, Server};
+
+use super::{Options, layout::Layout};
+use crate::{running::Kafka, topics};
 
 /// The addresses and settings that every child gets.
 #[derive(Clone, Debug)]
@@ -42,7 +39,11 @@ impl Brokers {
         let kafka = match &options.kafka {
             Some(_) => None,
             None => {
-                let settings = Settings { groups: Layout::groups(), ..Settings::default() };
+                let settings = Settings {
+                    topics: topics::embedded(),
+                    groups: Layout::groups(),
+                    ..Settings::default()
+                };
                 Some(Broker::start(here(layout.kafka), settings).await?)
             }
         };
@@ -66,7 +67,7 @@ impl Brokers {
                 embedded: kafka.is_some(),
             },
             log_id: kafka.is_some().then(|| uuid::Uuid::new_v4().to_string()),
-            nats: options.nats.clone().unwrap_or_else(|| open::nats(layout)),
+            nats: options.nats.clone().unwrap_or_else(|| layout.nats_url()),
             postgres: options.postgres.clone(),
             settings: options.settings.clone(),
         };

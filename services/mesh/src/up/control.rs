@@ -4,6 +4,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Context;
 use axum::{Json, Router, extract::State, routing::get};
+use embedded_kafka::{Full, Monitor};
 use futures::future::join_all;
 use tokio::{net::TcpListener, task::JoinSet};
 
@@ -14,10 +15,7 @@ use super::{
     process::Supervised,
     ready,
 };
-use crate::{
-    embedded::kafka::{Full, Monitor},
-    status::{Degraded, Process, Report},
-};
+use crate::status::{Degraded, Process, Report};
 
 struct Control {
     port: u16,

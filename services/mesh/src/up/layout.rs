@@ -224,6 +224,11 @@ impl Layout {
         })
     }
 
+    /// The URL of the embedded NATS server.
+    pub(crate) fn nats_url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.nats)
+    }
+
     /// The addresses of all replicas of a service for this protocol.
     pub(crate) fn addresses(&self, service: &str, protocol: Protocol) -> Vec<String> {
         let replicas = self.processes.iter().filter(|process| process.service == service);

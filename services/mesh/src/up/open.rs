@@ -2,7 +2,7 @@
 
 use super::{
     brokers::Backing,
-    layout::{Layout, Protocol, local},
+    layout::{Layout, Protocol},
 };
 use crate::output;
 
@@ -37,17 +37,12 @@ pub(super) fn describe(layout: &Layout, backing: &Backing) -> String {
     }
     let embedded = |is| if is { "embedded, in memory" } else { "yours" };
     table.row(["Kafka", &backing.kafka.brokers, embedded(backing.kafka.embedded)]);
-    table.row(["NATS", &masked(&backing.nats), embedded(backing.nats == nats(layout))]);
+    table.row(["NATS", &masked(&backing.nats), embedded(backing.nats == layout.nats_url())]);
     let order = r#"{"items":[{"sku":"teapot","quantity":1}],"payment_token":"tok_ok"}"#;
     format!(
         "\n{}\n\nTry:  curl -i {gateway}/api/orders -H 'content-type: application/json' \\\n        -d '{order}'\n",
         table.text()
     )
-}
-
-/// The address of the embedded NATS server.
-pub(super) fn nats(layout: &Layout) -> String {
-    local(layout.nats).replace("http:", "nats:")
 }
 
 /// The URL without a user and password.
