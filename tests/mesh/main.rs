@@ -42,6 +42,7 @@ stories! {
         slow_payments_delay_nobody_else,
         clients_that_leave_leave_no_stock_held,
         a_key_that_is_used_for_other_orders_at_once_is_refused,
+        an_order_that_is_repeated_through_an_outage_is_placed,
     }
     breaker { a_third_party_that_is_down_is_left_alone }
     clients {

@@ -83,7 +83,7 @@ pub(crate) async fn any_service_may_die_while_orders_flow(options: Options) {
 
 /// What the mesh guarantees to a client while one service after another dies: each request is accepted, or refused with 503
 /// and `Retry-After`, or ends with 504 at its deadline, or fails because the gateway itself is starting again; repeated with
-/// its key, it becomes one order. Only an order whose stock could not be reserved in time needs a new key.
+/// its key, it becomes one order.
 pub(crate) async fn what_is_refused_while_services_die_succeeds_when_it_is_repeated(
     options: Options,
 ) {
@@ -112,18 +112,12 @@ async fn patient(gateway: Gateway, name: &'static str, stop: Arc<AtomicBool>) ->
             break;
         }
         let key = format!("{name}-{number}");
-        let was_late = AtomicBool::new(false);
         let what = format!("{key} to be accepted");
         let answer = until(&what, || async {
-            let answer = place_with_key(&gateway, &key, &was_late).await?;
-            [202, 409].contains(&answer.status).then_some(answer)
+            let answer = place_with_key(&gateway, &key).await?;
+            (answer.status == 202).then_some(answer)
         });
         let answer = answer.await;
-        if answer.status == 409 {
-            assert!(was_late.load(Ordering::Relaxed), "only a late order is abandoned: {answer:?}");
-            assert_eq!(answer.text("/type"), "/problems/order-abandoned", "{answer:?}");
-            continue;
-        }
         accepted.push(Order {
             id: answer.text("/id").to_owned(),
             trace_id: answer.text("/trace_id").to_owned(),
@@ -132,19 +126,16 @@ async fn patient(gateway: Gateway, name: &'static str, stop: Arc<AtomicBool>) ->
     accepted
 }
 
-/// One attempt to place an order; no answer if the gateway is away. Notes when the request reached its deadline.
-async fn place_with_key(gateway: &Gateway, key: &str, was_late: &AtomicBool) -> Option<Answer> {
+/// One attempt to place an order; no answer if the gateway is away.
+async fn place_with_key(gateway: &Gateway, key: &str) -> Option<Answer> {
     let body = r#"{"items":[{"sku":"teapot","quantity":1}],"payment_token":"tok_ok"}"#;
     let (began, headers) = (Instant::now(), [("idempotency-key", key)]);
     let answer =
         gateway.try_send(reqwest::Method::POST, "/api/orders", &headers, Some(body)).await?;
     match answer.status {
-        202 | 409 => {}
+        202 => {}
         503 => assert!(!answer.header("retry-after").is_empty(), "{answer:?}"),
-        504 => {
-            assert!(began.elapsed() >= DEADLINE, "refused before its deadline: {answer:?}");
-            was_late.store(true, Ordering::Relaxed);
-        }
+        504 => assert!(began.elapsed() >= DEADLINE, "refused before its deadline: {answer:?}"),
         _ => panic!("unexpected answer: {answer:?}"),
     }
     if answer.status != 202 {

@@ -1,7 +1,7 @@
 //! What customers request, and what they get.
 
 use futures::future::join_all;
-use harness::{Options, Provider, until};
+use harness::{Options, Order, Provider, until};
 use reqwest::Method;
 use serde_json::json;
 
@@ -178,4 +178,39 @@ pub(crate) async fn a_key_that_is_used_for_other_orders_at_once_is_refused(optio
     }
     let orders = gateway.get("/api/orders?limit=100").await;
     assert_eq!(orders.body["items"].as_array().map(Vec::len), Some(1));
+}
+
+/// Inventory does not answer for longer than `orders` tries to reserve stock. A client that repeats its request with the same
+/// key gets 503 or 504 meanwhile, and its order as soon as inventory answers.
+pub(crate) async fn an_order_that_is_repeated_through_an_outage_is_placed(options: Options) {
+    let mesh = options.start().await;
+    let gateway = mesh.gateway();
+    let place = async || {
+        let body = r#"{"items":[{"sku":"teapot","quantity":1}],"payment_token":"tok_ok"}"#;
+        let key = [("idempotency-key", "through-an-outage")];
+        gateway.send(Method::POST, "/api/orders", &key, Some(body)).await
+    };
+    let inventory = mesh.pause("inventory").await;
+    until("attempts to reserve to have run out of time", || async {
+        let refused = place().await;
+        assert!([503, 504].contains(&refused.status), "{refused:?}");
+        let late = [
+            ("rpc_method", "mesh.inventory.v1.Inventory/Reserve"),
+            ("rpc_response_status_code", "DEADLINE_EXCEEDED"),
+        ];
+        let metrics = mesh.metrics("orders").await;
+        (metrics.sum("rpc_client_call_duration_seconds_count", &late) >= 3.0).then_some(())
+    })
+    .await;
+    drop(inventory);
+    let placed = until("the order to be placed", || async {
+        let answer = place().await;
+        assert!([202, 503, 504].contains(&answer.status), "{answer:?}");
+        (answer.status == 202).then_some(answer)
+    })
+    .await;
+    let order =
+        Order { id: placed.text("/id").to_owned(), trace_id: placed.text("/trace_id").to_owned() };
+    gateway.until_status(&order, "completed").await;
+    mesh.audit().await;
 }

@@ -48,7 +48,7 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
 
     // Core: what it decides.
     let metrics = Metrics::register(app.registry())?;
-    let orders = Orders::new(store, catalog, inventory, metrics, app.detached());
+    let orders = Orders::new(store, catalog, inventory, metrics, app.detached(), orders::GRACE);
 
     // Inbound: what can reach it.
     app.serve_grpc(config.listen, Services::new(inbound::grpc::service(&orders))).await?;

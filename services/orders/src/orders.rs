@@ -1,9 +1,10 @@
 //! The use cases: load, decide, act.
 
+mod abandon;
 mod error;
 mod place;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use chassis::{
     app::Detached,
@@ -20,6 +21,9 @@ use crate::{
     store::{self, After, Found, Store},
 };
 
+use abandon::Unwritten;
+
+pub(crate) use abandon::GRACE;
 pub(crate) use error::{Error, REFUSALS};
 
 /// Takes orders, and settles them when facts arrive.
@@ -30,17 +34,21 @@ pub(crate) struct Orders {
     metrics: Metrics,
     /// Runs the placing of an order from the reservation of its stock on.
     detached: Detached,
+    unwritten: Unwritten,
 }
 
 impl Orders {
+    /// `grace` is how long after the last attempt to place an order it is abandoned.
     pub(crate) fn new(
         store: Store,
         catalog: Catalog,
         inventory: Inventory,
         metrics: Metrics,
         detached: Detached,
+        grace: Duration,
     ) -> Arc<Self> {
-        Arc::new(Self { store, catalog, inventory, metrics, detached })
+        let unwritten = Unwritten::new(grace);
+        Arc::new(Self { store, catalog, inventory, metrics, detached, unwritten })
     }
 
     /// An order of a customer.

@@ -8,7 +8,7 @@ use crate::domain::{Item, Order, Progress, Reason, Status, Step};
 #[derive(Debug)]
 pub(crate) enum Found {
     Order(Box<Order>),
-    /// Stock was reserved under this id, but the order was never written, and the reservation expired.
+    /// Stock may have been reserved under this id, but the order was never written, and the stock was released.
     Abandoned,
 }
 

@@ -38,7 +38,7 @@ use tonic::{Request, Response, Status, transport::Server};
 use crate::{
     inbound::grpc,
     metrics::Metrics,
-    orders::Orders,
+    orders::{GRACE, Orders},
     outbound::{Catalog, Inventory},
     store::Store,
 };
@@ -125,6 +125,10 @@ struct Stage {
 impl Stage {
     /// The simulated inventory answers `answers` calls that reserve.
     async fn new(answers: usize) -> Self {
+        Self::with_grace(answers, GRACE).await
+    }
+
+    async fn with_grace(answers: usize, grace: Duration) -> Self {
         let peers = Peers {
             reserved: Arc::default(),
             answers: Arc::new(Semaphore::new(answers)),
@@ -151,6 +155,7 @@ impl Stage {
             Inventory::new(channel),
             Metrics::register(&registry).unwrap(),
             Detached::alone(&registry).unwrap(),
+            grace,
         );
         Self { peers, orders, database, registry, _tasks: tasks, _folder: folder }
     }
@@ -227,6 +232,34 @@ async fn stock_is_released_at_once_where_the_answer_of_inventory_is_lost() {
     let error = stage.place(teapots("ada", 1)).await.unwrap_err();
     assert_eq!(error.reason_word(), Some("ORDER_ABANDONED"));
     assert_eq!(stage.events().await, ["OrderCancelled"], "and it is not written any more");
+}
+
+/// A client that gets 503 or 504 may send the same request again.
+#[tokio::test]
+async fn an_order_that_is_repeated_until_inventory_is_back_is_placed() {
+    let stage = Stage::new(usize::MAX >> 4).await;
+    // The channel itself would repeat UNAVAILABLE, for seconds.
+    *stage.peers.refusal.lock() = Some((Kind::DeadlineExceeded, "LATE"));
+    for _ in 0..20 {
+        let error = stage.place(teapots("ada", 1)).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::DeadlineExceeded, "{error:?}");
+        sleep(Duration::from_millis(5)).await;
+    }
+    *stage.peers.refusal.lock() = None;
+    stage.place(teapots("ada", 1)).await.unwrap();
+    assert_eq!(stage.events().await, ["OrderPlaced"]);
+}
+
+#[tokio::test]
+async fn the_stock_of_an_order_that_is_not_repeated_is_released_after_the_grace_period() {
+    let stage = Stage::with_grace(usize::MAX >> 4, Duration::from_millis(50)).await;
+    *stage.peers.refusal.lock() = Some((Kind::DeadlineExceeded, "LATE"));
+    stage.place(teapots("ada", 1)).await.unwrap_err();
+    stage.until_events(&["OrderCancelled"]).await;
+    *stage.peers.refusal.lock() = None;
+    let error = stage.place(teapots("ada", 1)).await.unwrap_err();
+    assert_eq!(error.reason_word(), Some("ORDER_ABANDONED"));
+    assert_eq!(stage.events().await, ["OrderCancelled"]);
 }
 
 #[tokio::test]

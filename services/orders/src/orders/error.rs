@@ -17,7 +17,7 @@ pub(crate) enum Error {
     #[error("the idempotency key was used for another order")]
     KeyReused,
     #[error(
-        "the reservation of this order expired before it was written; place it with a new idempotency key"
+        "this order could not be placed in time, and its stock was released; place it with a new idempotency key"
     )]
     Abandoned,
     #[error("the request is not an order")]

@@ -1,7 +1,7 @@
 //! Placing an order: price, reserve, write.
 //!
 //! Until stock is reserved, a request may be dropped at any time. From then on the order is placed in a task of its own, which
-//! outlives the request: it writes the order, or a tombstone with the event that releases the stock.
+//! outlives the request: it writes the order, or [abandons](super::abandon) it when its client has stopped trying.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,7 +12,7 @@ use chassis::{
 };
 use proto::limits::AMOUNT_MINOR;
 use tokio::time::Instant;
-use tracing::{info, instrument, warn};
+use tracing::{info, instrument};
 
 use super::{Error, Orders};
 use crate::{
@@ -28,8 +28,6 @@ const RESERVING: Duration = Duration::from_secs(10);
 const WRITING: Duration = Duration::from_secs(10);
 /// The first and the longest wait between attempts to write: the first is short, since most conflicts are over at once.
 const WRITE_PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
-/// The first and the longest wait between attempts to undo; the longest is short compared to the 15 minutes of a reservation.
-const UNDO_PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
 impl Orders {
     /// Takes an order, or returns the existing order with the same idempotency key.
@@ -77,6 +75,7 @@ impl Orders {
         order: Order,
         request: &Request,
     ) -> Result<Order, Error> {
+        self.unwritten.attempt(&order.id);
         let reserve = self.inventory.reserve(&order.id, &request.customer, &request.items);
         let placed = match deadline::within(RESERVING, reserve).await.flatten() {
             Ok(()) => self.write(&order, request).await,
@@ -84,9 +83,10 @@ impl Orders {
             // The stock may be held although the answer did not arrive.
             Err(error) => Err(Error::Remote(error)),
         };
-        if let Err(Error::Remote(_) | Error::Database(_) | Error::Changed(_)) = &placed {
-            let orders = Arc::clone(self);
-            self.detached.begin_until_drain(async move { orders.undo(&order).await });
+        match &placed {
+            Err(Error::Remote(error)) => self.abandon_later(order, error.kind().is_temporary()),
+            Err(Error::Changed(_)) => self.abandon_later(order, true),
+            _ => {}
         }
         placed
     }
@@ -121,29 +121,6 @@ impl Orders {
         annotate("order.status", Status::Placed.word());
         info!(order.id = %order.id, total_minor = order.total_minor, lines = order.items.len(), "order placed");
         Ok(order.clone())
-    }
-
-    /// Ensures that the order is not written later and its stock is released, unless it was written after all. If the process
-    /// ends before, the reservation expires.
-    async fn undo(&self, order: &Order) {
-        let mut backoff = Backoff::new(UNDO_PAUSES.0, UNDO_PAUSES.1);
-        let mut warned = false;
-        while let Err(error) = self.try_undo(order).await {
-            if !std::mem::replace(&mut warned, true) {
-                let error = &error as &dyn std::error::Error;
-                warn!(order.id = %order.id, error, "an order that was not written cannot be undone, trying again");
-            }
-            backoff.wait().await;
-        }
-    }
-
-    async fn try_undo(&self, order: &Order) -> Result<(), Error> {
-        if self.store.find(&order.id).await?.is_some() {
-            return Ok(());
-        }
-        let mut tx = self.store.begin("abandon order").await?;
-        self.abandon(&mut tx, &order.id, &order.customer).await?;
-        Ok(tx.commit().await?)
     }
 }
 

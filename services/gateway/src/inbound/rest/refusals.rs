@@ -165,8 +165,8 @@ pub(super) const CHANGED: Refusal = Refusal::new(
 pub(super) const ABANDONED: Refusal = Refusal::new(
     StatusCode::CONFLICT,
     "order-abandoned",
-    "The reservation of the order with this key ran out before it was placed; it takes a new key.",
-    "the reservation of this order expired before it was written",
+    "The order with this key could not be placed, was not repeated in time, and its stock was released; use a new key.",
+    "this order could not be placed in time, and its stock was released",
 );
 pub(super) const NOT_CANCELLABLE: Refusal = Refusal::new(
     StatusCode::CONFLICT,
