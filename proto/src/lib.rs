@@ -7,6 +7,7 @@ pub mod codec;
 pub mod limits;
 pub mod subjects;
 pub mod topics;
+pub mod values;
 
 pub use prost::Message;
 

@@ -3,6 +3,7 @@
 mod balance;
 mod call;
 mod client;
+mod pages;
 mod port;
 mod server;
 
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize, de};
 
 pub use client::Channel;
 pub(crate) use client::Metrics as ClientMetrics;
+pub use pages::pages;
 pub(crate) use port::Served;
 pub use port::Services;
 pub(crate) use server::{Edge, Metrics as ServerMetrics};

@@ -30,6 +30,7 @@ const IMPURE: [&[&str]; 23] = [
     &["std", "thread"],
     &["SystemTime", "now"],
     &["Instant", "now"],
+    &["Timestamp", "now"],
 ];
 
 /// `domain.rs` only decides, so that each decision can be tested with values, and replayed.

@@ -75,6 +75,41 @@ pub trait FromRow: Sized {
     fn from_row(row: &Row<'_>) -> Result<Self, Error>;
 }
 
+/// Declares the struct of a row: its fields are the columns of the query, in their order.
+///
+/// ```
+/// chassis::row! {
+///     /// An order, as the table has it.
+///     struct OrderRow {
+///         id: String,
+///         total_minor: i64,
+///         reason: Option<String>,
+///     }
+/// }
+/// ```
+#[macro_export]
+macro_rules! row {
+    ($(#[$attribute:meta])* $visibility:vis struct $name:ident { $($field:ident: $type:ty),+ $(,)? }) => {
+        $(#[$attribute])*
+        $visibility struct $name { $($field: $type),+ }
+
+        impl $crate::database::FromRow for $name {
+            fn from_row(row: &$crate::database::Row<'_>) -> Result<Self, $crate::database::Error> {
+                let mut columns = 0..;
+                // Fields are evaluated in the order in which they are written.
+                Ok(Self { $($field: row.read(&mut columns)?),+ })
+            }
+        }
+    };
+}
+
+impl Row<'_> {
+    #[doc(hidden)]
+    pub fn read<C: Column>(&self, columns: &mut std::ops::RangeFrom<usize>) -> Result<C, Error> {
+        C::read(self, columns.next().unwrap_or_default())
+    }
+}
+
 /// Tuples of one column, two, and so on, up to those that are named here.
 macro_rules! tuples {
     (@ $($name:ident $index:tt),*;) => {};
