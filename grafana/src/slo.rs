@@ -182,19 +182,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_burn_has_windows_that_are_recorded() {
+    fn every_burn_rate_has_recorded_windows() {
         for burn in BURNS {
             assert!(WINDOWS.contains(&burn.long) && WINDOWS.contains(&burn.short), "{burn:?}");
         }
     }
 
     #[test]
-    fn a_budget_lasts_as_the_workbook_says() {
+    fn burn_rates_spend_the_budget_in_the_documented_time() {
         assert_eq!(BURNS.map(|burn| burn.lasts()), ["50 hours", "5 days", "10 days", "30 days"]);
     }
 
     #[test]
-    fn what_is_promised_is_what_is_measured() {
+    fn each_promise_states_its_objective() {
         for slo in ALL {
             let share = format!("{} %", (slo.objective * 1e4).round() / 100.0);
             assert!(slo.promise.starts_with(&share), "{} of {}", share, slo.name);

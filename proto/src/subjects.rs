@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_cannot_be_longer_than_a_server_takes() {
+    fn a_subject_over_the_control_line_limit_is_refused() {
         let long = "x".repeat(100_000);
         let refused = LIVE_ORDERS.with(&[&long, "7"]).unwrap_err();
         assert!(refused.to_string().len() < 400);
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_cannot_widen_the_subject() {
+    fn a_value_with_wildcards_or_dots_is_refused() {
         for bad in ["", "*", ">", "a.b", "a b", "a\0b"] {
             assert_eq!(LIVE_ORDERS.with(&["ada", bad]), Err(BadToken(bad.into())));
         }

@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_is_named_like_its_message() {
+    fn the_event_type_is_the_name_of_its_message() {
         let event = OrderEvent {
             order_id: "o-1".into(),
             event: Some(order_event::Event::Paid(Default::default())),
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_of_a_later_version_has_no_type_here() {
+    fn an_unknown_event_has_no_type() {
         assert_eq!(OrderEvent::default().event_type(), None);
     }
 }

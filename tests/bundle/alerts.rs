@@ -35,7 +35,7 @@ fn tell(signal: &str, pid: u32) {
 
 #[tokio::test]
 #[ignore = "needs Prometheus and Alertmanager: .ci/run has them"]
-async fn a_service_that_hangs_is_told_to_alertmanager_and_so_is_its_return() {
+async fn alertmanager_receives_a_frozen_service_and_its_recovery() {
     let stack = Stack::running();
     let mesh = stack.mesh().start().await;
     stack.scrape(&mesh).await;

@@ -34,7 +34,7 @@ fn all() -> BTreeMap<String, Value> {
 
 #[test]
 #[ignore = "needs docker-compose: .ci/run has it"]
-fn both_layers_are_there_and_the_first_stands_alone() {
+fn compose_works_with_and_without_observability() {
     let first = services(&["compose.yaml"]);
     let all = all();
     assert!(first.keys().all(|name| all.contains_key(name)));
@@ -45,7 +45,7 @@ fn both_layers_are_there_and_the_first_stands_alone() {
 
 #[test]
 #[ignore = "needs docker-compose: .ci/run has it"]
-fn nothing_is_more_than_it_must_be() {
+fn containers_have_no_unneeded_privileges() {
     for (name, service) in all() {
         let image = text(&service, "/image");
         let tag = image.rsplit_once(':').map_or("", |(_, tag)| tag);
@@ -67,7 +67,7 @@ fn nothing_is_more_than_it_must_be() {
 
 #[test]
 #[ignore = "needs docker-compose: .ci/run has it"]
-fn whoever_is_waited_for_can_be_asked() {
+fn every_awaited_container_has_a_health_check() {
     let all = all();
     for (name, service) in &all {
         let asked = service["healthcheck"]["test"].is_array();
@@ -125,7 +125,7 @@ fn chosen(text: &str) -> impl Iterator<Item = (&str, &str)> {
 
 #[test]
 #[ignore = "needs docker-compose: .ci/run has it"]
-fn every_choice_is_in_the_file_of_choices() {
+fn every_variable_of_compose_is_in_the_env_file() {
     let read = |name: &str| fs::read_to_string(root().join("deploy").join(name)).expect(name);
     let documented = read(".env");
     let documented: BTreeMap<_, _> =
@@ -140,7 +140,7 @@ fn every_choice_is_in_the_file_of_choices() {
 /// A service would not start with a setting that it does not have, or whose value it cannot parse.
 #[test]
 #[ignore = "needs docker-compose: .ci/run has it"]
-fn every_service_takes_what_it_is_told() {
+fn every_service_accepts_its_compose_environment() {
     let all = all();
     let ours = all.iter().filter(|(name, service)| {
         text(service, "/image").starts_with("registry.invalid/glassmesh/mesh:")

@@ -55,7 +55,7 @@ async fn query(stack: &Stack, expression: &str) -> Option<Value> {
 
 #[tokio::test]
 #[ignore = "needs Prometheus, Collector, Jaeger and Alertmanager: .ci/run has them"]
-async fn everything_is_scraped_and_has_its_names() {
+async fn every_target_is_scraped_under_its_service_name() {
     let (stack, mesh) = scraped().await;
     let order = mesh.gateway().place("tok_ok").await;
     mesh.gateway().until_status(&order, "completed").await;

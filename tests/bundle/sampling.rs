@@ -17,7 +17,7 @@ const OTHERS: usize = 200;
 
 #[tokio::test]
 #[ignore = "needs Collector and Jaeger: .ci/run has them"]
-async fn errors_and_slow_flows_are_kept_and_a_share_of_the_rest() {
+async fn tail_sampling_keeps_errors_and_slow_flows() {
     let stack = Stack::running();
     let folder = tempfile::tempdir().expect("a folder");
     let place = folder.path().to_str().expect("a name").to_owned();

@@ -73,7 +73,7 @@ fn assert_redacted(exported: &str) {
 
 #[tokio::test]
 #[ignore = "needs Collector and Jaeger: .ci/run has them"]
-async fn spans_lose_their_secrets() {
+async fn secrets_are_redacted_from_spans() {
     let stack = Stack::running();
     let collector = stack.address("OTLP_HTTP");
     // Each place is tested alone, so that each is seen to be clean.
@@ -107,7 +107,7 @@ async fn spans_lose_their_secrets() {
 
 #[tokio::test]
 #[ignore = "needs the Collector: .ci/run has it"]
-async fn log_lines_lose_their_secrets() {
+async fn secrets_are_redacted_from_log_lines() {
     let stack = Stack::running();
     let id = otlp::trace_id();
     let bodies =

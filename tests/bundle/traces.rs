@@ -102,7 +102,7 @@ async fn an_order_is_one_trace_in_jaeger() {
 
 #[tokio::test]
 #[ignore = "needs Collector and Jaeger: .ci/run has them"]
-async fn jaeger_knows_every_service_and_not_itself() {
+async fn jaeger_lists_every_service_but_itself() {
     let stack = Stack::running();
     let mesh = stack.mesh().start().await;
     let order = mesh.gateway().place("tok_ok").await;

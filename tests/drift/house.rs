@@ -60,7 +60,7 @@ fn the_chassis_knows_no_business() {
 }
 
 #[test]
-fn nothing_is_counted_or_logged_before_its_commit() {
+fn metrics_and_logs_follow_the_commit() {
     hold(commits::effects);
 }
 
@@ -75,7 +75,7 @@ fn files_are_found_by_their_noun() {
 }
 
 #[test]
-fn every_folder_says_what_was_decided() {
+fn every_folder_has_a_readme_with_decisions() {
     hold(layout::decisions);
 }
 

@@ -45,7 +45,7 @@ fn create(wire: &mut Wire, topics: Vec<CreatableTopic>, only_checked: bool) -> V
     response.topics.iter().map(|topic| topic.error_code).collect()
 }
 
-pub(crate) fn a_topic_that_is_only_checked_is_not_made(broker: Broker) {
+pub(crate) fn validate_only_creates_no_topic(broker: Broker) {
     let mut wire = Wire::open(&broker);
     let fresh = unique("checked");
     assert_eq!(create(&mut wire, vec![topic(&fresh, 1, 1)], true), [0]);
@@ -60,7 +60,7 @@ pub(crate) fn a_topic_that_is_only_checked_is_not_made(broker: Broker) {
     assert_eq!(create(&mut wire, vec![odd], false), [ResponseError::InvalidConfig.code()]);
 }
 
-pub(crate) fn a_topic_grows_and_goes(broker: Broker) {
+pub(crate) fn partitions_are_added_and_a_topic_is_deleted(broker: Broker) {
     let of = broker.topic(1);
     let mut wire = Wire::open(&broker);
     let mut grow = |count| {
@@ -83,7 +83,7 @@ pub(crate) fn a_topic_grows_and_goes(broker: Broker) {
     until("it to be gone", || delete() == ResponseError::UnknownTopicOrPartition.code());
 }
 
-pub(crate) fn deleted_records_are_gone_and_the_others_stay(broker: Broker) {
+pub(crate) fn deleted_records_are_gone_and_others_remain(broker: Broker) {
     let of = broker.topic(1);
     let records = vec![Sent::new(&of, 0, b"x"); 5];
     broker.send_all(&broker.client(), records).into_iter().for_each(stored);
@@ -128,7 +128,7 @@ fn lists(wire: &mut Wire, group: &str) -> Option<String> {
     found.map(|one| one.group_state.to_string())
 }
 
-pub(crate) fn a_group_that_never_had_a_member_is_listed_and_described(broker: Broker) {
+pub(crate) fn a_group_without_members_is_listed_and_described(broker: Broker) {
     let (of, group) = (broker.topic(1), unique("offsets-only"));
     let mut wire = Wire::open(&broker);
     assert_eq!(commit(&mut wire, &of, &group, "about"), 0);
@@ -146,9 +146,7 @@ pub(crate) fn a_group_that_never_had_a_member_is_listed_and_described(broker: Br
     assert_eq!(long, ResponseError::OffsetMetadataTooLarge.code());
 }
 
-pub(crate) fn a_record_of_megabytes_is_refused_and_many_small_ones_in_one_request_are_not(
-    broker: Broker,
-) {
+pub(crate) fn a_large_record_is_refused_and_a_large_request_of_small_ones_is_not(broker: Broker) {
     let of = broker.topic(1);
     let mut bold = broker.client();
     bold.set("message.max.bytes", "50000000").set("linger.ms", "200");
@@ -162,7 +160,7 @@ pub(crate) fn a_record_of_megabytes_is_refused_and_many_small_ones_in_one_reques
     assert_eq!(next(&broker.reader(&of, 0, Offset::Beginning), 20).len(), 20);
 }
 
-pub(crate) fn a_transaction_is_refused_for_good_and_at_once(broker: &Broker) {
+pub(crate) fn a_transaction_is_refused_with_a_fatal_error(broker: &Broker) {
     let mut config = broker.client();
     let producer: BaseProducer = config.set("transactional.id", "any").create().unwrap();
     // An error that the client retries until the time limit ends as a time-out, which is retriable.
@@ -175,7 +173,7 @@ pub(crate) fn a_transaction_is_refused_for_good_and_at_once(broker: &Broker) {
     assert_eq!(error, ResponseError::TransactionalIdAuthorizationFailed.code());
 }
 
-pub(crate) fn a_group_of_the_new_protocol_is_refused_for_good_and_at_once(broker: &Broker) {
+pub(crate) fn a_group_of_the_new_protocol_is_refused_with_a_fatal_error(broker: &Broker) {
     let of = broker.topic(1);
     let mut config = broker.client();
     config.set("group.id", "new").set("group.protocol", "consumer");
@@ -194,7 +192,7 @@ fn commit_all(member: &BaseConsumer) {
 }
 
 /// A console consumer reads once and leaves; then the logs fill up, while one of the broker's own groups reads on.
-pub(crate) fn a_group_that_looked_once_expires_and_holds_up_nobody() {
+pub(crate) fn a_foreign_group_expires_and_blocks_no_producer() {
     let settings = Settings {
         groups: ["mine".to_owned()].into(),
         group_expiry: Duration::from_secs(3),
@@ -224,7 +222,7 @@ pub(crate) fn a_group_that_looked_once_expires_and_holds_up_nobody() {
 
 /// Records that the broker's own groups have yet to read are kept; the broker takes no more, and reports which group it waits
 /// for.
-pub(crate) fn a_broker_that_is_full_says_for_whom_it_waits() {
+pub(crate) fn a_full_broker_names_the_group_it_waits_for() {
     let settings =
         Settings { groups: ["mine".to_owned()].into(), limit: 4 << 20, ..Settings::default() };
     let broker = Broker::embedded_with(settings);

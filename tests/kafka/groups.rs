@@ -33,11 +33,11 @@ fn settled(members: &[&BaseConsumer], what: &str, is_so: impl Fn() -> bool) {
     });
 }
 
-pub(crate) fn members_share_and_take_over_with_range(broker: Broker) {
+pub(crate) fn range_members_share_partitions_and_take_over(broker: Broker) {
     members_share_and_take_over(&broker, "range");
 }
 
-pub(crate) fn members_share_and_take_over_cooperatively(broker: Broker) {
+pub(crate) fn cooperative_members_share_partitions_and_take_over(broker: Broker) {
     members_share_and_take_over(&broker, "cooperative-sticky");
 }
 
@@ -105,7 +105,7 @@ impl Puppet {
     }
 }
 
-pub(crate) fn the_partitions_of_a_dead_member_move(broker: Broker) {
+pub(crate) fn the_partitions_of_a_dead_member_are_reassigned(broker: Broker) {
     let (topic, group) = (broker.topic(3), unique("group"));
     let survivor = broker.member(&group, &topic, "range");
     settled(&[&survivor], "one to have all", || partitions(&survivor).len() == 3);
@@ -123,7 +123,7 @@ pub(crate) fn the_partitions_of_a_dead_member_move(broker: Broker) {
     settled(&[&survivor], "one to have all again", || partitions(&survivor).len() == 3);
 }
 
-pub(crate) fn a_member_of_the_past_is_unknown(broker: Broker) {
+pub(crate) fn an_unknown_member_and_an_old_generation_are_refused(broker: Broker) {
     let mut puppet = Puppet::new(&broker, &unique("group"), &broker.topic(1));
     puppet.id = StrBytes::from_static_str("somebody");
     // The join comes first: a broker that has not loaded its groups yet accepts any heartbeat.

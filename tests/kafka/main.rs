@@ -48,103 +48,101 @@ on_both_brokers! {
         every_advertised_version_is_answered,
     }
     records {
-        what_is_produced_is_consumed_in_order_with_all_that_it_carries,
+        records_are_consumed_in_order_with_key_headers_and_time,
         a_waiting_consumer_is_woken_by_the_record,
-        compressed_records_arrive,
-        a_batch_larger_than_what_is_fetched_at_once_arrives,
+        compressed_records_are_delivered,
+        a_batch_over_the_fetch_limit_is_delivered,
         a_record_that_is_too_large_is_refused,
-        a_topic_nobody_made_is_refused,
-        a_topic_is_made_once,
-        what_is_there_is_told,
-        a_time_is_found,
+        an_unknown_topic_is_refused,
+        creating_an_existing_topic_is_refused,
+        brokers_topics_and_watermarks_are_described,
+        an_offset_is_found_by_timestamp,
     }
     offsets {
-        what_was_committed_is_known_to_the_next_member,
-        a_group_goes_on_where_it_was,
-        where_nothing_is_a_consumer_begins_anew,
-        a_stranger_cannot_commit_for_a_group,
+        the_next_member_reads_the_committed_offset,
+        a_group_resumes_at_its_committed_offset,
+        an_offset_out_of_range_is_reset,
+        a_non_member_cannot_commit_for_an_active_group,
         a_group_without_members_can_be_deleted,
     }
     groups {
-        members_share_and_take_over_with_range,
-        members_share_and_take_over_cooperatively,
-        the_partitions_of_a_dead_member_move,
-        a_member_of_the_past_is_unknown,
+        range_members_share_partitions_and_take_over,
+        cooperative_members_share_partitions_and_take_over,
+        the_partitions_of_a_dead_member_are_reassigned,
+        an_unknown_member_and_an_old_generation_are_refused,
         groups_are_listed_with_their_members,
     }
     producers {
         an_idempotent_producer_sends_everything_once,
-        a_batch_that_is_sent_again_is_stored_once,
-        a_gap_and_an_old_epoch_are_refused,
-        what_is_damaged_is_refused,
-        who_wants_no_answer_gets_none,
+        a_repeated_batch_of_an_idempotent_producer_is_stored_once,
+        a_sequence_gap_and_a_stale_epoch_are_refused,
+        a_batch_with_a_wrong_checksum_is_refused,
+        a_producer_with_acks_0_gets_no_response,
     }
     administration {
-        a_topic_that_is_only_checked_is_not_made,
-        a_topic_grows_and_goes,
-        deleted_records_are_gone_and_the_others_stay,
-        a_group_that_never_had_a_member_is_listed_and_described,
-        a_record_of_megabytes_is_refused_and_many_small_ones_in_one_request_are_not,
+        validate_only_creates_no_topic,
+        partitions_are_added_and_a_topic_is_deleted,
+        deleted_records_are_gone_and_others_remain,
+        a_group_without_members_is_listed_and_described,
+        a_large_record_is_refused_and_a_large_request_of_small_ones_is_not,
     }
     strangers {
-        a_version_of_the_future_is_told_what_is_known,
+        an_unknown_api_version_is_answered_with_the_supported_ones,
         requests_are_answered_in_order,
     }
 }
 
 #[test]
-fn noise_ends_its_own_connection_and_no_other() {
-    strangers::noise_ends_its_own_connection_and_no_other(&broker::Broker::embedded());
+fn random_bytes_close_only_their_own_connection() {
+    strangers::random_bytes_close_only_their_own_connection(&broker::Broker::embedded());
 }
 
 #[test]
-fn a_wish_for_more_than_there_is_ends_the_connection() {
-    strangers::a_wish_for_more_than_there_is_ends_the_connection(&broker::Broker::embedded());
+fn an_oversized_request_closes_the_connection() {
+    strangers::an_oversized_request_closes_the_connection(&broker::Broker::embedded());
 }
 
 #[test]
-fn damaged_requests_end_their_own_connections_and_no_other() {
-    if !harness::is_alone("damaged_requests_end_their_own_connections_and_no_other") {
+fn damaged_requests_close_only_their_own_connections() {
+    if !harness::is_alone("damaged_requests_close_only_their_own_connections") {
         return;
     }
-    strangers::damaged_requests_end_their_own_connections_and_no_other(broker::Broker::embedded());
+    strangers::damaged_requests_close_only_their_own_connections(broker::Broker::embedded());
 }
 
 #[test]
-fn half_frames_and_readers_that_do_not_read_cost_a_bounded_sum() {
+fn half_frames_and_slow_readers_use_bounded_memory() {
     // The test measures the process: clients of other tests would be measured, too.
-    if !harness::is_alone("half_frames_and_readers_that_do_not_read_cost_a_bounded_sum") {
+    if !harness::is_alone("half_frames_and_slow_readers_use_bounded_memory") {
         return;
     }
-    memory::half_frames_and_readers_that_do_not_read_cost_a_bounded_sum(&broker::Broker::embedded());
+    memory::half_frames_and_slow_readers_use_bounded_memory(&broker::Broker::embedded());
 }
 
 #[test]
-fn a_connection_more_than_there_may_be_takes_the_place_of_the_most_silent() {
-    memory::a_connection_more_than_there_may_be_takes_the_place_of_the_most_silent(
-        &broker::Broker::embedded(),
-    );
+fn one_connection_too_many_replaces_the_most_idle() {
+    memory::one_connection_too_many_replaces_the_most_idle(&broker::Broker::embedded());
 }
 
 #[test]
-fn a_transaction_is_refused_for_good_and_at_once() {
-    administration::a_transaction_is_refused_for_good_and_at_once(&broker::Broker::embedded());
+fn a_transaction_is_refused_with_a_fatal_error() {
+    administration::a_transaction_is_refused_with_a_fatal_error(&broker::Broker::embedded());
 }
 
 #[test]
-fn a_group_of_the_new_protocol_is_refused_for_good_and_at_once() {
+fn a_group_of_the_new_protocol_is_refused_with_a_fatal_error() {
     let broker = broker::Broker::embedded();
-    administration::a_group_of_the_new_protocol_is_refused_for_good_and_at_once(&broker);
+    administration::a_group_of_the_new_protocol_is_refused_with_a_fatal_error(&broker);
 }
 
 #[test]
-fn a_group_that_looked_once_expires_and_holds_up_nobody() {
-    administration::a_group_that_looked_once_expires_and_holds_up_nobody();
+fn a_foreign_group_expires_and_blocks_no_producer() {
+    administration::a_foreign_group_expires_and_blocks_no_producer();
 }
 
 #[test]
-fn a_broker_that_is_full_says_for_whom_it_waits() {
-    administration::a_broker_that_is_full_says_for_whom_it_waits();
+fn a_full_broker_names_the_group_it_waits_for() {
+    administration::a_full_broker_names_the_group_it_waits_for();
 }
 
 macro_rules! foreign {

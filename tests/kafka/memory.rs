@@ -78,7 +78,7 @@ fn others_are_served(broker: &Broker, topic: &str) {
     broker.send(&broker.client(), Sent::new(topic, 0, &large)).unwrap();
 }
 
-pub(crate) fn half_frames_and_readers_that_do_not_read_cost_a_bounded_sum(broker: &Broker) {
+pub(crate) fn half_frames_and_slow_readers_use_bounded_memory(broker: &Broker) {
     let topic = broker.topic(1);
     let before = resident();
     let mut halves: Vec<_> = (0..100).map(|_| half_frame(broker, 3, 500_000)).collect();
@@ -104,9 +104,7 @@ pub(crate) fn half_frames_and_readers_that_do_not_read_cost_a_bounded_sum(broker
     others_are_served(broker, &topic);
 }
 
-pub(crate) fn a_connection_more_than_there_may_be_takes_the_place_of_the_most_silent(
-    broker: &Broker,
-) {
+pub(crate) fn one_connection_too_many_replaces_the_most_idle(broker: &Broker) {
     let mut busy = Wire::open(broker);
     let mut first = TcpStream::connect(&broker.address).unwrap();
     let mut silent = Vec::new();

@@ -31,7 +31,7 @@ fn committed(consumer: &BaseConsumer, topic: &str, partition: i32) -> Offset {
     committed.elements()[0].offset()
 }
 
-pub(crate) fn what_was_committed_is_known_to_the_next_member(broker: Broker) {
+pub(crate) fn the_next_member_reads_the_committed_offset(broker: Broker) {
     let (topic, group) = (broker.topic(2), unique("group"));
     let first = outsider(&broker, &group);
     assert_eq!(committed(&first, &topic, 1), Offset::Invalid);
@@ -43,7 +43,7 @@ pub(crate) fn what_was_committed_is_known_to_the_next_member(broker: Broker) {
     assert_eq!(committed(&outsider(&broker, &unique("group")), &topic, 1), Offset::Invalid);
 }
 
-pub(crate) fn a_group_goes_on_where_it_was(broker: Broker) {
+pub(crate) fn a_group_resumes_at_its_committed_offset(broker: Broker) {
     let (topic, group) = (broker.topic(1), unique("group"));
     fill(&broker, &topic, 20);
     let first = broker.member(&group, &topic, "range");
@@ -55,7 +55,7 @@ pub(crate) fn a_group_goes_on_where_it_was(broker: Broker) {
     assert_eq!(next(&second, 12).iter().map(text).collect::<Vec<_>>()[..2], ["8", "9"]);
 }
 
-pub(crate) fn where_nothing_is_a_consumer_begins_anew(broker: Broker) {
+pub(crate) fn an_offset_out_of_range_is_reset(broker: Broker) {
     let topic = broker.topic(1);
     fill(&broker, &topic, 3);
     let beyond = Offset::Offset(1_000);
@@ -72,7 +72,7 @@ pub(crate) fn where_nothing_is_a_consumer_begins_anew(broker: Broker) {
     assert_eq!(polled, Some(Err(error)));
 }
 
-pub(crate) fn a_stranger_cannot_commit_for_a_group(broker: Broker) {
+pub(crate) fn a_non_member_cannot_commit_for_an_active_group(broker: Broker) {
     let (topic, group) = (broker.topic(1), unique("group"));
     let member = broker.member(&group, &topic, "range");
     until("a member", || {

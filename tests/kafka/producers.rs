@@ -94,7 +94,7 @@ fn producer_id(wire: &mut Wire) -> i64 {
     id
 }
 
-pub(crate) fn a_batch_that_is_sent_again_is_stored_once(broker: Broker) {
+pub(crate) fn a_repeated_batch_of_an_idempotent_producer_is_stored_once(broker: Broker) {
     let topic = broker.topic(1);
     let mut wire = Wire::open(&broker);
     let id = producer_id(&mut wire);
@@ -105,7 +105,7 @@ pub(crate) fn a_batch_that_is_sent_again_is_stored_once(broker: Broker) {
     assert_eq!(next(&broker.reader(&topic, 0, Offset::Beginning), 9).len(), 9);
 }
 
-pub(crate) fn a_gap_and_an_old_epoch_are_refused(broker: Broker) {
+pub(crate) fn a_sequence_gap_and_a_stale_epoch_are_refused(broker: Broker) {
     let topic = broker.topic(1);
     let mut wire = Wire::open(&broker);
     let id = producer_id(&mut wire);
@@ -118,7 +118,7 @@ pub(crate) fn a_gap_and_an_old_epoch_are_refused(broker: Broker) {
     assert_eq!(send(0, 2..3), Err(Some(ResponseError::InvalidProducerEpoch)));
 }
 
-pub(crate) fn what_is_damaged_is_refused(broker: Broker) {
+pub(crate) fn a_batch_with_a_wrong_checksum_is_refused(broker: Broker) {
     let topic = broker.topic(1);
     let mut wire = Wire::open(&broker);
     let sound = batch(-1, -1, -1..0);
@@ -131,7 +131,7 @@ pub(crate) fn what_is_damaged_is_refused(broker: Broker) {
     assert_eq!(nowhere, Err(Some(ResponseError::UnknownTopicOrPartition)));
 }
 
-pub(crate) fn who_wants_no_answer_gets_none(broker: Broker) {
+pub(crate) fn a_producer_with_acks_0_gets_no_response(broker: Broker) {
     let topic = broker.topic(1);
     let mut wire = Wire::open(&broker);
     wire.send(VERSION, &request(&topic, 0, batch(-1, -1, -1..0)));

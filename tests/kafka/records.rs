@@ -9,7 +9,7 @@ use rdkafka::{
 
 use crate::broker::{Broker, PATIENCE, Sent, next, stored, text, unique};
 
-pub(crate) fn what_is_produced_is_consumed_in_order_with_all_that_it_carries(broker: Broker) {
+pub(crate) fn records_are_consumed_in_order_with_key_headers_and_time(broker: Broker) {
     let topic = broker.topic(3);
     let payloads: Vec<_> = (0..500).map(|number| format!("number {number}")).collect();
     let record = |payload| Sent {
@@ -49,7 +49,7 @@ pub(crate) fn a_waiting_consumer_is_woken_by_the_record(broker: Broker) {
     }
 }
 
-pub(crate) fn compressed_records_arrive(broker: Broker) {
+pub(crate) fn compressed_records_are_delivered(broker: Broker) {
     let topic = broker.topic(1);
     let mut config = broker.client();
     config.set("compression.type", "gzip").set("linger.ms", "50");
@@ -60,7 +60,7 @@ pub(crate) fn compressed_records_arrive(broker: Broker) {
     assert!(messages.iter().all(|message| text(message) == payload));
 }
 
-pub(crate) fn a_batch_larger_than_what_is_fetched_at_once_arrives(broker: Broker) {
+pub(crate) fn a_batch_over_the_fetch_limit_is_delivered(broker: Broker) {
     let topic = broker.topic(1);
     for letter in [b'a', b'b', b'c'] {
         broker.send(&broker.client(), Sent::new(&topic, 0, &vec![letter; 300_000])).unwrap();
@@ -83,7 +83,7 @@ pub(crate) fn a_record_that_is_too_large_is_refused(broker: Broker) {
     assert_eq!(broker.send(&bold, Sent::new(&topic, 0, b"small")), Ok(0));
 }
 
-pub(crate) fn a_topic_nobody_made_is_refused(broker: Broker) {
+pub(crate) fn an_unknown_topic_is_refused(broker: Broker) {
     let consumer: BaseConsumer = broker.client().create().unwrap();
     let name = unique("nowhere");
     // A request for metadata does not create the topic.
@@ -94,14 +94,14 @@ pub(crate) fn a_topic_nobody_made_is_refused(broker: Broker) {
     }
 }
 
-pub(crate) fn a_topic_is_made_once(broker: Broker) {
+pub(crate) fn creating_an_existing_topic_is_refused(broker: Broker) {
     let topic = broker.topic(2);
     assert_eq!(broker.make(&topic, 2), Err(RDKafkaErrorCode::TopicAlreadyExists));
     assert_eq!(broker.make("no such/name", 1), Err(RDKafkaErrorCode::InvalidTopic));
     assert_eq!(broker.make(&unique("none"), 0), Err(RDKafkaErrorCode::InvalidPartitions));
 }
 
-pub(crate) fn what_is_there_is_told(broker: Broker) {
+pub(crate) fn brokers_topics_and_watermarks_are_described(broker: Broker) {
     let topic = broker.topic(2);
     let records = vec![Sent::new(&topic, 1, b"x"); 7];
     broker.send_all(&broker.client(), records).into_iter().for_each(stored);
@@ -118,7 +118,7 @@ pub(crate) fn what_is_there_is_told(broker: Broker) {
     assert!(!cluster.is_empty());
 }
 
-pub(crate) fn a_time_is_found(broker: Broker) {
+pub(crate) fn an_offset_is_found_by_timestamp(broker: Broker) {
     let topic = broker.topic(1);
     for time in [1_000, 2_000, 3_000] {
         let record = Sent { timestamp: Some(time), ..Sent::new(&topic, 0, b"x") };

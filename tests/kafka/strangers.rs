@@ -23,7 +23,7 @@ fn header(key: i16, version: i16) -> Vec<u8> {
         .concat()
 }
 
-pub(crate) fn a_version_of_the_future_is_told_what_is_known(broker: Broker) {
+pub(crate) fn an_unknown_api_version_is_answered_with_the_supported_ones(broker: Broker) {
     let mut wire = Wire::open(&broker);
     wire.bytes(&[&header(VERSIONS, 99)[..], &[0]].concat());
     let mut answer = wire.frame().unwrap();
@@ -45,7 +45,7 @@ pub(crate) fn requests_are_answered_in_order(broker: Broker) {
     wire.answer::<MetadataRequest>(metadata, 9);
 }
 
-pub(crate) fn noise_ends_its_own_connection_and_no_other(broker: &Broker) {
+pub(crate) fn random_bytes_close_only_their_own_connection(broker: &Broker) {
     let mut healthy = Wire::open(broker);
     let mut random = StdRng::seed_from_u64(41);
     for round in 0..600 {
@@ -109,7 +109,7 @@ fn damaged(sound: &[u8], random: &mut StdRng) -> Vec<u8> {
     frame
 }
 
-pub(crate) fn damaged_requests_end_their_own_connections_and_no_other(broker: Broker) {
+pub(crate) fn damaged_requests_close_only_their_own_connections(broker: Broker) {
     let panics = count_panics();
     let (frames, broker) = apis::frames(broker);
     let mut healthy = Wire::open(&broker);
@@ -137,7 +137,7 @@ pub(crate) fn damaged_requests_end_their_own_connections_and_no_other(broker: Br
     assert!(grown < 160 << 20, "{} MiB", grown >> 20);
 }
 
-pub(crate) fn a_wish_for_more_than_there_is_ends_the_connection(broker: &Broker) {
+pub(crate) fn an_oversized_request_closes_the_connection(broker: &Broker) {
     let mut truncated = Vec::new();
     MetadataRequest::default().encode(&mut truncated, 4).unwrap();
     truncated.truncate(2);

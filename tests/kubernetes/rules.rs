@@ -49,19 +49,19 @@ fn hold(overlays: &[&str], rule: fn(&Objects) -> Vec<String>) {
 
 #[test]
 #[ignore = "check.sh runs it"]
-fn every_object_says_what_it_is() {
+fn every_object_has_the_recommended_labels() {
     hold(&OVERLAYS, hygiene::labels);
 }
 
 #[test]
 #[ignore = "check.sh runs it"]
-fn every_image_has_a_version() {
+fn every_image_has_a_fixed_version() {
     hold(&OVERLAYS, hygiene::images);
 }
 
 #[test]
 #[ignore = "check.sh runs it"]
-fn nothing_is_open_on_the_nodes_of_a_cluster() {
+fn no_service_is_exposed_on_the_nodes() {
     hold(&OVERLAYS, hygiene::exposed);
 }
 
@@ -73,19 +73,19 @@ fn production_has_no_link_to_localhost_and_no_anonymous_login() {
 
 #[test]
 #[ignore = "check.sh runs it"]
-fn no_pod_may_more_than_it_needs() {
+fn every_pod_has_minimal_privileges() {
     hold(&OVERLAYS, hygiene::restricted);
 }
 
 #[test]
 #[ignore = "check.sh runs it"]
-fn everything_that_is_named_is_there() {
+fn every_reference_between_objects_resolves() {
     hold(&OVERLAYS, references::resolve);
 }
 
 #[test]
 #[ignore = "check.sh runs it"]
-fn the_lens_asks_every_pod_for_its_metrics() {
+fn lens_scrapes_every_pod() {
     hold(&OVERLAYS, references::scraped);
 }
 
@@ -103,39 +103,39 @@ fn memory_is_limited_and_reserved() {
 
 #[test]
 #[ignore = "check.sh runs it"]
-fn the_local_overlay_fits_into_a_laptop() {
+fn the_memory_limits_of_the_local_overlay_fit_a_laptop() {
     hold(&["local"], resources::budget);
 }
 
 #[test]
 #[ignore = "check.sh runs it"]
-fn a_pod_has_time_to_stop() {
+fn every_pod_has_enough_time_to_drain() {
     hold(&OVERLAYS, stops::agreement);
 }
 
 #[test]
 #[ignore = "check.sh runs it"]
-fn production_loses_a_node_without_notice() {
+fn production_survives_the_loss_of_a_node() {
     hold(&["prod", "operators"], resources::replicas);
 }
 
 #[test]
 #[ignore = "check.sh runs it"]
-fn policies_allow_what_is_needed_and_nothing_else() {
+fn policies_allow_exactly_the_needed_connections() {
     hold(&["policies"], |objects| policies::edges(objects, &policies::LOCAL));
     hold(&["prod", "operators"], |objects| policies::edges(objects, &policies::PRODUCTION));
 }
 
 #[test]
 #[ignore = "check.sh runs it"]
-fn policies_are_about_pods_that_are_there() {
+fn every_policy_selects_existing_pods() {
     hold(&["policies", "prod", "operators"], policies::subjects);
 }
 
 /// The connections that pods.sh saw between the pods of the local overlay, in lines of `from to port`.
 #[test]
 #[ignore = "pods.sh runs it"]
-fn policies_allow_every_connection_that_was_seen() {
+fn policies_allow_every_observed_connection() {
     let seen = std::fs::read_to_string(handed("KUBERNETES_CONNECTIONS")).expect("it can be read");
     let refused = policies::refused(&admitted("policies"), &seen);
     assert!(refused.is_empty(), "\n  {}\n", refused.join("\n  "));

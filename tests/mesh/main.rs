@@ -27,53 +27,53 @@ macro_rules! stories {
 }
 
 stories! {
-    trace { one_order_is_one_trace, a_cancelled_order_is_one_trace_too }
+    trace { one_order_is_one_trace, a_cancelled_order_is_one_trace }
     endings {
-        a_declined_payment_gives_the_stock_back,
-        a_payment_that_never_answers_cancels,
-        a_charge_whose_answer_was_lost_is_given_back,
-        a_customer_cancels_before_dispatch,
-        a_reservation_expires,
+        a_declined_payment_releases_the_stock,
+        a_payment_without_an_answer_cancels_the_order,
+        a_charge_with_a_lost_answer_is_refunded,
+        a_cancellation_before_dispatch_refunds_the_order,
+        an_expired_reservation_cancels_the_order,
     }
     requests {
-        what_is_out_of_stock_is_named,
-        the_same_key_is_the_same_order,
-        a_flaky_third_party_is_asked_again,
-        slow_payments_delay_nobody_else,
-        clients_that_leave_leave_no_stock_held,
-        a_key_that_is_used_for_other_orders_at_once_is_refused,
+        an_out_of_stock_answer_names_the_item,
+        a_repeated_idempotency_key_returns_the_same_order,
+        a_failing_charge_is_retried_and_charged_once,
+        slow_payments_delay_no_other_order,
+        disconnected_clients_leave_no_stock_reserved,
+        concurrent_orders_with_one_key_place_one_order,
         an_order_that_is_repeated_through_an_outage_is_placed,
     }
-    breaker { a_third_party_that_is_down_is_left_alone }
+    breaker { an_open_breaker_protects_the_third_party }
     clients {
-        slow_clients_cost_others_nothing,
-        who_closes_its_sending_side_is_answered,
-        long_inputs_harm_no_other_request,
+        slow_clients_delay_no_other_client,
+        a_half_closed_client_is_answered,
+        long_inputs_delay_no_other_request,
     }
-    letters { a_poison_message_is_parked_and_others_flow_on, a_replay_heals }
+    letters { an_undecodable_record_becomes_a_dead_letter, a_replayed_dead_letter_is_handled_once }
     crashes {
-        any_service_may_die_while_orders_flow,
-        what_is_refused_while_services_die_succeeds_when_it_is_repeated,
-        the_supervisor_may_die_too,
+        a_killed_service_loses_no_order,
+        a_request_refused_during_a_crash_succeeds_when_repeated,
+        a_killed_supervisor_loses_no_order,
     }
     life {
         a_stop_fails_no_request_and_loses_no_span,
-        a_stop_finishes_a_charge_that_was_begun,
-        a_gateway_that_stops_lets_its_customers_leave,
-        a_second_signal_ends_at_once,
-        readiness_says_what_is_missing,
-        a_bad_configuration_is_told_whole,
-        a_taken_port_is_named,
-        what_was_under_way_goes_on_after_a_stop,
+        a_stopping_service_finishes_its_charge_in_flight,
+        a_stopping_gateway_closes_idle_connections_without_loss,
+        a_second_signal_ends_the_process_at_once,
+        readyz_names_the_missing_dependency,
+        all_configuration_errors_are_reported_at_once,
+        a_port_in_use_is_named_before_the_start,
+        interrupted_flows_continue_after_a_restart,
     }
-    rules { every_series_that_an_objective_or_alert_reads_exists_from_the_start }
+    rules { every_series_of_a_rule_exists_from_the_start }
     signals {
         every_service_has_every_signal,
-        a_dead_collector_costs_no_request,
-        a_collector_that_never_answers_costs_no_request,
-        metrics_are_what_the_contract_says,
-        the_lens_sees_the_whole_mesh,
+        a_missing_collector_delays_no_request,
+        a_silent_collector_delays_no_request,
+        metrics_match_the_contract,
+        lens_shows_the_topology_and_the_trace,
     }
-    profiles { a_profile_fits_into_a_small_pod }
-    live { changes_arrive_in_their_order, a_late_listener_hears_the_whole_story }
+    profiles { a_cpu_profile_fits_into_a_small_pod }
+    live { live_updates_arrive_in_order, a_late_subscriber_receives_the_whole_history }
 }

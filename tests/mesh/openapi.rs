@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 #[tokio::test]
 #[ignore = "needs npm: .ci/run has it"]
-async fn the_document_is_valid_and_a_generated_client_buys_something() {
+async fn the_document_is_valid_and_a_generated_client_places_an_order() {
     let mesh = crate::embedded().start().await;
     let mut command =
         Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/openapi/check.sh"));

@@ -95,7 +95,7 @@ pub(crate) async fn a_request_carries_types_both_ways(server: Server) {
     assert_eq!(operations(&registry, "request", "unavailable"), 1);
 }
 
-pub(crate) async fn what_cannot_be_read_is_skipped_and_counted(server: Server) {
+pub(crate) async fn an_undecodable_message_is_skipped_and_counted(server: Server) {
     let (gateway, registry) = connect(&server, PATIENCE).await;
     let mut mine = gateway.subscribe(LIVE_ORDERS, &["ada", "7"]).await.unwrap();
 
@@ -123,7 +123,7 @@ pub(crate) async fn connecting_waits_for_the_server(mut server: Server) {
     assert!(client.is_connected());
 }
 
-pub(crate) async fn without_a_server_nothing_blocks(mut server: Server) {
+pub(crate) async fn publishing_without_a_server_does_not_block(mut server: Server) {
     // Longer than the story may take: only operations that fail before this time limit pass the test.
     let (notifications, registry) = connect(&server, PATIENCE * 10).await;
     let (gateway, _) = connect(&server, Duration::from_millis(50)).await;
@@ -147,7 +147,7 @@ pub(crate) async fn without_a_server_nothing_blocks(mut server: Server) {
     timeout(PATIENCE, notifications.drain()).await.expect("nothing to drain");
 }
 
-pub(crate) async fn it_comes_back_by_itself(mut server: Server) {
+pub(crate) async fn a_client_reconnects_by_itself(mut server: Server) {
     let (notifications, _) = connect(&server, PATIENCE).await;
     let (gateway, _) = connect(&server, PATIENCE).await;
     // So many and such long subjects that subscribing again takes longer than connecting.

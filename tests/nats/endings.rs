@@ -28,7 +28,7 @@ async fn rest(subscriber: &mut Subscriber) -> usize {
     timeout(PATIENCE, subscriber.by_ref().count()).await.expect("an end in time")
 }
 
-pub(crate) async fn a_subscription_ends_after_so_many_messages(server: Server) {
+pub(crate) async fn a_subscription_ends_after_its_maximum_of_messages(server: Server) {
     let (shop, customer) = (server.connect().await, server.connect().await);
     let mut orders = customer.subscribe("orders").await.unwrap();
     orders.unsubscribe_after(3).await.unwrap();
@@ -52,7 +52,7 @@ pub(crate) async fn an_unsubscribed_subject_has_no_responders(server: Server) {
     assert!(!has_responders(&shop, "orders").await);
 }
 
-pub(crate) async fn a_drained_subscription_keeps_what_was_sent(server: Server) {
+pub(crate) async fn a_drained_subscription_delivers_pending_messages(server: Server) {
     let (shop, customer) = (server.connect().await, server.connect().await);
     let mut orders = customer.subscribe("orders").await.unwrap();
     settled(&customer).await;
@@ -64,7 +64,7 @@ pub(crate) async fn a_drained_subscription_keeps_what_was_sent(server: Server) {
     assert_eq!(rest(&mut orders).await, 500);
 }
 
-pub(crate) async fn a_drained_client_keeps_what_was_sent_and_sends_what_it_has(server: Server) {
+pub(crate) async fn a_drained_client_delivers_and_flushes_pending_messages(server: Server) {
     let (shop, customer) = (server.connect().await, server.connect().await);
     let mut farewells = shop.subscribe("farewells").await.unwrap();
     settled(&shop).await;
@@ -80,7 +80,7 @@ pub(crate) async fn a_drained_client_keeps_what_was_sent_and_sends_what_it_has(s
     assert_eq!(next(&mut farewells).await.payload, "bye");
 }
 
-pub(crate) async fn a_slow_consumer_is_cut_off_and_the_others_live(server: Server) {
+pub(crate) async fn a_slow_consumer_is_closed_and_others_are_served(server: Server) {
     const COUNT: usize = 400;
     let body = bytes::Bytes::from(vec![b'x'; 100_000]);
     let mut sleeper = Wire::open(&server).await;
@@ -103,7 +103,7 @@ pub(crate) async fn a_slow_consumer_is_cut_off_and_the_others_live(server: Serve
     assert!(sleeper.read_to_end().await < COUNT * body.len());
 }
 
-pub(crate) async fn a_client_finds_the_server_again(mut server: Server) {
+pub(crate) async fn a_client_reconnects_after_a_restart(mut server: Server) {
     let customer = ConnectOptions::new()
         .reconnect_delay_callback(|_| Duration::from_millis(20))
         .connect(server.url())

@@ -46,7 +46,7 @@ fn resident() -> usize {
 }
 
 #[tokio::test]
-async fn half_an_operation_is_not_waited_for_and_silence_before_one_is() {
+async fn a_half_sent_operation_times_out_and_an_idle_connection_does_not() {
     let limits = Limits { read_deadline: Duration::from_millis(100), ..Limits::default() };
     let server = start(limits).await;
     let mut idle = connect(&server, "CONNECT {\"verbose\":false}\r\nPING\r\n").await;
@@ -65,9 +65,9 @@ async fn half_an_operation_is_not_waited_for_and_silence_before_one_is() {
 }
 
 #[tokio::test]
-async fn half_messages_cost_a_bounded_sum_and_hold_up_nobody() {
+async fn half_messages_use_bounded_memory_and_block_no_client() {
     // The test measures the process: clients of other tests would be measured, too.
-    if !harness::is_alone("hostile::half_messages_cost_a_bounded_sum_and_hold_up_nobody") {
+    if !harness::is_alone("hostile::half_messages_use_bounded_memory_and_block_no_client") {
         return;
     }
     let server = start(Limits::default()).await;
@@ -87,7 +87,7 @@ async fn half_messages_cost_a_bounded_sum_and_hold_up_nobody() {
 }
 
 #[tokio::test]
-async fn what_waits_for_all_is_bounded_and_the_slowest_goes_first() {
+async fn pending_output_is_bounded_and_the_slowest_client_is_closed() {
     let most = 8 << 20;
     let limits =
         Limits { max_pending_of_all: most, write_deadline: PATIENCE * 10, ..Limits::default() };
@@ -110,7 +110,7 @@ async fn what_waits_for_all_is_bounded_and_the_slowest_goes_first() {
 }
 
 #[tokio::test]
-async fn who_has_not_said_who_he_is_gives_way_and_clients_do_not() {
+async fn connections_without_connect_are_closed_first() {
     let server = start(Limits { max_connections: 3, ..Limits::default() }).await;
     let silent = connect(&server, "").await;
     until("it is there", async || server.statistics().connections == 1).await;
@@ -129,7 +129,7 @@ async fn who_has_not_said_who_he_is_gives_way_and_clients_do_not() {
 }
 
 #[tokio::test]
-async fn subscriptions_are_bounded_together_and_what_ends_makes_room() {
+async fn the_number_of_subscriptions_is_bounded_for_all_clients() {
     let server = start(Limits { max_subscriptions: 200_000, ..Limits::default() }).await;
     let mut greedy = connect(&server, "CONNECT {\"verbose\":false}\r\n").await;
     // Many tokens cost more memory than their letters.
@@ -193,8 +193,8 @@ fn damaged(random: &mut StdRng) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn nonsense_ends_its_own_connection_and_no_other() {
-    if !harness::is_alone("hostile::nonsense_ends_its_own_connection_and_no_other") {
+async fn invalid_input_closes_only_its_own_connection() {
+    if !harness::is_alone("hostile::invalid_input_closes_only_its_own_connection") {
         return;
     }
     let panics = count_panics();

@@ -22,7 +22,7 @@ async fn read_to_end(mut stream: TcpStream) -> String {
 }
 
 #[tokio::test]
-async fn a_silent_client_is_asked_twice_and_then_cut_off() {
+async fn a_client_without_pong_is_closed_after_two_pings() {
     let server =
         start(Limits { ping_interval: Duration::from_millis(20), ..Limits::default() }).await;
     let silent = TcpStream::connect(server.address()).await.unwrap();
@@ -50,7 +50,7 @@ async fn exhaust(limits: Limits) {
 }
 
 #[tokio::test]
-async fn who_takes_too_long_is_a_slow_consumer() {
+async fn a_client_that_reads_too_slowly_is_a_slow_consumer() {
     exhaust(Limits {
         write_deadline: Duration::from_millis(50),
         max_pending: usize::MAX,
@@ -60,7 +60,7 @@ async fn who_takes_too_long_is_a_slow_consumer() {
 }
 
 #[tokio::test]
-async fn who_leaves_too_much_is_a_slow_consumer() {
+async fn a_client_with_too_much_pending_output_is_a_slow_consumer() {
     exhaust(Limits { write_deadline: PATIENCE * 10, max_pending: 4 << 20, ..Limits::default() })
         .await;
 }
@@ -78,7 +78,7 @@ async fn a_subscription_that_ended_by_itself_is_forgotten() {
 }
 
 #[tokio::test]
-async fn everything_is_counted() {
+async fn messages_bytes_and_connections_are_counted() {
     let server = start(Limits::default()).await;
     let client = async_nats::connect(server.address().to_string()).await.unwrap();
     let _first = client.subscribe("a").await.unwrap();
@@ -101,7 +101,7 @@ async fn everything_is_counted() {
 }
 
 #[tokio::test]
-async fn a_stopped_server_hangs_up_and_frees_its_port() {
+async fn a_stopped_server_closes_its_connections_and_port() {
     let address = free_address();
     let server = Server::start(address, Limits::default()).await.unwrap();
     let caller = TcpStream::connect(address).await.unwrap();

@@ -42,40 +42,40 @@ on_both_servers! {
         a_wildcard_stands_for_one_token_or_the_rest,
         headers_travel_with_a_message,
         a_queue_group_shares_the_work,
-        a_mebibyte_fits_and_no_more,
-        ten_thousand_subscriptions_each_get_their_own,
+        a_payload_of_one_mebibyte_is_the_maximum,
+        ten_thousand_subscriptions_each_get_their_message,
         one_message_reaches_hundreds,
     }
     requests {
         a_request_is_answered,
         a_request_to_the_own_connection_is_answered,
-        nobody_to_answer_is_told_at_once,
-        without_echo_the_own_messages_stay_away,
+        a_request_without_responders_fails_at_once,
+        without_echo_own_messages_are_not_delivered,
     }
     endings {
-        a_subscription_ends_after_so_many_messages,
+        a_subscription_ends_after_its_maximum_of_messages,
         an_unsubscribed_subject_has_no_responders,
-        a_drained_subscription_keeps_what_was_sent,
-        a_drained_client_keeps_what_was_sent_and_sends_what_it_has,
-        a_slow_consumer_is_cut_off_and_the_others_live,
-        a_client_finds_the_server_again,
+        a_drained_subscription_delivers_pending_messages,
+        a_drained_client_delivers_and_flushes_pending_messages,
+        a_slow_consumer_is_closed_and_others_are_served,
+        a_client_reconnects_after_a_restart,
     }
     wire {
-        every_operation_is_confirmed_if_asked_for,
+        verbose_mode_confirms_every_operation,
         an_unknown_operation_ends_the_connection,
         an_invalid_subject_is_refused,
-        case_and_white_space_and_pieces_do_not_matter,
-        who_knows_no_headers_gets_none,
-        a_control_line_has_an_end,
+        operations_in_any_case_spacing_and_chunking_are_parsed,
+        a_client_without_header_support_receives_no_headers,
+        a_control_line_over_the_maximum_is_refused,
         a_payload_that_is_too_long_ends_the_connection,
     }
     client {
         a_live_message_reaches_its_subscriber_alone,
         a_request_carries_types_both_ways,
-        what_cannot_be_read_is_skipped_and_counted,
+        an_undecodable_message_is_skipped_and_counted,
         connecting_waits_for_the_server,
-        without_a_server_nothing_blocks,
-        it_comes_back_by_itself,
+        publishing_without_a_server_does_not_block,
+        a_client_reconnects_by_itself,
         a_drained_client_ends_its_subscriptions,
     }
 }

@@ -75,7 +75,7 @@ pub(crate) async fn a_queue_group_shares_the_work(server: Server) {
     assert_eq!(received(&mut onlooker).len(), 3000);
 }
 
-pub(crate) async fn a_mebibyte_fits_and_no_more(server: Server) {
+pub(crate) async fn a_payload_of_one_mebibyte_is_the_maximum(server: Server) {
     let (shop, customer) = (server.connect().await, server.connect().await);
     let mut orders = customer.subscribe("orders").await.unwrap();
     settled(&customer).await;
@@ -93,7 +93,7 @@ pub(crate) async fn a_mebibyte_fits_and_no_more(server: Server) {
     careless.expect_end().await;
 }
 
-pub(crate) async fn ten_thousand_subscriptions_each_get_their_own(server: Server) {
+pub(crate) async fn ten_thousand_subscriptions_each_get_their_message(server: Server) {
     let (shop, customers) = (server.connect().await, server.connect().await);
     let mut subscribers = Vec::new();
     for customer in 0..10_000 {

@@ -35,13 +35,13 @@ pub(crate) async fn a_request_to_the_own_connection_is_answered(server: Server) 
     assert_eq!(client.request("echo", "me".into()).await.unwrap().payload, "me");
 }
 
-pub(crate) async fn nobody_to_answer_is_told_at_once(server: Server) {
+pub(crate) async fn a_request_without_responders_fails_at_once(server: Server) {
     // The client's own time limit is 10 s, and has another error.
     let error = server.connect().await.request("no.responder", "hello?".into()).await.unwrap_err();
     assert_eq!(error.kind(), RequestErrorKind::NoResponders);
 }
 
-pub(crate) async fn without_echo_the_own_messages_stay_away(server: Server) {
+pub(crate) async fn without_echo_own_messages_are_not_delivered(server: Server) {
     let other = server.connect().await;
     let client = ConnectOptions::new().no_echo().connect(server.url()).await.unwrap();
     let mut both = client.subscribe("diary").await.unwrap();

@@ -64,7 +64,7 @@ impl Wire {
     }
 }
 
-pub(crate) async fn every_operation_is_confirmed_if_asked_for(server: Server) {
+pub(crate) async fn verbose_mode_confirms_every_operation(server: Server) {
     let mut wire = Wire::open(&server).await;
     wire.send("CONNECT {\"verbose\":true}\r\nSUB a 1\r\nUNSUB 1\r\nPUB a 2\r\nhi\r\nPING\r\n")
         .await;
@@ -84,7 +84,7 @@ pub(crate) async fn an_invalid_subject_is_refused(server: Server) {
     wire.expect("-ERR 'Invalid Subject'\r\nPONG\r\n").await;
 }
 
-pub(crate) async fn case_and_white_space_and_pieces_do_not_matter(server: Server) {
+pub(crate) async fn operations_in_any_case_spacing_and_chunking_are_parsed(server: Server) {
     let mut wire = Wire::open(&server).await;
     wire.send_in_pieces(
         "connect {\"verbose\":false}\r\nsub\tx.y  9\r\npub x.y   3\r\nabc\r\nping\r\n",
@@ -93,7 +93,7 @@ pub(crate) async fn case_and_white_space_and_pieces_do_not_matter(server: Server
     wire.expect("MSG x.y 9 3\r\nabc\r\nPONG\r\n").await;
 }
 
-pub(crate) async fn who_knows_no_headers_gets_none(server: Server) {
+pub(crate) async fn a_client_without_header_support_receives_no_headers(server: Server) {
     let (mut plain, mut modern) = (Wire::open(&server).await, Wire::open(&server).await);
     plain.send("CONNECT {\"verbose\":false}\r\nSUB a 1\r\nPING\r\n").await;
     plain.expect("PONG\r\n").await;
@@ -104,7 +104,7 @@ pub(crate) async fn who_knows_no_headers_gets_none(server: Server) {
 }
 
 /// The maximum length of a control line limits subjects: the limit covers the text after the name of the operation.
-pub(crate) async fn a_control_line_has_an_end(server: Server) {
+pub(crate) async fn a_control_line_over_the_maximum_is_refused(server: Server) {
     let mut wire = Wire::open(&server).await;
     wire.send("CONNECT {\"verbose\":false}\r\nSUB > 1\r\n").await;
     let longest = "x".repeat(4096 - " 2".len());

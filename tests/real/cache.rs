@@ -22,7 +22,7 @@ pub(crate) async fn until_told(mesh: &Mesh, outcome: &str) {
 
 #[tokio::test]
 #[ignore = "needs Kafka, NATS, PostgreSQL and Valkey: .ci/run has them"]
-async fn products_are_shown_with_the_cache_and_without() {
+async fn products_are_shown_without_the_cache() {
     let mesh = crate::real().start().await;
     until_told(&mesh, "hit").await;
     parts::tell("kill", "valkey").await;

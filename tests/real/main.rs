@@ -49,21 +49,21 @@ macro_rules! stories {
 }
 
 stories! {
-    trace { one_order_is_one_trace, a_cancelled_order_is_one_trace_too }
+    trace { one_order_is_one_trace, a_cancelled_order_is_one_trace }
     endings {
-        a_declined_payment_gives_the_stock_back,
-        a_payment_that_never_answers_cancels,
-        a_charge_whose_answer_was_lost_is_given_back,
-        a_customer_cancels_before_dispatch,
-        a_reservation_expires,
+        a_declined_payment_releases_the_stock,
+        a_payment_without_an_answer_cancels_the_order,
+        a_charge_with_a_lost_answer_is_refunded,
+        a_cancellation_before_dispatch_refunds_the_order,
+        an_expired_reservation_cancels_the_order,
     }
-    requests { the_same_key_is_the_same_order, a_flaky_third_party_is_asked_again, slow_payments_delay_nobody_else }
-    letters { a_poison_message_is_parked_and_others_flow_on, a_replay_heals }
+    requests { a_repeated_idempotency_key_returns_the_same_order, a_failing_charge_is_retried_and_charged_once, slow_payments_delay_no_other_order }
+    letters { an_undecodable_record_becomes_a_dead_letter, a_replayed_dead_letter_is_handled_once }
     crashes {
-        any_service_may_die_while_orders_flow,
-        what_is_refused_while_services_die_succeeds_when_it_is_repeated,
-        the_supervisor_may_die_too,
+        a_killed_service_loses_no_order,
+        a_request_refused_during_a_crash_succeeds_when_repeated,
+        a_killed_supervisor_loses_no_order,
     }
-    life { a_stop_fails_no_request_and_loses_no_span, what_was_under_way_goes_on_after_a_stop }
-    live { changes_arrive_in_their_order, a_late_listener_hears_the_whole_story }
+    life { a_stop_fails_no_request_and_loses_no_span, interrupted_flows_continue_after_a_restart }
+    live { live_updates_arrive_in_order, a_late_subscriber_receives_the_whole_history }
 }

@@ -46,18 +46,18 @@ async fn outboxes_tell_that_they_wait(mesh: &Mesh) {
 
 #[tokio::test]
 #[ignore = "needs Kafka, NATS and PostgreSQL: .ci/run has them"]
-async fn kafka_may_die() {
+async fn an_outage_of_kafka_loses_no_order() {
     orders_survive_without("kafka").await;
 }
 
 #[tokio::test]
 #[ignore = "needs Kafka, NATS and PostgreSQL: .ci/run has them"]
-async fn nats_may_die() {
+async fn an_outage_of_nats_loses_no_order() {
     orders_survive_without("nats").await;
 }
 
 #[tokio::test]
 #[ignore = "needs Kafka, NATS and PostgreSQL: .ci/run has them"]
-async fn postgresql_may_die() {
+async fn an_outage_of_postgresql_loses_no_order() {
     orders_survive_without("postgres").await;
 }

@@ -33,7 +33,7 @@ async fn one_of_them_tells(both: &[Service]) {
 
 #[tokio::test]
 #[ignore = "needs Kafka, NATS and PostgreSQL: .ci/run has them"]
-async fn two_replicas_share_the_work_and_one_may_die() {
+async fn two_replicas_share_the_work_and_survive_a_kill() {
     let mesh =
         crate::real().arguments(&["--replicas", "gateway=2,orders=2,payments=2"]).start().await;
     let customers = Customers::at(&mesh.gateway());

@@ -104,7 +104,7 @@ async fn one_order_is_one_trace() {
 
 #[tokio::test]
 #[ignore = "needs Kafka, Valkey, NATS and PostgreSQL: .ci/run has them"]
-async fn every_login_and_a_client_certificate_are_taken() {
+async fn every_sasl_mechanism_and_a_client_certificate_work() {
     let logins = ["PLAIN", "SCRAM-SHA-256"].map(|mechanism| {
         let options = with(over_tls("tls"), &LOGIN);
         ("tls", options.set("MESH_KAFKA__SASL__MECHANISM", mechanism))
@@ -129,7 +129,7 @@ async fn every_login_and_a_client_certificate_are_taken() {
 
 #[tokio::test]
 #[ignore = "needs Kafka, Valkey, NATS and PostgreSQL: .ci/run has them"]
-async fn a_kafka_that_is_not_trusted_or_does_not_trust_is_told_by_its_cause() {
+async fn a_failed_tls_handshake_with_kafka_is_reported_with_its_cause() {
     let other = parts::certificate("kafka", "other-ca.pem");
     for (kafka, setting, because) in [
         ("tls", ("MESH_KAFKA__TLS__CA_FILE", other.as_str()), "certificate verify failed"),
@@ -159,7 +159,7 @@ async fn a_kafka_that_is_not_trusted_or_does_not_trust_is_told_by_its_cause() {
 /// The mesh works without its cache, and reports that the cache is unavailable.
 #[tokio::test]
 #[ignore = "needs Kafka, Valkey, NATS and PostgreSQL: .ci/run has them"]
-async fn a_cache_that_is_not_trusted_or_does_not_trust_costs_no_request_and_is_told() {
+async fn a_failed_tls_handshake_with_the_cache_is_reported_and_fails_no_request() {
     let other = parts::certificate("valkey", "other-ca.pem");
     let (elsewhere, wrong) = (redis("127.0.0.2", PASSWORD), redis("127.0.0.1", WRONG));
     for (setting, because) in [

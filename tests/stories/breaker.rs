@@ -5,7 +5,7 @@ use harness::{Mesh, Options, until};
 
 /// The third party is not called for a while: the orders that it did not answer are cancelled; the others wait, and are paid
 /// as soon as it answers again. No event becomes a dead letter.
-pub(crate) async fn a_third_party_that_is_down_is_left_alone(options: Options) {
+pub(crate) async fn an_open_breaker_protects_the_third_party(options: Options) {
     let options = options
         .set("MESH_PAYMENTS__PROVIDER_TIMEOUT", "600ms")
         .set("MESH_PAYMENTS__KAFKA__ATTEMPTS", "2");

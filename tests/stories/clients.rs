@@ -22,7 +22,7 @@ const SLOW_BODY: &str = "POST /api/orders HTTP/1.1\r\nhost: localhost\r\ncontent
 
 /// A thousand connections never finish their headers, and more requests than may be in flight never finish their body: other
 /// clients are served.
-pub(crate) async fn slow_clients_cost_others_nothing(options: Options) {
+pub(crate) async fn slow_clients_delay_no_other_client(options: Options) {
     let mesh = options.start().await;
     let gateway = mesh.service("gateway").await;
     let port = mesh.base();
@@ -47,7 +47,7 @@ pub(crate) async fn slow_clients_cost_others_nothing(options: Options) {
 }
 
 /// A client that closes its sending side still gets its response.
-pub(crate) async fn who_closes_its_sending_side_is_answered(options: Options) {
+pub(crate) async fn a_half_closed_client_is_answered(options: Options) {
     let mesh = options.start().await;
     let body = r#"{"items":[{"sku":"teapot","quantity":1}],"payment_token":"tok_ok"}"#;
     for _ in 0..20 {
@@ -65,7 +65,7 @@ pub(crate) async fn who_closes_its_sending_side_is_answered(options: Options) {
 }
 
 /// Long inputs are answered at once, and do not delay requests that come at the same time.
-pub(crate) async fn long_inputs_harm_no_other_request(options: Options) {
+pub(crate) async fn long_inputs_delay_no_other_request(options: Options) {
     let mesh = options.start().await;
     let gateway = mesh.gateway();
     for input in ["a".repeat(7000), "%F0%9F%AB%96".repeat(600), "%0A".repeat(2000)] {

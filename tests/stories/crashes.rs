@@ -70,7 +70,7 @@ pub(crate) async fn all_final(gateway: &Gateway, accepted: &[Order]) {
 }
 
 /// `kill -9` of each service in turn while orders flow.
-pub(crate) async fn any_service_may_die_while_orders_flow(options: Options) {
+pub(crate) async fn a_killed_service_loses_no_order(options: Options) {
     let mesh = options.start().await;
     let customers = Customers::at(&mesh.gateway());
     for service in SERVICES {
@@ -84,9 +84,7 @@ pub(crate) async fn any_service_may_die_while_orders_flow(options: Options) {
 /// What the mesh guarantees to a client while one service after another dies: each request is accepted, or refused with 503
 /// and `Retry-After`, or ends with 504 at its deadline, or fails because the gateway itself is starting again; repeated with
 /// its key, it becomes one order.
-pub(crate) async fn what_is_refused_while_services_die_succeeds_when_it_is_repeated(
-    options: Options,
-) {
+pub(crate) async fn a_request_refused_during_a_crash_succeeds_when_repeated(options: Options) {
     let mesh = options.start().await;
     let stop = Arc::new(AtomicBool::new(false));
     let mut customers = JoinSet::new();
@@ -146,7 +144,7 @@ async fn place_with_key(gateway: &Gateway, key: &str) -> Option<Answer> {
 
 /// `kill -9` of the supervisor, which contains the embedded brokers: no process outlives it, and the next start finishes
 /// every order, although the brokers have lost their data.
-pub(crate) async fn the_supervisor_may_die_too(options: Options) {
+pub(crate) async fn a_killed_supervisor_loses_no_order(options: Options) {
     let mut mesh = options.start().await;
     let mut accepted = Vec::new();
     for _ in 0..2 {

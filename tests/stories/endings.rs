@@ -13,7 +13,7 @@ async fn cancelled_for(mesh: &Mesh, order: &Order, reason: &str) {
 }
 
 /// A declined payment: the order is cancelled, and its stock can be sold again.
-pub(crate) async fn a_declined_payment_gives_the_stock_back(options: Options) {
+pub(crate) async fn a_declined_payment_releases_the_stock(options: Options) {
     let mesh = options.start().await;
     let before = available(&mesh.gateway()).await;
     let order = mesh.gateway().place("tok_declined").await;
@@ -23,7 +23,7 @@ pub(crate) async fn a_declined_payment_gives_the_stock_back(options: Options) {
 }
 
 /// The third party never answers: after the time limit the order is cancelled.
-pub(crate) async fn a_payment_that_never_answers_cancels(options: Options) {
+pub(crate) async fn a_payment_without_an_answer_cancels_the_order(options: Options) {
     let mesh = options.set("MESH_PAYMENTS__PROVIDER_TIMEOUT", "200ms").start().await;
     let order = mesh.gateway().place("tok_down").await;
     cancelled_for(&mesh, &order, "payment_unavailable").await;
@@ -32,7 +32,7 @@ pub(crate) async fn a_payment_that_never_answers_cancels(options: Options) {
 
 /// The third party charges, but its response is lost, however often it is called: the order is cancelled, and the charge
 /// refunded.
-pub(crate) async fn a_charge_whose_answer_was_lost_is_given_back(options: Options) {
+pub(crate) async fn a_charge_with_a_lost_answer_is_refunded(options: Options) {
     let mesh = options.set("MESH_PAYMENTS__PROVIDER_TIMEOUT", "200ms").start().await;
     let order = mesh.gateway().place("tok_lost").await;
     cancelled_for(&mesh, &order, "payment_unavailable").await;
@@ -48,7 +48,7 @@ pub(crate) async fn a_charge_whose_answer_was_lost_is_given_back(options: Option
 
 /// A customer cancels a paid order: it is refunded, its stock is released, and it is not shipped. A second cancellation
 /// changes nothing, and a completed order stays completed.
-pub(crate) async fn a_customer_cancels_before_dispatch(options: Options) {
+pub(crate) async fn a_cancellation_before_dispatch_refunds_the_order(options: Options) {
     let mesh = options.set("MESH_SHIPPING__DISPATCH_AFTER", "1h").start().await;
     let gateway = mesh.gateway();
     let order = gateway.place("tok_ok").await;
@@ -72,7 +72,7 @@ pub(crate) async fn a_customer_cancels_before_dispatch(options: Options) {
 }
 
 /// The stock of an unpaid order is held for a limited time only.
-pub(crate) async fn a_reservation_expires(options: Options) {
+pub(crate) async fn an_expired_reservation_cancels_the_order(options: Options) {
     let mesh = options.set("MESH_INVENTORY__RESERVATION_TTL", "1s").start().await;
     let order = mesh.gateway().place("tok_slow").await;
     cancelled_for(&mesh, &order, "reservation_expired").await;

@@ -25,7 +25,7 @@ async fn until_letter(mesh: &Mesh, reason: &str) -> Value {
 
 /// A record that no consumer can decode becomes a dead letter with its reason and is counted, and the records behind it are
 /// handled.
-pub(crate) async fn a_poison_message_is_parked_and_others_flow_on(options: Options) {
+pub(crate) async fn an_undecodable_record_becomes_a_dead_letter(options: Options) {
     let mesh = options.start().await;
     let brokers = mesh.brokers();
     let producer: BaseProducer =
@@ -66,7 +66,7 @@ pub(crate) async fn a_poison_message_is_parked_and_others_flow_on(options: Optio
 
 /// A refund that the third party refused too often becomes a dead letter; when the third party works again, a replay makes
 /// the refund, and only once.
-pub(crate) async fn a_replay_heals(options: Options) {
+pub(crate) async fn a_replayed_dead_letter_is_handled_once(options: Options) {
     let provider = Provider::start().await;
     let options = options
         .set("MESH_PAYMENTS__PROVIDER", &provider.url())

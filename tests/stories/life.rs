@@ -36,7 +36,7 @@ pub(crate) async fn a_stop_fails_no_request_and_loses_no_span(options: Options) 
 
 /// A gateway that received SIGTERM goes on for a while, and its responses carry `Connection: close`: clients that leave then
 /// lose no request to it.
-pub(crate) async fn a_gateway_that_stops_lets_its_customers_leave(options: Options) {
+pub(crate) async fn a_stopping_gateway_closes_idle_connections_without_loss(options: Options) {
     let mut mesh = options.set("MESH_DRAIN__SETTLE", "1h").start().await;
     let gateway = mesh.gateway();
     let last_of_its_connection = async || {
@@ -57,7 +57,7 @@ pub(crate) async fn a_gateway_that_stops_lets_its_customers_leave(options: Optio
 }
 
 /// A service finishes the event in flight before it ends: no other process requests the same charge again.
-pub(crate) async fn a_stop_finishes_a_charge_that_was_begun(options: Options) {
+pub(crate) async fn a_stopping_service_finishes_its_charge_in_flight(options: Options) {
     let provider = Provider::start().await;
     let options = options
         .set("MESH_PAYMENTS__PROVIDER", &provider.url())
@@ -79,7 +79,7 @@ pub(crate) async fn a_stop_finishes_a_charge_that_was_begun(options: Options) {
 }
 
 /// A second signal ends a service at once, and the mesh with all its processes.
-pub(crate) async fn a_second_signal_ends_at_once(options: Options) {
+pub(crate) async fn a_second_signal_ends_the_process_at_once(options: Options) {
     let options = options.set("MESH_DRAIN__DEADLINE", "1h").set("MESH_GATEWAY__DEADLINE", "1h");
     let mut mesh = options.start().await;
     let held_up = mesh.gateway().begin("tok_ok").await;
@@ -113,7 +113,7 @@ async fn until_draining(mesh: &Mesh, service: &str) {
 }
 
 /// A service that waits for a dependency names it in `/readyz`.
-pub(crate) async fn readiness_says_what_is_missing(options: Options) {
+pub(crate) async fn readyz_names_the_missing_dependency(options: Options) {
     // A port without a listener stands in for NATS.
     let unused = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("nats://{}", unused.local_addr().expect("is bound"));
@@ -135,7 +135,7 @@ pub(crate) async fn readiness_says_what_is_missing(options: Options) {
 
 /// All configuration errors are reported at once, each with its source, and the exit status 78 says that the configuration is
 /// at fault.
-pub(crate) async fn a_bad_configuration_is_told_whole(options: Options) {
+pub(crate) async fn all_configuration_errors_are_reported_at_once(options: Options) {
     let mesh = options
         .set("MESH_ORDERS__CATALOG", "nowhere")
         .set("MESH_DRAIN__DEADLINE", "soon")
@@ -160,7 +160,7 @@ pub(crate) async fn a_bad_configuration_is_told_whole(options: Options) {
 }
 
 /// If another process uses a port, the error names it and the setting that moves it, before any service starts.
-pub(crate) async fn a_taken_port_is_named(options: Options) {
+pub(crate) async fn a_port_in_use_is_named_before_the_start(options: Options) {
     let mut mesh = options.start_nothing().await;
     let taken = TcpListener::bind(("127.0.0.1", mesh.base())).expect("a free port");
     mesh.up();
@@ -178,7 +178,7 @@ pub(crate) async fn a_taken_port_is_named(options: Options) {
 
 /// Flows that a stop interrupts go on at the next start: one with a charge in flight, and one with a parcel that waits for
 /// its dispatch.
-pub(crate) async fn what_was_under_way_goes_on_after_a_stop(options: Options) {
+pub(crate) async fn interrupted_flows_continue_after_a_restart(options: Options) {
     let mut mesh = options.set("MESH_SHIPPING__DISPATCH_AFTER", "5s").start().await;
     let paid = mesh.gateway().place("tok_ok").await;
     mesh.gateway().until_status(&paid, "paid").await;

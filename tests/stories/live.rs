@@ -8,7 +8,7 @@ fn statuses(events: &[Live]) -> Vec<&str> {
 }
 
 /// The current state comes first, then each change as it happens, in order, until the last.
-pub(crate) async fn changes_arrive_in_their_order(options: Options) {
+pub(crate) async fn live_updates_arrive_in_order(options: Options) {
     let mesh = options
         .set("MESH_SHIPPING__DISPATCH_AFTER", "300ms")
         .set("MESH_SHIPPING__DELIVER_AFTER", "300ms")
@@ -37,7 +37,7 @@ pub(crate) async fn changes_arrive_in_their_order(options: Options) {
 }
 
 /// A page that connects late receives the whole history at once.
-pub(crate) async fn a_late_listener_hears_the_whole_story(options: Options) {
+pub(crate) async fn a_late_subscriber_receives_the_whole_history(options: Options) {
     let mesh = options.start().await;
     let order = mesh.gateway().place("tok_declined").await;
     mesh.gateway().until_status(&order, "cancelled").await;

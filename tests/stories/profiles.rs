@@ -13,7 +13,7 @@ const ROOM_WITH_FILES: u64 = 16 << 20;
 
 /// A profile names the functions that ran, those of C libraries included, within the memory that a small pod has left, while
 /// orders flow.
-pub(crate) async fn a_profile_fits_into_a_small_pod(options: Options) {
+pub(crate) async fn a_cpu_profile_fits_into_a_small_pod(options: Options) {
     let mesh = options.start().await;
     // First the service allocates its own memory: connections, statements, buffers.
     for _ in 0..20 {

@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::json;
 
 /// An order of more than the stock is refused; the response names the item and its stock.
-pub(crate) async fn what_is_out_of_stock_is_named(options: Options) {
+pub(crate) async fn an_out_of_stock_answer_names_the_item(options: Options) {
     let mesh = options.start().await;
     let products = mesh.gateway().get("/api/products?limit=100").await;
     let scarce = products.body["items"]
@@ -36,7 +36,7 @@ pub(crate) async fn what_is_out_of_stock_is_named(options: Options) {
 }
 
 /// A key stands for one order, however often it is sent; a request with the same key and another body is refused.
-pub(crate) async fn the_same_key_is_the_same_order(options: Options) {
+pub(crate) async fn a_repeated_idempotency_key_returns_the_same_order(options: Options) {
     let mesh = options.start().await;
     let gateway = mesh.gateway();
     let order = async |quantity: u32| {
@@ -66,7 +66,7 @@ pub(crate) async fn the_same_key_is_the_same_order(options: Options) {
 }
 
 /// A third party that fails twice is called a third time, and charges once.
-pub(crate) async fn a_flaky_third_party_is_asked_again(options: Options) {
+pub(crate) async fn a_failing_charge_is_retried_and_charged_once(options: Options) {
     let mesh = options.start().await;
     let order = mesh.gateway().place("tok_flaky").await;
     mesh.gateway().until_status(&order, "completed").await;
@@ -86,7 +86,7 @@ pub(crate) async fn a_flaky_third_party_is_asked_again(options: Options) {
 }
 
 /// While sixty payments wait for the third party, later ones are paid and completed.
-pub(crate) async fn slow_payments_delay_nobody_else(options: Options) {
+pub(crate) async fn slow_payments_delay_no_other_order(options: Options) {
     let provider = Provider::start().await;
     let options = options
         .set("MESH_PAYMENTS__PROVIDER", &provider.url())
@@ -118,7 +118,7 @@ pub(crate) async fn slow_payments_delay_nobody_else(options: Options) {
 }
 
 /// Clients that disconnect while stock is reserved for them leave no stock held without an order: their orders are placed.
-pub(crate) async fn clients_that_leave_leave_no_stock_held(options: Options) {
+pub(crate) async fn disconnected_clients_leave_no_stock_reserved(options: Options) {
     let mesh = options.start().await;
     let gateway = mesh.gateway();
     let (sku, available) = ("samovar", 3);
@@ -151,7 +151,7 @@ pub(crate) async fn clients_that_leave_leave_no_stock_held(options: Options) {
 
 /// Of many simultaneous orders with one key, one is placed; the other requests get the same order, or are refused as a reuse
 /// of the key.
-pub(crate) async fn a_key_that_is_used_for_other_orders_at_once_is_refused(options: Options) {
+pub(crate) async fn concurrent_orders_with_one_key_place_one_order(options: Options) {
     let mesh = options.start().await;
     let gateway = mesh.gateway();
     let place = async |quantity: u32, token: &'static str| {

@@ -72,9 +72,7 @@ fn concerns(selector: &VectorSelector, service: &str) -> bool {
 
 /// Every series that an objective or an alert reads exists before anything happened, on each service that has its metric;
 /// `POST /api/orders` has a series for each possible status.
-pub(crate) async fn every_series_that_an_objective_or_alert_reads_exists_from_the_start(
-    options: Options,
-) {
+pub(crate) async fn every_series_of_a_rule_exists_from_the_start(options: Options) {
     let mesh = options.with_lens().start().await;
     let read = read();
     assert!(read.len() > 50, "only {} selectors were found", read.len());

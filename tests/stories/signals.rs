@@ -58,7 +58,7 @@ async fn accounted(mesh: &Mesh, service: &str) {
 }
 
 /// Without a collector, no request waits or fails, and spans that cannot be sent are counted.
-pub(crate) async fn a_dead_collector_costs_no_request(options: Options) {
+pub(crate) async fn a_missing_collector_delays_no_request(options: Options) {
     let mesh =
         options.with_lens().set("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9").start().await;
     for _ in 0..20 {
@@ -75,7 +75,7 @@ pub(crate) async fn a_dead_collector_costs_no_request(options: Options) {
 }
 
 /// With a collector that accepts connections and never answers, no request waits, although the queue is short.
-pub(crate) async fn a_collector_that_never_answers_costs_no_request(options: Options) {
+pub(crate) async fn a_silent_collector_delays_no_request(options: Options) {
     let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("http://{}", silent.local_addr().expect("is bound"));
     let options = options
@@ -96,7 +96,7 @@ pub(crate) async fn a_collector_that_never_answers_costs_no_request(options: Opt
 
 /// Each service's metrics by name, type and labels: dashboards and alerts rely on these, and a change shows here. Every
 /// counter exists from the start, and no undeclared series appears.
-pub(crate) async fn metrics_are_what_the_contract_says(options: Options) {
+pub(crate) async fn metrics_match_the_contract(options: Options) {
     let mesh = options.with_lens().start().await;
     let services = || SERVICES.into_iter().chain(["lens"]);
     let mut contract = String::new();
@@ -172,7 +172,7 @@ fn keep(name: &str, now: &str) {
 
 /// The built-in lens: it serves the trace to a Jaeger client, its topology has both buses, and its flow shows the end of the
 /// order.
-pub(crate) async fn the_lens_sees_the_whole_mesh(options: Options) {
+pub(crate) async fn lens_shows_the_topology_and_the_trace(options: Options) {
     let mesh = options.with_lens().start().await;
     let order = mesh.gateway().place("tok_ok").await;
     mesh.gateway().until_status(&order, "completed").await;

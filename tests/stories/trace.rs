@@ -49,7 +49,7 @@ pub(crate) async fn one_order_is_one_trace(options: Options) {
 }
 
 /// A cancellation: what is undone belongs to the order's trace, although another request caused it.
-pub(crate) async fn a_cancelled_order_is_one_trace_too(options: Options) {
+pub(crate) async fn a_cancelled_order_is_one_trace(options: Options) {
     let mesh = options.set("MESH_SHIPPING__DISPATCH_AFTER", "1h").start().await;
     let order = mesh.gateway().place("tok_ok").await;
     mesh.gateway().until_status(&order, "paid").await;

@@ -39,7 +39,7 @@ fn place() -> PlaceRequest {
 }
 
 #[test]
-fn each_text_has_a_shortest_and_a_longest() {
+fn texts_outside_their_length_limits_are_refused() {
     for (limit, longest) in [
         (CUSTOMER, "x".repeat(64)),
         (SKU, "x".repeat(64)),
@@ -165,7 +165,7 @@ fn a_reservation_has_the_limits_of_an_order() {
 }
 
 #[test]
-fn what_is_read_is_bounded_too() {
+fn queries_have_limits() {
     let request =
         ListRequest { customer: "*".into(), page_size: -1, page_token: "\0".into(), status: 99 };
     assert_eq!(fields(&request), ["customer", "page_size", "page_token", "status"]);
@@ -193,7 +193,7 @@ fn placed(minor: i64) -> OrderEvent {
 }
 
 #[test]
-fn an_event_has_limits_too() {
+fn an_event_over_the_limits_is_refused() {
     assert_eq!(fields(&placed(1999)), [""; 0]);
     assert_eq!(fields(&placed(-1))[0], "placed.total.amount_minor");
     let event = OrderEvent { occurred_at_us: -1, revision: 0, ..placed(1) };

@@ -211,7 +211,7 @@ async fn a_refusal_and_a_silence_are_told_apart() {
 
 /// The third party charged, and its answer was lost in all attempts.
 #[tokio::test]
-async fn a_charge_whose_answer_was_lost_is_given_back() {
+async fn a_charge_with_a_lost_answer_is_refunded() {
     let stage = Stage::new(2).await;
     stage.deliver("e-1", placed("tok_lost")).await.unwrap();
     assert_eq!(stage.told().await, ["PaymentFailed"], "the order does not wait");

@@ -14,7 +14,7 @@ fn sources() -> Value {
 }
 
 #[test]
-fn a_joint_leads_to_a_data_source_that_is_there() {
+fn every_data_source_link_has_a_target() {
     let sources = sources();
     let there: BTreeSet<_> =
         list(&sources, "/datasources").iter().map(|source| text(source, "/uid")).collect();
@@ -28,7 +28,7 @@ fn a_joint_leads_to_a_data_source_that_is_there() {
 
 /// The exemplar's link is a URL to Explore: for a data source given by its uid, Grafana would send a TraceQL query.
 #[test]
-fn an_exemplar_leads_to_its_trace_in_jaegers_own_words() {
+fn an_exemplar_links_to_a_jaeger_query() {
     let sources = sources();
     let prometheus = list(&sources, "/datasources")
         .iter()

@@ -209,7 +209,7 @@ fn bare(query: &Expr, found: &mut Vec<String>) {
 }
 
 #[test]
-fn a_query_of_what_is_not_there_is_found() {
+fn a_query_of_a_missing_series_or_label_is_found() {
     let contract = Contract::from(
         "orders\n  mesh_lag gauge topic\n  mesh_delay_seconds histogram topic\n  mesh_pending gauge\n",
     );

@@ -92,7 +92,7 @@ fn every_rule_reads_series_that_exist() {
 }
 
 #[test]
-fn every_alert_says_whom_it_wakes_and_where_to_look() {
+fn every_alert_has_a_severity_a_runbook_and_a_dashboard() {
     let runbooks = fs::read_to_string(root().join("runbooks.md")).expect("the runbooks");
     let headings: BTreeSet<_> =
         runbooks.lines().filter_map(|line| line.strip_prefix("## ")).collect();
@@ -120,7 +120,7 @@ fn every_alert_says_whom_it_wakes_and_where_to_look() {
 }
 
 #[test]
-fn no_runbook_is_left_over() {
+fn every_runbook_belongs_to_an_alert() {
     let names: BTreeSet<_> = all_alerts().iter().map(|alert| alert.alert).collect();
     let runbooks = fs::read_to_string(root().join("runbooks.md")).expect("the runbooks");
     let headings = runbooks.lines().filter_map(|line| line.strip_prefix("## "));
@@ -187,7 +187,7 @@ fn tests_evaluate_the_groups_in_their_order() {
 
 /// The list of services that must be up is the list of existing services.
 #[test]
-fn every_service_is_missed() {
+fn the_absence_of_every_service_raises_an_alert() {
     let contract = fs::read_to_string(root().join("../tests/contracts/metrics.txt")).expect("it");
     let listed: BTreeSet<_> =
         contract.lines().filter(|line| !line.starts_with([' ', '#'])).collect();

@@ -27,7 +27,7 @@ fn queries(line: &str) -> impl Iterator<Item = &str> {
 }
 
 #[test]
-fn what_to_look_at_can_be_looked_at() {
+fn every_query_of_a_runbook_reads_existing_series() {
     let (contract, mut wrong) = (Contract::read(), Vec::new());
     for (heading, lines) in sections() {
         assert_eq!(lines.len(), 3, "{heading} has three things to look at");
@@ -40,7 +40,7 @@ fn what_to_look_at_can_be_looked_at() {
 }
 
 #[test]
-fn every_section_says_what_to_do_and_how_to_try_it() {
+fn every_runbook_says_what_to_do_and_how_to_reproduce() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks.md");
     let text = fs::read_to_string(file).expect("the runbooks");
     for section in text.split("\n## ").skip(1) {
@@ -111,7 +111,7 @@ fn targets(command: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_section_has_its_commands_for_here_and_for_a_cluster() {
+fn every_runbook_has_commands_for_a_laptop_and_a_cluster() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks.md");
     let text = fs::read_to_string(file).expect("the runbooks");
     let (workloads, mut wrong) = (workloads(), Vec::new());
@@ -137,7 +137,7 @@ fn every_section_has_its_commands_for_here_and_for_a_cluster() {
 }
 
 #[test]
-fn names_in_commands_are_found_in_manifests() {
+fn objects_in_runbook_commands_exist_in_the_manifests() {
     let manifest = "kind: Deployment\nmetadata:\n  name: orders\n  labels:\n    app.kubernetes.io/name: orders\n---\nkind: Service\nmetadata:\n  name: other";
     assert_eq!(named(manifest), ["deploy/orders", "name=orders"]);
     let command = "kubectl -n glassmesh logs deploy/orders -l app.kubernetes.io/name=shop";
@@ -145,7 +145,7 @@ fn names_in_commands_are_found_in_manifests() {
 }
 
 #[test]
-fn queries_are_told_from_commands() {
+fn queries_are_distinguished_from_commands() {
     let line = "1. Who: `up == 0`, `cargo mesh dlq list`, `mesh_lag{topic=\"a\"}` and `{service_name=\"a\"}`; `silent`";
     assert_eq!(queries(line).collect::<Vec<_>>(), ["up == 0", "mesh_lag{topic=\"a\"}"]);
 }

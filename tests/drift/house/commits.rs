@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_counted_or_logged_before_the_commit_is_found() {
+    fn a_metric_or_log_before_the_commit_is_found() {
         for source in [
             "async fn f(&self, tx: &mut Tx) -> Result<(), Error> { self.metrics.placed.inc(); }",
             "fn f(tx: &mut Tx) { delay.with(&[x]).observe(1.0); }",
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn effects_of_the_commit_are_left_alone() {
+    fn a_metric_after_the_commit_is_accepted() {
         for source in [
             "fn f(tx: &mut Tx) { tx.after_commit(move || { a.inc(); info!(\"order settled\"); }); }",
             "async fn f(&self) { tx.commit().await?; self.placed.inc(); }",

@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn the_chassis_the_contracts_and_in_tests_the_harness_may_be_used() {
+    fn chassis_proto_and_harness_are_allowed_dependencies() {
         let manifest = "[dependencies]\nchassis.workspace = true\nproto.workspace = true\n[dev-dependencies]\nharness.workspace = true";
         assert_eq!(independent(&orders(manifest, "")), [""; 0]);
         let binary = "[package]\nname = 'mesh'\n[dependencies]\npayments.workspace = true";

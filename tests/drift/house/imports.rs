@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_around_a_file_is_no_arrow_but_what_that_passes_on_is() {
+    fn a_parent_module_is_no_arrow_but_its_re_exports_are() {
         assert_eq!(of_b("use super::A; use crate::a; fn f(a: a::A) {}"), [""; 0]);
         assert_eq!(of_b("use super::{A, C};"), ["a::b -> a::c"]);
         assert_eq!(of_b("use crate::Error;"), ["a::b -> d"]);

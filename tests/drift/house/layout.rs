@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_file_is_found_and_the_median_told() {
+    fn a_long_file_is_found_and_the_median_reported() {
         let (long, short) = ("//\n".repeat(401), "//\n".repeat(400));
         let tree = Tree::from([
             ("services/orders/src/saga.rs", long.as_str()),
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn files_without_a_noun_are_found() {
+    fn forbidden_file_names_are_found() {
         for path in [
             "services/orders/src/domain/mod.rs",
             "services/orders/src/utils.rs",
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_does_not_explain_itself_is_found() {
+    fn a_folder_without_a_readme_is_found() {
         for (readme, complaint) in [
             ("# Orders\n", "has no section `## Decisions`"),
             (

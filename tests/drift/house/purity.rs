@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_domain_that_reaches_out_is_found() {
+    fn an_impure_domain_is_found() {
         for source in [
             "use tokio::sync::mpsc;",
             "use sqlx;",
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_domain_that_decides_is_left_alone() {
+    fn a_pure_domain_is_accepted() {
         let source = "//! Not tokio::spawn.
             use chassis::Error;
             use std::{collections::BTreeMap, time::SystemTime};
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn business_in_the_chassis_is_found() {
+    fn a_business_word_in_the_chassis_is_found() {
         for source in [
             "struct OrderPlaced;",
             "fn f(order_id: u64) {}",
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn ordinary_words_stay_possible_in_the_chassis() {
+    fn ordinary_words_in_the_chassis_are_accepted() {
         let source = "/// Keeps the order of an order's events.
             use std::sync::atomic::Ordering;
             fn in_order(reordered: &str) { query(\"select id from outbox order by id\"); }

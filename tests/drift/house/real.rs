@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_topic_or_a_ledger_that_is_missing_is_found_and_one_too_many_as_well() {
+    fn a_missing_or_superfluous_topic_or_ledger_is_found() {
         let tree = Tree::from([
             (PARTS, "TOPICS=\"orders.events carts.events\"\nLEDGERS=\"orders\"\n"),
             (

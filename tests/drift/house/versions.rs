@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_default_of_a_variable_is_an_image_too() {
+    fn an_image_in_a_variable_default_is_found() {
         let found: Vec<_> =
             images("  image: ${MESH_IMAGE:-registry.invalid/glassmesh/mesh:0.1.0}\n").collect();
         assert_eq!(found, [("registry.invalid/glassmesh/mesh", "0.1.0")]);

@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn labels_may_hold_anything() {
+    fn label_values_with_any_characters_are_parsed() {
         let samples = Samples::read("# HELP x y\na_total{b=\"c\\\"d\",e=\"f,g}\"} 3\nh 4.5\n");
         assert_eq!(samples.0[0].labels["b"], "c\"d");
         assert_eq!(samples.sum("a_total", &[("e", "f,g}")]), 3.0);

@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_that_may_move_is_found() {
+    fn an_image_with_a_moving_tag_is_found() {
         for bad in ["orders", "orders:latest", "orders:17", "registry:5000/orders"] {
             assert_eq!(images(&deployment(bad)).len(), 1, "{bad}");
         }
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_that_is_open_on_every_node_is_found() {
+    fn a_service_exposed_on_nodes_is_found() {
         let service = |kind: &str| {
             let list = json!({"items": [{"kind": "Service", "metadata": {"name": "gateway"}, "spec": {"type": kind}}]});
             exposed(&Objects::parse(&list.to_string())).len()
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pod_that_may_too_much_is_found() {
+    fn a_privileged_pod_is_found() {
         assert_eq!(restricted(&deployment("a:1.0")).len(), 9);
     }
 }

@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn both_ends_have_to_allow_it() {
+    fn a_connection_needs_an_egress_and_an_ingress_rule() {
         let deny = |direction| policy(&json!({}), direction, &json!([]));
         let out = policy(
             &named("a")["podSelector"],
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn what_leads_elsewhere_is_told() {
+    fn a_rule_without_peers_allows_every_address() {
         let out =
             policy(&named("a")["podSelector"], "Egress", &json!([{"ports": [{"port": 443}]}]));
         assert_eq!(allowed(vec![out]), ["a > anywhere:443", "b > a:1"]);

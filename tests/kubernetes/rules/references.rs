@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_named_and_not_there_is_found() {
+    fn a_dangling_reference_is_found() {
         let list = json!({"items": [
             {"kind": "Deployment", "metadata": {"name": "orders"}, "spec": {"template": {
                 "metadata": {"labels": {"name": "orders"}},
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_that_the_lens_cannot_ask_is_found() {
+    fn a_service_missing_from_the_scrape_targets_is_found() {
         let deployment = |name: &str| {
             json!({"kind": "Deployment", "metadata": {"name": name}, "spec": {"template": {
                 "metadata": {"labels": {"name": name, "app.kubernetes.io/component": "service"}},

@@ -100,20 +100,20 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_limited_is_found() {
+    fn a_container_without_limits_is_found() {
         let unequal = json!({"limits": {"memory": "64Mi"}, "requests": {"memory": "32Mi"}});
         assert_eq!(memory(&orders(&unequal, &[])).len(), 3);
         assert_eq!(memory(&orders(&json!({}), &[])).len(), 3);
     }
 
     #[test]
-    fn too_much_is_found() {
+    fn a_sum_of_limits_over_the_budget_is_found() {
         assert_eq!(budget(&orders(&json!({"limits": {"memory": "2Gi"}}), &[])).len(), 1);
         assert_eq!(budget(&orders(&json!({"limits": {"memory": "1Gi"}}), &[])).len(), 0);
     }
 
     #[test]
-    fn a_service_that_is_alone_is_found() {
+    fn a_service_with_one_replica_is_found() {
         assert_eq!(replicas(&orders(&json!({}), &[])).len(), 3);
         let scaler = json!({"kind": "HorizontalPodAutoscaler", "spec": {"minReplicas": 2, "scaleTargetRef": {"name": "orders"}}});
         assert_eq!(replicas(&orders(&json!({}), &[scaler])).len(), 2);

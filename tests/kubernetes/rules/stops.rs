@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn too_little_time_is_found() {
+    fn a_grace_period_shorter_than_the_drain_is_found() {
         assert_eq!(agreement(&orders(35, 8, "2s")), [""; 0]);
         assert_eq!(
             agreement(&orders(32, 8, "2s")),

@@ -58,7 +58,7 @@ fn a_header_is_found_however_it_is_written() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_is_skipped_and_counted() {
+async fn an_undecodable_message_is_skipped_and_counted() {
     let registry = Registry::new();
     let metrics = Metrics::register(&registry).unwrap();
     let good = LiveUpdate { order_id: "7".into(), ..LiveUpdate::default() };

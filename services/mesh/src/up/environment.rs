@@ -149,7 +149,7 @@ mod tests {
 
     /// Every variable is a setting that the service has: an unknown one would keep it from starting.
     #[test]
-    fn every_service_takes_what_it_is_told() {
+    fn every_service_accepts_its_compose_environment() {
         let layout = Layout::new(BASE, &BTreeMap::new(), false).unwrap();
         assert_eq!(layout.processes.len(), service::ALL.len());
         for entry in service::ALL {
