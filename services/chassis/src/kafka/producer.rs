@@ -1,5 +1,7 @@
 //! Sends records to Kafka: one client per process, created when it is first needed.
 
+mod client;
+
 use std::{sync::Arc, time::Duration};
 
 use opentelemetry::{
@@ -8,22 +10,22 @@ use opentelemetry::{
 };
 use parking_lot::Mutex;
 use rdkafka::{
-    ClientContext,
-    config::RDKafkaLogLevel,
     error::KafkaError,
     message::OwnedHeaders,
-    producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer as _},
+    producer::{BaseRecord, Producer as _},
     types::RDKafkaErrorCode,
 };
-use tokio::time::{Instant, sleep};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, sleep},
+};
 
 use super::{Settings, connection::ConnectionHealth, headers};
 use crate::{messaging, telemetry};
+use client::{Client, Delivery};
 
 /// How long one request about the cluster may take.
 const ASK: Duration = Duration::from_secs(2);
-
-type Client = FutureProducer<Shared>;
 
 /// Sends records; cheap to clone.
 #[derive(Clone)]
@@ -37,19 +39,6 @@ struct Inner {
     metrics: messaging::Metrics,
     connection: Arc<ConnectionHealth>,
     client: Mutex<Option<Arc<Client>>>,
-}
-
-/// The client's context, which shares the connection with the producer.
-struct Shared(Arc<ConnectionHealth>);
-
-impl ClientContext for Shared {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
-        self.0.line(level, facility, text);
-    }
-
-    fn error(&self, error: KafkaError, text: &str) {
-        self.0.failed(&error, text);
-    }
 }
 
 /// A record to be sent.
@@ -67,7 +56,7 @@ pub(crate) struct Outgoing<'a> {
 /// A record that was handed to the client and is not acknowledged yet.
 pub(crate) struct Sending {
     topic: String,
-    delivery: DeliveryFuture,
+    delivery: oneshot::Receiver<Result<Delivery, KafkaError>>,
     client: Arc<Client>,
     producer: Producer,
     span: Context,
@@ -130,14 +119,15 @@ impl Producer {
         let Outgoing { topic, key, payload, headers, parent, attributes } = outgoing;
         let client = self.client()?;
         let span = span(topic, parent, attributes);
-        let mut record =
-            FutureRecord::<[u8], [u8]>::to(topic).headers(headers::inject(&span, headers));
+        let (acknowledge, delivery) = oneshot::channel();
+        let mut record = BaseRecord::<[u8], [u8], _>::with_opaque_to(topic, Box::new(acknowledge))
+            .headers(headers::inject(&span, headers));
         record.key = key;
         record.payload = payload;
         let started = Instant::now();
-        let delivery = loop {
-            match client.send_result(record) {
-                Ok(delivery) => break delivery,
+        loop {
+            match client.send(record) {
+                Ok(()) => break,
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), same)) => {
                     record = same;
                     sleep(Duration::from_millis(5)).await;
@@ -149,7 +139,7 @@ impl Producer {
                     return Err(error);
                 }
             }
-        };
+        }
         Ok(Sending {
             topic: topic.to_owned(),
             delivery,
@@ -173,8 +163,7 @@ impl Producer {
             return Ok(Arc::clone(client));
         }
         let config = self.inner.settings.producer(self.inner.service);
-        let client: Arc<Client> =
-            Arc::new(config.create_with_context(Shared(Arc::clone(&self.inner.connection)))?);
+        let client = Arc::new(Client::new(&config, Arc::clone(&self.inner.connection))?);
         *slot = Some(Arc::clone(&client));
         Ok(client)
     }
@@ -195,8 +184,7 @@ impl Sending {
     pub(crate) async fn acknowledged(self) -> Result<(), KafkaError> {
         let Self { topic, delivery, client, producer, span, started } = self;
         let result = match delivery.await {
-            Ok(Ok(delivered)) => Ok(delivered),
-            Ok(Err((error, _))) => Err(error),
+            Ok(result) => result,
             Err(_) => Err(KafkaError::Canceled),
         };
         let outcome = match &result {
