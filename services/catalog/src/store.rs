@@ -18,7 +18,7 @@ impl Store {
 
     /// Adds the products that do not exist yet. Returns the number of products added.
     pub(crate) async fn add(&self, products: &[Product]) -> anyhow::Result<u64> {
-        self.database.insist(async || self.try_to_add(products).await).await
+        self.database.retry_while_unavailable(async || self.try_to_add(products).await).await
     }
 
     async fn try_to_add(&self, products: &[Product]) -> Result<u64, Error> {

@@ -82,7 +82,10 @@ impl std::error::Error for Rejected {}
 
 impl From<Rejected> for Error {
     fn from(rejected: Rejected) -> Self {
-        Self::new(Kind::Unavailable, "the circuit breaker is open").source(rejected)
+        let wait = rejected.retry_after;
+        Self::new(Kind::Unavailable, "the circuit breaker is open")
+            .postponed_for(wait)
+            .source(rejected)
     }
 }
 
@@ -102,7 +105,7 @@ impl Breaker {
         let inner = Arc::new(Inner { destination, state: Mutex::new(state), rejections });
         let (shown, gauge) =
             (Arc::downgrade(&inner), metrics.state.with_label_values(&[destination]));
-        registry.look(move || gauge.set(shown.upgrade().map_or(0, |inner| inner.shown())));
+        registry.on_scrape(move || gauge.set(shown.upgrade().map_or(0, |inner| inner.shown())));
         Self(inner)
     }
 

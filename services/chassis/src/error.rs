@@ -9,7 +9,7 @@ use proto::limits::Violations;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-use crate::{breaker::Rejected, text::printable};
+use crate::text::printable;
 
 /// What went wrong: one kind for each different way to go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -136,6 +136,7 @@ pub struct Error {
     message: Cow<'static, str>,
     reason: Option<Cow<'static, str>>,
     fields: Vec<Field>,
+    retry_after: Option<Duration>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -146,7 +147,7 @@ impl Error {
             Cow::Owned(text) => printable(&text, LONGEST_TEXT).into(),
             ours => ours,
         };
-        Self { kind, message, reason: None, fields: Vec::new(), source: None }
+        Self { kind, message, reason: None, fields: Vec::new(), retry_after: None, source: None }
     }
 
     /// Adds the reason, a word by which clients distinguish this error from others of its kind, e.g. `OUT_OF_STOCK`.
@@ -167,10 +168,21 @@ impl Error {
         self
     }
 
-    /// Adds the cause, for our logs; it does not cross a transport.
+    /// Says that the call was not made, and how long to wait before the next attempt.
+    #[must_use]
+    pub fn postponed_for(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+
+    /// Adds the cause, for our logs; it does not cross a transport. If the cause is an error of this type that was postponed, so
+    /// is this one.
     #[must_use]
     pub fn source(mut self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        self.source = Some(cause.into());
+        let cause = cause.into();
+        let inherited = cause.downcast_ref::<Self>().and_then(Self::postponed);
+        self.retry_after = self.retry_after.or(inherited);
+        self.source = Some(cause);
         self
     }
 
@@ -179,16 +191,9 @@ impl Error {
         self.kind
     }
 
-    /// How long to wait before the next attempt, if the call was not even made: see [`crate::breaker`].
+    /// How long to wait before the next attempt, if the call was not made because a circuit breaker rejected it.
     pub fn postponed(&self) -> Option<Duration> {
-        let mut next: Option<&(dyn std::error::Error + 'static)> = Some(self);
-        while let Some(error) = next {
-            if let Some(rejected) = error.downcast_ref::<Rejected>() {
-                return Some(rejected.retry_after);
-            }
-            next = error.source();
-        }
-        None
+        self.retry_after
     }
 
     /// What went wrong, for people.

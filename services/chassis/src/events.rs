@@ -1,7 +1,7 @@
 //! Events: durable facts, in order per key, applied exactly once.
 //!
 //! ```text
-//!  Tx::publish ─▶ outbox ─▶ relay ─▶ Producer ─▶ topic ─▶ poll thread ─▶ dispatcher ─┬▶ key ─▶ handler + inbox, one transaction
+//!  publish ─▶ outbox ─▶ relay ─▶ Producer ─▶ topic ─▶ poll thread ─▶ dispatcher ─┬▶ key ─▶ handler + inbox, one transaction
 //!                                                            ▲                       ├▶ key ─▶ …
 //!                                                            └── low-water mark ◀────┴── done, or <topic>.dlq
 //! ```
@@ -20,6 +20,7 @@ mod inbox;
 mod metrics;
 pub mod outbox;
 mod partition;
+mod publish;
 mod route;
 mod single;
 mod tracker;
@@ -30,11 +31,19 @@ use std::time::SystemTime;
 use opentelemetry::Context;
 use proto::topics::Envelope;
 
-use crate::kafka::record::Record;
+use crate::{database::Migrations, kafka::record::Record};
 
 pub use committed::Committed;
 pub use consumer::Consumer;
 pub use handler::{BatchHandler, Caller, Handler, Observer};
+pub use publish::{EVENT_MAX, Publish};
+
+/// The tables of the outbox and the inbox, and one that is written to find out whether the database takes writes. They come
+/// before the service's own tables.
+pub const MIGRATIONS: Migrations = Migrations {
+    table: "chassis_migrations",
+    ..crate::migrations!["0001_events", "0002_set_aside", "0003_inbox_places"]
+};
 
 /// An event as its handler gets it.
 #[derive(Clone, Debug)]

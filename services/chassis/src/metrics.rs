@@ -37,11 +37,11 @@ pub struct Registry {
     metrics: prometheus::Registry,
     exemplars: Arc<exemplars::Exemplars>,
     declared: Arc<Mutex<Vec<Family>>>,
-    looks: Arc<Mutex<Vec<Look>>>,
+    updates: Arc<Mutex<Vec<Update>>>,
 }
 
 /// Updates metrics whose values are not counted as they change.
-type Look = Box<dyn Fn() + Send>;
+type Update = Box<dyn Fn() + Send>;
 
 impl Registry {
     /// An empty registry.
@@ -70,13 +70,13 @@ impl Registry {
         families::all(&self.declared.lock(), &self.gather())
     }
 
-    /// Calls `look` each time before the metrics are read; it must not block, and must not register metrics.
-    pub(crate) fn look(&self, look: impl Fn() + Send + 'static) {
-        self.looks.lock().push(Box::new(look));
+    /// Calls `update` each time before the metrics are read. `update` must not block, and must not register metrics.
+    pub(crate) fn on_scrape(&self, update: impl Fn() + Send + 'static) {
+        self.updates.lock().push(Box::new(update));
     }
 
     fn gather(&self) -> Vec<MetricFamily> {
-        self.looks.lock().iter().for_each(|look| look());
+        self.updates.lock().iter().for_each(|update| update());
         self.metrics.gather()
     }
 

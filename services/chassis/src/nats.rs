@@ -97,7 +97,7 @@ fn show_traffic(registry: &Registry, client: &async_nats::Client, wire: Wire) {
         let told = family.with_label_values(&[direction]);
         told.inc_by(now.saturating_sub(told.get()));
     };
-    registry.look(move || {
+    registry.on_scrape(move || {
         show(&wire.messages_total, "in", statistics.in_messages.load(Ordering::Relaxed));
         show(&wire.messages_total, "out", statistics.out_messages.load(Ordering::Relaxed));
         show(&wire.bytes_total, "in", statistics.in_bytes.load(Ordering::Relaxed));

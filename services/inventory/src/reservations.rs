@@ -6,6 +6,7 @@ use std::{collections::HashMap, time::Duration};
 
 use chassis::{
     database::{self, Tx},
+    events::Publish,
     telemetry::{self, Kept},
 };
 use tracing::{debug, info, instrument};

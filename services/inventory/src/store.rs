@@ -85,7 +85,7 @@ impl Store {
 
     /// Adds the stock of products that have none yet. Returns the number of products added.
     pub(crate) async fn supply(&self, stock: &[Line]) -> anyhow::Result<u64> {
-        self.database.insist(async || self.try_to_supply(stock).await).await
+        self.database.retry_while_unavailable(async || self.try_to_supply(stock).await).await
     }
 
     async fn try_to_supply(&self, stock: &[Line]) -> Result<u64, Error> {

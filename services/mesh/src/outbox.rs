@@ -8,8 +8,11 @@ use std::{process::ExitCode, str::FromStr};
 use anyhow::{Context, ensure};
 use chassis::{
     config::{Mistakes, Sources},
-    database::{self, Database, Migrations},
-    events::outbox::{self, SetAside},
+    database::{self, Database},
+    events::{
+        self,
+        outbox::{self, SetAside},
+    },
     metrics::Registry,
     text::printable,
 };
@@ -136,7 +139,7 @@ async fn open(config: &database::Config) -> anyhow::Result<Database> {
             path.display()
         );
     }
-    Database::connect(config, Migrations(&[]), &Registry::new()).await
+    Database::connect(config, &[events::MIGRATIONS], &Registry::new()).await
 }
 
 fn tell(events: u64, which: Which, done: &str) -> anyhow::Result<()> {

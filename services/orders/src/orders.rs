@@ -9,6 +9,7 @@ use std::{sync::Arc, time::Duration};
 use chassis::{
     app::Detached,
     database::{self, Tx},
+    events::Publish,
     telemetry::{self, Kept, annotate},
 };
 use tracing::{info, instrument};

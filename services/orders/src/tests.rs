@@ -148,7 +148,10 @@ impl Stage {
         let url = format!("sqlite://{}", folder.path().join("orders.db").display());
         let config = Config { url: url.into(), ..Config::local("orders") };
         let migrations = chassis::migrations!["0001_orders", "0002_open", "0003_story"];
-        let database = Database::connect(&config, migrations, &registry).await.unwrap();
+        let database =
+            Database::connect(&config, &[chassis::events::MIGRATIONS, migrations], &registry)
+                .await
+                .unwrap();
         let orders = Orders::new(
             Store::open(database.clone()),
             Catalog::new(channel.clone()),

@@ -3,6 +3,7 @@
 use chassis::{
     Kind,
     database::{self, Tx},
+    events::Publish,
 };
 use proto::limits::Violations;
 use tracing::instrument;

@@ -64,7 +64,10 @@ impl Stage {
         let url = format!("sqlite://{}/payments.db", folder.path().display());
         let config = database::Config { url: url.into(), ..database::Config::local("payments") };
         let migrations = chassis::migrations!["0001_payments", "0002_unknown"];
-        let database = Database::connect(&config, migrations, &registry).await.unwrap();
+        let database =
+            Database::connect(&config, &[chassis::events::MIGRATIONS, migrations], &registry)
+                .await
+                .unwrap();
         let asking = || Provider::new(client.clone(), TIMEOUT, attempts, metrics.clone());
         let store = Store::new(database.clone());
         let payments = Payments::new(store.clone(), asking(), AT_ONCE, metrics.clone());

@@ -7,7 +7,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chassis::{database::now, retry::Backoff, telemetry};
+use chassis::{database::now, events::Publish, retry::Backoff, telemetry};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info, instrument, warn};
 

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use chassis::{
     Kind,
     database::{self, Tx, now},
+    events::Publish,
     telemetry::{self, Kept},
 };
 use proto::limits::Violations;

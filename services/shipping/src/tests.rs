@@ -52,7 +52,7 @@ impl Replica {
         let config = database::Config { url: url.into(), ..database::Config::local("shipping") };
         let database = Database::connect(
             &config,
-            chassis::migrations!["0001_shipments", "0002_trace"],
+            &[chassis::events::MIGRATIONS, chassis::migrations!["0001_shipments", "0002_trace"]],
             &registry,
         )
         .await

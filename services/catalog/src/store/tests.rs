@@ -7,7 +7,18 @@ pub(crate) async fn store() -> (tempfile::TempDir, Store) {
     let url = format!("sqlite://{}", folder.path().join("catalog.db").display());
     let config = Config { url: url.into(), ..Config::local("catalog") };
     let migrations = chassis::migrations!["0001_products"];
-    (folder, Store::open(Database::connect(&config, migrations, &Registry::new()).await.unwrap()))
+    (
+        folder,
+        Store::open(
+            Database::connect(
+                &config,
+                &[chassis::events::MIGRATIONS, migrations],
+                &Registry::new(),
+            )
+            .await
+            .unwrap(),
+        ),
+    )
 }
 
 fn product(sku: &str, name: &str, description: &str) -> Product {

@@ -89,7 +89,8 @@ impl App {
         migrations: Migrations,
     ) -> anyhow::Result<Database> {
         let latch = self.latch("database");
-        let database = Database::connect(config, migrations, &self.registry).await?;
+        let database =
+            Database::connect(config, &[events::MIGRATIONS, migrations], &self.registry).await?;
         database.report_to(&self.readiness);
         self.spawn("keep the database in order", OnError::Shutdown, database.clone().keep());
         self.database = Some(database.clone());

@@ -4,7 +4,6 @@ use std::{path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{connect, sqlite};
 use crate::config::SecretUrl;
 
 /// A service's own database.
@@ -35,7 +34,7 @@ impl Config {
     /// The path of a SQLite file; `None` if the database is a server.
     pub fn file(&self) -> Option<PathBuf> {
         let url = self.url.expose();
-        url.starts_with("sqlite:").then(|| sqlite::path(url).into())
+        url.starts_with("sqlite:").then(|| sqlite_path(url).into())
     }
 }
 
@@ -52,7 +51,27 @@ impl Default for Config {
 }
 
 fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretUrl, D::Error> {
-    SecretUrl::checked(deserializer, connect::check)
+    SecretUrl::checked(deserializer, check)
+}
+
+/// Returns the path in a SQLite URL.
+pub(super) fn sqlite_path(url: &str) -> &str {
+    let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")).unwrap_or(url);
+    path.split('?').next().unwrap_or(path)
+}
+
+/// Checks the address of a database. Returns what is wrong with it.
+fn check(url: &str) -> Result<(), String> {
+    let expected = "expected sqlite://path/to/file.db or postgres://user:password@host/database";
+    match url.split(':').next() {
+        Some("sqlite") if sqlite_path(url).is_empty() => Err(format!("has no path; {expected}")),
+        Some("sqlite") => Ok(()),
+        Some("postgres" | "postgresql") => match url.parse::<sqlx::postgres::PgConnectOptions>() {
+            Ok(_) => Ok(()),
+            Err(_) => Err(format!("not the address of a PostgreSQL database; {expected}")),
+        },
+        _ => Err(format!("not the address of a database; {expected}")),
+    }
 }
 
 /// When a commit to SQLite is complete: <https://www.sqlite.org/pragma.html#pragma_synchronous>
@@ -66,7 +85,7 @@ pub enum Synchronous {
 }
 
 impl Synchronous {
-    pub(super) fn word(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Normal => "normal",
             Self::Full => "full",

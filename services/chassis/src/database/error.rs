@@ -1,10 +1,10 @@
 //! The meaning of a database's errors.
 
-use std::io;
+use std::{fmt, io};
 
 use sqlx::{Error, error::DatabaseError};
 
-use crate::{error::Kind, events::outbox::Unpublishable};
+use crate::error::Kind;
 
 /// Whether the statement failed because a row with the same unique key exists.
 pub fn is_unique_violation(error: &Error) -> bool {
@@ -43,7 +43,7 @@ fn kind(error: &Error) -> Kind {
     match error {
         Error::Io(cause) if cause.kind() == io::ErrorKind::TimedOut => Kind::DeadlineExceeded,
         Error::RowNotFound => Kind::NotFound,
-        _ if unpublishable(error).is_some() => Kind::Invalid,
+        _ if invalid_value(error).is_some() => Kind::Invalid,
         Error::Database(cause) if cause.is_unique_violation() => Kind::AlreadyExists,
         Error::Database(cause) => match cause.code().map(|code| Code::of(&code)) {
             Some(Code::Outage) => Kind::Unavailable,
@@ -56,8 +56,25 @@ fn kind(error: &Error) -> Kind {
     }
 }
 
-/// Returns the event that could not be published, if that, and not the database, is at fault.
-fn unpublishable(error: &Error) -> Option<&Unpublishable> {
+/// A statement was not run, because what it should write is invalid. The text says what, and why.
+#[derive(Debug)]
+struct InvalidValue(String);
+
+impl fmt::Display for InvalidValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for InvalidValue {}
+
+/// Returns the error for a value that cannot be written, as of kind [`Kind::Invalid`].
+pub(crate) fn invalid(why: String) -> Error {
+    Error::Encode(Box::new(InvalidValue(why)))
+}
+
+/// Returns the value that is invalid, if that, and not the database, is at fault.
+fn invalid_value(error: &Error) -> Option<&InvalidValue> {
     match error {
         Error::Encode(cause) => cause.downcast_ref(),
         _ => None,
@@ -103,7 +120,7 @@ impl Code {
 impl From<Error> for crate::Error {
     fn from(error: Error) -> Self {
         let kind = kind(&error);
-        if let Some(why) = unpublishable(&error) {
+        if let Some(why) = invalid_value(&error) {
             return Self::new(kind, why.to_string());
         }
         let message = match kind {

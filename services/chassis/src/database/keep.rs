@@ -4,11 +4,12 @@ use std::{convert::Infallible, time::Duration};
 
 use tokio::time::sleep;
 
-use super::{Backend, Database, sqlite};
-use crate::metrics::{IntGaugeVec, Registry};
+use super::{Database, Error, backend::Backend, now, sqlite::SqliteDb};
 
 /// The pause between two checks.
 const LOOK: Duration = Duration::from_secs(1);
+/// Longest pause between two probes of a database that does not answer.
+const PROBE_CAP: Duration = Duration::from_secs(1);
 
 impl Database {
     /// Looks after the database for as long as the process lives: probes one that does not answer, cuts the write-ahead log when
@@ -36,7 +37,7 @@ impl Database {
     }
 
     /// Returns the number of commits, so that the next check sees whether there are new ones.
-    async fn look_after(&self, file: &sqlite::File, before: u32) -> u32 {
+    async fn look_after(&self, file: &SqliteDb, before: u32) -> u32 {
         if let Err(error) = file.disk().check() {
             self.seen_down(&error.into());
             return before;
@@ -47,14 +48,14 @@ impl Database {
             // On a full disk, this makes room to move the log into the file, which then frees the space of the log.
             file.disk().release_reserve();
         }
-        let idle = file.keeper().commits() == before && file.disk().log_bytes() > 0;
+        let idle = file.checkpoints().commits() == before && file.disk().log_bytes() > 0;
         if idle || !self.is_up() {
-            file.keeper().cut().await;
+            file.checkpoints().cut().await;
         }
-        file.keeper().commits()
+        file.checkpoints().commits()
     }
 
-    fn tell_room(&self, file: &sqlite::File, was_short: &mut bool) {
+    fn tell_room(&self, file: &SqliteDb, was_short: &mut bool) {
         let short = file.disk().is_short();
         if short && !*was_short {
             tracing::warn!("the disk of the database is nearly full");
@@ -70,17 +71,33 @@ impl Database {
         }
     }
 
-    pub(super) fn show_files(&self, registry: &Registry, files: IntGaugeVec, free: IntGaugeVec) {
-        let inner = std::sync::Arc::downgrade(&self.inner);
-        registry.look(move || {
-            let Some(inner) = inner.upgrade() else { return };
-            let Backend::Sqlite(file) = &inner.backend else { return };
-            let shown = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
-            files.with_label_values(&["data"]).set(shown(file.disk().file_bytes()));
-            files.with_label_values(&["log"]).set(shown(file.disk().log_bytes()));
-            if let Ok(bytes) = file.disk().free_bytes() {
-                free.with_label_values(&["database"]).set(shown(bytes));
+    /// If the last request failed, waits until the database takes writes. Returns whether it had to wait.
+    pub(crate) async fn until_up(&self) -> bool {
+        if self.is_up() {
+            return false;
+        }
+        let mut pause = Duration::from_millis(50);
+        let mut waited = false;
+        while let Err(error) = self.probe().await {
+            if !waited {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "the database does not answer, waiting for it"
+                );
             }
-        });
+            waited = true;
+            sleep(pause).await;
+            pause = (pause * 2).min(PROBE_CAP);
+        }
+        if waited {
+            tracing::info!("the database answers again");
+        }
+        waited
+    }
+
+    async fn probe(&self) -> Result<(), Error> {
+        let mut tx = self.begin("probe").await?;
+        tx.query("update probe set at = $1 where id = 1").bind(now()).execute().await?;
+        tx.commit().await
     }
 }

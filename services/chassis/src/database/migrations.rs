@@ -7,9 +7,14 @@ use sqlx::{
     migrate::{Migration, MigrationType, Migrator},
 };
 
-/// The steps that create a service's tables, oldest first. The macro [`migrations!`](crate::migrations!) makes them.
+/// The steps that create a set of tables, oldest first. The macro [`migrations!`](crate::migrations!) makes them.
 #[derive(Clone, Copy, Debug)]
-pub struct Migrations(#[doc(hidden)] pub &'static [Step]);
+pub struct Migrations {
+    /// The steps.
+    pub steps: &'static [Step],
+    /// The table that notes the applied steps. Each set has its own, so that the numbers of two sets do not collide.
+    pub table: &'static str,
+}
 
 /// One step, with its SQL for each kind of database.
 #[derive(Clone, Copy, Debug)]
@@ -30,31 +35,28 @@ pub struct Step {
 #[macro_export]
 macro_rules! migrations {
     ($($name:literal),* $(,)?) => {
-        $crate::database::Migrations(&[
-            $($crate::database::Step {
+        $crate::database::Migrations {
+            steps: &[$($crate::database::Step {
                 name: $name,
                 sqlite: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/sqlite/", $name, ".sql")),
                 postgres: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/postgres/", $name, ".sql")),
-            },)*
-        ])
+            },)*],
+            table: "migrations",
+        }
     };
 }
 
-/// The tables of the chassis: the outbox and the inbox.
-pub(super) const CHASSIS: Migrations =
-    crate::migrations!["0001_events", "0002_set_aside", "0003_inbox_places"];
-
 impl Migrations {
-    /// Returns the migrator for PostgreSQL. It notes the applied steps in this table.
-    pub(super) fn migrator(self, table: &'static str) -> Migrator {
-        let steps = self.0.iter().enumerate().map(|(index, step)| {
+    /// Returns the migrator for PostgreSQL.
+    pub(super) fn migrator(self) -> Migrator {
+        let steps = self.steps.iter().enumerate().map(|(index, step)| {
             let (number, description) = step.name.split_once('_').unwrap_or((step.name, step.name));
             let version = number.parse().unwrap_or(index as i64 + 1);
             let sql = AssertSqlSafe(step.postgres).into_sql_str();
             Migration::new(version, Cow::Borrowed(description), MigrationType::Simple, sql, false)
         });
         let mut migrator = Migrator::with_migrations(steps.collect());
-        migrator.dangerous_set_table_name(table);
+        migrator.dangerous_set_table_name(self.table);
         migrator
     }
 }

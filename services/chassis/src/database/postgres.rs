@@ -10,8 +10,8 @@ use sqlx::{
 };
 
 use super::{
-    Config,
-    value::{Bound, FromRow, Row},
+    config::Config,
+    value::{FromRow, Row, SqlValue},
 };
 
 /// A connection that was idle for longer than this is tested before it is used: the server may have been restarted since.
@@ -52,14 +52,14 @@ pub(super) fn open(config: &Config) -> anyhow::Result<PgPool> {
         .connect_lazy_with(options))
 }
 
-fn arguments(bound: Vec<Bound>) -> Result<PgArguments, Error> {
+fn arguments(bound: Vec<SqlValue>) -> Result<PgArguments, Error> {
     let mut arguments = PgArguments::default();
     for value in bound {
         let added = match value {
-            Bound::Integer(value) => arguments.add(value),
-            Bound::Real(value) => arguments.add(value),
-            Bound::Text(value) => arguments.add(value),
-            Bound::Blob(value) => arguments.add(value),
+            SqlValue::Integer(value) => arguments.add(value),
+            SqlValue::Real(value) => arguments.add(value),
+            SqlValue::Text(value) => arguments.add(value),
+            SqlValue::Blob(value) => arguments.add(value),
         };
         added.map_err(Error::Encode)?;
     }
@@ -70,7 +70,7 @@ fn arguments(bound: Vec<Bound>) -> Result<PgArguments, Error> {
 pub(super) async fn execute(
     connection: &mut PgConnection,
     sql: SqlStr,
-    bound: Vec<Bound>,
+    bound: Vec<SqlValue>,
     once: bool,
 ) -> Result<u64, Error> {
     let query = sqlx::query_with(sql, arguments(bound)?).persistent(!once);
@@ -81,7 +81,7 @@ pub(super) async fn execute(
 pub(super) async fn rows<R: FromRow>(
     connection: &mut PgConnection,
     sql: SqlStr,
-    bound: Vec<Bound>,
+    bound: Vec<SqlValue>,
     once: bool,
     most: usize,
 ) -> Result<Vec<R>, Error> {

@@ -2,9 +2,9 @@
 //! and being woken by its answer; so it runs in the thread that asks for it. Only the checkpoint runs elsewhere: it waits for the
 //! disk.
 
+mod checkpoint;
 mod disk;
-mod log;
-mod refusal;
+pub(super) mod error;
 
 use std::{
     path::{Path, PathBuf},
@@ -24,14 +24,13 @@ use tokio::{
 };
 
 use super::{
-    Config, Migrations,
-    value::{Bound, FromRow, Row},
+    config::{self, Config},
+    migrations::{Migrations, Step},
+    value::{FromRow, Row, SqlValue},
 };
-pub(super) use refusal::error;
-
+use checkpoint::Checkpoints;
 use disk::Disk;
-use log::Keeper;
-use refusal::is_busy;
+use error::{from as error, is_busy};
 
 /// How many statements are kept prepared per connection: more than a service has.
 const PREPARED: usize = 64;
@@ -46,34 +45,28 @@ const STEPS: i32 = 10_000;
 pub(super) const CONNECTIONS: usize = 2;
 
 /// A SQLite file with three connections: one writes, one reads, one moves the write-ahead log into the file.
-pub(super) struct File {
+pub(super) struct SqliteDb {
     path: PathBuf,
     writer: Arc<Mutex<Connection>>,
     reader: Arc<Mutex<Connection>>,
-    keeper: Keeper,
+    checkpoints: Checkpoints,
     disk: Arc<Disk>,
     closed: AtomicBool,
     acquire_timeout: Duration,
     statement_timeout: Duration,
 }
 
-/// Returns the path in a SQLite URL.
-pub(super) fn path(url: &str) -> &str {
-    let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")).unwrap_or(url);
-    path.split('?').next().unwrap_or(path)
-}
-
-impl File {
+impl SqliteDb {
     pub(super) fn open(config: &Config) -> anyhow::Result<Self> {
-        let path =
-            std::path::absolute(path(config.url.expose())).context("database.url has no path")?;
+        let path = std::path::absolute(config::sqlite_path(config.url.expose()))
+            .context("database.url has no path")?;
         let folder = path.parent().unwrap_or(Path::new("/"));
         std::fs::create_dir_all(folder)
             .with_context(|| format!("create the folder {}", folder.display()))?;
         let common = format!(
             "pragma busy_timeout = {BUSY_MS}; pragma journal_mode = wal; pragma synchronous = {}; \
              pragma foreign_keys = on; pragma wal_autocheckpoint = 0;",
-            config.synchronous.word(),
+            config.synchronous.as_str(),
         );
         let open = |more: &str| {
             let connection = Connection::open_with_flags(
@@ -91,7 +84,7 @@ impl File {
         let (writer, reader) = (Arc::new(Mutex::new(writer)), Arc::new(Mutex::new(reader)));
         let disk = Arc::new(Disk::of(&path).with_context(|| format!("open {}", path.display()))?);
         Ok(Self {
-            keeper: Keeper::new(&writer, &reader, open("")?, &disk),
+            checkpoints: Checkpoints::new(&writer, &reader, open("")?, &disk),
             writer,
             reader,
             disk,
@@ -103,7 +96,7 @@ impl File {
     }
 
     /// Begins a transaction on the connection that writes. Waiting transactions get it in their order.
-    pub(super) async fn begin(&self) -> Result<Writing, Error> {
+    pub(super) async fn begin(&self) -> Result<WriteGuard, Error> {
         let connection = self.held(&self.writer).await?;
         self.disk.check()?;
         let limit = self.statement_timeout;
@@ -112,7 +105,7 @@ impl File {
             // Takes the write lock at once: a transaction that reads first, and then finds the lock taken, cannot wait for it.
             match run(&connection, "begin immediate", limit) {
                 Err(error) if is_busy(&error) && Instant::now() < until => sleep(AGAIN).await,
-                begun => return begun.map(|()| Writing { connection, limit }),
+                begun => return begun.map(|()| WriteGuard { connection, limit }),
             }
         }
     }
@@ -146,11 +139,11 @@ impl File {
 
     /// Called after each commit.
     pub(super) async fn committed(&self) {
-        self.keeper.committed().await;
+        self.checkpoints.committed().await;
     }
 
-    pub(super) fn keeper(&self) -> &Keeper {
-        &self.keeper
+    pub(super) fn checkpoints(&self) -> &Checkpoints {
+        &self.checkpoints
     }
 
     pub(super) fn disk(&self) -> &Disk {
@@ -165,14 +158,13 @@ impl File {
     /// Runs the migrations that were not applied yet, each in one transaction with the row that notes it.
     pub(super) async fn migrate(
         &self,
-        migrations: Migrations,
-        table: &'static str,
+        Migrations { steps, table, .. }: Migrations,
     ) -> anyhow::Result<()> {
         let connection = self.held(&self.writer).await?;
         connection.execute_batch(&format!(
             "create table if not exists {table} (name text primary key, sql text not null) without rowid"
         ))?;
-        for step in migrations.0 {
+        for step in steps {
             let select = format!("select sql from {table} where name = $1");
             let known: Option<(String,)> =
                 rows(&connection, &select, &[step.name.into()], NO_LIMIT, 1)?.pop();
@@ -191,7 +183,7 @@ impl File {
     }
 }
 
-fn apply(connection: &Connection, step: &super::Step, table: &str) -> Result<(), Error> {
+fn apply(connection: &Connection, step: &Step, table: &str) -> Result<(), Error> {
     let begun = connection.unchecked_transaction().map_err(error)?;
     begun.execute_batch(step.sqlite).map_err(error)?;
     let note = format!("insert into {table} (name, sql) values ($1, $2)");
@@ -200,12 +192,12 @@ fn apply(connection: &Connection, step: &super::Step, table: &str) -> Result<(),
 }
 
 /// A transaction on the connection that writes. It is rolled back if it is dropped.
-pub(super) struct Writing {
+pub(super) struct WriteGuard {
     connection: OwnedMutexGuard<Connection>,
     limit: Duration,
 }
 
-impl Writing {
+impl WriteGuard {
     /// Returns the connection while the transaction is open. After some errors (a full disk, a statement that took too long)
     /// SQLite has rolled it back by itself, and each further statement would be a transaction of its own: then this is an error.
     pub(super) fn connection(&self) -> Result<&Connection, Error> {
@@ -222,7 +214,7 @@ impl Writing {
     }
 }
 
-impl Drop for Writing {
+impl Drop for WriteGuard {
     fn drop(&mut self) {
         if !self.connection.is_autocommit()
             && let Err(error) = run(&self.connection, "rollback", self.limit)
@@ -255,7 +247,7 @@ const NO_LIMIT: Options = Options { limit: Duration::MAX, once: true };
 pub(super) fn execute(
     connection: &Connection,
     sql: &str,
-    bound: &[Bound],
+    bound: &[SqlValue],
     options: Options,
 ) -> Result<u64, Error> {
     with(connection, sql, bound, options, |statement| {
@@ -271,7 +263,7 @@ pub(super) fn execute(
 pub(super) fn rows<R: FromRow>(
     connection: &Connection,
     sql: &str,
-    bound: &[Bound],
+    bound: &[SqlValue],
     options: Options,
     most: usize,
 ) -> Result<Vec<R>, Error> {
@@ -294,7 +286,7 @@ pub(super) fn rows<R: FromRow>(
 fn with(
     connection: &Connection,
     sql: &str,
-    bound: &[Bound],
+    bound: &[SqlValue],
     options: Options,
     run: impl FnOnce(&mut rusqlite::Statement<'_>) -> rusqlite::Result<()>,
 ) -> Result<(), Error> {
@@ -330,7 +322,7 @@ impl Drop for Limited<'_> {
 
 /// Binds the values. To SQLite, `$2` is a name and not a number: the placeholder that comes first in the text has the first
 /// index.
-fn bind(statement: &mut rusqlite::Statement<'_>, bound: &[Bound]) -> Result<(), Error> {
+fn bind(statement: &mut rusqlite::Statement<'_>, bound: &[SqlValue]) -> Result<(), Error> {
     for index in 1..=statement.parameter_count() {
         let name = statement.parameter_name(index).unwrap_or_default();
         let number = name.strip_prefix('$').and_then(|number| number.parse::<usize>().ok());
@@ -341,10 +333,10 @@ fn bind(statement: &mut rusqlite::Statement<'_>, bound: &[Bound]) -> Result<(), 
             )
         })?;
         let result = match value {
-            Bound::Integer(value) => statement.raw_bind_parameter(index, value),
-            Bound::Real(value) => statement.raw_bind_parameter(index, value),
-            Bound::Text(value) => statement.raw_bind_parameter(index, value),
-            Bound::Blob(value) => statement.raw_bind_parameter(index, value),
+            SqlValue::Integer(value) => statement.raw_bind_parameter(index, value),
+            SqlValue::Real(value) => statement.raw_bind_parameter(index, value),
+            SqlValue::Text(value) => statement.raw_bind_parameter(index, value),
+            SqlValue::Blob(value) => statement.raw_bind_parameter(index, value),
         };
         result.map_err(error)?;
     }

@@ -1,11 +1,13 @@
 //! One statement.
 
-use sqlx::{Error, SqlStr};
+use sqlx::{Error, SqlSafeStr, SqlStr};
 
 use super::{
-    Backend, Database, Tx, postgres, sqlite,
-    transaction::Begun,
-    value::{Bound, FromRow},
+    backend::Backend,
+    handle::Database,
+    postgres, sqlite,
+    transaction::{Begun, Tx},
+    value::{FromRow, SqlValue},
 };
 
 /// A statement and the values for its placeholders.
@@ -13,7 +15,7 @@ use super::{
 pub struct Statement<'a> {
     target: Target<'a>,
     sql: SqlStr,
-    bound: Vec<Bound>,
+    bound: Vec<SqlValue>,
     once: bool,
 }
 
@@ -22,17 +24,31 @@ enum Target<'a> {
     Read(&'a Database, &'static str),
 }
 
+impl Database {
+    /// A statement that reads, outside of a transaction.
+    pub fn query(&self, operation: &'static str, sql: impl SqlSafeStr) -> Statement<'_> {
+        Statement::reading(self, operation, sql.into_sql_str())
+    }
+}
+
+impl Tx {
+    /// A statement in this transaction.
+    pub fn query(&mut self, sql: impl SqlSafeStr) -> Statement<'_> {
+        Statement::within(self, sql.into_sql_str())
+    }
+}
+
 impl<'a> Statement<'a> {
-    pub(super) fn within(tx: &'a mut Tx, sql: SqlStr) -> Self {
+    fn within(tx: &'a mut Tx, sql: SqlStr) -> Self {
         Self { target: Target::Tx(tx), sql, bound: Vec::new(), once: false }
     }
 
-    pub(super) fn reading(database: &'a Database, operation: &'static str, sql: SqlStr) -> Self {
+    fn reading(database: &'a Database, operation: &'static str, sql: SqlStr) -> Self {
         Self { target: Target::Read(database, operation), sql, bound: Vec::new(), once: false }
     }
 
     /// Binds the value of the next placeholder: `i64`, `f64`, `&str`, `String`, `&[u8]`, `Vec<u8>`, or an `Option` of one.
-    pub fn bind(mut self, value: impl Into<Bound>) -> Self {
+    pub fn bind(mut self, value: impl Into<SqlValue>) -> Self {
         self.bound.push(value.into());
         self
     }
@@ -55,7 +71,7 @@ impl<'a> Statement<'a> {
                 match begun {
                     Begun::Sqlite(writing) => {
                         let options = database.sqlite_options(once);
-                        database.judged(writing.connection().and_then(|connection| {
+                        database.record_outage(writing.connection().and_then(|connection| {
                             sqlite::execute(connection, sql.as_str(), &bound, options)
                         }))
                     }
@@ -105,7 +121,7 @@ impl<'a> Statement<'a> {
                 match begun {
                     Begun::Sqlite(writing) => {
                         let options = database.sqlite_options(once);
-                        database.judged(writing.connection().and_then(|connection| {
+                        database.record_outage(writing.connection().and_then(|connection| {
                             sqlite::rows(connection, sql.as_str(), &bound, options, most)
                         }))
                     }
@@ -130,19 +146,19 @@ impl<'a> Statement<'a> {
 async fn read<R: FromRow + Send>(
     database: &Database,
     sql: SqlStr,
-    bound: Vec<Bound>,
+    bound: Vec<SqlValue>,
     once: bool,
     most: usize,
 ) -> Result<Vec<R>, Error> {
     match &database.inner.backend {
         Backend::Sqlite(file) => {
-            let reader = database.judged(file.reader().await)?;
+            let reader = database.record_outage(file.reader().await)?;
             let options = database.sqlite_options(once);
-            database.judged(sqlite::rows(&reader, sql.as_str(), &bound, options, most))
+            database.record_outage(sqlite::rows(&reader, sql.as_str(), &bound, options, most))
         }
         Backend::Postgres(pool) => {
             // Boxed, here and elsewhere: these futures are large, and everything that awaits a statement contains them.
-            let mut connection = database.judged(Box::pin(pool.acquire()).await)?;
+            let mut connection = database.record_outage(Box::pin(pool.acquire()).await)?;
             database
                 .limited(Box::pin(postgres::rows(&mut connection, sql, bound, once, most)))
                 .await

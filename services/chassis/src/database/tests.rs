@@ -1,18 +1,23 @@
 //! What a database does when its statements take too long, its disk is full, or its file is not what it was.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
 use tempfile::TempDir;
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::sleep};
 
-use super::*;
-use crate::error::Kind;
+use super::{backend::Backend, sqlite::SqliteDb, *};
+use crate::{error::Kind, metrics::Registry, readiness::Readiness};
 
-const TABLES: Migrations = Migrations(&[Step {
-    name: "0001_notes",
-    sqlite: "create table notes (id integer primary key, text blob not null);",
-    postgres: "",
-}]);
+const TABLES: Migrations = Migrations {
+    steps: &[Step {
+        name: "0001_notes",
+        sqlite: "create table notes (id integer primary key, text blob not null);
+             create table probe (id bigint primary key, at bigint not null);
+             insert into probe (id, at) values (1, 0);",
+        postgres: "",
+    }],
+    table: "migrations",
+};
 
 /// A SQLite file that is looked after as in a service.
 struct Kept {
@@ -30,14 +35,14 @@ impl Kept {
         let registry = Registry::new();
         let readiness = Readiness::new(&registry).unwrap();
         let config = Config { url: url.into(), ..config };
-        let database = Database::connect(&config, TABLES, &registry).await.unwrap();
+        let database = Database::connect(&config, &[TABLES], &registry).await.unwrap();
         database.report_to(&readiness);
         let mut tasks = JoinSet::new();
         tasks.spawn(database.clone().keep());
         Self { folder, database, readiness, registry, _tasks: tasks }
     }
 
-    fn file(&self) -> &sqlite::File {
+    fn file(&self) -> &SqliteDb {
         let Backend::Sqlite(file) = &self.database.inner.backend else { panic!("it is a file") };
         file
     }

@@ -1,13 +1,11 @@
 //! One database transaction.
 
 use opentelemetry::Context;
-use proto::topics::Envelope;
-use sqlx::{Error, Postgres, SqlSafeStr, Transaction};
+use sqlx::{Error, Postgres, Transaction};
 
-use super::{Backend, Database, Statement, operation::Operation, sqlite::Writing};
-use crate::events::outbox;
+use super::{backend::Backend, handle::Database, operation::Operation, sqlite::WriteGuard};
 
-/// A transaction. Its changes and the events that it publishes are committed together, or not at all.
+/// A transaction. Its changes are committed together, or not at all.
 pub struct Tx {
     begun: Begun,
     database: Database,
@@ -17,14 +15,24 @@ pub struct Tx {
 }
 
 pub(super) enum Begun {
-    Sqlite(Writing),
+    Sqlite(WriteGuard),
     Postgres(Transaction<'static, Postgres>),
 }
 
 type Afterwards = Box<dyn FnOnce() + Send>;
 
+impl Database {
+    /// Begins a transaction. It is rolled back unless it is committed.
+    ///
+    /// # Errors
+    /// There was no connection within the time limit, or the database does not answer.
+    pub async fn begin(&self, operation: &'static str) -> Result<Tx, Error> {
+        Tx::begin(self, operation).await
+    }
+}
+
 impl Tx {
-    pub(super) async fn begin(database: &Database, name: &'static str) -> Result<Self, Error> {
+    async fn begin(database: &Database, name: &'static str) -> Result<Self, Error> {
         let operation = database.operation(name);
         let begin = async {
             Ok(match &database.inner.backend {
@@ -33,7 +41,7 @@ impl Tx {
             })
         };
         // Waiting for a connection has a limit of its own, and beginning is one short statement.
-        let begun = database.judged(begin.await)?;
+        let begun = database.record_outage(begin.await)?;
         Ok(Self {
             begun,
             database: database.clone(),
@@ -43,34 +51,9 @@ impl Tx {
         })
     }
 
-    /// A statement in this transaction.
-    pub fn query(&mut self, sql: impl SqlSafeStr) -> Statement<'_> {
-        Statement::within(self, sql.into_sql_str())
-    }
-
-    /// Writes an event to the outbox. It is sent after the commit, as part of the current trace.
-    ///
-    /// Publish after the statement that changes the state which the event describes: then two transactions that change the same
-    /// state publish their events in the order of their commits.
-    ///
-    /// # Errors
-    /// The message has no event or no key, or is larger than [`outbox::EVENT_MAX`]; or the database refused it.
-    pub async fn publish<M: Envelope>(&mut self, message: &M) -> Result<(), Error> {
-        self.publish_in(&Context::current(), message).await
-    }
-
-    /// Writes an event to the outbox as [`Tx::publish`] does, as part of another trace: in a batch, that of the event it answers.
-    ///
-    /// # Errors
-    /// As [`Tx::publish`].
-    pub async fn publish_in<M: Envelope>(
-        &mut self,
-        context: &Context,
-        message: &M,
-    ) -> Result<(), Error> {
-        outbox::insert(self, context, message).await?;
+    /// Notifies [`Database::published`] after the commit.
+    pub(crate) fn notify_after_commit(&mut self) {
         self.published = true;
-        Ok(())
     }
 
     /// Runs an effect after the commit, as part of the current trace: e.g. counts, logs, or wakes a task that waits for the
@@ -90,7 +73,7 @@ impl Tx {
     pub async fn commit(self) -> Result<(), Error> {
         let Self { begun, database, operation, published, afterwards } = self;
         let result = match begun {
-            Begun::Sqlite(writing) => database.judged(writing.commit()),
+            Begun::Sqlite(writing) => database.record_outage(writing.commit()),
             Begun::Postgres(transaction) => database.limited(Box::pin(transaction.commit())).await,
         };
         operation.end(&result);

@@ -4,7 +4,7 @@ use sqlx::{Error, postgres::PgRow};
 
 /// A value for a placeholder. A null has a type, too, because PostgreSQL needs it.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Bound {
+pub enum SqlValue {
     /// `BIGINT`.
     Integer(Option<i64>),
     /// `DOUBLE PRECISION`.
@@ -17,13 +17,13 @@ pub enum Bound {
 
 macro_rules! bound {
     ($($variant:ident from $($type:ty),+;)+) => {$($(
-        impl From<$type> for Bound {
+        impl From<$type> for SqlValue {
             fn from(value: $type) -> Self {
                 Self::$variant(Some(value.into()))
             }
         }
 
-        impl From<Option<$type>> for Bound {
+        impl From<Option<$type>> for SqlValue {
             fn from(value: Option<$type>) -> Self {
                 Self::$variant(value.map(Into::into))
             }
@@ -60,7 +60,7 @@ where
 {
     fn read(row: &Row<'_>, index: usize) -> Result<Self, Error> {
         match row {
-            Row::Sqlite(row) => row.get(index).map_err(super::sqlite::error),
+            Row::Sqlite(row) => row.get(index).map_err(super::sqlite::error::from),
             Row::Postgres(row) => sqlx::Row::try_get(*row, index),
         }
     }

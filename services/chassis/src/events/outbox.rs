@@ -2,7 +2,7 @@
 //! relay sends them after the commit.
 //!
 //! ```text
-//!  Tx::publish ─▶ outbox row ─ commit ─▶ wake ─▶ relay: oldest first ─▶ Kafka, acks=all ─▶ marked as sent ─▶ purged after a while
+//!  Publish::publish ─▶ outbox row ─ commit ─▶ wake ─▶ relay: oldest first ─▶ Kafka, acks=all ─▶ marked as sent ─▶ purged after a while
 //! ```
 //!
 //! An event that no broker ever takes is set aside for the operator (`mesh outbox`), and the later events of its key are sent, as
@@ -24,17 +24,9 @@ mod round;
 mod send;
 mod table;
 
-use std::{collections::HashMap, fmt, time::Duration};
+use std::time::Duration;
 
-use opentelemetry::{Context, global};
-use proto::topics::Envelope;
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
-
-use crate::{
-    database::{Error, Tx, now},
-    kafka::MESSAGE_MAX,
-};
 
 pub use aside::{SetAside, list, purge, retry};
 pub use relay::Relay;
@@ -69,69 +61,4 @@ impl Default for Settings {
             last_round: Duration::from_secs(3),
         }
     }
-}
-
-/// Largest event, its key included, in bytes. It is what a broker takes, less the room for the headers: the trace context (at
-/// most [`CONTEXT_MAX`] a header) and less than 2 kB of our own.
-pub const EVENT_MAX: usize = MESSAGE_MAX - 20_000;
-/// Longest `tracestate` or `baggage` that an event carries on: the limit of W3C Baggage. Longer ones, which callers may send,
-/// are left out.
-const CONTEXT_MAX: usize = 8192;
-
-/// An event that could never be sent, and why.
-#[derive(Debug)]
-pub(crate) struct Unpublishable(String);
-
-impl fmt::Display for Unpublishable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Unpublishable {}
-
-fn unpublishable(why: String) -> Error {
-    Error::Encode(Box::new(Unpublishable(why)))
-}
-
-/// Writes an event's row, with the trace context that the event carries on.
-pub(crate) async fn insert<M: Envelope>(
-    tx: &mut Tx,
-    context: &Context,
-    message: &M,
-) -> Result<(), Error> {
-    let (topic, key) = (M::TOPIC.name, message.key());
-    let kind = message
-        .event_type()
-        .ok_or_else(|| Error::InvalidArgument(format!("a message for {topic} without an event")))?;
-    if key.is_empty() {
-        return Err(unpublishable(format!("an event for {topic} has no key")));
-    }
-    let size = key.len() + message.encoded_len();
-    if size > EVENT_MAX {
-        let why = format!("an event for {topic} has {size} bytes, the most are {EVENT_MAX}");
-        return Err(unpublishable(why));
-    }
-    let mut trace = HashMap::new();
-    global::get_text_map_propagator(|propagator| propagator.inject_context(context, &mut trace));
-    let mut carried = |name| {
-        let text: Option<String> = trace.remove(name);
-        text.filter(|text| !text.is_empty() && text.len() <= CONTEXT_MAX)
-    };
-    tx.query(
-        "insert into outbox (event_id, topic, key, type, payload, traceparent, tracestate, baggage, created_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-    )
-    .bind(Uuid::now_v7().to_string())
-    .bind(topic)
-    .bind(key)
-    .bind(kind)
-    .bind(message.encode_to_vec())
-    .bind(carried("traceparent"))
-    .bind(carried("tracestate"))
-    .bind(carried("baggage"))
-    .bind(now())
-    .execute()
-    .await?;
-    Ok(())
 }

@@ -1,5 +1,6 @@
 //! Events are handled in order per key, concurrently across keys, and committed only when they are done with.
 
+use chassis::events::Publish;
 use std::{collections::HashMap, sync::atomic::Ordering};
 
 use rdkafka::Message;

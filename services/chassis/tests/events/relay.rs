@@ -1,5 +1,6 @@
 //! From the outbox to the broker.
 
+use chassis::events::Publish;
 use std::time::Duration;
 
 use rdkafka::Message;

@@ -13,7 +13,7 @@ use chassis::{
     Error, Kind,
     database::{self, Database, Migrations, Step, Tx},
     events::{
-        BatchHandler, Caller, Consumer, Event, Handler,
+        BatchHandler, Caller, Consumer, Event, Handler, Publish,
         outbox::{self, Relay},
     },
     kafka::{self, Producer, Profile},
@@ -31,11 +31,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::broker::Broker;
 
-const TABLES: Migrations = Migrations(&[Step {
-    name: "0001_ledger",
-    sqlite: "create table ledger (seq integer primary key, id text, key text, revision bigint);",
-    postgres: "create table ledger (seq bigint generated always as identity, id text, key text, revision bigint);",
-}]);
+const TABLES: Migrations = Migrations {
+    steps: &[Step {
+        name: "0001_ledger",
+        sqlite: "create table ledger (seq integer primary key, id text, key text, revision bigint);",
+        postgres: "create table ledger (seq bigint generated always as identity, id text, key text, revision bigint);",
+    }],
+    table: "migrations",
+};
 
 /// One replica of a service.
 pub(crate) struct Service {
@@ -80,7 +83,10 @@ impl<'a> Plan<'a> {
         let registry = Registry::new();
         let url = format!("sqlite://{}/{}.db", self.folder.display(), self.name);
         let config = database::Config { url: url.into(), ..database::Config::default() };
-        let database = Database::connect(&config, TABLES, &registry).await.unwrap();
+        let database =
+            Database::connect(&config, &[chassis::events::MIGRATIONS, TABLES], &registry)
+                .await
+                .unwrap();
         let metrics = messaging::Metrics::register(&registry).unwrap();
         let producer = Producer::new(self.name, &self.kafka, metrics);
         let panics: IntCounter = registry.register("mesh_panics_total", "Panics.", &[]).unwrap();

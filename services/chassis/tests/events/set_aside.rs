@@ -1,6 +1,9 @@
 //! Rows that can never be sent, and the rows behind them.
 
-use chassis::{Kind, events::outbox};
+use chassis::{
+    Kind,
+    events::{Publish, outbox},
+};
 use proto::orders::v1::OrderEvent;
 use rdkafka::{Message, types::RDKafkaRespErr as Code};
 

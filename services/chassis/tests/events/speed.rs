@@ -1,5 +1,6 @@
 //! Measures the throughput. To run it: `cargo test --release -p chassis --test events -- --ignored --nocapture speed`.
 
+use chassis::events::Publish;
 use tokio::time::Instant;
 
 use crate::{

@@ -8,7 +8,10 @@ pub(crate) async fn store<const N: usize>(stock: [(&str, i64); N]) -> (tempfile:
     let url = format!("sqlite://{}", folder.path().join("inventory.db").display());
     let config = Config { url: url.into(), ..Config::local("inventory") };
     let migrations = chassis::migrations!["0001_stock", "0002_trace"];
-    let database = Database::connect(&config, migrations, &Registry::new()).await.unwrap();
+    let database =
+        Database::connect(&config, &[chassis::events::MIGRATIONS, migrations], &Registry::new())
+            .await
+            .unwrap();
     let store = Store::open(database);
     assert_eq!(store.supply(&lines(stock)).await.unwrap(), N as u64);
     (folder, store)

@@ -7,6 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use chassis::{
     Error as Remote, Kind, database, deadline,
+    events::Publish,
     retry::Backoff,
     telemetry::{Kept, annotate},
 };

@@ -8,7 +8,18 @@ async fn store() -> (tempfile::TempDir, Store) {
     let url = format!("sqlite://{}", folder.path().join("orders.db").display());
     let config = Config { url: url.into(), ..Config::local("orders") };
     let migrations = chassis::migrations!["0001_orders", "0002_open", "0003_story"];
-    (folder, Store::open(Database::connect(&config, migrations, &Registry::new()).await.unwrap()))
+    (
+        folder,
+        Store::open(
+            Database::connect(
+                &config,
+                &[chassis::events::MIGRATIONS, migrations],
+                &Registry::new(),
+            )
+            .await
+            .unwrap(),
+        ),
+    )
 }
 
 fn teapots(id: &str, at: i64) -> Order {

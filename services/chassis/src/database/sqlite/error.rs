@@ -15,22 +15,22 @@ pub(super) fn is_busy(error: &Error) -> bool {
         .is_some_and(|code| code & 0xff == ffi::SQLITE_BUSY)
 }
 
-/// An error of SQLite, in the form in which sqlx has those of servers.
+/// An error of SQLite.
 #[derive(Debug)]
-struct Refusal {
+struct SqliteError {
     code: i32,
     message: String,
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for SqliteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "(code: {}) {}", self.code, self.message)
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for SqliteError {}
 
-impl DatabaseError for Refusal {
+impl DatabaseError for SqliteError {
     fn message(&self) -> &str {
         &self.message
     }
@@ -64,11 +64,12 @@ impl DatabaseError for Refusal {
     }
 }
 
-pub(in crate::database) fn error(error: rusqlite::Error) -> Error {
+/// Converts an error of SQLite into the type that sqlx has for those of servers.
+pub(in crate::database) fn from(error: rusqlite::Error) -> Error {
     match error {
         rusqlite::Error::SqliteFailure(cause, message) => {
             let message = message.unwrap_or_else(|| cause.to_string());
-            Error::Database(Box::new(Refusal { code: cause.extended_code, message }))
+            Error::Database(Box::new(SqliteError { code: cause.extended_code, message }))
         }
         rusqlite::Error::FromSqlConversionFailure(..)
         | rusqlite::Error::InvalidColumnType(..)

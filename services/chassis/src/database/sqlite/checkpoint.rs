@@ -29,11 +29,11 @@ const PAUSE: Duration = Duration::from_secs(1);
 const FAR_TOO_LONG: u64 = 4;
 
 /// Keeps the log short.
-pub(in crate::database) struct Keeper {
+pub(in crate::database) struct Checkpoints {
     writer: Arc<Mutex<Connection>>,
     reader: Arc<Mutex<Connection>>,
     /// A connection of its own, because a checkpoint waits for the disk.
-    cleaner: Arc<parking_lot::Mutex<Connection>>,
+    checkpointer: Arc<parking_lot::Mutex<Connection>>,
     disk: Arc<Disk>,
     commits: AtomicU32,
     /// The length in bytes above which the log is too long.
@@ -44,17 +44,17 @@ pub(in crate::database) struct Keeper {
     pinned: Arc<parking_lot::Mutex<Option<Instant>>>,
 }
 
-impl Keeper {
+impl Checkpoints {
     pub(in crate::database) fn new(
         writer: &Arc<Mutex<Connection>>,
         reader: &Arc<Mutex<Connection>>,
-        cleaner: Connection,
+        checkpointer: Connection,
         disk: &Arc<Disk>,
     ) -> Self {
         Self {
             writer: Arc::clone(writer),
             reader: Arc::clone(reader),
-            cleaner: Arc::new(parking_lot::Mutex::new(cleaner)),
+            checkpointer: Arc::new(parking_lot::Mutex::new(checkpointer)),
             disk: Arc::clone(disk),
             commits: AtomicU32::new(0),
             longest: AtomicU64::new(disk.longest_log()),
@@ -96,16 +96,16 @@ impl Keeper {
         let working = Arc::clone(&self.working).try_lock_owned().ok()?;
         self.commits.store(0, Ordering::Relaxed);
         self.longest.store(self.disk.longest_log(), Ordering::Relaxed);
-        let (cleaner, disk) = (Arc::clone(&self.cleaner), Arc::clone(&self.disk));
+        let (checkpointer, disk) = (Arc::clone(&self.checkpointer), Arc::clone(&self.disk));
         let (pinned, longest) = (Arc::clone(&self.pinned), self.longest.load(Ordering::Relaxed));
         let (writer, reader) = (Arc::clone(&self.writer), Arc::clone(&self.reader));
         Some(spawn_blocking(move || {
-            let cleaner = cleaner.lock();
+            let checkpointer = checkpointer.lock();
             // First the part that blocks no reader and no writer.
-            let mut done = checkpoint(&cleaner, "passive");
+            let mut done = checkpoint(&checkpointer, "passive");
             if cut && done.is_ok() {
-                let _alone = (writer.blocking_lock(), reader.blocking_lock());
-                done = checkpoint(&cleaner, "truncate");
+                let _exclusive = (writer.blocking_lock(), reader.blocking_lock());
+                done = checkpoint(&checkpointer, "truncate");
                 *pinned.lock() = (disk.log_bytes() > longest).then(Instant::now);
             }
             if let Err(error) = done {
