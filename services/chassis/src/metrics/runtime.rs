@@ -107,12 +107,15 @@ mod tests {
                 text.lines().find_map(|line| line.strip_prefix("process_cpu_seconds_total "));
             line.unwrap().parse::<f64>().unwrap()
         };
-        let (before, mut last) = (seconds(), 0.0);
-        // Each collection costs some microseconds of CPU time, so that the sum shows fractions of a second.
-        while seconds() - before < 0.001 {
-            last = seconds();
-        }
-        assert!(last.fract() > 0.0 && last - before < 1.0, "from {before} to {last}");
+        let before = seconds();
+        // Each collection costs some microseconds of CPU time, so that the sum soon grows by a fraction of a second.
+        let after = loop {
+            let now = seconds();
+            if now > before {
+                break now;
+            }
+        };
+        assert!(after.fract() > 0.0, "from {before} to {after}");
         for name in [
             "open_fds",
             "max_fds",
