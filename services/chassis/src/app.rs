@@ -3,6 +3,7 @@
 mod admin;
 mod detached;
 mod life;
+mod settings;
 mod shutdown;
 mod wiring;
 
@@ -14,7 +15,6 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     breaker,
     cache::Caches,
-    config::Settings,
     database::Database,
     events, grpc, http, kafka, messaging,
     metrics::{IntCounter, Registry},
@@ -25,6 +25,7 @@ use crate::{
 
 pub use detached::Detached;
 pub use life::{run, start};
+pub use settings::{Admin, Drain, Loaded, Runtime, Settings, load};
 
 /// A future that ends by itself, or is dropped in the drain.
 type Task = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;

@@ -8,57 +8,20 @@
 //! A cache that does not answer fails no request, but costs time: 50 ms each, until its circuit breaker opens.
 
 mod server;
+mod settings;
 
 use std::{hash::Hash, sync::Arc, time::Duration};
 
-use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
+use serde::{Serialize, de::DeserializeOwned};
 
 pub(crate) use server::Shared;
+pub use settings::{Settings, Tls};
 
 use crate::{
     Error, breaker,
-    config::{Secret, SecretUrl},
     metrics::{Begin, IntCounter, Registry},
     readiness::Readiness,
 };
-
-/// The settings of caches.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Settings {
-    /// The URL of Redis or Valkey, e.g. `redis://user:password@valkey:6379/0`, or `rediss://…` for TLS. If empty, each process
-    /// has its own caches in memory.
-    #[serde(deserialize_with = "address")]
-    pub url: SecretUrl,
-    /// Certificates, used if `url` begins with `rediss://`.
-    #[serde(default)]
-    pub tls: Tls,
-    /// The time limit for one answer: a query of the database takes no longer.
-    #[serde(with = "humantime_serde")]
-    pub timeout: Duration,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self { url: SecretUrl::default(), tls: Tls::default(), timeout: Duration::from_millis(50) }
-    }
-}
-
-/// TLS of the connection to Redis.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Tls {
-    /// Certificates of the trusted authorities, PEM, usually given as `ca_file`. If empty, this machine's authorities are
-    /// trusted.
-    pub ca: String,
-    /// The certificate of this client, PEM, as `certificate_file`, if the server asks for one.
-    pub certificate: String,
-    /// The certificate's private key, PEM, as `key_file`.
-    pub key: Secret,
-}
-
-fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretUrl, D::Error> {
-    SecretUrl::checked(deserializer, server::check)
-}
 
 crate::metrics! {
     /// What caches are good for.
@@ -100,7 +63,7 @@ impl Caches {
     ///
     /// # Errors
     /// The registry already has the metrics of caches.
-    pub fn alone(registry: &Registry) -> anyhow::Result<Self> {
+    pub fn for_tests(registry: &Registry) -> anyhow::Result<Self> {
         Ok(Self { service: "test", shared: None, metrics: Metrics::register(registry)? })
     }
 

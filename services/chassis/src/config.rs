@@ -1,10 +1,11 @@
-//! Configuration: defaults < `mesh.toml` < environment < command line, every value with its source, every mistake at once.
+//! Configuration: defaults < `mesh.toml` < environment < command line, every value with its source, all errors at once.
 //!
-//! The settings of the service and of the chassis are in one tree; a key that the defaults do not contain is a mistake.
+//! The settings of a service and those that all services have are in one tree; a key that the defaults do not contain is an
+//! error. This module knows none of the settings: their types are given to [`load`].
 //!
 //! | layer | example |
 //! |---|---|
-//! | defaults | the `Default` of [`Settings`] and of the service's own type |
+//! | defaults | the `Default` of both types |
 //! | `mesh.toml` | `[default]` for all services, `[<service>]` for one |
 //! | environment | `MESH_KAFKA__BROKERS` for all, `MESH_<SERVICE>__LISTEN` for one; `OTEL_*` as the specification says |
 //! | command line | `--set kafka.brokers=…` |
@@ -13,12 +14,11 @@
 //! files.
 
 mod environment;
-mod opentelemetry;
+mod error;
 mod secret;
-mod settings;
 mod tree;
 
-use std::{fmt, path::PathBuf};
+use std::path::PathBuf;
 
 use figment::{
     Figment, Profile,
@@ -27,24 +27,26 @@ use figment::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 
+use crate::identity::Identity;
+
+pub(crate) use environment::{Layer, insert};
+pub use error::{ConfigError, ConfigErrors};
 pub(crate) use secret::percent_decoded;
 pub use secret::{Secret, SecretUrl};
-pub use settings::{Admin, Drain, Log, LogFormat, Runtime, Settings};
+pub use tree::Effective;
 
-/// The settings of one service beside the chassis' own.
+/// The settings of one service, beside those that all services have.
 pub trait Config: Default + Serialize + DeserializeOwned + Send + 'static {}
 
 impl<T: Default + Serialize + DeserializeOwned + Send + 'static> Config for T {}
 
-/// The service whose configuration is read.
-#[derive(Clone, Copy, Debug)]
-pub struct Identity {
-    /// The service's name: its profile in `mesh.toml`, and `service.name` in all telemetry.
-    pub name: &'static str,
-    /// The service's version.
-    pub version: &'static str,
-    /// The names of all services: each may have a profile in the same file and environment.
-    pub services: &'static [&'static str],
+/// The settings that all services have.
+pub(crate) trait Shared: Config {
+    /// Reads the environment variables whose names other specifications define, such as `OTEL_*`.
+    fn standard_variables(variables: &[(String, String)], errors: &mut Vec<ConfigError>) -> Layer;
+
+    /// Checks values that are well-formed, but cannot be used. Returns each wrong setting, and what was expected.
+    fn check(&self) -> Vec<(String, String)>;
 }
 
 /// The sources of configuration besides the defaults.
@@ -72,106 +74,67 @@ impl Sources {
     }
 }
 
-/// A setting with its effective value.
-#[derive(Clone, Debug, Serialize)]
-pub struct Effective {
-    /// The path, its parts separated by dots.
-    pub key: String,
-    /// The value; masked if it is a secret.
-    pub value: serde_json::Value,
-    /// The source of the value.
-    pub source: String,
-}
-
-/// A configuration without mistakes.
+/// A configuration without errors.
 #[derive(Debug)]
-pub struct Loaded<C> {
-    /// The chassis' settings.
-    pub settings: Settings,
+pub struct Loaded<S, C> {
+    /// The settings that all services have.
+    pub settings: S,
     /// The service's own settings.
     pub service: C,
     /// All settings, with their sources.
     pub effective: Vec<Effective>,
 }
 
-/// One mistake in the configuration.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Mistake {
-    /// The path of the setting.
-    pub key: String,
-    /// What is wrong, and what was expected.
-    pub what: String,
-    /// The source of the value.
-    pub source: String,
-}
-
-/// All mistakes.
-#[derive(Debug)]
-pub struct Mistakes(pub Vec<Mistake>);
-
-impl fmt::Display for Mistakes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} in the configuration",
-            if self.0.len() == 1 { "a mistake" } else { "mistakes" }
-        )?;
-        for Mistake { key, what, source } in &self.0 {
-            write!(f, "\n  {key}: {what} (from {source})")?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for Mistakes {}
-
 /// Reads the configuration of a service.
 ///
 /// # Errors
-/// All mistakes: unknown keys, values of the wrong type or form, files that cannot be read.
-pub fn load<C: Config>(identity: Identity, sources: &Sources) -> Result<Loaded<C>, Mistakes> {
-    let mut mistakes = Vec::new();
-    let defaults = defaults::<C>();
-    let figment = layers(identity, sources, &defaults, &mut mistakes);
+/// All errors: unknown keys, values of the wrong type or form, files that cannot be read.
+pub(crate) fn load<S: Shared, C: Config>(
+    identity: Identity,
+    sources: &Sources,
+) -> Result<Loaded<S, C>, ConfigErrors> {
+    let mut errors = Vec::new();
+    let defaults = defaults::<S, C>();
+    let figment = layers::<S>(identity, sources, &defaults, &mut errors);
     let mut merged = match figment.extract::<Dict>() {
         Ok(merged) => merged,
         Err(errors) => {
-            return Err(Mistakes(
+            return Err(ConfigErrors(
                 errors.into_iter().map(|error| from_figment(&error, &figment)).collect(),
             ));
         }
     };
-    tree::read_files(&mut merged, &defaults, &figment, &mut mistakes);
-    tree::remove_unknown(&mut merged, &defaults, &figment, &mut mistakes);
-    let settings = extract::<Settings>(&mut merged, &defaults, &figment, &mut mistakes);
-    let service = extract::<C>(&mut merged, &defaults, &figment, &mut mistakes);
-    for (key, what) in settings.iter().flat_map(Settings::check) {
-        mistakes.push(Mistake { source: tree::source(&figment, &key), key, what });
+    tree::read_files(&mut merged, &defaults, &figment, &mut errors);
+    tree::remove_unknown(&mut merged, &defaults, &figment, &mut errors);
+    let settings = extract::<S>(&mut merged, &defaults, &figment, &mut errors);
+    let service = extract::<C>(&mut merged, &defaults, &figment, &mut errors);
+    for (key, what) in settings.iter().flat_map(S::check) {
+        errors.push(ConfigError { source: tree::source(&figment, &key), key, what });
     }
     match (settings, service) {
-        (Some(settings), Some(service)) if mistakes.is_empty() => {
+        (Some(settings), Some(service)) if errors.is_empty() => {
             let effective = tree::effective(&merged, &shown(&settings, &service), &figment);
             Ok(Loaded { settings, service, effective })
         }
-        _ => Err(Mistakes(mistakes)),
+        _ => Err(ConfigErrors(errors)),
     }
 }
 
-fn defaults<C: Config>() -> Dict {
-    shown(&Settings::default(), &C::default())
+fn defaults<S: Shared, C: Config>() -> Dict {
+    shown(&S::default(), &C::default())
 }
 
 /// The settings as their types serialize them: with secrets hidden.
-fn shown<C: Config>(settings: &Settings, service: &C) -> Dict {
+fn shown<S: Shared, C: Config>(settings: &S, service: &C) -> Dict {
     let both = Figment::from(Serialized::defaults(settings)).merge(Serialized::defaults(service));
     both.extract().expect("settings are written in our own types, and so can be read")
 }
 
-fn layers(
+fn layers<S: Shared>(
     identity: Identity,
     sources: &Sources,
     defaults: &Dict,
-    mistakes: &mut Vec<Mistake>,
+    errors: &mut Vec<ConfigError>,
 ) -> Figment {
     let mut figment =
         Figment::from(Serialized::defaults(defaults)).select(Profile::new(identity.name));
@@ -185,7 +148,7 @@ fn layers(
         };
         let unknown: Vec<_> =
             figment.profiles().filter(|profile| !known(profile)).map(ToString::to_string).collect();
-        mistakes.extend(unknown.into_iter().map(|profile| Mistake {
+        errors.extend(unknown.into_iter().map(|profile| ConfigError {
             what: format!(
                 "no such profile; expected one of default, {}",
                 identity.services.join(", ")
@@ -195,18 +158,18 @@ fn layers(
         }));
     }
     figment
-        .merge(opentelemetry::layer(&sources.environment, mistakes))
+        .merge(S::standard_variables(&sources.environment, errors))
         .merge(environment::mesh(identity, &sources.environment, defaults))
         .merge(environment::overrides(&sources.overrides, defaults))
 }
 
-/// Reads `T` from the tree. A value that cannot be read is reported as a mistake and replaced by its default, and reading
+/// Reads `T` from the tree. A value that cannot be read is reported as an error and replaced by its default, and reading
 /// continues.
 fn extract<T: DeserializeOwned>(
     merged: &mut Dict,
     defaults: &Dict,
     figment: &Figment,
-    mistakes: &mut Vec<Mistake>,
+    errors: &mut Vec<ConfigError>,
 ) -> Option<T> {
     // Each round replaces one setting, so the number of settings is a bound; a fixed bound is simpler and as safe.
     for _ in 0..100 {
@@ -215,7 +178,7 @@ fn extract<T: DeserializeOwned>(
             Err(error) => error,
         };
         let mistake = from_figment(&error, figment);
-        mistakes.push(mistake);
+        errors.push(mistake);
         let default = tree::find(defaults, &error.path)?.clone();
         if !tree::set(merged, &error.path, default) {
             return None;
@@ -224,20 +187,16 @@ fn extract<T: DeserializeOwned>(
     None
 }
 
-fn from_figment(error: &figment::Error, figment: &Figment) -> Mistake {
+fn from_figment(error: &figment::Error, figment: &Figment) -> ConfigError {
     let key = error.path.join(".");
     // The error text contains the value, which may be a secret of the wrong form.
     let what = match error.path.last() {
         Some(name) if secret::is_secret(name) => "has the wrong form".into(),
         _ => secret::masked(&error.kind.to_string()),
     };
-    Mistake {
+    ConfigError {
         source: tree::source(figment, &key),
         key: if key.is_empty() { "(file)".into() } else { key },
         what,
     }
 }
-
-#[cfg(test)]
-#[path = "config/tests.rs"]
-mod tests;

@@ -21,6 +21,7 @@ pub mod error;
 pub mod events;
 pub mod grpc;
 pub mod http;
+pub mod identity;
 pub mod kafka;
 pub mod messaging;
 pub mod metrics;
@@ -32,5 +33,5 @@ pub mod telemetry;
 pub mod text;
 
 pub use app::{App, OnError, run};
-pub use config::Identity;
 pub use error::{Error, Kind};
+pub use identity::Identity;

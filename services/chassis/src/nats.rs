@@ -9,6 +9,8 @@
 
 mod call;
 mod connection;
+mod metrics;
+mod settings;
 mod subscription;
 mod trace;
 
@@ -22,80 +24,27 @@ use async_nats::{PublishError, PublishErrorKind, Request, RequestError, RequestE
 use futures::StreamExt;
 use opentelemetry::trace::SpanKind;
 use proto::{Message, subjects::Subject};
-use serde::{Deserialize, Serialize};
 
 pub use connection::Reconnections;
+pub use settings::Settings;
+pub(crate) use settings::check;
 pub use subscription::{Live, Subscription};
 
 use crate::{
-    Error, Kind,
-    config::SecretUrl,
-    deadline, messaging,
+    Error, Kind, deadline, messaging,
     metrics::{IntCounterVec, Registry},
     readiness::Condition,
 };
 use call::Call;
-use connection::Connection;
-
-/// The settings of live messages.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Settings {
-    /// The URL of NATS, e.g. `nats://user:password@nats:4222`; several with commas.
-    pub url: SecretUrl,
-    /// The time limit of one call.
-    #[serde(with = "humantime_serde")]
-    pub timeout: Duration,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self { url: "nats://127.0.0.1:4222".into(), timeout: Duration::from_secs(2) }
-    }
-}
-
-crate::metrics! {
-    /// The connection to NATS.
-    pub(crate) struct Wire in "mesh_nats" {
-        /// Whether there is a connection to NATS.
-        connected: IntGauge,
-        /// How often the connection was lost and made again.
-        reconnects_total: IntCounter,
-        /// Messages by direction: in, out.
-        messages_total: IntCounterVec["direction"] = [["in"], ["out"]],
-        /// Bytes by direction: in, out.
-        bytes_total: IntCounterVec["direction"] = [["in"], ["out"]],
-    }
-}
-
-crate::metrics! {
-    /// The numbers of live messages.
-    pub(crate) struct Metrics in "mesh_live" {
-        /// Live messages that arrived and were dropped, by reason: nobody could read it, or the subscriber was too slow.
-        dropped_total: IntCounterVec["reason"] = [["overflow"], ["undecodable"]],
-    }
-}
-
-/// Says what is wrong with a list of NATS URLs.
-pub(crate) fn check(url: &str) -> Result<(), String> {
-    let wrong = |part: &str| {
-        let address = part.trim().parse::<async_nats::ServerAddr>();
-        !address.is_ok_and(|address| !address.host().is_empty())
-    };
-    if url.split(',').any(wrong) {
-        return Err(
-            "not the address of a NATS server; expected nats://host:port, several with commas"
-                .into(),
-        );
-    }
-    Ok(())
-}
+use connection::{Connection, closed};
+use metrics::{ConnectionMetrics, Metrics};
 
 /// The client counts messages and bytes by itself: its numbers are copied at each scrape.
-fn show_traffic(registry: &Registry, client: &async_nats::Client, wire: Wire) {
+fn show_traffic(registry: &Registry, client: &async_nats::Client, wire: ConnectionMetrics) {
     let statistics = client.statistics();
     let show = |family: &IntCounterVec, direction, now: u64| {
-        let told = family.with_label_values(&[direction]);
-        told.inc_by(now.saturating_sub(told.get()));
+        let counted = family.with_label_values(&[direction]);
+        counted.inc_by(now.saturating_sub(counted.get()));
     };
     registry.on_scrape(move || {
         show(&wire.messages_total, "in", statistics.in_messages.load(Ordering::Relaxed));
@@ -128,7 +77,8 @@ impl Client {
         registry: &Registry,
         condition: Condition,
     ) -> anyhow::Result<Self> {
-        let (metrics, wire) = (Metrics::register(registry)?, Wire::register(registry)?);
+        let (metrics, wire) =
+            (Metrics::register(registry)?, ConnectionMetrics::register(registry)?);
         let connection =
             Connection::open(name, settings.url.expose(), metrics.clone(), wire.clone(), condition)
                 .await?;
@@ -287,11 +237,6 @@ fn not_answered(error: RequestError) -> Error {
         }
     }
     .source(error)
-}
-
-/// The client is closed: no other error of subscribing and draining is possible.
-fn closed(error: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::new(Kind::Unavailable, "the connection to NATS is closed").source(error)
 }
 
 #[cfg(test)]

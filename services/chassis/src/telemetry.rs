@@ -10,14 +10,16 @@ mod format;
 mod kept;
 mod layers;
 mod processors;
+mod settings;
+pub(crate) mod variables;
 mod w3c;
 
-use std::{sync::OnceLock, time::Duration};
+use std::sync::OnceLock;
 
 use opentelemetry::{
     KeyValue, global,
     global::BoxedTracer,
-    trace::{FutureExt, TraceContextExt, TraceId, Tracer},
+    trace::{FutureExt, TraceContextExt, TraceId},
 };
 use opentelemetry_http::{HeaderExtractor, HeaderInjector};
 use opentelemetry_sdk::{
@@ -25,12 +27,8 @@ use opentelemetry_sdk::{
     logs::SdkLoggerProvider,
     trace::{Sampler, SdkTracerProvider},
 };
-use serde::{Deserialize, Serialize};
 
-use crate::{
-    config::{Identity, Log, Secret, SecretUrl},
-    metrics::Registry,
-};
+use crate::{identity::Identity, metrics::Registry};
 
 pub use batch::Accounts;
 pub(crate) use exporters::check;
@@ -38,91 +36,7 @@ pub use kept::Kept;
 pub use layers::LogLevel;
 pub use opentelemetry::Context;
 pub use opentelemetry::trace::FutureExt as InContext;
-
-/// The instrumentation scope of all spans and log records of this project.
-pub(crate) const SCOPE: &str = "glassmesh";
-
-/// Traces and logs over OTLP.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Settings {
-    /// Whether to record nothing at all; `OTEL_SDK_DISABLED`.
-    pub disabled: bool,
-    /// `service.name` of this process; the service's own name if empty. `OTEL_SERVICE_NAME`.
-    pub service_name: String,
-    /// Where to send traces and logs by OTLP, e.g. `http://127.0.0.1:4317`; nowhere if empty. `OTEL_EXPORTER_OTLP_ENDPOINT`.
-    pub endpoint: SecretUrl,
-    /// How to send them: `grpc`, or `http/protobuf`. `OTEL_EXPORTER_OTLP_PROTOCOL`.
-    pub protocol: String,
-    /// Headers of every export, `name=value` pairs with commas, values percent-encoded; `OTEL_EXPORTER_OTLP_HEADERS`.
-    pub headers: Secret,
-    /// The fraction of the traces that begin here which are recorded, 0 to 1. `OTEL_TRACES_SAMPLER`, `OTEL_TRACES_SAMPLER_ARG`.
-    pub sample_ratio: f64,
-    /// Whether a trace that began elsewhere is recorded if and only if its parent was, whatever the ratio.
-    /// `OTEL_TRACES_SAMPLER`.
-    pub parent_based: bool,
-    /// Further resource attributes of this process, `name=value` pairs with commas, values percent-encoded;
-    /// `OTEL_RESOURCE_ATTRIBUTES`.
-    pub resource_attributes: String,
-    /// How long one export may take; `OTEL_EXPORTER_OTLP_TIMEOUT` (milliseconds).
-    #[serde(with = "humantime_serde")]
-    pub timeout: Duration,
-    /// The settings of traces alone; `OTEL_EXPORTER_OTLP_TRACES_*`.
-    pub traces: Signal,
-    /// The settings of logs alone; `OTEL_EXPORTER_OTLP_LOGS_*`.
-    pub logs: Signal,
-    /// How many spans, and how many log lines, may wait to be sent; further ones are dropped and counted.
-    pub queue: usize,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            disabled: false,
-            service_name: String::new(),
-            endpoint: SecretUrl::default(),
-            protocol: "grpc".into(),
-            headers: Secret::default(),
-            sample_ratio: 1.0,
-            parent_based: true,
-            resource_attributes: String::new(),
-            timeout: Duration::from_secs(3),
-            traces: Signal::default(),
-            logs: Signal::default(),
-            queue: 8192,
-        }
-    }
-}
-
-/// The settings of one signal; an empty or zero value means the setting of all signals.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Signal {
-    /// Where to send the signal; over HTTP the whole URL, path included.
-    pub endpoint: SecretUrl,
-    /// The protocol.
-    pub protocol: String,
-    /// The headers of its exports.
-    pub headers: Secret,
-    /// How long one of its exports may take.
-    #[serde(with = "humantime_serde")]
-    pub timeout: Duration,
-}
-
-/// The transports of OTLP: <https://opentelemetry.io/docs/specs/otel/protocol/exporter/#specify-protocol>
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Protocol {
-    Grpc,
-    HttpProtobuf,
-}
-
-impl Protocol {
-    fn read(word: &str) -> Result<Self, String> {
-        match word {
-            "grpc" => Ok(Self::Grpc),
-            "http/protobuf" => Ok(Self::HttpProtobuf),
-            other => Err(format!("{other:?} is not spoken here; expected grpc or http/protobuf")),
-        }
-    }
-}
+pub use settings::{Log, LogFormat, Settings, Signal};
 
 /// The telemetry of this process, until it is flushed.
 pub struct Telemetry {
@@ -141,7 +55,7 @@ impl Telemetry {
         log: &Log,
         registry: &Registry,
     ) -> anyhow::Result<Self> {
-        SERVICE.get_or_init(|| identity.name);
+        format::SERVICE.get_or_init(|| identity.name);
         propagate();
         let accounts = Accounts::register(registry)?;
         if settings.disabled {
@@ -209,17 +123,10 @@ pub fn propagate() {
     global::set_text_map_propagator(w3c::W3c::default());
 }
 
-static SERVICE: OnceLock<&str> = OnceLock::new();
-
-/// The name of this process' service, for its log lines.
-fn service() -> &'static str {
-    SERVICE.get().copied().unwrap_or("mesh")
-}
-
 /// The tracer for the edges.
 pub(crate) fn tracer() -> &'static BoxedTracer {
     static TRACER: OnceLock<BoxedTracer> = OnceLock::new();
-    TRACER.get_or_init(|| global::tracer(SCOPE))
+    TRACER.get_or_init(|| global::tracer(layers::SCOPE))
 }
 
 /// The context in a request's headers; empty if there is none.
@@ -256,11 +163,6 @@ pub fn context_of(traceparent: &str) -> Context {
 /// The trace id of a stored `traceparent`, 32 lower-case hexadecimal digits; `None` if it is invalid.
 pub fn trace_id_of(traceparent: &str) -> Option<&str> {
     traceparent.split('-').nth(1).filter(|id| id.len() == 32)
-}
-
-/// A new span whose parent is `parent` instead of the current span; the span ends when the returned context is dropped.
-pub fn span_in(parent: &Context, name: &'static str) -> Context {
-    parent.with_span(tracer().start_with_context(name, parent))
 }
 
 /// Runs a future as part of another trace than the current one: its spans, log lines, exemplars and published messages belong

@@ -3,8 +3,9 @@
 use std::{net::TcpListener, time::Duration};
 
 use chassis::{
-    Identity, app,
-    config::{Sources, load},
+    Identity,
+    app::{self, load},
+    config::Sources,
 };
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTraceServiceRequest, trace_service_client::TraceServiceClient,

@@ -7,7 +7,7 @@ use std::{process::ExitCode, str::FromStr};
 
 use anyhow::{Context, ensure};
 use chassis::{
-    config::{Mistakes, Sources},
+    config::{ConfigErrors, Sources},
     database::{self, Database},
     events::{
         self,
@@ -109,7 +109,7 @@ pub(crate) fn run(options: Options) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn config(name: &str, sources: &Sources) -> anyhow::Result<Result<database::Config, Mistakes>> {
+fn config(name: &str, sources: &Sources) -> anyhow::Result<Result<database::Config, ConfigErrors>> {
     let entry = service::find(name)?;
     let read = entry.database.with_context(|| format!("{name} has no outbox"))?;
     Ok(read(sources))

@@ -8,7 +8,8 @@ use std::{
 use anyhow::Context;
 use chassis::{
     Identity,
-    config::{Effective, Mistakes, Settings, Sources},
+    app::Settings,
+    config::{ConfigErrors, Effective, Sources},
     database,
 };
 use clap::{Args, Subcommand, builder::PossibleValuesParser};
@@ -19,18 +20,18 @@ pub(crate) struct Entry {
     pub(crate) name: &'static str,
     run: fn(Vec<(String, String)>) -> ExitCode,
     /// Its effective configuration from these sources.
-    pub(crate) effective: fn(&Sources) -> Result<Vec<Effective>, Mistakes>,
+    pub(crate) effective: fn(&Sources) -> Result<Vec<Effective>, ConfigErrors>,
     /// Reads the configuration of its database, if the service publishes events.
     pub(crate) database: Option<Outbox>,
 }
 
 /// Reads the configuration of the database with a service's outbox.
-pub(crate) type Outbox = fn(&Sources) -> Result<database::Config, Mistakes>;
+pub(crate) type Outbox = fn(&Sources) -> Result<database::Config, ConfigErrors>;
 
 macro_rules! services {
     (@database $name:ident outbox) => {
         Some(|sources| {
-            let loaded = chassis::config::load::<$name::Config>(identity(stringify!($name)), sources)?;
+            let loaded = chassis::app::load::<$name::Config>(identity(stringify!($name)), sources)?;
             Ok(loaded.service.database)
         })
     };
@@ -46,7 +47,7 @@ macro_rules! services {
                 name: stringify!($name),
                 run: |overrides| chassis::run::<$name::Config>(identity(stringify!($name)), overrides, $name::wire),
                 effective: |sources| {
-                    let loaded = chassis::config::load::<$name::Config>(identity(stringify!($name)), sources)?;
+                    let loaded = chassis::app::load::<$name::Config>(identity(stringify!($name)), sources)?;
                     Ok(loaded.effective)
                 },
                 database: services!(@database $name $($outbox)?),
@@ -115,11 +116,11 @@ fn identity(name: &'static str) -> Identity {
 }
 
 /// The settings that all services share, for commands that need them without being a service.
-pub(crate) fn settings(sources: &Sources) -> Result<Settings, Mistakes> {
+pub(crate) fn settings(sources: &Sources) -> Result<Settings, ConfigErrors> {
     /// No settings of its own.
     #[derive(Default, Serialize, Deserialize)]
     struct Nothing {}
-    Ok(chassis::config::load::<Nothing>(identity("mesh"), sources)?.settings)
+    Ok(chassis::app::load::<Nothing>(identity("mesh"), sources)?.settings)
 }
 
 /// The service of this name.

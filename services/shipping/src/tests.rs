@@ -4,7 +4,6 @@ use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 
 use chassis::{
     Identity,
-    config::Log,
     database::{self, Database},
     events::{BatchHandler, Event},
     metrics::Registry,
@@ -214,7 +213,7 @@ async fn two_replicas_never_both_win() {
 #[tokio::test]
 async fn an_order_keeps_its_trace() {
     let identity = Identity { name: "shipping", version: "0", services: &["shipping"] };
-    let quiet = Log { filter: "off".into(), ..Log::default() };
+    let quiet = telemetry::Log { filter: "off".into(), ..telemetry::Log::default() };
     Telemetry::start(identity, &telemetry::Settings::default(), &quiet, &Registry::new()).unwrap();
     let folder = TempDir::new().unwrap();
     let replica = Replica::new(folder.path(), AT_ONCE).await;

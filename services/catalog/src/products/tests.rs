@@ -7,7 +7,7 @@ pub(crate) async fn shop() -> (tempfile::TempDir, Products, Registry) {
     let (folder, store) = store().await;
     seed::fill(&store).await.unwrap();
     let registry = Registry::new();
-    let caches = Caches::alone(&registry).unwrap();
+    let caches = Caches::for_tests(&registry).unwrap();
     (folder, Products::new(store, &config::Cache::default(), &caches), registry)
 }
 

@@ -12,12 +12,17 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    App, Clients, Detached, Metrics, OnError, Server, ServerKind, Spawned, admin::Admin, shutdown,
+    App, Clients, Detached, Metrics, OnError, Server, ServerKind, Spawned,
+    admin::Admin,
+    settings::{Loaded, Settings, load},
+    shutdown,
 };
 use crate::{
-    config::{self, Config, Identity, Loaded, Settings, Sources},
+    config::{Config, Sources},
     events::{self, outbox},
-    grpc, http, kafka, messaging,
+    grpc, http,
+    identity::Identity,
+    kafka, messaging,
     metrics::{Registry, observe_runtime},
     readiness::{Impact, Readiness},
     server::{self, Port, Protocol},
@@ -30,9 +35,9 @@ pub fn run<C: Config>(
     overrides: Vec<(String, String)>,
     wire: impl AsyncFnOnce(&mut App, C) -> anyhow::Result<()>,
 ) -> ExitCode {
-    let loaded = match config::load::<C>(identity, &Sources::of_process(overrides)) {
+    let loaded = match load::<C>(identity, &Sources::of_process(overrides)) {
         Ok(loaded) => loaded,
-        Err(mistakes) => return refuse(&mistakes),
+        Err(errors) => return refuse(&errors),
     };
     allow_many_connections();
     let runtime = match runtime(loaded.settings.runtime.workers) {

@@ -14,7 +14,7 @@ use redis::{
 };
 use tokio::time::timeout;
 
-use super::Settings;
+use super::settings::Settings;
 use crate::{
     Error, Kind,
     breaker::{self, Breaker},
@@ -34,17 +34,6 @@ pub(crate) struct Shared {
     limit: Duration,
     /// Raised while the server cannot be used. All replicas share the server, and each works without it.
     condition: Condition,
-}
-
-/// Says what is wrong with a Redis URL; an empty one is valid.
-pub(super) fn check(url: &str) -> Result<(), String> {
-    let known =
-        ["redis:", "rediss:", "valkey:", "valkeys:", "unix:", "redis+unix:", "valkey+unix:"];
-    let schemes = known.iter().any(|scheme| url.starts_with(scheme));
-    if url.is_empty() || schemes && Client::open(url).is_ok() {
-        return Ok(());
-    }
-    Err("not the address of a Redis server; expected redis://host:port/number, or rediss:// for TLS".into())
 }
 
 impl Shared {

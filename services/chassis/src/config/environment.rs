@@ -5,7 +5,8 @@ use figment::{
     value::{Dict, Map, Value},
 };
 
-use super::{Identity, tree};
+use super::tree;
+use crate::identity::Identity;
 
 /// The prefix of this project's own variables.
 const PREFIX: &str = "MESH_";
@@ -13,7 +14,7 @@ const PREFIX: &str = "MESH_";
 const NESTS: &str = "__";
 
 /// A layer of values that are given one by one.
-pub(super) struct Layer {
+pub(crate) struct Layer {
     name: &'static str,
     spell: fn(&[&str]) -> String,
     values: Dict,
@@ -21,7 +22,7 @@ pub(super) struct Layer {
 
 impl Layer {
     /// A layer of environment variables; `spell` returns the name of the variable for the path of a setting.
-    pub(super) fn new(values: Dict, spell: fn(&[&str]) -> String) -> Self {
+    pub(crate) fn new(values: Dict, spell: fn(&[&str]) -> String) -> Self {
         Self { name: "environment variable", spell, values }
     }
 }
@@ -79,7 +80,8 @@ fn typed(value: &str, default: Option<&Value>) -> Value {
     }
 }
 
-pub(super) fn insert(tree: &mut Dict, path: &[String], value: Value) {
+/// Puts a value into a tree; `path` has the keys from the root.
+pub(crate) fn insert(tree: &mut Dict, path: &[String], value: Value) {
     match path {
         [] => {}
         [last] => {

@@ -7,9 +7,22 @@ use figment::{
     value::{Dict, Value},
 };
 
-use super::{Effective, Mistake, secret};
+use serde::Serialize;
+
+use super::{error::ConfigError, secret};
 
 const FILE_SUFFIX: &str = "_file";
+
+/// A setting with its effective value.
+#[derive(Clone, Debug, Serialize)]
+pub struct Effective {
+    /// The path, its parts separated by dots.
+    pub key: String,
+    /// The value; masked if it is a secret.
+    pub value: serde_json::Value,
+    /// The source of the value.
+    pub source: String,
+}
 
 pub(super) fn find<'a>(tree: &'a Dict, path: &[String]) -> Option<&'a Value> {
     let (last, parents) = path.split_last()?;
@@ -52,13 +65,13 @@ pub(super) fn read_files(
     tree: &mut Dict,
     defaults: &Dict,
     figment: &Figment,
-    mistakes: &mut Vec<Mistake>,
+    errors: &mut Vec<ConfigError>,
 ) {
     walk_files(tree, defaults, "", &mut |key, path| match std::fs::read_to_string(path) {
         Ok(content) => Some(content.trim_end_matches(['\r', '\n']).to_owned()),
         Err(error) => {
             let what = format!("cannot read {}: {error}", path.display());
-            mistakes.push(Mistake { key: key.to_owned(), what, source: source(figment, key) });
+            errors.push(ConfigError { key: key.to_owned(), what, source: source(figment, key) });
             None
         }
     });
@@ -94,13 +107,13 @@ fn walk_files(
     }
 }
 
-/// Removes the keys that the defaults do not contain, and reports each as a mistake. A dictionary that is empty by default
+/// Removes the keys that the defaults do not contain, and reports each as an error. A dictionary that is empty by default
 /// accepts any key.
 pub(super) fn remove_unknown(
     tree: &mut Dict,
     defaults: &Dict,
     figment: &Figment,
-    mistakes: &mut Vec<Mistake>,
+    errors: &mut Vec<ConfigError>,
 ) {
     let mut unknown = Vec::new();
     walk_unknown(tree, defaults, "", &mut unknown);
@@ -109,7 +122,7 @@ pub(super) fn remove_unknown(
             Some(near) => format!("no such setting; did you mean {near}?"),
             None => format!("no such setting; expected one of {}", siblings.join(", ")),
         };
-        mistakes.push(Mistake { source: source(figment, &key), key, what });
+        errors.push(ConfigError { source: source(figment, &key), key, what });
     }
 }
 

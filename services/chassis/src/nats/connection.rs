@@ -8,7 +8,7 @@ use futures::StreamExt;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::{Metrics, Wire, closed};
+use super::metrics::{ConnectionMetrics, Metrics};
 use crate::{Error, Kind, deadline, readiness::Condition};
 
 /// The first pause between attempts to connect: short enough that a restarted server is found before an operator notices, ...
@@ -47,7 +47,7 @@ impl Connection {
         name: &str,
         url: &str,
         metrics: Metrics,
-        wire: Wire,
+        wire: ConnectionMetrics,
         condition: Condition,
     ) -> anyhow::Result<Self> {
         let (sender, mut link) = watch::channel(Link::default());
@@ -146,7 +146,7 @@ impl Reconnections {
 struct Events {
     link: watch::Sender<Link>,
     metrics: Metrics,
-    wire: Wire,
+    wire: ConnectionMetrics,
     /// The last trouble that was logged: a server that stays away is worth one log line, not two per second.
     trouble: Mutex<Option<String>>,
     /// Raised while there is no connection.
@@ -196,6 +196,11 @@ impl Events {
     }
 }
 
+/// The client is closed: no other error of subscribing and draining is possible.
+pub(super) fn closed(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::new(Kind::Unavailable, "the connection to NATS is closed").source(error)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -208,7 +213,7 @@ mod tests {
     fn a_lost_connection_degrades_the_service_until_it_is_made_again() {
         let registry = Registry::new();
         let readiness = Readiness::new(&registry).unwrap();
-        let wire = Wire::register(&registry).unwrap();
+        let wire = ConnectionMetrics::register(&registry).unwrap();
         let events = Events {
             link: watch::channel(Link::default()).0,
             metrics: Metrics::register(&registry).unwrap(),

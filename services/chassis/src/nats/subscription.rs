@@ -13,7 +13,7 @@ use opentelemetry::{
 };
 use proto::Message;
 
-use super::{Metrics, trace};
+use super::{metrics::Metrics, trace};
 
 /// Live messages as they arrive. The stream ends when the client is drained; dropping it unsubscribes.
 pub struct Subscription<M> {

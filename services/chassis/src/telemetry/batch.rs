@@ -48,12 +48,12 @@ impl Account {
 
 /// The queue into which telemetry is put.
 #[derive(Clone, Debug)]
-pub(super) struct Inlet<T> {
+pub(super) struct Queue<T> {
     queue: Sender<T>,
     account: Account,
 }
 
-impl<T> Inlet<T> {
+impl<T> Queue<T> {
     pub(super) fn start(&self) {
         self.account.started.inc();
     }
@@ -117,7 +117,7 @@ pub(super) fn start<T, F>(
     limit: Duration,
     account: Account,
     export: impl Fn(Vec<T>) -> F + Send + 'static,
-) -> (Inlet<T>, Batches)
+) -> (Queue<T>, Batches)
 where
     T: Send + 'static,
     F: Future<Output = Result<(), String>> + Send + 'static,
@@ -125,7 +125,7 @@ where
     let (sender, receiver) = mpsc::channel(queue.max(1));
     let end = End::default();
     let task = tokio::spawn(run(receiver, limit, account.clone(), export, end.clone()));
-    (Inlet { queue: sender, account }, Batches { task, end })
+    (Queue { queue: sender, account }, Batches { task, end })
 }
 
 async fn run<T, F>(
@@ -205,13 +205,13 @@ mod tests {
     async fn what_was_handed_in_is_sent_before_the_end() {
         let (sent, account) = (Arc::new(Mutex::new(Vec::new())), account());
         let into = Arc::clone(&sent);
-        let (inlet, batches) = start(5000, Duration::from_secs(1), account.clone(), move |batch| {
+        let (queue, batches) = start(5000, Duration::from_secs(1), account.clone(), move |batch| {
             into.lock().extend(batch);
             async { Ok(()) }
         });
         for number in 0..3000 {
-            inlet.start();
-            inlet.put(number);
+            queue.start();
+            queue.put(number);
         }
         batches.finish().await;
         assert_eq!(*sent.lock(), (0..3000).collect::<Vec<_>>());
@@ -222,10 +222,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_silent_collector_holds_up_the_end_once_and_not_once_a_batch() {
         let account = account();
-        let (inlet, batches) = start(8192, FLUSH, account.clone(), |_| std::future::pending());
+        let (queue, batches) = start(8192, FLUSH, account.clone(), |_| std::future::pending());
         for number in 0..8192 {
-            inlet.start();
-            inlet.put(number);
+            queue.start();
+            queue.put(number);
         }
         // One batch is being sent, and seven wait.
         sleep(DELAY * 2).await;
@@ -238,15 +238,15 @@ mod tests {
     #[tokio::test]
     async fn every_item_is_exported_or_counted_as_dropped() {
         let account = account();
-        let (inlet, batches) =
+        let (queue, batches) =
             start(10, Duration::from_secs(1), account.clone(), |_| async { Err("away".into()) });
         for number in 0..25 {
-            inlet.start();
-            inlet.put(number);
+            queue.start();
+            queue.put(number);
         }
         batches.finish().await;
-        inlet.start();
-        inlet.put(99);
+        queue.start();
+        queue.put(99);
         assert_eq!(
             (account.started.get(), account.exported.get(), account.dropped.get()),
             (26, 0, 26)

@@ -8,8 +8,11 @@ use opentelemetry_otlp::{
     LogExporter, SpanExporter, WithExportConfig, WithHttpConfig, WithTonicConfig,
 };
 
-use super::{Protocol, Settings, Signal, layers};
-use crate::config::{Log, Secret, percent_decoded};
+use super::{
+    layers,
+    settings::{Log, Protocol, Settings, Signal},
+};
+use crate::config::{Secret, percent_decoded};
 
 /// The settings of one signal's exporter.
 struct Way {
@@ -64,7 +67,7 @@ fn way(settings: &Settings, signal: &Signal, path: &str) -> anyhow::Result<Optio
         return Ok(None);
     }
     let protocol = if signal.protocol.is_empty() { &settings.protocol } else { &signal.protocol };
-    let protocol = Protocol::read(protocol).map_err(anyhow::Error::msg)?;
+    let protocol = Protocol::parse(protocol).map_err(anyhow::Error::msg)?;
     // Over HTTP, the endpoint of all signals is a base URL, and that of one signal is its whole URL.
     let endpoint = match protocol {
         Protocol::HttpProtobuf if !own => format!("{}{path}", endpoint.trim_end_matches('/')),
@@ -150,14 +153,17 @@ pub(crate) fn check(settings: &Settings, log: &Log) -> Vec<(String, String)> {
     };
     look("log.filter", layers::check(&log.filter));
     look("telemetry.endpoint", endpoint(settings.endpoint.expose()));
-    look("telemetry.protocol", Protocol::read(&settings.protocol).map(drop));
+    look("telemetry.protocol", Protocol::parse(&settings.protocol).map(drop));
     look("telemetry.headers", headers(&settings.headers).map(drop));
     look("telemetry.resource_attributes", pairs(&settings.resource_attributes).map(drop));
     for (name, signal) in [("traces", &settings.traces), ("logs", &settings.logs)] {
         look(&format!("telemetry.{name}.endpoint"), endpoint(signal.endpoint.expose()));
         look(&format!("telemetry.{name}.headers"), headers(&signal.headers).map(drop));
         if !signal.protocol.is_empty() {
-            look(&format!("telemetry.{name}.protocol"), Protocol::read(&signal.protocol).map(drop));
+            look(
+                &format!("telemetry.{name}.protocol"),
+                Protocol::parse(&signal.protocol).map(drop),
+            );
         }
     }
     let ratio = settings.sample_ratio;

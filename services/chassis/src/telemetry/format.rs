@@ -2,6 +2,7 @@
 
 use std::{
     fmt::{self, Debug},
+    sync::OnceLock,
     time::SystemTime,
 };
 
@@ -17,6 +18,14 @@ use tracing_subscriber::{
 };
 
 use crate::text::{printable, printable_json};
+
+/// The name of this process' service, once telemetry was started.
+pub(super) static SERVICE: OnceLock<&str> = OnceLock::new();
+
+/// Returns the name for log lines.
+fn service() -> &'static str {
+    SERVICE.get().copied().unwrap_or("mesh")
+}
 
 /// Writes log lines.
 pub(super) struct Lines {
@@ -111,7 +120,7 @@ fn json(mut writer: Writer<'_>, event: &Event<'_>, fields: Fields) -> fmt::Resul
         humantime::format_rfc3339_millis(SystemTime::now()).to_string().into(),
     );
     line.insert("level".into(), event.metadata().level().as_str().to_lowercase().into());
-    line.insert("service".into(), super::service().into());
+    line.insert("service".into(), service().into());
     line.insert("message".into(), fields.message.into());
     if let Some((trace_id, span_id)) = ids() {
         line.insert("trace_id".into(), trace_id.into());
@@ -139,7 +148,7 @@ fn pretty(mut writer: Writer<'_>, event: &Event<'_>, fields: &Fields) -> fmt::Re
     };
     let (time, word) = (paint(DIM, time), paint(colour, &format!("{word:<5}")));
     let message = printable(&fields.message, LONGEST);
-    write!(writer, "{time} {word} {:<13} {message}", super::service())?;
+    write!(writer, "{time} {word} {:<13} {message}", service())?;
     for (name, value) in &fields.rest {
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         write!(writer, " {}{}", paint(DIM, &format!("{name}=")), printable(&text, LONGEST))?;

@@ -17,9 +17,12 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-use super::{SCOPE, format};
+use super::{
+    format,
+    settings::{Log, LogFormat},
+};
 use crate::{
-    config::{Log, LogFormat, Sources},
+    config::Sources,
     metrics::{IntCounter, Registry},
     text::allows_colours,
 };
@@ -31,6 +34,9 @@ crate::metrics! {
         log_lines_total: IntCounterVec["level"],
     }
 }
+
+/// The instrumentation scope of all spans and log records of this project.
+pub(super) const SCOPE: &str = "glassmesh";
 
 /// The filter of the log lines.
 #[derive(Clone)]

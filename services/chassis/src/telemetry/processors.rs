@@ -12,14 +12,14 @@ use opentelemetry_sdk::{
 };
 
 use super::{
-    Accounts, Settings,
-    batch::{self, Account, Batches, Inlet},
+    batch::{self, Account, Accounts, Batches, Queue},
     exporters,
+    settings::Settings,
 };
 
 /// Puts ended spans into the queue.
 #[derive(Debug)]
-pub(super) struct Spans(Inlet<SpanData>);
+pub(super) struct Spans(Queue<SpanData>);
 
 /// Without an exporter every span is counted as dropped, since it is.
 pub(super) fn spans(
@@ -34,14 +34,14 @@ pub(super) fn spans(
     });
     let account = Account::of(&accounts.spans_total);
     let limit = exporters::timeout(settings, &settings.traces);
-    let (inlet, batches) = batch::start(settings.queue, limit, account, move |spans| {
+    let (queue, batches) = batch::start(settings.queue, limit, account, move |spans| {
         let exporter = exporter.clone();
         async move {
             let Some(exporter) = exporter else { return Err("no endpoint is set".into()) };
             exporter.export(spans).await.map_err(|error| error.to_string())
         }
     });
-    (Spans(inlet), batches)
+    (Spans(queue), batches)
 }
 
 impl SpanProcessor for Spans {
@@ -65,7 +65,7 @@ impl SpanProcessor for Spans {
 
 /// Puts log records into the queue.
 #[derive(Debug)]
-pub(super) struct Logs(Inlet<(SdkLogRecord, InstrumentationScope)>);
+pub(super) struct Logs(Queue<(SdkLogRecord, InstrumentationScope)>);
 
 pub(super) fn logs(
     exporter: Option<LogExporter>,
@@ -79,7 +79,7 @@ pub(super) fn logs(
     });
     let account = Account::of(&accounts.log_records_total);
     let limit = exporters::timeout(settings, &settings.logs);
-    let (inlet, batches) = batch::start(settings.queue, limit, account, move |records: Vec<_>| {
+    let (queue, batches) = batch::start(settings.queue, limit, account, move |records: Vec<_>| {
         let exporter = exporter.clone();
         async move {
             let Some(exporter) = exporter else { return Err("no endpoint is set".into()) };
@@ -87,7 +87,7 @@ pub(super) fn logs(
             exporter.export(LogBatch::new(&pairs)).await.map_err(|error| error.to_string())
         }
     });
-    (Logs(inlet), batches)
+    (Logs(queue), batches)
 }
 
 impl LogProcessor for Logs {

@@ -1,10 +1,17 @@
-//! The settings that all services have.
+//! The settings that all services have: the sum of what the rooms of the chassis can be set to.
 
 use std::{net::SocketAddr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{cache, events::outbox, http, kafka, nats, telemetry};
+use crate::{
+    cache,
+    config::{self, Config, ConfigError, ConfigErrors, Layer, Sources},
+    events::outbox,
+    http,
+    identity::Identity,
+    kafka, nats, telemetry,
+};
 
 /// The settings of the chassis: the same for every service.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -18,7 +25,7 @@ pub struct Settings {
     /// Durable events.
     pub kafka: kafka::Settings,
     /// Log lines on standard output.
-    pub log: Log,
+    pub log: telemetry::Log,
     /// Live messages.
     pub nats: nats::Settings,
     /// The outbox, the table between a service's database and Kafka.
@@ -31,9 +38,23 @@ pub struct Settings {
     pub telemetry: telemetry::Settings,
 }
 
-impl Settings {
-    /// Checks values that are well-formed, but cannot be used: the setting, and what was expected.
-    pub(super) fn check(&self) -> Vec<(String, String)> {
+/// A service's configuration without errors.
+pub type Loaded<C> = config::Loaded<Settings, C>;
+
+/// Reads the configuration of a service: the settings that all services have, and its own.
+///
+/// # Errors
+/// All errors: unknown keys, values of the wrong type or form, files that cannot be read.
+pub fn load<C: Config>(identity: Identity, sources: &Sources) -> Result<Loaded<C>, ConfigErrors> {
+    config::load(identity, sources)
+}
+
+impl config::Shared for Settings {
+    fn standard_variables(variables: &[(String, String)], errors: &mut Vec<ConfigError>) -> Layer {
+        telemetry::variables::layer(variables, errors)
+    }
+
+    fn check(&self) -> Vec<(String, String)> {
         let mut wrong = telemetry::check(&self.telemetry, &self.log);
         if let Err(what) = nats::check(self.nats.url.expose()) {
             wrong.push(("nats.url".into(), what));
@@ -77,33 +98,6 @@ impl Default for Drain {
     }
 }
 
-/// Log lines on standard output.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Log {
-    /// `json`, `pretty`, or `auto`: pretty on a terminal, else JSON.
-    pub format: LogFormat,
-    /// The filter: directives as `info,chassis=debug`; `PUT /log-level` changes it at run time.
-    pub filter: String,
-}
-
-impl Default for Log {
-    fn default() -> Self {
-        Self { format: LogFormat::Auto, filter: "info".into() }
-    }
-}
-
-/// The format of log lines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    /// Pretty on a terminal, JSON elsewhere.
-    Auto,
-    /// One JSON object per line.
-    Json,
-    /// For people to read.
-    Pretty,
-}
-
 /// The async runtime.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Runtime {
@@ -117,3 +111,6 @@ impl Default for Runtime {
         Self { workers: 1 }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,10 +3,7 @@
 
 use figment::value::{Dict, Value};
 
-use super::{
-    Mistake,
-    environment::{Layer, insert},
-};
+use crate::config::{ConfigError, Layer, insert};
 
 enum Kind {
     Text,
@@ -39,7 +36,8 @@ const SECTION: &str = "telemetry";
 const SAMPLER: &str = "OTEL_TRACES_SAMPLER";
 const RATIO: &str = "OTEL_TRACES_SAMPLER_ARG";
 
-pub(super) fn layer(variables: &[(String, String)], mistakes: &mut Vec<Mistake>) -> Layer {
+/// Reads the variables. One that is empty counts as unset.
+pub(crate) fn layer(variables: &[(String, String)], errors: &mut Vec<ConfigError>) -> Layer {
     let mut values = Dict::new();
     // An empty variable counts as unset, as the specification says.
     let find = |name: &str| {
@@ -55,20 +53,20 @@ pub(super) fn layer(variables: &[(String, String)], mistakes: &mut Vec<Mistake>)
             Kind::Milliseconds if value.parse::<u64>().is_ok() => format!("{value}ms").into(),
             Kind::Milliseconds => {
                 let key = format!("{SECTION}.{}", path.join("."));
-                mistakes.push(mistake(&key, variable, "expected milliseconds, as 3000"));
+                errors.push(error(&key, variable, "expected milliseconds, as 3000"));
                 continue;
             }
         };
         insert(&mut values, &setting(path), value);
     }
     if let Some(sampler) = find(SAMPLER) {
-        sample(&mut values, sampler, find(RATIO), mistakes);
+        sample(&mut values, sampler, find(RATIO), errors);
     }
     Layer::new(values, spell)
 }
 
 /// <https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/#general-sdk-configuration>
-fn sample(values: &mut Dict, sampler: &str, ratio: Option<&str>, mistakes: &mut Vec<Mistake>) {
+fn sample(values: &mut Dict, sampler: &str, ratio: Option<&str>, errors: &mut Vec<ConfigError>) {
     let (parent_based, root) = match sampler.strip_prefix("parentbased_") {
         Some(root) => (true, root),
         None => (false, sampler),
@@ -79,11 +77,11 @@ fn sample(values: &mut Dict, sampler: &str, ratio: Option<&str>, mistakes: &mut 
         ("always_off", _) => 0.0.into(),
         ("traceidratio", Some(Ok(ratio))) => ratio.into(),
         ("traceidratio", Some(Err(_))) => {
-            return mistakes.push(mistake(&key, RATIO, "expected a number from 0 to 1"));
+            return errors.push(error(&key, RATIO, "expected a number from 0 to 1"));
         }
         _ => {
             let what = "no such sampler here; expected always_on, always_off, traceidratio, or parentbased_ and one of these";
-            return mistakes.push(mistake(&key, SAMPLER, &format!("{sampler:?}: {what}")));
+            return errors.push(error(&key, SAMPLER, &format!("{sampler:?}: {what}")));
         }
     };
     insert(values, &setting(&["sample_ratio"]), value);
@@ -94,9 +92,9 @@ fn setting(path: &[&str]) -> Vec<String> {
     std::iter::once(&SECTION).chain(path).map(|part| (*part).to_owned()).collect()
 }
 
-fn mistake(key: &str, variable: &str, what: &str) -> Mistake {
+fn error(key: &str, variable: &str, what: &str) -> ConfigError {
     let source = format!("environment variable {variable}");
-    Mistake { key: key.to_owned(), what: what.to_owned(), source }
+    ConfigError { key: key.to_owned(), what: what.to_owned(), source }
 }
 
 fn spell(keys: &[&str]) -> String {

@@ -1,13 +1,12 @@
-use serde::Deserialize;
-
 use super::*;
+use crate::config::SecretUrl;
 
 const IDENTITY: Identity =
     Identity { name: "teapot", version: "1", services: &["teapot", "kettle"] };
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Teapot {
-    listen: std::net::SocketAddr,
+    listen: SocketAddr,
     cups: u8,
     lid: Lid,
 }
@@ -43,7 +42,7 @@ fn read(
     file: &str,
     environment: &[(&str, &str)],
     overrides: &[(&str, &str)],
-) -> Result<Loaded<Teapot>, Mistakes> {
+) -> Result<Loaded<Teapot>, ConfigErrors> {
     let (_folder, sources) = sources(file, environment, overrides);
     load(IDENTITY, &sources)
 }
@@ -83,9 +82,9 @@ fn the_nearer_source_wins_and_is_named() {
 #[test]
 fn all_mistakes_are_told_at_once_each_with_its_source() {
     let file = "[default]\ncup = 5\n[teapot]\nlisten = 'here'\n[saucer]\nx = 1";
-    let mistakes = read(file, &[("MESH_CUPS", "many")], &[("drain.deadline", "soon")]).unwrap_err();
-    let text = mistakes.to_string();
-    assert_eq!(mistakes.0.len(), 5, "{text}");
+    let errors = read(file, &[("MESH_CUPS", "many")], &[("drain.deadline", "soon")]).unwrap_err();
+    let text = errors.to_string();
+    assert_eq!(errors.0.len(), 5, "{text}");
     assert!(
         text.contains("[saucer]: no such profile; expected one of default, teapot, kettle"),
         "{text}"
@@ -117,8 +116,8 @@ fn a_secret_may_be_a_file_and_is_never_shown() {
         (Some("***"), "command line --set lid.password_file")
     );
     sources.overrides[0].1.push('x');
-    let mistakes = load::<Teapot>(IDENTITY, &sources).unwrap_err();
-    assert!(mistakes.to_string().contains("lid.password_file: cannot read"), "{mistakes}");
+    let errors = load::<Teapot>(IDENTITY, &sources).unwrap_err();
+    assert!(errors.to_string().contains("lid.password_file: cannot read"), "{errors}");
 }
 
 /// Secrets are hidden by their type, by their name, and in whatever looks like a URL, from every source.
@@ -144,10 +143,10 @@ fn no_secret_is_shown_whatever_its_source() {
     // A secret of the wrong form is not shown either.
     let wrong =
         [("OTEL_EXPORTER_OTLP_HEADERS", "hunter2"), ("MESH_CUPS", "nats://a:hunter2@one:1")];
-    let mistakes = read("", &wrong, &[]).unwrap_err().to_string();
+    let errors = read("", &wrong, &[]).unwrap_err().to_string();
     assert!(
-        !mistakes.contains("hunter2") && mistakes.contains("OTEL_EXPORTER_OTLP_HEADERS"),
-        "{mistakes}"
+        !errors.contains("hunter2") && errors.contains("OTEL_EXPORTER_OTLP_HEADERS"),
+        "{errors}"
     );
 }
 
@@ -163,8 +162,8 @@ fn opentelemetry_variables_are_honoured() {
     assert_eq!(telemetry.endpoint.expose(), "http://collector:4317");
     assert!((telemetry.sample_ratio - 0.25).abs() < f64::EPSILON);
     assert_eq!(telemetry.timeout.as_millis(), 1500);
-    let mistakes = read("", &[("OTEL_TRACES_SAMPLER", "jaeger_remote")], &[]).unwrap_err();
-    assert!(mistakes.to_string().contains("jaeger_remote"), "{mistakes}");
+    let errors = read("", &[("OTEL_TRACES_SAMPLER", "jaeger_remote")], &[]).unwrap_err();
+    assert!(errors.to_string().contains("jaeger_remote"), "{errors}");
 }
 
 #[test]
@@ -212,12 +211,12 @@ fn a_wrong_variable_of_opentelemetry_is_named() {
         ("MESH_LOG__FILTER", "orders=wat"),
         ("MESH_NATS__URL", "nats://one:4222,nats://two:port"),
     ] {
-        let mistakes = read("", &[(name, value)], &[]).unwrap_err().to_string();
-        assert!(mistakes.contains(&format!("(from environment variable {name})")), "{mistakes}");
+        let errors = read("", &[(name, value)], &[]).unwrap_err().to_string();
+        assert!(errors.contains(&format!("(from environment variable {name})")), "{errors}");
     }
     let range = [("OTEL_TRACES_SAMPLER", "traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", "1.5")];
-    let mistakes = read("", &range, &[]).unwrap_err().to_string();
-    assert!(mistakes.contains("OTEL_TRACES_SAMPLER_ARG"), "{mistakes}");
+    let errors = read("", &range, &[]).unwrap_err().to_string();
+    assert!(errors.contains("OTEL_TRACES_SAMPLER_ARG"), "{errors}");
 }
 
 /// A service with all kinds of URLs.
@@ -235,7 +234,7 @@ impl Default for Warehouse {
     }
 }
 
-fn warehouse(environment: &[(&str, &str)]) -> Result<Loaded<Warehouse>, Mistakes> {
+fn warehouse(environment: &[(&str, &str)]) -> Result<Loaded<Warehouse>, ConfigErrors> {
     let (_folder, sources) = sources("", environment, &[]);
     load(IDENTITY, &sources)
 }
@@ -281,12 +280,12 @@ fn addresses_that_cannot_be_reached_by_anything_are_mistakes_all_at_once() {
         ("MESH_KAFKA__BROKERS", "kafka:9092,hunter2@kafka:9093"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "ada:hunter2@collector"),
     ];
-    let mistakes = warehouse(&wrong).unwrap_err();
-    let text = mistakes.to_string();
+    let errors = warehouse(&wrong).unwrap_err();
+    let text = errors.to_string();
     for (variable, _) in wrong {
         assert!(text.contains(&format!("(from environment variable {variable})")), "{text}");
     }
-    assert_eq!(mistakes.0.len(), wrong.len(), "{text}");
+    assert_eq!(errors.0.len(), wrong.len(), "{text}");
     assert!(!text.contains("hunter2"), "{text}");
 
     let refused = |variable: &str, value: &str| warehouse(&[(variable, value)]).is_err();
