@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  HTTP  /api/products ──▶ Products ──▶ gRPC catalog.v1, inventory.v1
-//!        /api/orders   ──▶ Cart     ──▶ gRPC orders.v1
+//!        /api/orders   ──▶ Orders   ──▶ gRPC orders.v1
 //!        …/{id}/live   ──▶ Live     ──▶ NATS live.orders.<customer>.<order>, gRPC orders.v1/Get
 //!        /  /docs/  /openapi.json
 //!        /grafana/ /jaeger/ /prometheus/ /alertmanager/ ──▶ HTTP, passed on as it is, where configured
@@ -11,10 +11,12 @@
 mod config;
 mod domain;
 mod inbound;
+mod limits;
 mod live;
 mod metrics;
 mod outbound;
 mod products;
+mod requests;
 mod resources;
 #[cfg(test)]
 mod tests;
@@ -23,12 +25,12 @@ use std::sync::Arc;
 
 use chassis::{App, http};
 
-pub use config::{Config, Customer, FrontDoor, TraceUrl, Upstream};
+pub use config::{Config, FrontDoor, TraceUrl, Upstream};
 use inbound::{
     front_door::passed_on,
     rest::{self, Shop},
 };
-use live::{Live, Pace};
+use live::{Live, ReadIntervals};
 use metrics::Metrics;
 use outbound::{Catalog, Inventory, Nats, Orders};
 use products::Products;
@@ -52,7 +54,7 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
         Arc::new(updates),
         app.draining(),
         metrics.clone(),
-        Pace::default(),
+        ReadIntervals::default(),
         config.live_streams,
     );
 

@@ -1,113 +1,108 @@
-//! An order's live stream.
+//! Live streams of orders.
 //!
-//! Live messages are not stored, on purpose: those sent while no subscriber listens are lost. So a stream first subscribes, then
-//! reads the order and sends its history, then sends the messages that are new. When a message is missing, or none came for a
-//! while, it reads the order again and sends what was missed.
+//! Live messages are not stored: a message that is sent while there is no subscription is lost. So a stream first subscribes,
+//! then reads the order and sends its history, then sends the messages that are new. When a message is missing, or none came for
+//! a while, the stream reads the order again and sends what it missed.
 
-mod story;
+mod stream;
 
 use std::{sync::Arc, time::Duration};
 
 use chassis::{Error, Kind, metrics::IntGauge};
+use proto::values::{CustomerId, OrderId};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    config::Customer,
-    domain::Told,
+    domain::Cursor,
     metrics::Metrics,
     outbound::{Orders, Updates},
 };
 
-pub(crate) use story::{Story, Telling};
+pub(crate) use stream::{OrderStream, StreamEvent};
 
-/// Opens a stream for each client that watches an order.
+/// Opens live streams.
 #[derive(Clone)]
 pub(crate) struct Live {
     orders: Orders,
     updates: Arc<dyn Updates>,
     draining: CancellationToken,
     metrics: Metrics,
-    pace: Pace,
+    intervals: ReadIntervals,
     /// One permit for each stream that may be open.
-    room: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
 }
 
-/// When a stream reads its order again.
+/// How long a stream waits before it reads its order again.
 #[derive(Clone, Copy)]
-pub(crate) struct Pace {
-    /// After this time without a message: this limits how late a client gets a change whose message was lost.
-    pub(crate) silence: Duration,
-    /// At this interval while there is no subscription, or after a failed read.
-    pub(crate) deaf: Duration,
+pub(crate) struct ReadIntervals {
+    /// Since the last message: this limits how late a client gets a change whose message was lost.
+    pub(crate) subscribed: Duration,
+    /// While there is no subscription, or after a failed read.
+    pub(crate) unsubscribed: Duration,
 }
 
-impl Default for Pace {
-    /// Reading every 5 s costs an idle stream next to nothing; without NATS, every second is still nearly live.
+impl Default for ReadIntervals {
+    /// One read every 5 s costs an idle stream next to nothing; without NATS, one read a second is still nearly live.
     fn default() -> Self {
-        Self { silence: Duration::from_secs(5), deaf: Duration::from_secs(1) }
+        Self { subscribed: Duration::from_secs(5), unsubscribed: Duration::from_secs(1) }
     }
 }
 
 impl Live {
+    /// At most `most` streams are open at a time.
     pub(crate) fn new(
         orders: Orders,
         updates: Arc<dyn Updates>,
         draining: CancellationToken,
         metrics: Metrics,
-        pace: Pace,
+        intervals: ReadIntervals,
         most: usize,
     ) -> Self {
-        let room = Arc::new(Semaphore::new(most));
-        Self { orders, updates, draining, metrics, pace, room }
+        let permits = Arc::new(Semaphore::new(most));
+        Self { orders, updates, draining, metrics, intervals, permits }
     }
 
-    /// The stream of an order, from the last event on that the watcher has; `None` if the order has ended and the watcher has
-    /// every status. Fails with `Unavailable` if the maximum of streams is open: a stream lasts as long as its order, and each
-    /// holds a connection and a subscription.
-    pub(crate) async fn follow(
+    /// Opens the stream of an order, from the last event on that the client has; returns `None` if the order has ended and the
+    /// client has every status. Fails with `Unavailable` if the maximum of streams is open: a stream lasts as long as its order,
+    /// and each holds a connection and a subscription.
+    pub(crate) async fn open(
         &self,
-        customer: &Customer,
-        order_id: &str,
+        customer: &CustomerId,
+        order_id: &OrderId,
         last_event_id: Option<&str>,
-    ) -> Result<Option<Story>, Error> {
-        let watching = self.enter()?;
-        let heard = self.updates.of(customer, order_id).await;
+    ) -> Result<Option<OrderStream>, Error> {
+        let slot = self.slot()?;
+        let messages = self.updates.subscribe(customer, order_id).await.ok();
         let order = self.orders.get(customer, order_id).await?;
         let revision = u32::try_from(order.history.len()).unwrap_or(u32::MAX);
-        let told = Told::of(last_event_id, revision);
-        if order.status.is_final() && told.has(revision) {
+        let cursor = Cursor::new(last_event_id, revision);
+        if order.status.is_final() && cursor.has_sent(revision) {
             return Ok(None);
         }
-        Ok(Some(Story::begin(self.clone(), customer.clone(), order, told, heard.ok(), watching)))
+        let live = self.clone();
+        Ok(Some(OrderStream::new(live, customer.clone(), order, cursor, messages, slot)))
     }
 
-    fn enter(&self) -> Result<Watching, Error> {
-        match Arc::clone(&self.room).try_acquire_owned() {
-            Ok(place) => Ok(Watching::new(&self.metrics.live_streams, place)),
-            Err(_) => {
-                self.metrics.live_streams_refused_total.inc();
-                let text = "as many live streams are open as fit in";
-                Err(Error::new(Kind::Unavailable, text).reason("OVERLOADED"))
-            }
-        }
-    }
-}
-
-/// Counts a stream for as long as it is open.
-struct Watching {
-    gauge: IntGauge,
-    _place: OwnedSemaphorePermit,
-}
-
-impl Watching {
-    fn new(gauge: &IntGauge, place: OwnedSemaphorePermit) -> Self {
+    fn slot(&self) -> Result<Slot, Error> {
+        let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
+            self.metrics.live_streams_refused_total.inc();
+            let text = "the maximum of live streams is open";
+            return Err(Error::new(Kind::Unavailable, text).reason("OVERLOADED"));
+        };
+        let gauge = self.metrics.live_streams.clone();
         gauge.inc();
-        Self { gauge: gauge.clone(), _place: place }
+        Ok(Slot { gauge, _permit: permit })
     }
 }
 
-impl Drop for Watching {
+/// The slot of an open stream: counted until it is dropped.
+struct Slot {
+    gauge: IntGauge,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for Slot {
     fn drop(&mut self) {
         self.gauge.dec();
     }

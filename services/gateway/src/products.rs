@@ -1,4 +1,4 @@
-//! Products with their availability: the answers of two services as one.
+//! Products with their availability: the answers of two services in one.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,8 @@ use proto::limits::SKU;
 use crate::{
     metrics::Metrics,
     outbound::{Catalog, Inventory},
-    resources::{Listing, Product, ProductPage},
+    requests::ProductQuery,
+    resources::{Product, ProductPage},
 };
 
 /// Reads the products.
@@ -23,12 +24,12 @@ impl Products {
         Self { catalog, inventory, metrics }
     }
 
-    pub(crate) async fn list(&self, page: Listing, words: String) -> Result<ProductPage, Error> {
-        let mut page = self.catalog.list(page, words).await?;
+    pub(crate) async fn list(&self, query: ProductQuery) -> Result<ProductPage, Error> {
+        let mut page = self.catalog.list(query).await?;
         if !page.items.is_empty() {
             let skus = page.items.iter().map(|product| product.sku.clone()).collect();
             let available = self.inventory.availability(skus).await;
-            self.adorn(page.items.iter_mut(), available);
+            self.set_available(page.items.iter_mut(), available);
         }
         Ok(page)
     }
@@ -40,13 +41,13 @@ impl Products {
         }
         let (product, available) =
             tokio::join!(self.catalog.get(sku), self.inventory.availability(vec![sku.to_owned()]));
-        let mut product = product.map_err(|error| named(error, sku))?;
-        self.adorn(std::iter::once(&mut product), available);
+        let mut product = product.map_err(|error| not_found(error, sku))?;
+        self.set_available(std::iter::once(&mut product), available);
         Ok(product)
     }
 
     /// Without inventory, products are shown without their availability: that is better than an error.
-    fn adorn<'a>(
+    fn set_available<'a>(
         &self,
         products: impl Iterator<Item = &'a mut Product>,
         available: Result<HashMap<String, i64>, Error>,
@@ -61,13 +62,13 @@ impl Products {
             Err(error) => {
                 let count = products.count();
                 self.metrics.products_without_stock_total.inc_by(count as u64);
-                tracing::warn!(%error, products = count, "products are shown without what is available");
+                tracing::warn!(%error, products = count, "products are shown without their availability");
             }
         }
     }
 }
 
-fn named(error: Error, sku: &str) -> Error {
+fn not_found(error: Error, sku: &str) -> Error {
     match error.kind() {
         Kind::NotFound => unknown(format!("no product {sku:?}")),
         _ => error,

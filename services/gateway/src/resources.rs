@@ -1,15 +1,17 @@
-//! The resources of the public API, in REST answers and live events.
+//! What the public API answers: the resources in REST answers and live events.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
+
+use crate::limits;
 
 /// An amount of money.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Money {
-    /// ISO 4217 code.
+    /// The ISO 4217 code.
     #[schema(examples("EUR"))]
     pub(crate) currency: String,
-    /// Amount in the currency's smallest unit: 1999 is 19.99 EUR.
+    /// The amount in the currency's smallest unit: 1999 is 19.99 EUR.
     #[schema(examples(1999))]
     pub(crate) amount_minor: i64,
 }
@@ -17,7 +19,7 @@ pub(crate) struct Money {
 /// A product of the shop.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Product {
-    /// Stock keeping unit: its key in orders.
+    /// The stock keeping unit: the product's key in orders.
     #[schema(examples("teapot"))]
     pub(crate) sku: String,
     /// Its name, for people.
@@ -26,9 +28,9 @@ pub(crate) struct Product {
     /// One or two sentences, for people.
     #[schema(examples("Keeps a litre of tea warm for an hour."))]
     pub(crate) description: String,
-    /// Price of one piece.
+    /// The price of one piece.
     pub(crate) price: Money,
-    /// How many can be sold now; null if inventory did not answer in time.
+    /// The quantity that can be sold now; null if inventory did not answer in time.
     #[schema(examples(42), required, minimum = 0)]
     pub(crate) available: Option<i64>,
 }
@@ -43,19 +45,19 @@ pub(crate) struct ProductPage {
     pub(crate) next_cursor: Option<String>,
 }
 
-/// Where an order is in its story.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// The status of an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Status {
-    /// Taken; its stock is held.
+    /// The order is accepted and its stock is reserved.
     Placed,
     /// The payment is authorized.
     Paid,
-    /// It left the warehouse.
+    /// The parcel left the warehouse.
     Dispatched,
-    /// It was delivered. Final.
+    /// The parcel was delivered. This status is final.
     Completed,
-    /// It will not be delivered; all was undone. Final.
+    /// The order will not be delivered; its stock is released and its payment refunded. This status is final.
     Cancelled,
 }
 
@@ -63,7 +65,7 @@ impl Status {
     pub(crate) const ALL: [Self; 5] =
         [Self::Placed, Self::Paid, Self::Dispatched, Self::Completed, Self::Cancelled];
 
-    pub(crate) fn word(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Placed => "placed",
             Self::Paid => "paid",
@@ -82,13 +84,13 @@ impl Status {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Reason {
-    /// The payment provider said no.
+    /// The payment provider declined the payment.
     PaymentDeclined,
     /// The payment provider did not answer.
     PaymentUnavailable,
-    /// The customer asked for it.
+    /// The customer cancelled it.
     Customer,
-    /// The stock was held too long.
+    /// The reservation of the stock expired.
     ReservationExpired,
 }
 
@@ -98,19 +100,19 @@ pub(crate) struct Item {
     /// The product.
     #[schema(examples("teapot"))]
     pub(crate) sku: String,
-    /// Pieces.
-    #[schema(examples(2), minimum = 1, maximum = 100)]
+    /// The number of pieces.
+    #[schema(value_type = limits::Quantity)]
     pub(crate) quantity: i32,
-    /// Price of one piece when the order was placed.
+    /// The price of one piece when the order was placed.
     pub(crate) unit_price: Money,
 }
 
-/// One step of an order's story.
+/// One step in the history of an order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Step {
     /// The status that the order took.
     pub(crate) status: Status,
-    /// When, RFC 3339.
+    /// The time, RFC 3339.
     #[schema(examples("2026-03-14T09:26:53.589793Z"), format = DateTime)]
     pub(crate) at: String,
 }
@@ -118,26 +120,26 @@ pub(crate) struct Step {
 /// An order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Order {
-    /// Its id.
+    /// The id.
     #[schema(examples("6f0c9d9e-0d58-5e0c-9d54-1f5f0f6f2c11"), format = "uuid")]
     pub(crate) id: String,
-    /// Where it is in its story.
+    /// The present status.
     pub(crate) status: Status,
     /// Why it was cancelled, if it was.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub(crate) reason: Option<Reason>,
-    /// Whose it is.
+    /// The customer who placed it.
     #[schema(examples("guest"))]
     pub(crate) customer: String,
     /// What is ordered.
     pub(crate) items: Vec<Item>,
-    /// What it costs.
+    /// The total price.
     pub(crate) total: Money,
-    /// Its steps so far, oldest first.
+    /// The statuses that it has had, oldest first.
     #[schema(min_items = 1)]
     pub(crate) history: Vec<Step>,
-    /// The trace of its whole story; null if it is not recorded.
+    /// The trace of everything that happens to the order; null if it is not recorded.
     #[schema(examples("4bf92f3577b34da6a3ce929d0e0e4736"), required, pattern = "^[0-9a-f]{32}$")]
     pub(crate) trace_id: Option<String>,
 }
@@ -152,15 +154,6 @@ pub(crate) struct OrderPage {
     pub(crate) next_cursor: Option<String>,
 }
 
-/// The page of a list that a client asks for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Listing {
-    /// The maximum number of resources, 1 to 100; if not set, the service's default.
-    pub(crate) limit: Option<i32>,
-    /// The cursor where the page begins; empty for the first page.
-    pub(crate) cursor: String,
-}
-
 /// A status that an order took: the data of a live `status` event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct StatusChange {
@@ -173,13 +166,13 @@ pub(crate) struct StatusChange {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub(crate) reason: Option<Reason>,
-    /// When, RFC 3339.
+    /// The time, RFC 3339.
     #[schema(examples("2026-03-14T09:26:53.589793Z"), format = DateTime)]
     pub(crate) at: String,
-    /// How many statuses the order has had, this one included: also the event's id.
+    /// The number of statuses that the order has had, this one included. It is also the event's id.
     #[schema(examples(2), minimum = 1)]
     pub(crate) revision: u32,
-    /// The trace of the order's whole story, if it is recorded.
+    /// The trace of everything that happens to the order, if it is recorded.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(examples("4bf92f3577b34da6a3ce929d0e0e4736"), nullable = false)]
     pub(crate) trace_id: Option<String>,
@@ -188,11 +181,11 @@ pub(crate) struct StatusChange {
 /// Something else that happened to an order: the data of a live `activity` event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Activity {
-    /// What: the type of the event inside the mesh.
+    /// The type of the event inside the mesh.
     #[serde(rename = "type")]
     #[schema(examples("mesh.payments.v1.PaymentAuthorized"))]
     pub(crate) kind: String,
-    /// When, RFC 3339.
+    /// The time, RFC 3339.
     #[schema(examples("2026-03-14T09:26:53.589793Z"), format = DateTime)]
     pub(crate) at: String,
 }

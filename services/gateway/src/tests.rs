@@ -2,11 +2,11 @@
 //! checked against the OpenAPI document.
 
 mod contract;
-mod document;
+mod gateway;
 mod live;
-mod news;
-mod ordering;
+mod openapi;
+mod orders;
 mod pages;
 mod peers;
 mod products;
-mod stage;
+mod updates;

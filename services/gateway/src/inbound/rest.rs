@@ -1,22 +1,22 @@
 //! REST: routes and their documentation are declared together, handler by handler.
 
-mod body;
 mod live;
 mod openapi;
 mod orders;
 mod pages;
+mod problems;
 mod products;
-mod query;
-mod refusals;
 
 use std::{convert::Infallible, sync::Arc};
 
 use axum::{Router, extract::FromRequestParts, http::request::Parts};
 use chassis::http::Known;
+use proto::values::CustomerId;
+use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    config::{Customer, FrontDoor, TraceUrl},
+    config::{FrontDoor, TraceUrl},
     inbound::front_door,
     live::Live,
     metrics::Metrics,
@@ -29,7 +29,7 @@ pub(crate) struct Shop {
     pub(crate) products: Products,
     pub(crate) orders: Orders,
     pub(crate) live: Live,
-    pub(crate) customer: Customer,
+    pub(crate) customer: CustomerId,
     pub(crate) trace_url: TraceUrl,
     pub(crate) front_door: FrontDoor,
     pub(crate) metrics: Metrics,
@@ -38,7 +38,7 @@ pub(crate) struct Shop {
 /// All routes that the gateway serves.
 pub(crate) fn router(shop: Shop) -> anyhow::Result<Router> {
     let (router, document) = api().split_for_parts();
-    let document = openapi::json(document)?;
+    let document = openapi::serialized(&document)?;
     let (pages, others) = (pages::router(&shop.front_door), front_door::router(&shop.front_door)?);
     Ok(router.with_state(Arc::new(shop)).layer(document).merge(pages).merge(others))
 }
@@ -66,7 +66,7 @@ pub(crate) fn answers() -> Vec<Known> {
 
 /// The routes that the OpenAPI document describes.
 fn api() -> OpenApiRouter<Arc<Shop>> {
-    OpenApiRouter::with_openapi(openapi::begin())
+    OpenApiRouter::with_openapi(openapi::Document::openapi())
         .routes(routes!(products::list))
         .routes(routes!(products::get))
         .routes(routes!(orders::place, orders::list))
@@ -76,11 +76,13 @@ fn api() -> OpenApiRouter<Arc<Shop>> {
         .routes(routes!(openapi::get))
 }
 
-/// The customer of a request: there is no login, so all requests have the same one.
+/// The customer of a request. There is no login: all requests have the same customer.
+struct Customer(CustomerId);
+
 impl FromRequestParts<Arc<Shop>> for Customer {
     type Rejection = Infallible;
 
     async fn from_request_parts(_: &mut Parts, shop: &Arc<Shop>) -> Result<Self, Infallible> {
-        Ok(shop.customer.clone())
+        Ok(Self(shop.customer.clone()))
     }
 }

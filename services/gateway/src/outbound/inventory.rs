@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Duration};
 use chassis::{Error, deadline, grpc::Channel};
 use proto::inventory::v1::{GetAvailabilityRequest, inventory_client::InventoryClient};
 
-use super::error;
+use super::named;
 
 /// An answer is useful without availability, so a request waits for it no longer than this, ...
 const LIMIT: Duration = Duration::from_secs(1);
@@ -32,7 +32,7 @@ impl Inventory {
         let answer =
             deadline::within(limit, client.get_availability(GetAvailabilityRequest { skus }))
                 .await?;
-        let lines = answer.map_err(|status| error("inventory", status))?.into_inner().lines;
-        Ok(lines.into_iter().map(|line| (line.sku, i64::from(line.quantity))).collect())
+        let available = answer.map_err(|status| named("inventory", status))?.into_inner().lines;
+        Ok(available.into_iter().map(|one| (one.sku, i64::from(one.quantity))).collect())
     }
 }

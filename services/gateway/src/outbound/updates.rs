@@ -1,48 +1,52 @@
 //! NATS `live.orders.<customer>.<order>`.
 
+use std::future;
+
 use chassis::{Error, Kind, metrics::IntCounter, nats, telemetry};
 use futures::{StreamExt, future::BoxFuture, stream, stream::BoxStream};
-use proto::{limits, notifications::v1::LiveUpdate, subjects::LIVE_ORDERS};
-
-use super::orders::{reason, rfc3339, status};
-use crate::{
-    config::Customer,
-    resources::{Reason, Status},
+use proto::{
+    limits,
+    notifications::v1::LiveUpdate,
+    subjects::LIVE_ORDERS,
+    values::{CustomerId, OrderId},
 };
+
+use super::wire;
+use crate::resources::{Reason, Status};
 
 /// The source of an order's live messages.
 pub(crate) trait Updates: Send + Sync + 'static {
-    /// Subscribes: what is published after this has returned is received, unless it is lost. Fails at once without a connection.
-    fn of<'a>(
+    /// Subscribes: messages that are published after this has returned are received, unless they are lost. Fails at once
+    /// without a connection.
+    fn subscribe<'a>(
         &'a self,
-        customer: &'a Customer,
-        order_id: &'a str,
-    ) -> BoxFuture<'a, Result<BoxStream<'static, Heard>, Error>>;
+        customer: &'a CustomerId,
+        order_id: &'a OrderId,
+    ) -> BoxFuture<'a, Result<BoxStream<'static, LiveMessage>, Error>>;
 }
 
 /// What a subscriber receives.
-pub(crate) enum Heard {
-    /// A live message.
+pub(crate) enum LiveMessage {
     Update(Update),
-    /// Messages may have been missed.
-    Lapse,
+    /// The connection to NATS was lost and is back: messages may have been missed.
+    Reconnected,
 }
 
-/// A live message.
+/// Something that happened to an order.
 pub(crate) struct Update {
     /// The event's type, e.g. `mesh.payments.v1.PaymentAuthorized`.
     pub(crate) event_type: String,
     /// When it happened, RFC 3339.
     pub(crate) at: String,
-    /// The status that the order took, if it did.
-    pub(crate) change: Option<Change>,
+    /// The status that the order took, if it took one.
+    pub(crate) status: Option<StatusUpdate>,
     #[expect(dead_code, reason = "holds the span of its delivery open")]
     pub(crate) delivery: Option<nats::Live<LiveUpdate>>,
 }
 
 /// A status that an order took.
 #[derive(Clone, Copy)]
-pub(crate) struct Change {
+pub(crate) struct StatusUpdate {
     pub(crate) status: Status,
     pub(crate) reason: Option<Reason>,
     pub(crate) revision: u32,
@@ -62,65 +66,67 @@ impl Nats {
 }
 
 impl Updates for Nats {
-    fn of<'a>(
+    fn subscribe<'a>(
         &'a self,
-        customer: &'a Customer,
-        order_id: &'a str,
-    ) -> BoxFuture<'a, Result<BoxStream<'static, Heard>, Error>> {
+        customer: &'a CustomerId,
+        order_id: &'a OrderId,
+    ) -> BoxFuture<'a, Result<BoxStream<'static, LiveMessage>, Error>> {
         Box::pin(async move {
             if !self.client.is_connected() {
                 return Err(Error::new(Kind::Unavailable, "no connection to NATS"));
             }
-            let lapses = self.client.reconnections();
+            let reconnections = self.client.reconnections();
             let messages =
-                self.client.subscribe(LIVE_ORDERS, &[customer.as_str(), order_id]).await?;
-            let (order_id, malformed) = (order_id.to_owned(), self.malformed.clone());
+                self.client.subscribe(LIVE_ORDERS, &[customer.as_str(), order_id.as_str()]).await?;
+            let (order_id, malformed) = (order_id.clone(), self.malformed.clone());
             let messages = messages.filter(move |message| {
-                let keeps = keeps_limits(&message.body, &order_id);
-                if !keeps {
+                let valid = is_valid(&message.body, order_id.as_str());
+                if !valid {
                     malformed.inc();
                 }
-                std::future::ready(keeps)
+                future::ready(valid)
             });
-            let heard =
-                stream::unfold((messages, lapses), |(mut messages, mut lapses)| async move {
-                    let heard = tokio::select! {
-                        message = messages.next() => Heard::Update(update(message?)),
-                        () = lapses.next() => Heard::Lapse,
+            let both = stream::unfold(
+                (messages, reconnections),
+                async |(mut messages, mut reconnections)| {
+                    let message = tokio::select! {
+                        message = messages.next() => LiveMessage::Update(update(message?)),
+                        () = reconnections.next() => LiveMessage::Reconnected,
                     };
-                    Some((heard, (messages, lapses)))
-                });
-            Ok(heard.boxed())
+                    Some((message, (messages, reconnections)))
+                },
+            );
+            Ok(both.boxed())
         })
     }
 }
 
-/// A client that may publish on NATS can publish anything, even an empty message.
-fn keeps_limits(update: &LiveUpdate, order_id: &str) -> bool {
-    let refusal = match limits::check(update) {
+/// Checks a message: a client that may publish on NATS can publish anything, even an empty message.
+fn is_valid(update: &LiveUpdate, order_id: &str) -> bool {
+    let reason = match limits::check(update) {
         Ok(()) if update.order_id == order_id => return true,
         Ok(()) => "it is of another order".to_owned(),
         Err(violations) => violations.to_string(),
     };
-    tracing::debug!(order.id = order_id, refusal, "a live message is dropped");
+    tracing::debug!(order.id = order_id, reason, "a live message is dropped");
     false
 }
 
 fn update(message: nats::Live<LiveUpdate>) -> Update {
     let _current = message.context.clone().attach();
     telemetry::annotate("order.id", message.body.order_id.clone());
-    let change = message.body.change.and_then(|change| {
-        Some(Change {
+    let status = message.body.change.and_then(|change| {
+        Some(StatusUpdate {
             // A change to a status that this build does not know is sent as an activity, without a status.
-            status: status(change.status)?,
-            reason: reason(change.cancel_reason),
+            status: wire::status(change.status)?,
+            reason: wire::reason(change.cancel_reason),
             revision: u32::try_from(change.revision).ok()?,
         })
     });
     Update {
         event_type: message.body.event_type.clone(),
-        at: rfc3339(message.body.occurred_at_us),
-        change,
+        at: wire::rfc3339(message.body.occurred_at_us),
+        status,
         delivery: Some(message),
     }
 }
@@ -144,8 +150,8 @@ mod tests {
     }
 
     #[test]
-    fn only_what_keeps_the_limits_reaches_a_browser() {
-        assert!(keeps_limits(&paid(), ORDER));
+    fn a_message_that_breaks_limits_or_is_of_another_order_is_invalid() {
+        assert!(is_valid(&paid(), ORDER));
         let empty = LiveUpdate::decode(&b""[..]).unwrap();
         for bad in [
             empty,
@@ -154,7 +160,7 @@ mod tests {
             LiveUpdate { event_type: "<script>".into(), ..paid() },
             LiveUpdate { order_id: "00000000-0000-4000-8000-000000000000".into(), ..paid() },
         ] {
-            assert!(!keeps_limits(&bad, ORDER), "{bad:?}");
+            assert!(!is_valid(&bad, ORDER), "{bad:?}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use axum::http::Method;
 use serde_json::Value;
 
-use super::stage::Answer;
+use super::gateway::Answer;
 
 /// Asserts that the document describes the answer; paths and methods that it does not contain are ignored.
 pub(super) fn hold(document: &Value, method: &Method, path: &str, answer: &Answer) {
@@ -65,7 +65,7 @@ pub(super) fn check(document: &Value, schema: &Value, value: &Value, place: &str
         let target = document.pointer(reference.trim_start_matches('#'));
         return check(
             document,
-            target.unwrap_or_else(|| panic!("{reference} leads nowhere")),
+            target.unwrap_or_else(|| panic!("{reference} does not resolve")),
             value,
             place,
         );

@@ -1,11 +1,11 @@
 //! Pages for people.
 
-use super::stage::Stage;
+use super::gateway::TestGateway;
 use crate::config::{FrontDoor, Upstream};
 
 #[tokio::test]
-async fn the_front_page_says_what_is_here() {
-    let answer = Stage::new().await.get("/").await;
+async fn the_front_page_links_to_the_api_and_its_documentation() {
+    let answer = TestGateway::new().await.get("/").await;
     assert_eq!(
         (answer.status.as_u16(), answer.header("content-type")),
         (200, "text/html; charset=utf-8")
@@ -17,12 +17,12 @@ async fn the_front_page_says_what_is_here() {
 
 /// The front page lists no server that is not configured.
 #[tokio::test]
-async fn the_front_page_lists_whose_pages_are_served_too() {
-    let plain = Stage::new().await;
+async fn the_front_page_lists_the_servers_that_are_configured() {
+    let plain = TestGateway::new().await;
     assert!(!plain.get("/").await.text.contains("grafana"));
     assert_eq!(plain.get("/grafana/").await.status, 404);
     let grafana = Upstream::try_from("http://127.0.0.1:1".to_owned()).unwrap();
-    let beside = Stage::beside(FrontDoor { grafana, ..FrontDoor::default() }).await;
+    let beside = TestGateway::with_front_door(FrontDoor { grafana, ..FrontDoor::default() }).await;
     let page = beside.get("/").await;
     assert!(page.text.contains("<a href=\"/grafana/\">") && !page.text.contains("jaeger"));
     for path in ["/grafana/", "/grafana/d/mesh-overview"] {
@@ -33,19 +33,19 @@ async fn the_front_page_lists_whose_pages_are_served_too() {
         );
     }
     let numbers = beside.registry.text();
-    assert!(!numbers.contains("grafana"), "who watches is counted as load:\n{numbers}");
+    assert!(!numbers.contains("grafana"), "a proxied request is measured:\n{numbers}");
     assert_eq!(beside.get("/jaeger/").await.status, 404);
     assert_eq!(beside.get("/api/products").await.status, 200);
 }
 
-/// Nothing refers to another host, and the policy forbids the browser to load anything from one.
+/// No page refers to another host, and the policy forbids the browser to load anything from one.
 #[tokio::test]
-async fn the_documentation_needs_nobody_else() {
-    let stage = Stage::new().await;
-    let answer = stage.get("/docs").await;
+async fn the_documentation_loads_nothing_from_other_hosts() {
+    let gateway = TestGateway::new().await;
+    let answer = gateway.get("/docs").await;
     assert_eq!((answer.status.as_u16(), answer.header("location")), (307, "/docs/"));
     for page in ["/", "/docs/"] {
-        let answer = stage.get(page).await;
+        let answer = gateway.get(page).await;
         assert!(answer.header("content-security-policy").contains("default-src 'self'"));
         let places = ["src=\"", "href=\"", "url("]
             .map(|before| answer.text.split(before).skip(1).collect::<Vec<_>>());
@@ -54,25 +54,25 @@ async fn the_documentation_needs_nobody_else() {
             assert!(!place.contains("//"), "{page} refers to {place}");
             let path =
                 if place.starts_with('/') { place.to_owned() } else { format!("{page}{place}") };
-            let found = stage.get(path.split('#').next().unwrap()).await;
+            let found = gateway.get(path.split('#').next().unwrap()).await;
             assert!(place.starts_with("data:") || found.status == 200, "{path}: {}", found.status);
         }
     }
     for script in ["/index.js", "/docs/docs.js"] {
-        assert!(!stage.get(script).await.text.contains("://"), "{script} refers to another host");
+        assert!(!gateway.get(script).await.text.contains("://"), "{script} refers to another host");
     }
-    assert!(stage.get("/docs/docs.js").await.text.contains("validatorUrl: null"));
+    assert!(gateway.get("/docs/docs.js").await.text.contains("validatorUrl: null"));
 }
 
 #[tokio::test]
-async fn the_documentation_comes_compressed_and_typed() {
-    let stage = Stage::new().await;
+async fn the_documentation_is_served_compressed_with_its_content_type() {
+    let gateway = TestGateway::new().await;
     for (file, content_type) in [
         ("swagger-ui.css", "text/css"),
         ("swagger-ui-bundle.js", "text/javascript"),
         ("favicon-32x32.png", "image/png"),
     ] {
-        let answer = stage.get(&format!("/docs/{file}")).await;
+        let answer = gateway.get(&format!("/docs/{file}")).await;
         assert_eq!(
             (answer.status.as_u16(), answer.header("content-encoding")),
             (200, "gzip"),
@@ -86,7 +86,7 @@ async fn the_documentation_comes_compressed_and_typed() {
     }
     for missing in ["/docs/index.html", "/docs/swagger-initializer.js", "/docs/%2e%2e", "/nothing"]
     {
-        let answer = stage.get(missing).await;
+        let answer = gateway.get(missing).await;
         assert_eq!(
             (answer.status.as_u16(), answer.header("content-type")),
             (404, "application/problem+json")

@@ -23,35 +23,35 @@ pub(super) struct Peers {
     pub(super) placed: Mutex<Vec<orders::PlaceRequest>>,
     pub(super) listed: Mutex<Vec<orders::ListRequest>>,
     pub(super) searched: Mutex<Vec<catalog::ListProductsRequest>>,
-    moods: Mutex<HashMap<&'static str, Mood>>,
+    behaviours: Mutex<HashMap<&'static str, Behaviour>>,
 }
 
 /// How a method behaves.
-enum Mood {
-    Refuses(Box<dyn Fn() -> Error + Send>),
-    Silent,
+enum Behaviour {
+    Fails(Box<dyn Fn() -> Error + Send>),
+    Hangs,
 }
 
 impl Peers {
     /// From now on the method answers with this error.
-    pub(super) fn refuse(&self, method: &'static str, error: impl Fn() -> Error + Send + 'static) {
-        self.moods.lock().insert(method, Mood::Refuses(Box::new(error)));
+    pub(super) fn fail(&self, method: &'static str, error: impl Fn() -> Error + Send + 'static) {
+        self.behaviours.lock().insert(method, Behaviour::Fails(Box::new(error)));
     }
 
     /// From now on the method never answers.
-    pub(super) fn silence(&self, method: &'static str) {
-        self.moods.lock().insert(method, Mood::Silent);
+    pub(super) fn hang(&self, method: &'static str) {
+        self.behaviours.lock().insert(method, Behaviour::Hangs);
     }
 
-    pub(super) fn relent(&self, method: &'static str) {
-        self.moods.lock().remove(method);
+    pub(super) fn recover(&self, method: &'static str) {
+        self.behaviours.lock().remove(method);
     }
 
-    async fn mood(&self, method: &'static str) -> Result<(), Status> {
-        let error = match self.moods.lock().get(method) {
+    async fn behave(&self, method: &'static str) -> Result<(), Status> {
+        let error = match self.behaviours.lock().get(method) {
             None => return Ok(()),
-            Some(Mood::Refuses(error)) => Some(error()),
-            Some(Mood::Silent) => None,
+            Some(Behaviour::Fails(error)) => Some(error()),
+            Some(Behaviour::Hangs) => None,
         };
         match error {
             Some(error) => Err(error.into()),
@@ -104,7 +104,7 @@ impl Catalog for Peer {
         &self,
         request: Request<catalog::ListProductsRequest>,
     ) -> Result<Response<catalog::ListProductsResponse>, Status> {
-        self.0.mood("list_products").await?;
+        self.0.behave("list_products").await?;
         self.0.searched.lock().push(request.into_inner());
         let products = vec![product("cup"), product("teapot")];
         Ok(Response::new(catalog::ListProductsResponse {
@@ -128,7 +128,7 @@ impl Catalog for Peer {
         &self,
         _: Request<catalog::GetProductsRequest>,
     ) -> Result<Response<catalog::GetProductsResponse>, Status> {
-        Err(Error::new(Kind::Unimplemented, "the gateway does not ask").into())
+        Err(Error::new(Kind::Unimplemented, "the gateway does not call this method").into())
     }
 }
 
@@ -143,7 +143,7 @@ impl Inventory for Peer {
         &self,
         request: Request<inventory::GetAvailabilityRequest>,
     ) -> Result<Response<inventory::GetAvailabilityResponse>, Status> {
-        self.0.mood("get_availability").await?;
+        self.0.behave("get_availability").await?;
         let skus = request.into_inner().skus.into_iter().filter(|sku| sku == "teapot");
         let lines = skus.map(|sku| inventory::Line { sku, quantity: 7 }).collect();
         Ok(Response::new(inventory::GetAvailabilityResponse { lines }))
@@ -153,7 +153,7 @@ impl Inventory for Peer {
         &self,
         _: Request<inventory::ReserveRequest>,
     ) -> Result<Response<inventory::ReserveResponse>, Status> {
-        Err(Error::new(Kind::Unimplemented, "the gateway does not reserve").into())
+        Err(Error::new(Kind::Unimplemented, "the gateway does not call this method").into())
     }
 
     type ListReservationsStream = BoxStream<'static, Result<inventory::Reservation, Status>>;
@@ -162,7 +162,7 @@ impl Inventory for Peer {
         &self,
         _: Request<inventory::ListReservationsRequest>,
     ) -> Result<Response<Self::ListReservationsStream>, Status> {
-        Err(Error::new(Kind::Unimplemented, "the gateway does not ask").into())
+        Err(Error::new(Kind::Unimplemented, "the gateway does not call this method").into())
     }
 }
 
@@ -174,7 +174,7 @@ impl Orders for Peer {
     ) -> Result<Response<orders::PlaceResponse>, Status> {
         let request = request.into_inner();
         self.0.placed.lock().push(request);
-        self.0.mood("place").await?;
+        self.0.behave("place").await?;
         let id = "6f0c9d9e-0d58-5e0c-9d54-1f5f0f6f2c11";
         if self.0.find(id).is_err() {
             self.0.step(id, orders::Status::Placed);
@@ -186,7 +186,7 @@ impl Orders for Peer {
         &self,
         request: Request<orders::GetRequest>,
     ) -> Result<Response<orders::GetResponse>, Status> {
-        self.0.mood("get").await?;
+        self.0.behave("get").await?;
         let order = self.0.find(&request.into_inner().order_id)?;
         Ok(Response::new(orders::GetResponse { order: Some(order) }))
     }
@@ -195,7 +195,7 @@ impl Orders for Peer {
         &self,
         request: Request<orders::ListRequest>,
     ) -> Result<Response<orders::ListResponse>, Status> {
-        self.0.mood("list").await?;
+        self.0.behave("list").await?;
         self.0.listed.lock().push(request.into_inner());
         let orders = self.0.orders.lock().values().cloned().collect();
         Ok(Response::new(orders::ListResponse { orders, next_page_token: String::new() }))
@@ -205,7 +205,7 @@ impl Orders for Peer {
         &self,
         request: Request<orders::CancelRequest>,
     ) -> Result<Response<orders::CancelResponse>, Status> {
-        self.0.mood("cancel").await?;
+        self.0.behave("cancel").await?;
         let id = request.into_inner().order_id;
         self.0.find(&id)?;
         self.0.step(&id, orders::Status::Cancelled);
@@ -218,6 +218,6 @@ impl Orders for Peer {
         &self,
         _: Request<orders::ListAllRequest>,
     ) -> Result<Response<Self::ListAllStream>, Status> {
-        Err(Error::new(Kind::Unimplemented, "the gateway does not ask").into())
+        Err(Error::new(Kind::Unimplemented, "the gateway does not call this method").into())
     }
 }

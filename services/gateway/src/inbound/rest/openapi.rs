@@ -6,93 +6,80 @@ use axum::{
     http::header,
     response::{IntoResponse, Response},
 };
-use utoipa::{
-    OpenApi as _,
-    openapi::{
-        HeaderBuilder, ObjectBuilder, OpenApi, RefOr,
-        extensions::Extensions,
-        schema::{SchemaType, Type},
-    },
-};
+use serde_json::{Value, json};
+use utoipa::openapi::OpenApi;
 
 use super::{
     live::{LiveEvent, LiveKind},
-    refusals::{ProblemDocument, ProblemField},
+    problems::{ProblemDocument, ProblemField},
 };
-use crate::resources::{Activity, StatusChange};
+use crate::{
+    limits::{IdempotencyKey, PageCursor, PageSize, Words},
+    requests::NewItem,
+    resources::{Activity, StatusChange},
+};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
     info(
         title = "glassmesh",
-        description = "The front door of a small shop in which everything that happens can be seen. Every answer has the header \
+        description = "The public API of a small shop whose services show everything that they do. Every answer has the header \
             `traceresponse`; every error is a problem document (RFC 9457) that names its trace.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
-    servers((url = "/", description = "Where this document is.")),
+    servers((url = "/", description = "The server of this document.")),
     // There is no login.
     security(()),
     tags(
-        (name = "products", description = "What the shop sells."),
-        (name = "orders", description = "From the click to the doorstep."),
-        (name = "about", description = "This description."),
+        (name = "products", description = "The products of the shop."),
+        (name = "orders", description = "Orders, from placing to delivery."),
+        (name = "about", description = "This document."),
     ),
-    components(schemas(ProblemDocument, ProblemField, LiveEvent, LiveKind, StatusChange, Activity)),
+    components(schemas(
+        ProblemDocument, ProblemField, LiveEvent, LiveKind, StatusChange, Activity, NewItem, IdempotencyKey, PageCursor, PageSize, Words,
+    )),
 )]
-struct Begin;
-
-/// The parts of the document that describe the whole API.
-pub(super) fn begin() -> OpenApi {
-    Begin::openapi()
-}
+pub(super) struct Document;
 
 /// The finished document, serialized once, for [`get`].
-pub(super) fn json(mut document: OpenApi) -> anyhow::Result<Extension<Document>> {
-    for path in document.paths.paths.values_mut() {
-        let operations =
-            [&mut path.get, &mut path.post, &mut path.put, &mut path.patch, &mut path.delete];
-        for operation in operations.into_iter().flatten() {
-            for response in operation.responses.responses.values_mut() {
-                let RefOr::T(response) = response else { continue };
-                let text = ObjectBuilder::new().schema_type(SchemaType::new(Type::String));
-                let header =
-                    HeaderBuilder::new().schema(Some(text)).description(Some(TRACERESPONSE));
-                response.headers.insert("traceresponse".into(), header.build().into());
-                if let Some(RefOr::T(stream)) = response.content.get_mut(EVENTS) {
-                    stream.extensions = Some(Extensions::from_iter([event_schemas()]));
-                }
-            }
+pub(super) fn serialized(document: &OpenApi) -> anyhow::Result<Extension<Serialized>> {
+    let mut document = serde_json::to_value(document)?;
+    let paths = document["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut());
+    let operations = paths.filter_map(Value::as_object_mut).flat_map(|path| path.values_mut());
+    let responses = operations.filter_map(|operation| operation["responses"].as_object_mut());
+    for response in responses.flat_map(|responses| responses.values_mut()) {
+        response["headers"]["traceresponse"] =
+            json!({ "description": TRACERESPONSE, "schema": { "type": "string" } });
+        if let Some(stream) = response.pointer_mut("/content/text~1event-stream") {
+            stream["x-events"] = event_schemas();
         }
     }
-    Ok(Extension(Document(serde_json::to_vec(&document)?.into())))
-}
-
-const EVENTS: &str = "text/event-stream";
-
-/// The schema of each kind of event's data. OpenAPI 3.1 cannot describe the items of a stream, so a generated client sees text;
-/// 3.2 can, with `itemSchema`.
-fn event_schemas() -> (String, serde_json::Value) {
-    let of = |name: &str| serde_json::json!({ "$ref": format!("#/components/schemas/{name}") });
-    let events = serde_json::json!({
-        "item": of("LiveEvent"),
-        "data": { "status": of("StatusChange"), "activity": of("Activity") },
-    });
-    ("x-events".to_owned(), events)
+    Ok(Extension(Serialized(serde_json::to_vec(&document)?.into())))
 }
 
 const TRACERESPONSE: &str = "The request's trace: <https://www.w3.org/TR/trace-context-2/#traceresponse-header>, if it is recorded.";
 
+/// The schema of each kind of event's data. OpenAPI 3.1 cannot describe the items of a stream, so a generated client sees text;
+/// 3.2 can, with `itemSchema`.
+fn event_schemas() -> Value {
+    let schema = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
+    json!({
+        "item": schema("LiveEvent"),
+        "data": { "status": schema("StatusChange"), "activity": schema("Activity") },
+    })
+}
+
 /// The serialized document.
 #[derive(Clone)]
-pub(super) struct Document(Bytes);
+pub(super) struct Serialized(Bytes);
 
-/// Read this description
+/// Read this document
 ///
-/// For people: [/docs/](/docs/).
+/// [/docs/](/docs/) shows it for people.
 #[utoipa::path(
     get, path = "/openapi.json", tag = "about", operation_id = "getOpenApi",
-    responses((status = 200, description = "OpenAPI 3.1.", body = serde_json::Value)),
+    responses((status = 200, description = "OpenAPI 3.1.", body = Value)),
 )]
-pub(super) async fn get(Extension(Document(json)): Extension<Document>) -> Response {
+pub(super) async fn get(Extension(Serialized(json)): Extension<Serialized>) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], json).into_response()
 }

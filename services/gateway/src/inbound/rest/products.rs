@@ -7,17 +7,19 @@ use chassis::http::{Json, Path, Problem, Query};
 
 use super::{
     Shop,
-    query::ProductQuery,
-    refusals::{invalid, refusals, refused},
+    problems::{refusals, refused},
 };
-use crate::resources::{Product, ProductPage};
+use crate::{
+    requests::ProductQuery,
+    resources::{Product, ProductPage},
+};
 
 refusals!(ListRefusals: BAD_QUERY);
 
 /// List products
 ///
-/// Products in the order of their SKU, a page at a time, with what is available of each. If inventory does not answer in time,
-/// `available` is null and the rest is as ever.
+/// A page of products in the order of their SKU, each with the quantity that is available. If inventory does not answer in time,
+/// `available` is null.
 #[utoipa::path(
     get, path = "/api/products", tag = "products", operation_id = "listProducts",
     params(ProductQuery),
@@ -27,11 +29,7 @@ pub(super) async fn list(
     State(shop): State<Arc<Shop>>,
     Query(query): Query<ProductQuery>,
 ) -> Result<Json<ProductPage>, Problem> {
-    let checked = query
-        .check()
-        .map_err(|mistakes| invalid("the query is not what is expected here", mistakes));
-    let (page, words) = checked?;
-    shop.products.list(page, words).await.map(Json).map_err(refused)
+    shop.products.list(query).await.map(Json).map_err(refused)
 }
 
 refusals!(GetRefusals: NO_PRODUCT);
@@ -48,9 +46,13 @@ pub(super) async fn get(
     State(shop): State<Arc<Shop>>,
     sku: Result<Path<String>, Problem>,
 ) -> Result<Json<Product>, Problem> {
-    let no_text = |_| {
-        Problem::new(StatusCode::NOT_FOUND, "unknown-product", "no SKU is like this: it is no text")
+    let not_utf8 = |_| {
+        Problem::new(
+            StatusCode::NOT_FOUND,
+            "unknown-product",
+            "no such product: the SKU is not UTF-8",
+        )
     };
-    let Path(sku) = sku.map_err(no_text)?;
+    let Path(sku) = sku.map_err(not_utf8)?;
     shop.products.get(&sku).await.map(Json).map_err(refused)
 }

@@ -25,8 +25,8 @@ use tower::ServiceExt;
 
 use super::{
     contract,
-    news::News,
     peers::{Peer, Peers},
+    updates::FakeUpdates,
 };
 use crate::{
     config::{Config, FrontDoor},
@@ -34,14 +34,14 @@ use crate::{
         front_door::passed_on,
         rest::{self, Shop},
     },
-    live::{Live, Pace},
+    live::{Live, ReadIntervals},
     metrics::Metrics,
     outbound::{Catalog, Inventory, Orders, Updates},
     products::Products,
 };
 
 /// How long any step may take on a busy machine.
-pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long a request may take here: some tests wait for it, and no other test must reach it on a busy machine.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -52,10 +52,10 @@ pub(super) const STREAMS: usize = 8;
 /// An order that the fakes use.
 pub(super) const ORDER: &str = "6f0c9d9e-0d58-5e0c-9d54-1f5f0f6f2c11";
 
-pub(super) struct Stage {
+pub(super) struct TestGateway {
     router: Router,
     pub(super) peers: Arc<Peers>,
-    pub(super) news: Arc<News>,
+    pub(super) updates: Arc<FakeUpdates>,
     pub(super) draining: CancellationToken,
     pub(super) registry: Registry,
     _tasks: JoinSet<()>,
@@ -80,25 +80,29 @@ impl Answer {
     }
 }
 
-impl Stage {
+impl TestGateway {
     /// With waits of a minute, a test that relies on a re-read fails; waits of milliseconds would hide that a live message is
     /// late.
     pub(super) async fn new() -> Self {
-        Self::with(Pace { silence: Duration::from_secs(60), deaf: Duration::from_secs(60) }).await
+        Self::with_intervals(ReadIntervals {
+            subscribed: Duration::from_secs(60),
+            unsubscribed: Duration::from_secs(60),
+        })
+        .await
     }
 
-    pub(super) async fn with(pace: Pace) -> Self {
-        Self::made(pace, FrontDoor::default()).await
+    pub(super) async fn with_intervals(intervals: ReadIntervals) -> Self {
+        Self::start(intervals, FrontDoor::default()).await
     }
 
     /// With pages of other servers at the front door.
-    pub(super) async fn beside(front_door: FrontDoor) -> Self {
-        Self::made(Pace::default(), front_door).await
+    pub(super) async fn with_front_door(front_door: FrontDoor) -> Self {
+        Self::start(ReadIntervals::default(), front_door).await
     }
 
-    async fn made(pace: Pace, front_door: FrontDoor) -> Self {
-        let (peers, news, mut tasks) =
-            (Arc::<Peers>::default(), Arc::<News>::default(), JoinSet::new());
+    async fn start(intervals: ReadIntervals, front_door: FrontDoor) -> Self {
+        let (peers, updates, mut tasks) =
+            (Arc::<Peers>::default(), Arc::<FakeUpdates>::default(), JoinSet::new());
         let endpoints = serve(&peers, &mut tasks).await;
         let mut channel = || {
             let (channel, keep) = Channel::alone(&endpoints, &Registry::new()).unwrap();
@@ -109,7 +113,7 @@ impl Stage {
             (Registry::new(), CancellationToken::new(), Config::default());
         let metrics = Metrics::register(&registry).unwrap();
         let orders = Orders::new(channel());
-        let updates = Arc::clone(&news) as Arc<dyn Updates>;
+        let source = Arc::clone(&updates) as Arc<dyn Updates>;
         let shop = Shop {
             products: Products::new(
                 Catalog::new(channel()),
@@ -118,10 +122,10 @@ impl Stage {
             ),
             live: Live::new(
                 orders.clone(),
-                updates,
+                source,
                 draining.clone(),
                 metrics.clone(),
-                pace,
+                intervals,
                 STREAMS,
             ),
             orders,
@@ -133,7 +137,7 @@ impl Stage {
         let passed_on = passed_on(&shop.front_door);
         let options = Options { limit: LIMIT, passed_on, ..Options::default() };
         let router = Edge::alone(&registry, options).unwrap().around(rest::router(shop).unwrap());
-        Self { router, peers, news, draining, registry, _tasks: tasks }
+        Self { router, peers, updates, draining, registry, _tasks: tasks }
     }
 
     pub(super) async fn get(&self, path: &str) -> Answer {
@@ -160,7 +164,7 @@ impl Stage {
 
     /// Sends a request whose answer may never end.
     pub(super) async fn open(&self, request: Request<Body>) -> Response {
-        let answered = timeout(PATIENCE, self.router.clone().oneshot(request)).await;
+        let answered = timeout(TIMEOUT, self.router.clone().oneshot(request)).await;
         answered.expect("an answer in time").unwrap()
     }
 
@@ -185,14 +189,14 @@ pub(super) fn json(path: &str) -> axum::http::request::Builder {
 }
 
 async fn serve(peers: &Arc<Peers>, tasks: &mut JoinSet<()>) -> Endpoints {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let endpoints = Endpoints::local(listener.local_addr().unwrap().port());
+    let subscriber = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoints = Endpoints::local(subscriber.local_addr().unwrap().port());
     let peer = Peer(Arc::clone(peers));
     let server = tonic::transport::Server::builder()
         .add_service(CatalogServer::new(peer.clone()))
         .add_service(InventoryServer::new(peer.clone()))
         .add_service(OrdersServer::new(peer))
-        .serve_with_incoming(TcpListenerStream::new(listener));
+        .serve_with_incoming(TcpListenerStream::new(subscriber));
     tasks.spawn(async { server.await.unwrap() });
     endpoints
 }

@@ -9,7 +9,7 @@ use axum::{
 use chassis::http::Problem;
 use serde_json::Value;
 
-use super::{contract, stage::Stage};
+use super::{contract, gateway::TestGateway};
 
 const METHODS: [Method; 5] =
     [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
@@ -26,8 +26,8 @@ fn operations(document: &Value) -> Vec<(&str, &str, &Value)> {
 }
 
 #[tokio::test]
-async fn it_is_openapi_3_1_and_describes_the_whole_api() {
-    let document = Stage::new().await.document().await;
+async fn the_document_is_openapi_3_1_and_lists_every_operation() {
+    let document = TestGateway::new().await.document().await;
     assert_eq!(document["openapi"], "3.1.0");
     let described: Vec<_> =
         operations(&document).iter().map(|(path, method, _)| format!("{method} {path}")).collect();
@@ -47,9 +47,9 @@ async fn it_is_openapi_3_1_and_describes_the_whole_api() {
 }
 
 #[tokio::test]
-async fn what_is_described_is_served_and_nothing_else() {
-    let stage = Stage::new().await;
-    let document = stage.document().await;
+async fn exactly_the_described_methods_are_served() {
+    let gateway = TestGateway::new().await;
+    let document = gateway.document().await;
     for (path, item) in document["paths"].as_object().unwrap() {
         for method in METHODS {
             let described = item.get(method.as_str().to_lowercase()).is_some();
@@ -57,7 +57,7 @@ async fn what_is_described_is_served_and_nothing_else() {
                 .method(&method)
                 .uri(path.replace(['{', '}'], ""))
                 .body(Body::empty());
-            let answer = stage.send(request.unwrap()).await;
+            let answer = gateway.send(request.unwrap()).await;
             assert_eq!(
                 answer.status != StatusCode::METHOD_NOT_ALLOWED,
                 described,
@@ -78,14 +78,14 @@ async fn what_is_described_is_served_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn every_operation_tells_every_answer() {
-    let document = Stage::new().await.document().await;
+async fn every_operation_describes_all_its_answers() {
+    let document = TestGateway::new().await.document().await;
     let mut ids = BTreeSet::new();
     for (path, method, operation) in operations(&document) {
         let place = format!("{method} {path}");
         assert!(
             ids.insert(operation["operationId"].as_str().unwrap()),
-            "{place}: its id is another's, too"
+            "{place}: its id is not unique"
         );
         assert!(operation["summary"].is_string() && operation["tags"][0].is_string(), "{place}");
         let answers = operation["responses"].as_object().unwrap();
@@ -122,8 +122,8 @@ fn problems(document: &Value, status: &str, answer: &Value, place: &str) {
 }
 
 #[tokio::test]
-async fn a_problem_is_what_the_document_says() {
-    let document = Stage::new().await.document().await;
+async fn a_problem_has_the_fields_that_the_document_describes() {
+    let document = TestGateway::new().await.document().await;
     let schema = &document["components"]["schemas"]["Problem"];
     let mut bare =
         Problem::new(StatusCode::CONFLICT, "OUT_OF_STOCK", "there is not enough in stock");
@@ -141,14 +141,14 @@ async fn a_problem_is_what_the_document_says() {
 }
 
 #[tokio::test]
-async fn every_reference_leads_somewhere_and_every_schema_is_used() {
-    let document = Stage::new().await.document().await;
+async fn every_reference_resolves_and_every_schema_is_used() {
+    let document = TestGateway::new().await.document().await;
     let mut referred = BTreeSet::new();
     references(&document, &mut referred);
     for reference in &referred {
         assert!(
             document.pointer(reference.trim_start_matches('#')).is_some(),
-            "{reference} leads nowhere"
+            "{reference} does not resolve"
         );
     }
     let schemas = document["components"]["schemas"].as_object().unwrap().keys();
@@ -161,7 +161,7 @@ async fn every_reference_leads_somewhere_and_every_schema_is_used() {
 /// A generated client sees a live stream as text; the schema of each kind of event's data is beside it.
 #[tokio::test]
 async fn a_live_stream_is_text_with_a_schema_for_each_event() {
-    let document = Stage::new().await.document().await;
+    let document = TestGateway::new().await.document().await;
     let answer = &document["paths"]["/api/orders/{id}/live"]["get"]["responses"]["200"];
     let stream = &answer["content"]["text/event-stream"];
     assert_eq!(stream["schema"]["type"], "string", "{stream}");
@@ -183,11 +183,11 @@ fn references(value: &Value, found: &mut BTreeSet<String>) {
 }
 
 #[tokio::test]
-async fn the_example_of_an_order_is_one() {
-    let stage = Stage::new().await;
-    let document = stage.document().await;
+async fn the_example_of_an_order_is_accepted() {
+    let gateway = TestGateway::new().await;
+    let document = gateway.document().await;
     let body =
         &document["paths"]["/api/orders"]["post"]["requestBody"]["content"]["application/json"];
     contract::check(&document, &body["schema"], &body["example"], "example");
-    assert_eq!(stage.place(body["example"].to_string()).await.status, 202);
+    assert_eq!(gateway.place(body["example"].to_string()).await.status, 202);
 }
