@@ -55,7 +55,7 @@ use store::Store;
 /// How long to wait after `accept` failed: file descriptors have run out, and some may be free by then.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 /// How often to look for group members that fell silent: a small part of the shortest session.
-const TICK: Duration = Duration::from_millis(100);
+const TICK: Duration = Duration::from_millis(250);
 
 /// A running broker; dropping it ends it, and all its data is lost.
 pub struct Broker {

@@ -31,7 +31,7 @@ use super::{
 use crate::metrics::{IntCounter, IntGaugeVec};
 
 /// How long one poll waits for a record. Between two polls the thread checks whether it should stop.
-const POLL: Duration = Duration::from_millis(50);
+const POLL: Duration = Duration::from_millis(200);
 /// How long a new owner of a partition waits to learn its committed offset. Without the answer the client still begins there;
 /// only a gap before the first record goes unnoticed.
 const ASK: Duration = Duration::from_secs(5);
