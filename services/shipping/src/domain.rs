@@ -10,9 +10,11 @@
 
 use std::time::Duration;
 
-/// What happened to an order.
+use proto::values::Timestamp;
+
+/// The outcome of an order's payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum News {
+pub(crate) enum OrderOutcome {
     Paid,
     Cancelled,
 }
@@ -28,7 +30,7 @@ pub(crate) enum State {
     Cancelled,
     /// The order was cancelled after the parcel had left.
     Returned,
-    /// The order was cancelled before its payment arrived: an order that is paid for later is not shipped.
+    /// The order was cancelled before its payment arrived: if it is paid later, it is not shipped.
     Void,
 }
 
@@ -42,7 +44,7 @@ impl State {
         Self::Void,
     ];
 
-    pub(crate) fn word(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Scheduled => "scheduled",
             Self::Dispatched => "dispatched",
@@ -53,17 +55,19 @@ impl State {
         }
     }
 
-    pub(crate) fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.word() == word)
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == text)
     }
 
-    /// The next state after news of the order; `None` if the state stays the same.
-    pub(crate) fn after(current: Option<Self>, news: News) -> Option<Self> {
-        match (current, news) {
-            (None, News::Paid) => Some(Self::Scheduled),
-            (None, News::Cancelled) => Some(Self::Void),
-            (Some(Self::Scheduled), News::Cancelled) => Some(Self::Cancelled),
-            (Some(Self::Dispatched | Self::Delivered), News::Cancelled) => Some(Self::Returned),
+    /// The next state after the outcome of the order; `None` if the state stays the same.
+    pub(crate) fn after(current: Option<Self>, outcome: OrderOutcome) -> Option<Self> {
+        match (current, outcome) {
+            (None, OrderOutcome::Paid) => Some(Self::Scheduled),
+            (None, OrderOutcome::Cancelled) => Some(Self::Void),
+            (Some(Self::Scheduled), OrderOutcome::Cancelled) => Some(Self::Cancelled),
+            (Some(Self::Dispatched | Self::Delivered), OrderOutcome::Cancelled) => {
+                Some(Self::Returned)
+            }
             _ => None,
         }
     }
@@ -80,21 +84,19 @@ impl State {
 
 /// The times between states.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Pace {
+pub(crate) struct Delays {
     pub(crate) dispatch_after: Duration,
     pub(crate) deliver_after: Duration,
 }
 
-impl Pace {
-    /// When the timer of a shipment that enters `state` now fires, in microseconds since the Unix epoch; `None` without a
-    /// timer.
-    pub(crate) fn due(self, state: State, now: i64) -> Option<i64> {
-        let wait = match state {
-            State::Scheduled => self.dispatch_after,
-            State::Dispatched => self.deliver_after,
-            _ => return None,
-        };
-        Some(now.saturating_add(i64::try_from(wait.as_micros()).unwrap_or(i64::MAX)))
+impl Delays {
+    /// When the timer of a shipment that enters `state` now fires; `None` without a timer.
+    pub(crate) fn due(self, state: State, now: Timestamp) -> Option<Timestamp> {
+        match state {
+            State::Scheduled => Some(now + self.dispatch_after),
+            State::Dispatched => Some(now + self.deliver_after),
+            _ => None,
+        }
     }
 }
 

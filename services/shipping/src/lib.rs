@@ -1,10 +1,10 @@
-//! Ships orders that are paid for, and calls back parcels of orders that are cancelled.
+//! Ships orders that are paid for, and returns parcels of orders that are cancelled.
 //!
 //! ```text
-//!  Kafka orders.events ═batch═▶ Shipments::schedule, cancel ──▶ row: state, timer, trace
-//!  timers::fire ◀── due ── rows
-//!        └──▶ Shipments::fire: dispatch, deliver ──▶ outbox ─▶ Kafka shipments.events
-//!  gRPC  shipping.v1/ListShipments ──▶ the ledger
+//!  Kafka orders.events: OrderPaid, OrderCancelled
+//!                      ═batch═▶ Shipments::settle ──▶ outbox ─▶ Kafka shipments.events: ShipmentReturned
+//!  clock: due timers   ──▶ Shipments::fire   ──▶ outbox ─▶ Kafka shipments.events: ShipmentDispatched, ShipmentDelivered
+//!  gRPC  shipping.v1/ListShipments ──▶ Store
 //! ```
 //!
 //! A timer is a column of its shipment's row, so it survives a restart, and the first replica that finds it due fires it. It
@@ -12,14 +12,15 @@
 
 mod config;
 mod domain;
+mod error;
+mod events;
 mod inbound;
 mod metrics;
-mod outbound;
 mod shipments;
 mod store;
 #[cfg(test)]
 mod tests;
-mod timers;
+mod wire;
 
 use std::sync::Arc;
 
@@ -27,26 +28,27 @@ use chassis::{App, OnError};
 
 pub use config::Config;
 
-/// Wires the service.
+use crate::{domain::Delays, metrics::Metrics, shipments::Shipments, store::Store};
+
+/// Wires `shipping`.
 ///
 /// # Errors
-/// A port is taken, or the database cannot be used.
+/// The port is taken, or the database cannot be used.
 pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
     // Outbound: what this service talks to.
-    let store = store::Store::new(
-        app.database(&config.database, chassis::migrations!["0001_shipments", "0002_trace"])
-            .await?,
-    );
+    let migrations = chassis::migrations!["0001_shipments", "0002_trace"];
+    let store = Store::open(app.database(&config.database, migrations).await?);
 
     // Core: what it decides.
-    let pace =
-        domain::Pace { dispatch_after: config.dispatch_after, deliver_after: config.deliver_after };
-    let metrics = metrics::Metrics::register(app.registry())?;
-    let shipments = Arc::new(shipments::Shipments::new(store.clone(), pace, metrics));
+    let Config { listen, dispatch_after, deliver_after, .. } = config;
+    let metrics = Metrics::register(app.registry())?;
+    let shipments =
+        Arc::new(Shipments::new(store, Delays { dispatch_after, deliver_after }, metrics));
 
     // Inbound: what can reach it.
-    app.spawn("fire timers", OnError::Shutdown, timers::fire(Arc::clone(&shipments)));
-    app.spawn("count timers", OnError::Shutdown, timers::count(Arc::clone(&shipments)));
-    app.serve_grpc(config.listen, inbound::grpc::routes(store)).await?;
-    app.consume_batches(inbound::orders::OnOrders::new(&shipments))
+    app.serve_grpc(listen, inbound::grpc::services(&shipments)).await?;
+    app.consume_batches(inbound::orders::OnOrder::new(&shipments))?;
+    app.spawn("fire timers", OnError::Shutdown, inbound::clock::fire(Arc::clone(&shipments)));
+    app.spawn("count timers", OnError::Shutdown, inbound::clock::measure(shipments));
+    Ok(())
 }

@@ -2,8 +2,8 @@
 
 use crate::domain::State;
 
-/// The states with series: a void shipment is not counted, since there is no parcel.
-fn told() -> impl Iterator<Item = State> {
+/// The states that are counted: a void shipment has no parcel.
+fn counted() -> impl Iterator<Item = State> {
     State::ALL.into_iter().filter(|state| *state != State::Void)
 }
 
@@ -11,10 +11,10 @@ chassis::metrics! {
     /// The business numbers of `shipping`.
     pub(crate) struct Metrics in "mesh_shipping" {
         /// Shipments that came into a state.
-        shipments_total: IntCounterVec["state"] = told().map(|state| [state.word()]),
+        shipments_total: IntCounterVec["state"] = counted().map(|state| [state.as_str()]),
         /// Seconds from scheduling a shipment to dispatching it.
         dispatch_delay_seconds: Histogram,
-        /// Shipments that wait for their timer; all replicas tell the same number.
+        /// Shipments that wait for their timer. Each replica shows the number of the whole database.
         timers_pending: IntGauge,
     }
 }

@@ -1,4 +1,4 @@
-//! Tests of a shipment with the real consumer's handler, the real ledger and the real timers.
+//! Tests of a shipment with the handler of the consumer, the ledger and the timers.
 
 use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 
@@ -23,18 +23,21 @@ use tokio::{
 };
 
 use crate::{
-    domain::Pace, inbound, inbound::orders::OnOrders, metrics::Metrics, shipments::Shipments,
-    store::Store, timers,
+    domain::Delays,
+    inbound::{clock, grpc::Grpc, orders::OnOrder},
+    metrics::Metrics,
+    shipments::Shipments,
+    store::Store,
 };
 
 /// The longest that a step may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 const PAID: order_event::Event = order_event::Event::Paid(OrderPaid {});
 const CANCELLED: order_event::Event = order_event::Event::Cancelled(OrderCancelled { reason: 0 });
 
-const AT_ONCE: Pace = Pace { dispatch_after: Duration::ZERO, deliver_after: Duration::ZERO };
-const NEVER: Pace = Pace { dispatch_after: Duration::MAX, deliver_after: Duration::MAX };
+const AT_ONCE: Delays = Delays { dispatch_after: Duration::ZERO, deliver_after: Duration::ZERO };
+const NEVER: Delays = Delays { dispatch_after: Duration::MAX, deliver_after: Duration::MAX };
 
 /// One replica.
 struct Replica {
@@ -45,7 +48,7 @@ struct Replica {
 }
 
 impl Replica {
-    async fn new(folder: &Path, pace: Pace) -> Self {
+    async fn new(folder: &Path, delays: Delays) -> Self {
         let registry = Registry::new();
         let url = format!("sqlite://{}/shipping.db", folder.display());
         let config = database::Config { url: url.into(), ..database::Config::local("shipping") };
@@ -57,22 +60,22 @@ impl Replica {
         .await
         .unwrap();
         let metrics = Metrics::register(&registry).unwrap();
-        let shipments = Arc::new(Shipments::new(Store::new(database.clone()), pace, metrics));
+        let shipments = Arc::new(Shipments::new(Store::open(database.clone()), delays, metrics));
         Self { shipments, database, registry, tasks: JoinSet::new() }
     }
 
     fn run_timers(&mut self) {
-        self.tasks.spawn(timers::fire(Arc::clone(&self.shipments)));
+        self.tasks.spawn(clock::fire(Arc::clone(&self.shipments)));
     }
 
     /// Delivers a batch as the consumer does.
     async fn deliver(&self, batch: &[Event<OrderEvent>]) {
         let mut tx = self.database.begin("orders.events").await.unwrap();
-        OnOrders::new(&self.shipments).handle(batch, &mut tx).await.unwrap();
+        OnOrder::new(&self.shipments).handle(batch, &mut tx).await.unwrap();
         tx.commit().await.unwrap();
     }
 
-    async fn told(&self) -> Vec<String> {
+    async fn published(&self) -> Vec<String> {
         let types = self
             .database
             .query("outbox", "select type from outbox order by seq")
@@ -82,18 +85,18 @@ impl Replica {
         types.into_iter().map(|(name,)| name.replace("mesh.shipping.v1.Shipment", "")).collect()
     }
 
-    async fn until_told(&self, words: &[&str]) {
-        timeout(PATIENCE, async {
-            while self.told().await != words {
+    async fn until_published(&self, types: &[&str]) {
+        timeout(TIMEOUT, async {
+            while self.published().await != types {
                 sleep(Duration::from_millis(1)).await;
             }
         })
         .await
-        .unwrap_or_else(|_| panic!("{words:?} was never told"));
+        .unwrap_or_else(|_| panic!("{types:?} are not published"));
     }
 
     async fn listed(&self) -> Vec<Listed> {
-        let ledger = inbound::grpc::Ledger::new(Store::new(self.database.clone()));
+        let ledger = Grpc { shipments: Arc::clone(&self.shipments) };
         let listed =
             ledger.list_shipments(tonic::Request::new(ListShipmentsRequest {})).await.unwrap();
         listed.into_inner().map_ok(|shipment| shipment.state()).try_collect().await.unwrap()
@@ -124,9 +127,9 @@ fn event(order: &str, event: order_event::Event, traceparent: &str) -> Event<Ord
     }
 }
 
-/// The paused clock advances only while all tasks sleep: a timer that waited for the sweep would need a whole second of it.
+/// The paused clock advances only while all tasks sleep: a timer that waited for the longest sleep would need a whole second.
 #[tokio::test(start_paused = true)]
-async fn without_delays_a_shipment_waits_for_no_sweep() {
+async fn a_shipment_without_delays_is_dispatched_and_delivered_at_once() {
     let folder = TempDir::new().unwrap();
     let mut replica = Replica::new(folder.path(), AT_ONCE).await;
     replica.run_timers();
@@ -134,7 +137,7 @@ async fn without_delays_a_shipment_waits_for_no_sweep() {
     tokio::task::yield_now().await;
     let started = Instant::now();
     replica.deliver(&[event("o-1", PAID, "")]).await;
-    replica.until_told(&["Dispatched", "Delivered"]).await;
+    replica.until_published(&["Dispatched", "Delivered"]).await;
     assert!(started.elapsed() < Duration::from_millis(500), "{:?}", started.elapsed());
     assert_eq!(replica.listed().await, [Listed::Delivered]);
     assert!(
@@ -144,20 +147,20 @@ async fn without_delays_a_shipment_waits_for_no_sweep() {
 }
 
 #[tokio::test]
-async fn a_timer_survives_whoever_set_it() {
+async fn a_timer_fires_in_another_process_than_the_one_that_set_it() {
     let folder = TempDir::new().unwrap();
-    let pace = Pace { dispatch_after: Duration::from_millis(50), deliver_after: Duration::MAX };
-    Replica::new(folder.path(), pace).await.deliver(&[event("o-1", PAID, "")]).await;
-    let mut next = Replica::new(folder.path(), pace).await;
+    let delays = Delays { dispatch_after: Duration::from_millis(50), deliver_after: Duration::MAX };
+    Replica::new(folder.path(), delays).await.deliver(&[event("o-1", PAID, "")]).await;
+    let mut next = Replica::new(folder.path(), delays).await;
     assert_eq!(next.listed().await, [Listed::Scheduled]);
     next.run_timers();
-    next.until_told(&["Dispatched"]).await;
-    next.shipments.count().await.unwrap();
+    next.until_published(&["Dispatched"]).await;
+    next.shipments.measure().await.unwrap();
     assert!(next.registry.text().contains("mesh_shipping_timers_pending 1"));
 }
 
 #[tokio::test]
-async fn a_batch_may_hold_an_order_more_than_once() {
+async fn a_batch_with_several_events_of_an_order_applies_them_in_order() {
     let folder = TempDir::new().unwrap();
     let replica = Replica::new(folder.path(), NEVER).await;
     let batch = [
@@ -170,25 +173,25 @@ async fn a_batch_may_hold_an_order_more_than_once() {
     ];
     replica.deliver(&batch.map(|(order, what)| event(order, what, ""))).await;
     assert_eq!(replica.listed().await, [Listed::Cancelled, Listed::Scheduled]);
-    assert!(replica.told().await.is_empty());
+    assert!(replica.published().await.is_empty());
     assert_eq!(replica.shipments.fire().await.unwrap(), 0);
 }
 
 #[tokio::test]
-async fn a_parcel_that_left_is_called_back() {
+async fn a_dispatched_parcel_of_a_cancelled_order_is_returned() {
     let folder = TempDir::new().unwrap();
     let replica =
-        Replica::new(folder.path(), Pace { dispatch_after: Duration::ZERO, ..NEVER }).await;
+        Replica::new(folder.path(), Delays { dispatch_after: Duration::ZERO, ..NEVER }).await;
     replica.deliver(&[event("o-1", PAID, "")]).await;
     assert_eq!(replica.shipments.fire().await.unwrap(), 1);
     replica.deliver(&[event("o-1", CANCELLED, "")]).await;
-    assert_eq!(replica.told().await, ["Dispatched", "Returned"]);
+    assert_eq!(replica.published().await, ["Dispatched", "Returned"]);
     assert_eq!(replica.listed().await, [Listed::Returned]);
     assert_eq!(replica.shipments.until_due().await.unwrap(), None);
 }
 
 #[tokio::test]
-async fn two_replicas_never_both_win() {
+async fn two_replicas_fire_each_timer_once() {
     let folder = TempDir::new().unwrap();
     let (mut one, mut other) =
         (Replica::new(folder.path(), AT_ONCE).await, Replica::new(folder.path(), AT_ONCE).await);
@@ -196,22 +199,22 @@ async fn two_replicas_never_both_win() {
     one.deliver(&orders).await;
     one.run_timers();
     other.run_timers();
-    timeout(PATIENCE, async {
+    timeout(TIMEOUT, async {
         while one.listed().await.iter().any(|state| *state != Listed::Delivered) {
             sleep(Duration::from_millis(10)).await;
         }
     })
     .await
     .expect("all are delivered in the end");
-    let told = one.told().await;
+    let published = one.published().await;
     for word in ["Dispatched", "Delivered"] {
-        assert_eq!(told.iter().filter(|told| *told == word).count(), orders.len(), "{word}");
+        assert_eq!(published.iter().filter(|name| *name == word).count(), orders.len(), "{word}");
     }
 }
 
 /// A batch has events of many traces; what follows from each event belongs to its trace, also after the timer.
 #[tokio::test]
-async fn an_order_keeps_its_trace() {
+async fn the_events_of_an_order_in_a_batch_continue_its_own_trace() {
     let identity = Identity { name: "shipping", version: "0", services: &["shipping"] };
     let quiet = telemetry::Log { filter: "off".into(), ..telemetry::Log::default() };
     Telemetry::start(identity, &telemetry::Settings::default(), &quiet, &Registry::new()).unwrap();
@@ -234,16 +237,16 @@ async fn an_order_keeps_its_trace() {
 
 /// The timer's events carry the context of the event that set the timer.
 #[tokio::test]
-async fn an_order_keeps_its_tracestate_and_baggage_over_a_timer() {
+async fn the_events_of_a_timer_carry_the_tracestate_and_baggage_of_the_order() {
     telemetry::propagate();
     let folder = TempDir::new().unwrap();
     let replica = Replica::new(folder.path(), AT_ONCE).await;
-    let story = telemetry::Kept {
+    let trace = telemetry::Kept {
         traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-b7ad6b7169203331-01".into()),
         tracestate: Some("vendor=1,other=2".into()),
         baggage: Some("plan=gold".into()),
     };
-    let paid = Event { context: story.context(), ..event("o-1", PAID, "") };
+    let paid = Event { context: trace.context(), ..event("o-1", PAID, "") };
     replica.deliver(&[paid]).await;
     while replica.shipments.fire().await.unwrap() > 0 {}
     let sql = "select tracestate, baggage from outbox order by seq";

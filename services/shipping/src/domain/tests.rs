@@ -4,20 +4,20 @@ use super::*;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Step {
-    News(News),
+    Order(OrderOutcome),
     Timer,
 }
 
-const PAID: Step = Step::News(News::Paid);
-const CANCELLED: Step = Step::News(News::Cancelled);
+const PAID: Step = Step::Order(OrderOutcome::Paid);
+const CANCELLED: Step = Step::Order(OrderOutcome::Cancelled);
 
 /// The states that a shipment took, in order.
-fn story(steps: &[Step]) -> Vec<State> {
+fn states(steps: &[Step]) -> Vec<State> {
     let mut states: Vec<State> = Vec::new();
     for step in steps {
         let current = states.last().copied();
         states.extend(match step {
-            Step::News(news) => State::after(current, *news),
+            Step::Order(outcome) => State::after(current, *outcome),
             Step::Timer => current.and_then(State::after_timer),
         });
     }
@@ -27,35 +27,36 @@ fn story(steps: &[Step]) -> Vec<State> {
 #[test]
 fn a_paid_order_is_dispatched_and_delivered() {
     assert_eq!(
-        story(&[PAID, Step::Timer, Step::Timer]),
+        states(&[PAID, Step::Timer, Step::Timer]),
         [State::Scheduled, State::Dispatched, State::Delivered]
     );
 }
 
 #[test]
-fn a_cancelled_order_stays_in_the_warehouse_or_comes_back() {
-    assert_eq!(story(&[PAID, CANCELLED, Step::Timer]), [State::Scheduled, State::Cancelled]);
-    assert_eq!(story(&[PAID, Step::Timer, CANCELLED]).last(), Some(&State::Returned));
-    assert_eq!(story(&[PAID, Step::Timer, Step::Timer, CANCELLED]).last(), Some(&State::Returned));
+fn a_cancelled_order_stays_in_the_warehouse_or_is_returned() {
+    assert_eq!(states(&[PAID, CANCELLED, Step::Timer]), [State::Scheduled, State::Cancelled]);
+    assert_eq!(states(&[PAID, Step::Timer, CANCELLED]).last(), Some(&State::Returned));
+    assert_eq!(states(&[PAID, Step::Timer, Step::Timer, CANCELLED]).last(), Some(&State::Returned));
 }
 
 #[test]
 fn an_order_that_is_paid_after_it_was_cancelled_is_not_shipped() {
-    assert_eq!(story(&[CANCELLED, PAID, Step::Timer]), [State::Void]);
+    assert_eq!(states(&[CANCELLED, PAID, Step::Timer]), [State::Void]);
 }
 
 #[test]
 fn a_timer_may_be_due_at_once() {
-    let pace = Pace { dispatch_after: Duration::ZERO, deliver_after: Duration::from_secs(2) };
-    assert_eq!(pace.due(State::Scheduled, 7), Some(7));
-    assert_eq!(pace.due(State::Dispatched, 7), Some(2_000_007));
-    assert_eq!(pace.due(State::Delivered, 7), None);
+    let delays = Delays { dispatch_after: Duration::ZERO, deliver_after: Duration::from_secs(2) };
+    let now = Timestamp::from_micros(7);
+    assert_eq!(delays.due(State::Scheduled, now), Some(now));
+    assert_eq!(delays.due(State::Dispatched, now), Some(Timestamp::from_micros(2_000_007)));
+    assert_eq!(delays.due(State::Delivered, now), None);
 }
 
 #[test]
-fn every_state_has_its_word() {
+fn every_state_is_parsed_from_its_text() {
     for state in State::ALL {
-        assert_eq!(State::from_word(state.word()), Some(state));
+        assert_eq!(State::parse(state.as_str()), Some(state));
     }
 }
 
@@ -64,12 +65,12 @@ proptest! {
     fn an_order_is_shipped_once_or_compensated(
         steps in prop::collection::vec(prop::sample::select(vec![PAID, CANCELLED, Step::Timer]), 0..20),
     ) {
-        let states = story(&steps);
+        let states = states(&steps);
         for (index, state) in states.iter().enumerate() {
             prop_assert!(!states[..index].contains(state), "no state is taken twice");
         }
         match states.last() {
-            None => prop_assert!(!steps.iter().any(|step| *step != Step::Timer), "news is never lost"),
+            None => prop_assert!(!steps.iter().any(|step| *step != Step::Timer), "an outcome is never ignored"),
             Some(last) => {
                 let compensated = matches!(last, State::Cancelled | State::Returned | State::Void);
                 prop_assert_eq!(compensated, steps.contains(&CANCELLED), "a cancelled order keeps no parcel on its way");

@@ -1,4 +1,4 @@
-//! Kafka `orders.events`, a batch at a time → [`Shipments::schedule`], [`Shipments::cancel`].
+//! Kafka `orders.events`, a batch at a time → [`Shipments::settle`].
 
 use std::sync::Arc;
 
@@ -8,42 +8,36 @@ use chassis::{
     telemetry,
 };
 use proto::{
-    limits,
-    orders::v1::{OrderEvent, order_event::Event::Paid},
+    orders::v1::OrderEvent,
     topics::event_types::{OrderCancelled, OrderPaid},
 };
 
-use crate::shipments::{Error, Shipments};
+use crate::{
+    error::Error,
+    shipments::{Order, Shipments},
+};
 
-/// Schedules shipments of orders that were paid for, and cancels those of orders that were cancelled.
-pub(crate) struct OnOrders {
+/// Schedules the shipment of an order that was paid for, and cancels the shipment of an order that was cancelled.
+pub(crate) struct OnOrder {
     shipments: Arc<Shipments>,
 }
 
-impl OnOrders {
+impl OnOrder {
     pub(crate) fn new(shipments: &Arc<Shipments>) -> Self {
         Self { shipments: Arc::clone(shipments) }
     }
-
-    async fn one(&self, order: &OrderEvent, tx: &mut Tx) -> Result<(), Error> {
-        limits::check(order)?;
-        let OrderEvent { order_id, customer, event, .. } = order;
-        match event {
-            Some(Paid(_)) => self.shipments.schedule(tx, order_id, customer).await,
-            _ => self.shipments.cancel(tx, order_id, customer).await,
-        }
-    }
 }
 
-impl BatchHandler for OnOrders {
+impl BatchHandler for OnOrder {
     type Message = OrderEvent;
     type Error = Error;
     const TYPES: &'static [&'static str] = &[OrderPaid, OrderCancelled];
 
     async fn handle(&self, events: &[Event<OrderEvent>], tx: &mut Tx) -> Result<(), Error> {
         for event in events {
+            let order = Order::try_from(&event.body)?;
             // A batch of several events has a trace of its own, but each order continues its own trace.
-            telemetry::in_context(&event.context, self.one(&event.body, tx)).await?;
+            telemetry::in_context(&event.context, self.shipments.settle(tx, order)).await?;
         }
         Ok(())
     }

@@ -1,19 +1,19 @@
-//! Fires timers. Timers are rows, so they survive the process that waits for them.
+//! The clock → [`Shipments::fire`]. Timers are rows, so they survive the process that waits for them.
 
 use std::{sync::Arc, time::Duration};
 
 use chassis::retry::Backoff;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use crate::shipments::{Error, Shipments};
+use crate::{error::Error, shipments::Shipments};
 
 /// The longest sleep: another replica may have set a timer and died.
-const SWEEP: Duration = Duration::from_secs(1);
+const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 
-/// How long to wait if the due timers are being fired by another replica: about one transaction.
-const ELSEWHERE: Duration = Duration::from_millis(5);
+/// How long to wait while another replica fires the due timers: about one transaction.
+const LOCKED: Duration = Duration::from_millis(5);
 
-/// Fires timers as they are due.
+/// Fires timers when they are due, forever.
 pub(crate) async fn fire(shipments: Arc<Shipments>) -> anyhow::Result<()> {
     let mut outage: Option<Backoff> = None;
     loop {
@@ -24,19 +24,22 @@ pub(crate) async fn fire(shipments: Arc<Shipments>) -> anyhow::Result<()> {
         if outage.is_none() {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
-                "timers cannot fire, trying on"
+                "timers cannot fire, trying again"
             );
         }
-        outage.get_or_insert_with(|| Backoff::new(Duration::from_millis(50), SWEEP)).wait().await;
+        outage
+            .get_or_insert_with(|| Backoff::new(Duration::from_millis(50), LONGEST_SLEEP))
+            .wait()
+            .await;
     }
 }
 
 /// Waits for the next timer, or fires the timers that are due.
 async fn next(shipments: &Shipments) -> Result<(), Error> {
-    let wait = shipments.until_due().await?.unwrap_or(SWEEP).min(SWEEP);
+    let wait = shipments.until_due().await?.unwrap_or(LONGEST_SLEEP).min(LONGEST_SLEEP);
     if wait.is_zero() {
         if shipments.fire().await? == 0 {
-            sleep(ELSEWHERE).await;
+            sleep(LOCKED).await;
         }
         return Ok(());
     }
@@ -47,13 +50,13 @@ async fn next(shipments: &Shipments) -> Result<(), Error> {
     Ok(())
 }
 
-/// Measures the number of pending timers at each interval.
-pub(crate) async fn count(shipments: Arc<Shipments>) -> anyhow::Result<()> {
-    let mut tick = interval(SWEEP);
+/// Updates the metric of pending timers at an interval, forever.
+pub(crate) async fn measure(shipments: Arc<Shipments>) -> anyhow::Result<()> {
+    let mut tick = interval(LONGEST_SLEEP);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tick.tick().await;
         // In an outage the last number stays; other metrics show the outage.
-        shipments.count().await.ok();
+        shipments.measure().await.ok();
     }
 }
