@@ -107,8 +107,8 @@ pub const EVENT_TYPE: Text = Text {
     expected: "1 to 128 of A-Z, a-z, 0-9, . and _",
 };
 
-/// Lines of one order or reservation: bounds the rows that one transaction locks.
-pub const LINES: RangeInclusive<i64> = 1..=50;
+/// Items of one order or reservation: bounds the rows that one transaction locks.
+pub const ITEMS: RangeInclusive<i64> = 1..=50;
 
 /// Pieces of one product in one order.
 pub const QUANTITY: RangeInclusive<i64> = 1..=100;

@@ -110,6 +110,11 @@ texts! {
 pub struct Quantity(i32);
 
 impl Quantity {
+    /// A quantity from a service's own database.
+    pub fn stored(number: i64) -> Self {
+        Self(i32::try_from(number).unwrap_or(i32::MAX))
+    }
+
     /// The number.
     pub fn get(self) -> i32 {
         self.0

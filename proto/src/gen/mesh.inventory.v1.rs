@@ -42,7 +42,7 @@ pub struct ReservationCommitted {}
 pub struct ReservationReleased {}
 /// A quantity of one product.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Line {
+pub struct Item {
     /// The product's SKU.
     #[prost(string, tag = "1")]
     pub sku: ::prost::alloc::string::String,
@@ -62,7 +62,7 @@ pub struct GetAvailabilityRequest {
 pub struct GetAvailabilityResponse {
     /// In the order asked; an unknown SKU is left out.
     #[prost(message, repeated, tag = "1")]
-    pub lines: ::prost::alloc::vec::Vec<Line>,
+    pub items: ::prost::alloc::vec::Vec<Item>,
 }
 /// What is to be held, and for whom.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -75,7 +75,7 @@ pub struct ReserveRequest {
     pub customer: ::prost::alloc::string::String,
     /// Each SKU at most once.
     #[prost(message, repeated, tag = "3")]
-    pub lines: ::prost::alloc::vec::Vec<Line>,
+    pub items: ::prost::alloc::vec::Vec<Item>,
 }
 /// The stock is held.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -98,7 +98,7 @@ pub struct Reservation {
     pub state: i32,
     /// What it holds or held.
     #[prost(message, repeated, tag = "3")]
-    pub lines: ::prost::alloc::vec::Vec<Line>,
+    pub items: ::prost::alloc::vec::Vec<Item>,
 }
 /// Nested message and enum types in `Reservation`.
 pub mod reservation {
@@ -269,10 +269,10 @@ pub mod inventory_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// Holds stock under an order's id, all lines or none. Idempotent: the same order and lines again change nothing.
-        /// FAILED_PRECONDITION with reason OUT_OF_STOCK and a field violation a line if some of it is not there;
-        /// FAILED_PRECONDITION with reason RESERVATION_RELEASED if the order has let go of its stock before;
-        /// ALREADY_EXISTS if the order holds other lines.
+        /// Holds stock under an order's id, all items or none. Idempotent: the same order and items again change nothing.
+        /// FAILED_PRECONDITION with reason OUT_OF_STOCK and a field violation for each item that is short;
+        /// FAILED_PRECONDITION with reason RESERVATION_RELEASED if the order's stock was released before;
+        /// ALREADY_EXISTS with reason OTHER_LINES_RESERVED if the order holds other items.
         pub async fn reserve(
             &mut self,
             request: impl tonic::IntoRequest<super::ReserveRequest>,
@@ -347,10 +347,10 @@ pub mod inventory_server {
             tonic::Response<super::GetAvailabilityResponse>,
             tonic::Status,
         >;
-        /// Holds stock under an order's id, all lines or none. Idempotent: the same order and lines again change nothing.
-        /// FAILED_PRECONDITION with reason OUT_OF_STOCK and a field violation a line if some of it is not there;
-        /// FAILED_PRECONDITION with reason RESERVATION_RELEASED if the order has let go of its stock before;
-        /// ALREADY_EXISTS if the order holds other lines.
+        /// Holds stock under an order's id, all items or none. Idempotent: the same order and items again change nothing.
+        /// FAILED_PRECONDITION with reason OUT_OF_STOCK and a field violation for each item that is short;
+        /// FAILED_PRECONDITION with reason RESERVATION_RELEASED if the order's stock was released before;
+        /// ALREADY_EXISTS with reason OTHER_LINES_RESERVED if the order holds other items.
         async fn reserve(
             &self,
             request: tonic::Request<super::ReserveRequest>,

@@ -4,7 +4,7 @@ use std::{collections::HashMap, fmt::Display};
 
 use super::{
     AMOUNT_MINOR, CHARGE_ID, CURRENCY, CUSTOMER, DECLINE_REASON, EVENT_TYPE, IDEMPOTENCY_KEY,
-    LINES, Limited, ORDER_ID, PAGE_SIZE, PAGE_TOKEN, PAYMENT_TOKEN, QUANTITY, QUERY, REVISION, SKU,
+    ITEMS, Limited, ORDER_ID, PAGE_SIZE, PAGE_TOKEN, PAYMENT_TOKEN, QUANTITY, QUERY, REVISION, SKU,
     SKUS, TIME_US, Violations,
 };
 use crate::{
@@ -77,27 +77,23 @@ impl Limited for ReserveRequest {
     fn limit(&self, violations: &mut Violations) {
         violations.text("order_id", &self.order_id, &ORDER_ID);
         violations.text("customer", &self.customer, &CUSTOMER);
-        let wanted = violations.list("lines", &self.lines, &LINES);
-        let wanted = wanted.iter().map(|line| (line.sku.as_str(), line.quantity));
-        lines("lines", wanted, violations);
+        let wanted = violations.list("items", &self.items, &ITEMS);
+        let wanted = wanted.iter().map(|item| (item.sku.as_str(), item.quantity));
+        each_once(wanted, violations);
     }
 }
 
-/// Lines of an order: each SKU at most once.
-fn lines<'a>(
-    list: &str,
-    wanted: impl Iterator<Item = (&'a str, i32)>,
-    violations: &mut Violations,
-) {
+/// The items of an order: each SKU at most once.
+fn each_once<'a>(wanted: impl Iterator<Item = (&'a str, i32)>, violations: &mut Violations) {
     let mut first_of = HashMap::new();
     for (index, (sku, quantity)) in wanted.enumerate() {
-        let field = format!("{list}[{index}].sku");
+        let field = format!("items[{index}].sku");
         violations.text(&field, sku, &SKU);
         if let Some(first) = first_of.insert(sku, index) {
-            let message = format!("is the SKU of {list}[{first}], too; add the quantities up");
+            let message = format!("is the SKU of items[{first}], too; add the quantities up");
             violations.add(&field, message);
         }
-        let field = format_args!("{list}[{index}].quantity");
+        let field = format_args!("items[{index}].quantity");
         violations.number(field, quantity.into(), &QUANTITY);
     }
 }
@@ -112,8 +108,8 @@ impl Limited for PlaceRequest {
 }
 
 fn items(items: &[Item], violations: &mut Violations) {
-    let wanted = violations.list("items", items, &LINES);
-    lines("items", wanted.iter().map(|item| (item.sku.as_str(), item.quantity)), violations);
+    let wanted = violations.list("items", items, &ITEMS);
+    each_once(wanted.iter().map(|item| (item.sku.as_str(), item.quantity)), violations);
 }
 
 impl Limited for GetRequest {
@@ -141,8 +137,8 @@ impl Limited for ListRequest {
     }
 }
 
-/// Lines that are worth looking at one by one.
-const MOST_LINES: usize = *LINES.end() as usize;
+/// The items of a list that are checked one by one, however long it is.
+const MOST_ITEMS: usize = *ITEMS.end() as usize;
 
 /// What every event has.
 macro_rules! envelope {
@@ -191,7 +187,7 @@ impl Limited for OrderEvent {
             money("placed.total", total.as_ref(), violations);
             violations.text("placed.payment_token", payment_token, &PAYMENT_TOKEN);
             items(placed, violations);
-            for (index, item) in placed.iter().enumerate().take(MOST_LINES) {
+            for (index, item) in placed.iter().enumerate().take(MOST_ITEMS) {
                 let field = format_args!("items[{index}].unit_price");
                 money(field, item.unit_price.as_ref(), violations);
             }

@@ -8,7 +8,7 @@ use super::*;
 use crate::{
     Message,
     catalog::v1::{GetProductsRequest, ListProductsRequest},
-    inventory::v1::{Line, ReserveRequest},
+    inventory::v1::{self as inventory, ReserveRequest},
     notifications::v1::LiveUpdate,
     orders::v1::{
         CancelRequest, GetRequest, Item, ListRequest, OrderEvent, OrderPlaced, PlaceRequest,
@@ -155,13 +155,13 @@ fn violations_are_bounded_however_long_the_list_is() {
 
 #[test]
 fn a_reservation_has_the_limits_of_an_order() {
-    let line = |sku: &str, quantity| Line { sku: sku.into(), quantity };
+    let item = |sku: &str, quantity| inventory::Item { sku: sku.into(), quantity };
     let request = ReserveRequest {
         order_id: "o-1".into(),
         customer: "a.b".into(),
-        lines: vec![line("mug", i32::MIN), line("mug", 1)],
+        items: vec![item("mug", i32::MIN), item("mug", 1)],
     };
-    assert_eq!(fields(&request), ["order_id", "customer", "lines[0].quantity", "lines[1].sku"]);
+    assert_eq!(fields(&request), ["order_id", "customer", "items[0].quantity", "items[1].sku"]);
 }
 
 #[test]

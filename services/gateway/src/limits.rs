@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use proto::limits::{
-    IDEMPOTENCY_KEY, LINES, PAGE_SIZE, PAGE_TOKEN, PAYMENT_TOKEN, QUANTITY, QUERY, SKU, Text,
+    IDEMPOTENCY_KEY, ITEMS, PAGE_SIZE, PAGE_TOKEN, PAYMENT_TOKEN, QUANTITY, QUERY, SKU, Text,
 };
 use serde_json::json;
 use utoipa::{
@@ -47,8 +47,8 @@ schemas! {
     /// The items of an order.
     Items = ArrayBuilder::new()
         .items(Ref::from_schema_name("NewItem"))
-        .min_items(usize::try_from(*LINES.start()).ok())
-        .max_items(usize::try_from(*LINES.end()).ok());
+        .min_items(usize::try_from(*ITEMS.start()).ok())
+        .max_items(usize::try_from(*ITEMS.end()).ok());
 }
 
 fn text(limit: &Text, example: &str) -> ObjectBuilder {

@@ -1,21 +1,26 @@
-//! The states of a reservation, and how an order's fate changes it.
+//! The states of a reservation, and how an order's outcome changes it. Pure: no clock, no I/O.
+//!
+//! ```text
+//!  nothing ──reserve──▶ held ──paid──▶ committed ──cancelled──▶ released: the goods return to the stock
+//!     │                  └──cancelled──▶ released
+//!     └──cancelled──▶ released, without items: nothing is reserved later
+//! ```
 
-mod lines;
+mod items;
 
-use uuid::Uuid;
+use proto::values::{CustomerId, OrderId, Timestamp};
 
-pub(crate) use lines::{Line, Lines, Shortage};
+pub(crate) use items::{Item, Shortage, by_sku};
 
 /// An order's hold on the stock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Reservation {
-    pub(crate) order: Uuid,
-    pub(crate) customer: String,
+    pub(crate) order: OrderId,
+    pub(crate) customer: CustomerId,
     pub(crate) state: State,
-    /// Microseconds since the Unix epoch.
-    pub(crate) expires_at: i64,
+    pub(crate) expires_at: Timestamp,
     /// In the order of their SKUs.
-    pub(crate) lines: Vec<Line>,
+    pub(crate) items: Vec<Item>,
 }
 
 /// The state of a reservation.
@@ -30,30 +35,26 @@ pub(crate) enum State {
 }
 
 impl State {
-    const ALL: [Self; 3] = [Self::Held, Self::Committed, Self::Released];
+    pub(crate) const ALL: [Self; 3] = [Self::Held, Self::Committed, Self::Released];
 
-    /// The state as the database stores it.
-    pub(crate) fn word(self) -> &'static str {
+    /// The state as the database has it.
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Held => "held",
             Self::Committed => "committed",
             Self::Released => "released",
         }
     }
-
-    pub(crate) fn of(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.word() == word)
-    }
 }
 
-/// The fate of an order, decided by `orders`.
+/// The outcome of an order, decided by `orders`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum OrderOutcome {
     Paid,
     Cancelled,
 }
 
-/// How an order's fate changes its reservation.
+/// How an order's outcome changes its reservation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
     /// The held goods leave the stock.
@@ -65,13 +66,15 @@ pub(crate) enum Change {
 }
 
 impl Change {
-    /// The change that the fate causes; `None` if it was applied already, or a later fate was.
-    pub(crate) fn decide(state: State, fate: Fate) -> Option<Self> {
-        match (state, fate) {
-            (State::Held, Fate::Paid) => Some(Self::Commit),
-            (State::Held, Fate::Cancelled) => Some(Self::Release),
-            (State::Committed, Fate::Cancelled) => Some(Self::Return),
-            (State::Committed, Fate::Paid) | (State::Released, _) => None,
+    pub(crate) const ALL: [Self; 3] = [Self::Commit, Self::Release, Self::Return];
+
+    /// The change that the outcome causes; `None` if it was applied already, or a later outcome was.
+    pub(crate) fn decide(state: State, outcome: OrderOutcome) -> Option<Self> {
+        match (state, outcome) {
+            (State::Held, OrderOutcome::Paid) => Some(Self::Commit),
+            (State::Held, OrderOutcome::Cancelled) => Some(Self::Release),
+            (State::Committed, OrderOutcome::Cancelled) => Some(Self::Return),
+            (State::Committed, OrderOutcome::Paid) | (State::Released, _) => None,
         }
     }
 
@@ -92,10 +95,8 @@ impl Change {
         }
     }
 
-    pub(crate) const ALL: [Self; 3] = [Self::Commit, Self::Release, Self::Return];
-
     /// The label in metrics and log lines.
-    pub(crate) fn word(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Commit => "committed",
             Self::Release => "released",

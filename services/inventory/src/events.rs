@@ -1,15 +1,22 @@
-//! The events of reservations on Kafka.
+//! The events on Kafka `inventory.events`.
 
-use proto::inventory::v1::{
-    InventoryEvent, ReservationCommitted, ReservationExpired, ReservationReleased,
-    inventory_event::Event,
+use proto::{
+    inventory::v1::{
+        InventoryEvent, ReservationCommitted, ReservationExpired, ReservationReleased,
+        inventory_event::Event,
+    },
+    values::{CustomerId, OrderId, Timestamp},
 };
-use uuid::Uuid;
 
 use crate::domain::Change;
 
-/// The event after an order's fate changed its reservation.
-pub(crate) fn settled(order: Uuid, customer: &str, change: Change, at: i64) -> InventoryEvent {
+/// The event after an order's outcome changed its reservation.
+pub(crate) fn settled(
+    order: &OrderId,
+    customer: &CustomerId,
+    change: Change,
+    at: Timestamp,
+) -> InventoryEvent {
     let event = match change {
         Change::Commit => Event::ReservationCommitted(ReservationCommitted {}),
         Change::Release | Change::Return => Event::ReservationReleased(ReservationReleased {}),
@@ -18,15 +25,15 @@ pub(crate) fn settled(order: Uuid, customer: &str, change: Change, at: i64) -> I
 }
 
 /// The event after a hold expired.
-pub(crate) fn expired(order: Uuid, customer: &str, at: i64) -> InventoryEvent {
+pub(crate) fn expired(order: &OrderId, customer: &CustomerId, at: Timestamp) -> InventoryEvent {
     envelope(order, customer, Event::ReservationExpired(ReservationExpired {}), at)
 }
 
-fn envelope(order: Uuid, customer: &str, event: Event, occurred_at_us: i64) -> InventoryEvent {
+fn envelope(order: &OrderId, customer: &CustomerId, event: Event, at: Timestamp) -> InventoryEvent {
     InventoryEvent {
         order_id: order.to_string(),
-        customer: customer.to_owned(),
-        occurred_at_us,
+        customer: customer.to_string(),
+        occurred_at_us: at.as_micros(),
         event: Some(event),
     }
 }

@@ -4,7 +4,7 @@
 //!  gRPC  inventory.v1/Reserve ──▶ Reservations::reserve ──▶ Store
 //!  Kafka orders.events: OrderPaid, OrderCancelled
 //!                             ──▶ Reservations::settle  ──▶ outbox ─▶ Kafka inventory.events: ReservationCommitted, ReservationReleased
-//!  clock: holds that ran out  ──▶ Reservations::expire  ──▶ outbox ─▶ Kafka inventory.events: ReservationExpired
+//!  clock: expired holds       ──▶ Reservations::expire  ──▶ outbox ─▶ Kafka inventory.events: ReservationExpired
 //!  gRPC  inventory.v1/GetAvailability, ListReservations ──▶ Store
 //!  stock.toml ──▶ seed, at the start ──▶ Store
 //! ```
@@ -13,16 +13,18 @@
 
 mod config;
 mod domain;
+mod error;
 mod events;
 mod inbound;
 mod metrics;
 mod reservations;
 mod seed;
 mod store;
+mod wire;
 
 use std::sync::Arc;
 
-use chassis::{App, OnError, grpc::Services};
+use chassis::{App, OnError};
 
 pub use config::Config;
 
@@ -34,9 +36,8 @@ use crate::{metrics::Metrics, reservations::Reservations, store::Store};
 /// The port is taken, or the database cannot be used.
 pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
     // Outbound: what this service talks to.
-    let store = Store::open(
-        app.database(&config.database, chassis::migrations!["0001_stock", "0002_trace"]).await?,
-    );
+    let migrations = chassis::migrations!["0001_stock", "0002_trace"];
+    let store = Store::open(app.database(&config.database, migrations).await?);
     seed::fill(&store).await?;
 
     // Core: what it decides.
@@ -44,7 +45,7 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
     let reservations = Arc::new(Reservations::new(store, config.reservation_ttl, metrics));
 
     // Inbound: what can reach it.
-    app.serve_grpc(config.listen, Services::new(inbound::grpc::service(&reservations))).await?;
+    app.serve_grpc(config.listen, inbound::grpc::services(&reservations)).await?;
     app.consume(inbound::orders::OnOrder::new(&reservations))?;
     app.spawn("expire reservations", OnError::Shutdown, inbound::clock::expire(reservations));
     Ok(())

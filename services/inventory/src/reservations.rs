@@ -1,35 +1,44 @@
 //! The use cases: reserve stock, settle and expire reservations.
 
-mod error;
-
 use std::{collections::HashMap, time::Duration};
 
 use chassis::{
-    database::{self, Tx},
+    database::Tx,
     events::Publish,
     telemetry::{self, Kept},
 };
+use proto::values::{CustomerId, OrderId, Timestamp};
 use tracing::{debug, info, instrument};
-use uuid::Uuid;
 
 use crate::{
-    domain::{Change, Fate, Lines, Reservation, Shortage, State},
+    domain::{Change, Item, OrderOutcome, Reservation, Shortage, State, by_sku},
+    error::Error,
     events,
     metrics::Metrics,
-    store::{self, Hold, Store},
+    store::{Hold, Store},
 };
-
-pub(crate) use error::{Error, OUTCOMES};
 
 /// The most expired holds that are read at once.
 const BATCH: i64 = 100;
 
-/// A request to reserve stock for an order.
+/// Reservations per page: all of them do not fit into memory.
+pub(crate) const PAGE: i64 = 500;
+
+/// A request to reserve stock for an order: each product once.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
-    pub(crate) order: Uuid,
-    pub(crate) customer: String,
-    pub(crate) lines: Lines,
+    pub(crate) order: OrderId,
+    pub(crate) customer: CustomerId,
+    /// In the order of the request, since errors refer to items by their index.
+    pub(crate) items: Vec<Item>,
+}
+
+/// An order whose outcome is known.
+#[derive(Clone, Debug)]
+pub(crate) struct Order {
+    pub(crate) id: OrderId,
+    pub(crate) customer: CustomerId,
+    pub(crate) outcome: OrderOutcome,
 }
 
 /// The stock, and the orders' holds on it.
@@ -44,38 +53,41 @@ impl Reservations {
         Self { store, ttl, metrics }
     }
 
-    /// Holds all lines or none. Returns when the hold expires, in microseconds since the Unix epoch.
+    /// Holds all items or none. Returns when the hold expires.
     #[instrument(name = "reserve stock", skip_all, fields(order.id = %request.order))]
-    pub(crate) async fn reserve(&self, request: &Request) -> Result<i64, Error> {
+    pub(crate) async fn reserve(&self, request: &Request) -> Result<Timestamp, Error> {
         let held = self.hold(request).await;
         let outcome = match &held {
             Ok((_, true)) => "held",
             Ok((_, false)) => "repeated",
-            Err(error) => error.word(),
+            Err(error) => error.as_str(),
         };
         self.metrics.reservations_total.with_label_values(&[outcome]).inc();
         Ok(held?.0)
     }
 
     /// Returns when the hold expires, and whether it is new.
-    async fn hold(&self, request: &Request) -> Result<(i64, bool), Error> {
-        let Request { order, customer, lines } = request;
-        let ttl = i64::try_from(self.ttl.as_micros()).unwrap_or(i64::MAX);
-        let expires_at = database::now().saturating_add(ttl);
-        let story = Kept::current();
+    async fn hold(&self, request: &Request) -> Result<(Timestamp, bool), Error> {
+        let Request { order, customer, items } = request;
+        let hold = Hold {
+            order: order.clone(),
+            customer: customer.clone(),
+            expires_at: Timestamp::now() + self.ttl,
+            trace: Kept::current(),
+        };
         let mut tx = self.store.begin("write reservation").await?;
-        let hold = Hold { order: *order, customer: customer.clone(), expires_at, story };
-        if !store::add(&mut tx, &hold, lines).await? {
-            // A reservation without lines is the mark of an order that was cancelled before.
-            let known = store::find(&mut tx, *order).await?.ok_or(Error::Released(*order))?;
-            return Ok((repeated(&known, lines)?, false));
+        if !self.store.add(&mut tx, &hold, items).await? {
+            // A reservation without items is the mark of an order that was cancelled before.
+            let known = self.store.find(&mut tx, order).await?;
+            let known = known.ok_or_else(|| Error::Released(order.clone()))?;
+            return Ok((repeated(&known, items)?, false));
         }
         // The stock is locked last: other transactions for the same product wait from here to the commit.
         let mut short = Vec::new();
-        for (index, line) in lines.by_sku() {
-            if !store::take(&mut tx, line).await? {
-                let available = store::available(&mut tx, &line.sku).await?;
-                short.push(Shortage { index, line: line.clone(), available });
+        for (index, item) in by_sku(items) {
+            if !self.store.take(&mut tx, item).await? {
+                let available = self.store.available_in(&mut tx, &item.sku).await?;
+                short.push(Shortage { index, item: item.clone(), available });
             }
         }
         if !short.is_empty() {
@@ -83,43 +95,40 @@ impl Reservations {
             return Err(Error::Short(short));
         }
         tx.commit().await?;
-        info!(order.id = %order, lines = lines.len(), "stock reserved");
-        Ok((expires_at, true))
+        info!(order.id = %order, items = items.len(), "stock reserved");
+        Ok((hold.expires_at, true))
     }
 
-    /// Changes a reservation as the order's fate demands. A repeated or outdated fate changes nothing.
-    #[instrument(name = "settle reservation", skip_all, fields(order.id = %order))]
-    pub(crate) async fn settle(
-        &self,
-        tx: &mut Tx,
-        order: Uuid,
-        customer: &str,
-        fate: Fate,
-    ) -> Result<(), Error> {
-        let Some(known) = store::find(tx, order).await? else {
-            return match fate {
+    /// Changes a reservation as the order's outcome requires. A repeated or outdated outcome changes nothing.
+    #[instrument(name = "settle reservation", skip_all, fields(order.id = %order.id))]
+    pub(crate) async fn settle(&self, tx: &mut Tx, order: Order) -> Result<(), Error> {
+        let Order { id, customer, outcome } = order;
+        let Some(known) = self.store.find(tx, &id).await? else {
+            return match outcome {
                 // Goods that were never reserved are about to be shipped: an operator must look.
-                Fate::Paid => Err(Error::Unknown(order)),
+                OrderOutcome::Paid => Err(Error::Unknown(id)),
                 // The call that reserves for the order may still be on its way.
-                Fate::Cancelled => Ok(store::refuse(tx, order, customer, database::now()).await?),
+                OrderOutcome::Cancelled => {
+                    Ok(self.store.refuse(tx, &id, &customer, Timestamp::now()).await?)
+                }
             };
         };
-        let Some(change) = Change::decide(known.state, fate) else {
-            debug!(order.id = %order, state = known.state.word(), ?fate, "nothing to change");
+        let Some(change) = Change::decide(known.state, outcome) else {
+            debug!(order.id = %id, state = known.state.as_str(), ?outcome, "reservation unchanged");
             return Ok(());
         };
-        let now = database::now();
-        if !store::settle(tx, &known, change, now).await? {
-            return Err(Error::Changed(order));
+        let now = Timestamp::now();
+        if !self.store.settle(tx, &known, change, now).await? {
+            return Err(Error::Conflict(id));
         }
-        tx.publish(&events::settled(order, &known.customer, change, now)).await?;
-        for line in &known.lines {
-            store::adjust(tx, &line.sku, change.delta(line.quantity)).await?;
+        tx.publish(&events::settled(&id, &known.customer, change, now)).await?;
+        for item in &known.items {
+            self.store.adjust(tx, &item.sku, change.delta(item.quantity.into())).await?;
         }
-        let settled = self.metrics.settled_total.with_label_values(&[change.word()]);
+        let settled = self.metrics.settled_total.with_label_values(&[change.as_str()]);
         tx.after_commit(move || {
             settled.inc();
-            info!(order.id = %order, change = change.word(), "reservation settled");
+            info!(order.id = %id, change = change.as_str(), "reservation settled");
         });
         Ok(())
     }
@@ -127,9 +136,9 @@ impl Reservations {
     /// Publishes an event for each expired hold, in the trace of its order; each hold expires once, even if several replicas do
     /// this. Returns whether there may be more.
     pub(crate) async fn expire(&self) -> Result<bool, Error> {
-        let due = self.store.due(database::now(), BATCH).await?;
+        let due = self.store.due(Timestamp::now(), BATCH).await?;
         for hold in &due {
-            telemetry::in_context(&hold.story.context(), self.expire_one(hold)).await?;
+            telemetry::in_context(&hold.trace.context(), self.expire_one(hold)).await?;
         }
         self.metrics.held.set(self.store.held().await?);
         Ok(i64::try_from(due.len()) == Ok(BATCH))
@@ -137,16 +146,19 @@ impl Reservations {
 
     #[instrument(name = "expire reservation", skip_all, fields(order.id = %hold.order))]
     async fn expire_one(&self, hold: &Hold) -> Result<(), Error> {
-        let now = database::now();
+        let now = Timestamp::now();
         let mut tx = self.store.begin("mark reservation expired").await?;
         // Another replica may have expired it, or the order was settled meanwhile.
-        if store::expire(&mut tx, hold.order, now).await? {
-            tx.publish(&events::expired(hold.order, &hold.customer, now)).await?;
-            tx.commit().await?;
-            self.metrics.expirations_total.inc();
-            info!(order.id = %hold.order, "reservation expired");
+        if !self.store.expire(&mut tx, &hold.order, now).await? {
+            return Ok(());
         }
-        Ok(())
+        tx.publish(&events::expired(&hold.order, &hold.customer, now)).await?;
+        let (order, expirations) = (hold.order.clone(), self.metrics.expirations_total.clone());
+        tx.after_commit(move || {
+            expirations.inc();
+            info!(order.id = %order, "reservation expired");
+        });
+        Ok(tx.commit().await?)
     }
 
     /// The available pieces by SKU, without unknown products.
@@ -154,24 +166,20 @@ impl Reservations {
         Ok(self.store.available(skus).await?)
     }
 
-    /// At most `limit` reservations after the one of `order`, ordered by the orders' ids.
-    pub(crate) async fn after(
-        &self,
-        order: Option<Uuid>,
-        limit: i64,
-    ) -> Result<Vec<Reservation>, Error> {
-        Ok(self.store.after(order, limit).await?)
+    /// The reservations after that of `order`, ordered by the orders' ids.
+    pub(crate) async fn after(&self, order: Option<OrderId>) -> Result<Vec<Reservation>, Error> {
+        Ok(self.store.after(order, PAGE).await?)
     }
 }
 
-/// The answer to a repeated request: the same as the first time.
-fn repeated(known: &Reservation, lines: &Lines) -> Result<i64, Error> {
-    if !lines.same_as(&known.lines) {
-        return Err(Error::OtherLines(known.order));
+/// The result of a repeated request: the same as the first time.
+fn repeated(known: &Reservation, items: &[Item]) -> Result<Timestamp, Error> {
+    if !by_sku(items).into_iter().map(|(_, item)| item).eq(&known.items) {
+        return Err(Error::OtherItems(known.order.clone()));
     }
     match known.state {
         State::Held | State::Committed => Ok(known.expires_at),
-        State::Released => Err(Error::Released(known.order)),
+        State::Released => Err(Error::Released(known.order.clone())),
     }
 }
 

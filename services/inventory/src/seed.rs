@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context;
+use proto::values::Sku;
 
-use crate::{domain::Line, store::Store};
+use crate::store::Store;
 
 /// The file that contains the initial stock.
 const STOCK: &str = include_str!("../stock.toml");
@@ -18,11 +19,10 @@ pub(crate) async fn fill(store: &Store) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The stock in the file.
-fn stock() -> anyhow::Result<Vec<Line>> {
-    let pieces: BTreeMap<String, u32> = toml::from_str(STOCK).context("read stock.toml")?;
-    let line = |(sku, quantity)| Line { sku, quantity: i64::from(quantity) };
-    Ok(pieces.into_iter().map(line).collect())
+/// The pieces of each product in the file.
+fn stock() -> anyhow::Result<Vec<(Sku, i64)>> {
+    let pieces: BTreeMap<Sku, i64> = toml::from_str(STOCK).context("read stock.toml")?;
+    Ok(pieces.into_iter().collect())
 }
 
 #[cfg(test)]
@@ -39,7 +39,7 @@ mod tests {
             .filter_map(|line| line.strip_prefix("sku = "))
             .map(|sku| sku.trim_matches('"'));
         assert_eq!(
-            stock().unwrap().iter().map(|line| line.sku.as_str()).collect::<Vec<_>>(),
+            stock().unwrap().iter().map(|(sku, _)| sku.as_str()).collect::<Vec<_>>(),
             skus.collect::<Vec<_>>()
         );
     }

@@ -12,9 +12,11 @@
 
 mod request;
 
+use chassis::telemetry::Kept;
+use proto::values::{CustomerId, Money, OrderId, Quantity, Sku, Timestamp};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use request::Request;
+pub(crate) use request::{Request, RequestedItem};
 
 /// The status of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -36,7 +38,7 @@ impl Status {
         matches!(self, Self::Completed | Self::Cancelled)
     }
 
-    pub(crate) fn word(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Placed => "placed",
             Self::Paid => "paid",
@@ -60,7 +62,7 @@ impl Reason {
     pub(crate) const ALL: [Self; 4] =
         [Self::PaymentDeclined, Self::PaymentUnavailable, Self::Customer, Self::ReservationExpired];
 
-    pub(crate) fn word(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::PaymentDeclined => "payment_declined",
             Self::PaymentUnavailable => "payment_unavailable",
@@ -86,34 +88,71 @@ pub(crate) enum Fact {
 /// A quantity of one product, and its price when the order was placed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Item {
-    pub(crate) sku: String,
-    pub(crate) quantity: u32,
+    pub(crate) sku: Sku,
+    pub(crate) quantity: Quantity,
+    /// The price of one piece, in the smallest unit of the order's currency.
     pub(crate) unit_minor: i64,
 }
 
-/// A status and when the order reached it, in microseconds since the Unix epoch.
+/// A status and when the order reached it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Step {
     pub(crate) status: Status,
-    pub(crate) at: i64,
+    pub(crate) at: Timestamp,
 }
 
 /// One order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Order {
-    pub(crate) id: String,
-    pub(crate) customer: String,
+    pub(crate) id: OrderId,
+    pub(crate) customer: CustomerId,
     pub(crate) items: Vec<Item>,
-    pub(crate) currency: String,
-    pub(crate) total_minor: i64,
+    pub(crate) total: Money,
     /// The fingerprint of the request that the idempotency key was used for.
     pub(crate) fingerprint: String,
-    /// The trace of the order.
-    pub(crate) traceparent: String,
-    /// Further parts of that trace's context, passed on by everything that continues the trace.
-    pub(crate) tracestate: Option<String>,
-    pub(crate) baggage: Option<String>,
+    /// The trace of the order, which everything that happens to it continues.
+    pub(crate) trace: Kept,
     pub(crate) progress: Progress,
+}
+
+/// The orders that a list selects: those of a customer, newest first.
+#[derive(Clone, Debug)]
+pub(crate) struct Selection {
+    pub(crate) customer: CustomerId,
+    /// Only orders with this status.
+    pub(crate) status: Option<Status>,
+    /// Only orders after this position.
+    pub(crate) after: Option<Position>,
+    /// The most orders of a page.
+    pub(crate) size: usize,
+}
+
+/// A position in a list of orders: after this order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Position {
+    pub(crate) placed_at: Timestamp,
+    pub(crate) id: OrderId,
+}
+
+/// Some orders of a list, and where the next page begins.
+#[derive(Debug)]
+pub(crate) struct Page {
+    pub(crate) orders: Vec<Order>,
+    /// `None` on the last page.
+    pub(crate) next: Option<Position>,
+}
+
+impl Page {
+    /// The page that begins with `found`, of which there is one order more than the page has if there is a next page.
+    pub(crate) fn new(mut found: Vec<Order>, size: usize) -> Self {
+        let is_last = found.len() <= size;
+        found.truncate(size);
+        let next = found
+            .last()
+            .filter(|_| !is_last)
+            .map(|last| Position { placed_at: last.progress.placed_at(), id: last.id.clone() });
+        Self { orders: found, next }
+    }
 }
 
 /// The part of an order that changes.
@@ -128,7 +167,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    pub(crate) fn placed(at: i64) -> Self {
+    pub(crate) fn placed(at: Timestamp) -> Self {
         let history = vec![Step { status: Status::Placed, at }];
         Self { authorized: false, dispatched: false, delivered: false, cancelled: None, history }
     }
@@ -137,9 +176,18 @@ impl Progress {
         self.history.last().map_or(Status::Placed, |step| step.status)
     }
 
+    pub(crate) fn placed_at(&self) -> Timestamp {
+        self.history.first().map_or(Timestamp::from_micros(0), |step| step.at)
+    }
+
     /// The number of statuses that the order has had.
-    pub(crate) fn revision(&self) -> usize {
-        self.history.len()
+    pub(crate) fn revision(&self) -> i32 {
+        i32::try_from(self.history.len()).unwrap_or(i32::MAX)
+    }
+
+    /// The statuses that the order reached since `before`.
+    pub(crate) fn since(&self, before: &Self) -> &[Step] {
+        self.history.get(before.history.len()..).unwrap_or_default()
     }
 
     /// Whether the customer may still cancel the order: it has not left the warehouse.
@@ -149,7 +197,7 @@ impl Progress {
 
     /// Records a fact, and appends the statuses that follow from it to the history. A fact that is known, or arrives after the
     /// end, changes nothing.
-    pub(crate) fn learn(&mut self, fact: Fact, at: i64) {
+    pub(crate) fn learn(&mut self, fact: Fact, at: Timestamp) {
         if self.status().is_final() {
             return;
         }
@@ -178,13 +226,13 @@ impl Progress {
         self.advance(at);
     }
 
-    fn cancel(&mut self, reason: Reason, at: i64) {
+    fn cancel(&mut self, reason: Reason, at: Timestamp) {
         self.cancelled = Some(reason);
         self.history.push(Step { status: Status::Cancelled, at });
     }
 
     /// Takes every status that the facts allow, one after the other, so that no order skips one, whichever fact came first.
-    fn advance(&mut self, at: i64) {
+    fn advance(&mut self, at: Timestamp) {
         let paid = self.authorized;
         let dispatched = paid && self.dispatched;
         let completed = dispatched && self.delivered;

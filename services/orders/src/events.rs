@@ -1,39 +1,32 @@
-//! An order's events on Kafka.
+//! The events on Kafka `orders.events`.
 
 use proto::{
     orders::v1::{
-        Item, OrderCancelled, OrderCompleted, OrderDispatched, OrderEvent, OrderPaid, OrderPlaced,
+        OrderCancelled, OrderCompleted, OrderDispatched, OrderEvent, OrderPaid, OrderPlaced,
         order_event::Event,
     },
-    types::v1::Money,
+    values::{CustomerId, OrderId, Timestamp},
 };
 
 use crate::{
     domain::{Order, Progress, Reason, Status, Step},
-    inbound::grpc::wire,
+    wire,
 };
 
 /// The order was placed.
 pub(crate) fn placed(order: &Order, payment_token: &str) -> OrderEvent {
-    let money = |amount_minor| Money { currency: order.currency.clone(), amount_minor };
-    let items = order.items.iter().map(|item| Item {
-        sku: item.sku.clone(),
-        quantity: i32::try_from(item.quantity).unwrap_or(i32::MAX),
-        unit_price: Some(money(item.unit_minor)),
-    });
     let event = Event::Placed(OrderPlaced {
-        total: Some(money(order.total_minor)),
+        total: Some(order.total.clone().into()),
         payment_token: payment_token.to_owned(),
-        items: items.collect(),
+        items: wire::items(order),
     });
-    let at = order.progress.history.first().map_or(0, |step| step.at);
-    envelope(&order.id, &order.customer, at, 1, event)
+    envelope(&order.id, &order.customer, order.progress.placed_at(), 1, event)
 }
 
 /// The events for the statuses that the order reached since `before`.
 pub(crate) fn since(before: &Progress, order: &Order) -> Vec<OrderEvent> {
-    let steps = order.progress.history.iter().enumerate().skip(before.revision());
-    let told = steps.filter_map(|(index, Step { status, at })| {
+    let steps = (before.revision() + 1..).zip(order.progress.since(before));
+    let events = steps.filter_map(|(revision, Step { status, at })| {
         let event = match status {
             Status::Placed => return None,
             Status::Paid => Event::Paid(OrderPaid {}),
@@ -41,26 +34,32 @@ pub(crate) fn since(before: &Progress, order: &Order) -> Vec<OrderEvent> {
             Status::Completed => Event::Completed(OrderCompleted {}),
             Status::Cancelled => cancelled(order.progress.cancelled),
         };
-        Some(envelope(&order.id, &order.customer, *at, index + 1, event))
+        Some(envelope(&order.id, &order.customer, *at, revision, event))
     });
-    told.collect()
+    events.collect()
 }
 
 /// Stock was reserved, but the order was never written: this event releases the stock.
-pub(crate) fn abandoned(id: &str, customer: &str, at: i64) -> OrderEvent {
-    envelope(id, customer, at, 1, cancelled(Some(Reason::ReservationExpired)))
+pub(crate) fn abandoned(order: &OrderId, customer: &CustomerId, at: Timestamp) -> OrderEvent {
+    envelope(order, customer, at, 1, cancelled(Some(Reason::ReservationExpired)))
 }
 
 fn cancelled(reason: Option<Reason>) -> Event {
-    Event::Cancelled(OrderCancelled { reason: wire::reason(reason).into() })
+    Event::Cancelled(OrderCancelled { reason: wire::wire_reason(reason).into() })
 }
 
-fn envelope(id: &str, customer: &str, at: i64, revision: usize, event: Event) -> OrderEvent {
+fn envelope(
+    order: &OrderId,
+    customer: &CustomerId,
+    at: Timestamp,
+    revision: i32,
+    event: Event,
+) -> OrderEvent {
     OrderEvent {
-        order_id: id.to_owned(),
-        customer: customer.to_owned(),
-        occurred_at_us: at,
-        revision: i32::try_from(revision).unwrap_or(i32::MAX),
+        order_id: order.to_string(),
+        customer: customer.to_string(),
+        occurred_at_us: at.as_micros(),
+        revision,
         event: Some(event),
     }
 }

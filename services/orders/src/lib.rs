@@ -13,6 +13,7 @@
 
 mod config;
 mod domain;
+mod error;
 mod events;
 mod inbound;
 mod metrics;
@@ -21,10 +22,11 @@ mod outbound;
 mod store;
 #[cfg(test)]
 mod tests;
+mod wire;
 
 use std::sync::Arc;
 
-use chassis::{App, OnError, grpc::Services};
+use chassis::{App, OnError};
 
 pub use config::Config;
 
@@ -38,23 +40,19 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
     // Outbound: what this service talks to.
     let catalog = outbound::Catalog::new(app.channel(&config.catalog)?);
     let inventory = outbound::Inventory::new(app.channel(&config.inventory)?);
-    let store = Store::open(
-        app.database(
-            &config.database,
-            chassis::migrations!["0001_orders", "0002_open", "0003_story"],
-        )
-        .await?,
-    );
+    let migrations = chassis::migrations!["0001_orders", "0002_open", "0003_story"];
+    let store = Store::open(app.database(&config.database, migrations).await?);
 
     // Core: what it decides.
     let metrics = Metrics::register(app.registry())?;
-    let orders = Orders::new(store, catalog, inventory, metrics, app.detached(), orders::GRACE);
+    let (detached, grace) = (app.detached(), orders::GRACE);
+    let orders = Arc::new(Orders::new(store, catalog, inventory, metrics, detached, grace));
 
     // Inbound: what can reach it.
-    app.serve_grpc(config.listen, Services::new(inbound::grpc::service(&orders))).await?;
-    app.consume(inbound::facts::OnPayment(Arc::clone(&orders)))?;
-    app.consume(inbound::facts::OnShipment(Arc::clone(&orders)))?;
-    app.consume(inbound::facts::OnReservation(Arc::clone(&orders)))?;
+    app.serve_grpc(config.listen, inbound::grpc::services(&orders)).await?;
+    app.consume(inbound::payments::OnPayment::new(&orders))?;
+    app.consume(inbound::shipments::OnShipment::new(&orders))?;
+    app.consume(inbound::inventory::OnReservation::new(&orders))?;
     app.spawn("measure open orders", OnError::Shutdown, inbound::clock::measure_open(orders));
     Ok(())
 }

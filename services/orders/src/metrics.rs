@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{Reason, Status},
-    orders::REFUSALS,
+    error::REFUSALS,
 };
 
 chassis::metrics! {
@@ -13,14 +13,14 @@ chassis::metrics! {
         /// Orders that were refused, by reason.
         orders_refused_total: IntCounterVec["reason"] = REFUSALS.map(|reason| [reason]),
         /// Orders that took a status.
-        orders_status_total: IntCounterVec["status"] = Status::ALL.map(|status| [status.word()]),
+        orders_status_total: IntCounterVec["status"] = Status::ALL.map(|status| [status.as_str()]),
         /// Orders that were cancelled, by reason.
-        orders_cancelled_total: IntCounterVec["reason"] = Reason::ALL.map(|reason| [reason.word()]),
-        /// Orders that are neither completed nor cancelled, by status. Each replica tells that of all of them.
+        orders_cancelled_total: IntCounterVec["reason"] = Reason::ALL.map(|reason| [reason.as_str()]),
+        /// Orders that are neither completed nor cancelled, by status. Each replica shows the number of the whole database.
         orders_open: IntGaugeVec["status"],
-        /// Age of the oldest of them; 0 if there is none.
+        /// Age of the oldest order that is neither completed nor cancelled; 0 without one.
         orders_oldest_open_age_seconds: Gauge,
         /// Seconds from placing an order to its end.
-        flow_duration_seconds: HistogramVec["outcome"] = [Status::Completed, Status::Cancelled].map(|status| [status.word()]),
+        flow_duration_seconds: HistogramVec["outcome"] = [Status::Completed, Status::Cancelled].map(|status| [status.as_str()]),
     }
 }

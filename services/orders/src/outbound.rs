@@ -3,5 +3,5 @@
 mod catalog;
 mod inventory;
 
-pub(crate) use catalog::{Catalog, Price};
+pub(crate) use catalog::Catalog;
 pub(crate) use inventory::Inventory;

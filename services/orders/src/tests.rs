@@ -152,19 +152,19 @@ impl Stage {
             Database::connect(&config, &[chassis::events::MIGRATIONS, migrations], &registry)
                 .await
                 .unwrap();
-        let orders = Orders::new(
+        let orders = Arc::new(Orders::new(
             Store::open(database.clone()),
             Catalog::new(channel.clone()),
             Inventory::new(channel),
             Metrics::register(&registry).unwrap(),
             Detached::alone(&registry).unwrap(),
             grace,
-        );
+        ));
         Self { peers, orders, database, registry, _tasks: tasks, _folder: folder }
     }
 
     async fn place(&self, request: PlaceRequest) -> Result<String, Error> {
-        let service = grpc::Grpc::new(&self.orders);
+        let service = grpc::Grpc { orders: Arc::clone(&self.orders) };
         let placed = service.place(Request::new(request)).await.map_err(Error::from)?;
         Ok(placed.into_inner().order.unwrap().order_id)
     }
@@ -225,7 +225,7 @@ async fn an_order_is_placed_although_its_client_leaves_while_its_stock_is_reserv
 }
 
 #[tokio::test]
-async fn stock_is_released_at_once_where_the_answer_of_inventory_is_lost() {
+async fn the_stock_of_an_order_is_released_at_once_after_an_internal_error() {
     let stage = Stage::new(usize::MAX >> 4).await;
     *stage.peers.refusal.lock() = Some((Kind::Internal, "LOST"));
     let error = stage.place(teapots("ada", 1)).await.unwrap_err();
@@ -266,7 +266,7 @@ async fn the_stock_of_an_order_that_is_not_repeated_is_released_after_the_grace_
 }
 
 #[tokio::test]
-async fn what_inventory_refuses_has_nothing_to_be_undone() {
+async fn an_order_that_is_out_of_stock_is_not_abandoned() {
     let stage = Stage::new(usize::MAX >> 4).await;
     *stage.peers.refusal.lock() = Some((Kind::Precondition, "OUT_OF_STOCK"));
     let error = stage.place(teapots("ada", 1)).await.unwrap_err();
@@ -276,9 +276,9 @@ async fn what_inventory_refuses_has_nothing_to_be_undone() {
     assert_eq!(stage.events().await, ["OrderPlaced"]);
 }
 
-/// Both requests find no order; the second that reaches inventory asks for other lines under the same id.
+/// Both requests find no order; the second that reaches inventory asks for other items under the same id.
 #[tokio::test]
-async fn a_key_that_is_used_for_another_order_at_the_same_time_is_reused() {
+async fn a_key_that_is_used_for_two_orders_at_once_is_refused() {
     let stage = Stage::new(usize::MAX >> 4).await;
     *stage.peers.refusal.lock() = Some((Kind::AlreadyExists, "OTHER_LINES_RESERVED"));
     let error = stage.place(teapots("ada", 2)).await.unwrap_err();
@@ -290,7 +290,7 @@ async fn a_key_that_is_used_for_another_order_at_the_same_time_is_reused() {
 }
 
 #[tokio::test]
-async fn a_key_is_used_for_one_order() {
+async fn a_repeated_request_returns_its_order_and_another_with_its_key_is_refused() {
     let stage = Stage::new(usize::MAX >> 4).await;
     let first = stage.place(teapots("ada", 1)).await.unwrap();
     assert_eq!(stage.place(teapots("ada", 1)).await.unwrap(), first);
@@ -358,22 +358,17 @@ async fn an_order_beyond_the_limits_is_refused_before_it_is_handled() {
 }
 
 #[tokio::test]
-async fn a_request_is_repeatable_across_the_change_of_ids() {
+async fn a_request_with_an_id_of_an_earlier_version_returns_its_order() {
     let stage = Stage::new(usize::MAX >> 4).await;
-    let request = crate::domain::Request {
-        customer: "ada".into(),
-        items: vec![("teapot".into(), 1)],
-        payment_token: "tok_ok".into(),
-        idempotency_key: "click-7".into(),
-    };
+    let request = crate::domain::Request::try_from(teapots("ada", 1)).unwrap();
     let placed = stage.place(teapots("ada", 1)).await.unwrap();
     let (id, print) = request.former();
     let sql = "update orders set id = $1, fingerprint = $2";
     let mut tx = stage.database.begin("age").await.unwrap();
     tx.query(sql).bind(id.as_str()).bind(print).execute().await.unwrap();
     tx.commit().await.unwrap();
-    assert_eq!(stage.place(teapots("ada", 1)).await.unwrap(), id);
-    assert_ne!(placed, id);
+    assert_eq!(stage.place(teapots("ada", 1)).await.unwrap(), id.as_str());
+    assert_ne!(placed, id.as_str());
     let error = stage.place(teapots("ada", 2)).await.unwrap_err();
     assert_eq!(error.reason_word(), Some("IDEMPOTENCY_KEY_REUSED"));
 }
@@ -381,13 +376,18 @@ async fn a_request_is_repeatable_across_the_change_of_ids() {
 /// The commit may fail: until it succeeds, the order is not settled.
 #[tokio::test]
 async fn a_settlement_that_is_rolled_back_is_not_counted() {
-    use crate::domain::Fact;
+    use crate::{domain::Fact, orders::Report};
     let stage = Stage::new(usize::MAX >> 4).await;
-    let id = stage.place(teapots("ada", 1)).await.unwrap();
+    let order = stage.place(teapots("ada", 1)).await.unwrap();
+    let report = Report {
+        order: order.try_into().unwrap(),
+        customer: "ada".try_into().unwrap(),
+        fact: Fact::PaymentDeclined,
+    };
     let cancelled = "mesh_orders_cancelled_total{reason=\"payment_declined\"}";
     for (commit, count) in [(false, 0), (true, 1)] {
         let mut tx = stage.database.begin("payments.events").await.unwrap();
-        stage.orders.settle(&mut tx, &id, "ada", Fact::PaymentDeclined).await.unwrap();
+        stage.orders.settle(&mut tx, report.clone()).await.unwrap();
         if commit {
             tx.commit().await.unwrap();
         } else {

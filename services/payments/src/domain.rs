@@ -4,36 +4,31 @@
 //!  nothing ──placed──▶ asking ──charged──▶ authorized ──cancelled, refunded──▶ refunded ◀──┐
 //!   │                   │└──refused──▶ declined                                            │ it was charged
 //!   │                   └──unanswered, or cancelled──▶ unknown ──the charge is voided by its key──┴─ it was not ──▶ failed
-//!   └──cancelled──▶ void: a charge asked for later is not made
+//!   └──cancelled──▶ void: a charge requested later is not made
 //! ```
 //!
-//! Events may arrive repeatedly and, after a dead letter was replayed, out of order. So the next step follows from the wish and
-//! the state together, and final states never change: no money is kept for a cancelled order, and money is taken once for any
-//! order. `asking` is written before the third party is called: if the event becomes a dead letter after the call, the key to
-//! void the charge is known.
+//! Events may arrive repeatedly and, after a dead letter was replayed, out of order. So the next step follows from the command
+//! and the state together, and final states never change: no money is kept for a cancelled order, and an order is charged once.
+//! `asking` is written before the third party is called: if the event becomes a dead letter after the call, the key to void the
+//! charge is known.
 
 use std::time::Duration;
 
-/// An amount in the smallest unit of its currency.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Money {
-    pub(crate) currency: String,
-    pub(crate) minor: i64,
-}
+use proto::values::{CustomerId, Money, OrderId, Timestamp};
 
-/// What an order asks of this service.
+/// What an order requires of this service.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Wish {
+pub(crate) enum Command {
     /// The order was placed.
     Pay { amount: Money, token: String },
     /// The order was cancelled.
     Cancel,
 }
 
-/// The next request to the third party.
+/// The next call of the third party.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Errand<'a> {
-    /// No request yet: first the intent to charge and its idempotency key have to be written.
+pub(crate) enum ProviderCall<'a> {
+    /// No call yet: first the intent to charge and its idempotency key have to be written.
     Prepare {
         amount: &'a Money,
     },
@@ -48,21 +43,21 @@ pub(crate) enum Errand<'a> {
     Nothing,
 }
 
-/// The third party's answer.
+/// How the call of the third party ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub(crate) enum Outcome {
     Charged {
         charge: String,
     },
     Declined {
         reason: String,
     },
-    /// No valid answer to any attempt with this key: the order may have been charged.
-    Silence {
+    /// No valid response to any attempt with this key: the order may have been charged.
+    NoResponse {
         key: String,
     },
     Refunded,
-    NotAsked,
+    NotCalled,
 }
 
 /// The state of a payment.
@@ -92,7 +87,8 @@ pub(crate) enum State {
 }
 
 impl State {
-    pub(crate) fn word(&self) -> &'static str {
+    /// The state as metrics and the database have it.
+    pub(crate) fn as_str(&self) -> &'static str {
         match self {
             Self::Asking { .. } => "asking",
             Self::Authorized { .. } => "authorized",
@@ -108,82 +104,84 @@ impl State {
     pub(crate) fn resolved(voided: Voided) -> Self {
         match voided {
             Voided::NotCharged => Self::Failed,
-            Voided::GivenBack { charge } => Self::Refunded { charge },
+            Voided::Refunded { charge } => Self::Refunded { charge },
         }
     }
 }
 
-/// The third party's answer to a void; from then on it makes no charge with this key.
+/// The third party's response to a void; from then on it makes no charge with this key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Voided {
     NotCharged,
-    GivenBack { charge: String },
+    Refunded { charge: String },
 }
 
 /// When a charge with an unknown outcome is voided.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Pace {
-    /// The wait from the lost answer to the first attempt; it doubles with each attempt.
+pub(crate) struct Delays {
+    /// The wait from the lost response to the first attempt; it doubles with each attempt.
     pub(crate) first: Duration,
     pub(crate) longest: Duration,
 }
 
-impl Pace {
-    /// The time of the next attempt after `attempts` of them, in microseconds since the Unix epoch.
-    pub(crate) fn next_attempt(self, attempts: i64, now: i64) -> i64 {
+impl Delays {
+    /// The time of the next attempt after `attempts` of them.
+    pub(crate) fn next_attempt(self, attempts: i64, now: Timestamp) -> Timestamp {
         let doublings = u32::try_from(attempts.clamp(0, 20)).unwrap_or(20);
-        let wait = self.first.saturating_mul(1 << doublings).min(self.longest);
-        now.saturating_add(i64::try_from(wait.as_micros()).unwrap_or(i64::MAX))
+        now + self.first.saturating_mul(1 << doublings).min(self.longest)
     }
 }
 
 /// One order's payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Payment {
-    pub(crate) order: String,
-    pub(crate) customer: String,
-    pub(crate) amount: Money,
+    pub(crate) order: OrderId,
+    pub(crate) customer: CustomerId,
+    /// `None` if the order was cancelled before its amount was known.
+    pub(crate) amount: Option<Money>,
     pub(crate) state: State,
 }
 
-/// The state changed meanwhile, so that the answer no longer fits it.
+/// The state changed meanwhile, so that the outcome no longer fits it.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Overtaken;
+pub(crate) struct Conflict;
 
-impl Wish {
-    /// The request to the third party that is needed before the wish can be settled.
-    pub(crate) fn errand<'a>(&'a self, state: Option<&'a State>) -> Errand<'a> {
+impl Command {
+    /// The call of the third party that is needed before the command can be settled.
+    pub(crate) fn provider_call<'a>(&'a self, state: Option<&'a State>) -> ProviderCall<'a> {
         match (self, state) {
-            (Self::Pay { amount, .. }, None) => Errand::Prepare { amount },
+            (Self::Pay { amount, .. }, None) => ProviderCall::Prepare { amount },
             (Self::Pay { amount, token }, Some(State::Asking { key })) => {
-                Errand::Charge { key, amount, token }
+                ProviderCall::Charge { key, amount, token }
             }
-            (Self::Cancel, Some(State::Authorized { charge })) => Errand::Refund { charge },
-            _ => Errand::Nothing,
+            (Self::Cancel, Some(State::Authorized { charge })) => ProviderCall::Refund { charge },
+            _ => ProviderCall::Nothing,
         }
     }
 
     /// The next state; `None` if nothing changes.
     ///
     /// # Errors
-    /// The state has changed since the errand was determined.
+    /// The state has changed since the call was determined.
     pub(crate) fn settle(
         &self,
         state: Option<&State>,
-        answer: Answer,
-    ) -> Result<Option<State>, Overtaken> {
-        match (self.errand(state), answer) {
-            (Errand::Charge { .. }, Answer::Charged { charge }) => {
+        outcome: Outcome,
+    ) -> Result<Option<State>, Conflict> {
+        match (self.provider_call(state), outcome) {
+            (ProviderCall::Charge { .. }, Outcome::Charged { charge }) => {
                 Ok(Some(State::Authorized { charge }))
             }
-            (Errand::Charge { .. }, Answer::Declined { reason }) => {
+            (ProviderCall::Charge { .. }, Outcome::Declined { reason }) => {
                 Ok(Some(State::Declined { reason }))
             }
-            (Errand::Charge { .. }, Answer::Silence { key }) => Ok(Some(State::Unknown { key })),
-            (Errand::Refund { charge }, Answer::Refunded) => {
+            (ProviderCall::Charge { .. }, Outcome::NoResponse { key }) => {
+                Ok(Some(State::Unknown { key }))
+            }
+            (ProviderCall::Refund { charge }, Outcome::Refunded) => {
                 Ok(Some(State::Refunded { charge: charge.into() }))
             }
-            (Errand::Nothing, Answer::NotAsked) => Ok(match (self, state) {
+            (ProviderCall::Nothing, Outcome::NotCalled) => Ok(match (self, state) {
                 (Self::Cancel, None) => Some(State::Void),
                 // The event that the order was placed is a dead letter: the order may have been charged.
                 (Self::Cancel, Some(State::Asking { key })) => {
@@ -191,7 +189,7 @@ impl Wish {
                 }
                 _ => None,
             }),
-            _ => Err(Overtaken),
+            _ => Err(Conflict),
         }
     }
 }

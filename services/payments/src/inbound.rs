@@ -1,4 +1,5 @@
-//! Inbound: gRPC and Kafka.
+//! Inbound: gRPC, Kafka and the clock.
 
+pub(crate) mod clock;
 pub(crate) mod grpc;
 pub(crate) mod orders;

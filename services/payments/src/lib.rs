@@ -1,27 +1,30 @@
 //! Charges orders when they are placed, and refunds them when they are cancelled.
 //!
 //! ```text
-//!  Kafka orders.events ──▶ Payments::ask ────▶ HTTP provider: POST /charges, /refunds   (no transaction is open)
-//!                      └─▶ Payments::settle ──▶ outbox ─▶ Kafka payments.events
-//!  rows: state unknown, due ──▶ Resolver ──▶ HTTP provider: POST /voids ──▶ outbox ─▶ Kafka payments.events
-//!  gRPC  payments.v1/ListPayments ──▶ our ledger;  Charges/ListCharges ──▶ HTTP provider: POST /charges/search, its ledger
+//!  Kafka orders.events ──▶ Payments::call_provider ──▶ HTTP provider: POST /charges, /refunds   (no transaction is open)
+//!                      └─▶ Payments::settle        ──▶ outbox ─▶ Kafka payments.events
+//!  clock: unknown charges ─▶ Payments::resolve_due ──▶ HTTP provider: POST /voids; outbox ─▶ Kafka payments.events
+//!  gRPC  payments.v1/ListPayments ──▶ Store
+//!        payments.v1/ListCharges  ──▶ HTTP provider: POST /charges/search, its ledger
 //! ```
 //!
-//! `domain.rs` decides whether to call the third party, and what follows from its answer. The event's id is the idempotency
-//! key, so an event that is handled again does not charge the order twice. A charge whose answer was lost is `unknown` until
+//! `domain.rs` decides whether to call the third party, and what follows from its response. The event's id is the idempotency
+//! key, so an event that is handled again does not charge the order twice. A charge whose response was lost is `unknown` until
 //! the third party has voided it.
 
 mod config;
 mod domain;
+mod error;
+mod events;
 mod inbound;
 mod metrics;
 mod outbound;
 mod payments;
-mod provider;
+mod simulator;
 mod store;
 #[cfg(test)]
 mod tests;
-mod unknown;
+mod wire;
 
 use std::sync::Arc;
 
@@ -31,15 +34,20 @@ use tokio::net::TcpListener;
 
 pub use config::Config;
 
-/// Wires the service.
+use crate::{
+    domain::Delays, metrics::Metrics, outbound::Provider, payments::Payments, store::Store,
+};
+
+/// Wires `payments`.
 ///
 /// # Errors
 /// A port is taken, the database cannot be used, or the third party's time limits exceed that of one attempt to handle an
 /// event.
 pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
     // Outbound: what this service talks to.
-    let longest = outbound::Provider::longest(config.provider_timeout, config.provider_attempts);
-    let limit = app.settings().kafka.attempt_timeout;
+    let (timeout, attempts) = (config.provider_timeout, config.provider_attempts);
+    let (longest, limit) =
+        (Provider::longest(timeout, attempts), app.settings().kafka.attempt_timeout);
     ensure!(
         longest < limit,
         "provider_timeout × provider_attempts may take {longest:?}: kafka.attempt_timeout is {limit:?}"
@@ -47,26 +55,21 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
     if config.simulate_provider {
         simulate_provider(app, &config).await?;
     }
-    let metrics = metrics::Metrics::register(app.registry())?;
-    let client = app.http_client("provider", &config.provider, config.provider_timeout)?;
-    let (timeout, attempts) = (config.provider_timeout, config.provider_attempts);
-    let provider = outbound::Provider::new(client, timeout, attempts, metrics.clone());
-    let store = store::Store::new(
-        app.database(&config.database, chassis::migrations!["0001_payments", "0002_unknown"])
-            .await?,
-    );
+    let metrics = Metrics::register(app.registry())?;
+    let client = app.http_client("provider", &config.provider, timeout)?;
+    let provider = Provider::new(client, timeout, attempts, metrics.clone());
+    let migrations = chassis::migrations!["0001_payments", "0002_unknown"];
+    let store = Store::open(app.database(&config.database, migrations).await?);
 
     // Core: what it decides.
-    let pace = domain::Pace { first: config.resolve_after, longest: config.resolve_at_least_every };
-    let payments = payments::Payments::new(store.clone(), provider.clone(), pace, metrics.clone());
-    let payments = Arc::new(payments);
-    let resolver = unknown::Resolver::new(store.clone(), provider.clone(), pace, metrics);
+    let delays = Delays { first: config.resolve_after, longest: config.resolve_at_least_every };
+    let payments = Arc::new(Payments::new(store, provider, delays, metrics));
 
     // Inbound: what can reach it.
-    let resolve = unknown::resolve(Arc::new(resolver));
-    app.spawn("resolve unknown charges", OnError::Shutdown, resolve);
-    app.serve_grpc(config.listen, inbound::grpc::routes(store, provider)).await?;
-    app.consume(inbound::orders::OnOrder::new(&payments))
+    app.serve_grpc(config.listen, inbound::grpc::services(&payments)).await?;
+    app.consume(inbound::orders::OnOrder::new(&payments))?;
+    app.spawn("resolve unknown charges", OnError::Shutdown, inbound::clock::resolve(payments));
+    Ok(())
 }
 
 /// Serves the simulated third party. It has no spans and metrics, since it stands for a server of another company. It is a
@@ -79,7 +82,7 @@ async fn simulate_provider(app: &mut App, config: &Config) -> anyhow::Result<()>
     app.spawn(
         "simulate the provider",
         OnError::Shutdown,
-        provider::serve(listener, config.provider_delay),
+        simulator::serve(listener, config.provider_delay),
     );
     Ok(())
 }

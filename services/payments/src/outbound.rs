@@ -1,7 +1,5 @@
-//! Outbound: the third party, and Kafka.
+//! Outbound: the third party.
 
-mod events;
 mod provider;
 
-pub(crate) use events::event;
 pub(crate) use provider::{Entry, Provider};

@@ -1,95 +1,57 @@
-//! The use cases: call the third party, then settle.
+//! The use cases: call the third party, then settle the payment.
 
-use chassis::{
-    Kind,
-    database::{self, Tx},
-    events::Publish,
-};
-use proto::limits::Violations;
-use tracing::instrument;
+mod unknown;
+
+use chassis::{database::Tx, events::Publish};
+use proto::values::{CustomerId, Money, OrderId, Timestamp};
+use tracing::{info, instrument, warn};
 
 use crate::{
-    domain::{Answer, Errand, Money, Overtaken, Pace, Payment, State, Wish},
+    domain::{Command, Conflict, Delays, Outcome, Payment, ProviderCall, State},
+    error::Error,
+    events,
     metrics::Metrics,
-    outbound::{self, Provider},
+    outbound::{Entry, Provider},
     store::Store,
 };
 
-/// An order, and what it asks of this service.
+#[cfg(test)]
+pub(crate) use unknown::UNRESOLVED_AFTER;
+
+/// An order, and what it requires of this service.
 #[derive(Clone, Debug)]
 pub(crate) struct Order {
-    pub(crate) id: String,
-    pub(crate) customer: String,
-    pub(crate) wish: Wish,
-}
-
-/// Why a payment could not be handled.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
-    #[error("the event is malformed: {0}")]
-    Malformed(&'static str),
-    #[error("the event breaks limits")]
-    Limits(#[from] Violations),
-    #[error("charge order {order}")]
-    Charge {
-        order: String,
-        #[source]
-        cause: chassis::Error,
-    },
-    #[error("refund order {order}")]
-    Refund {
-        order: String,
-        #[source]
-        cause: chassis::Error,
-    },
-    #[error("the payment of order {0} was changed by somebody else meanwhile")]
-    Overtaken(String),
-    #[error("database")]
-    Database(#[from] database::Error),
-}
-
-impl From<Error> for chassis::Error {
-    fn from(error: Error) -> Self {
-        let text = error.to_string();
-        match error {
-            Error::Malformed(_) => Self::new(Kind::Invalid, text),
-            Error::Limits(violations) => violations.into(),
-            Error::Charge { cause, .. } | Error::Refund { cause, .. } => {
-                Self::new(cause.kind(), text).source(cause)
-            }
-            Error::Overtaken(_) => Self::new(Kind::Conflict, text),
-            Error::Database(cause) => cause.into(),
-        }
-    }
+    pub(crate) id: OrderId,
+    pub(crate) customer: CustomerId,
+    pub(crate) command: Command,
 }
 
 /// The payments of all orders.
 pub(crate) struct Payments {
     store: Store,
     provider: Provider,
-    pace: Pace,
+    delays: Delays,
     metrics: Metrics,
 }
 
 impl Payments {
-    pub(crate) fn new(store: Store, provider: Provider, pace: Pace, metrics: Metrics) -> Self {
-        Self { store, provider, pace, metrics }
+    pub(crate) fn new(store: Store, provider: Provider, delays: Delays, metrics: Metrics) -> Self {
+        Self { store, provider, delays, metrics }
     }
 
-    /// Sends the third party the request that the wish needs, outside of any transaction; with the same `key` it may be
-    /// repeated.
-    pub(crate) async fn ask(&self, key: &str, order: &Order) -> Result<Answer, Error> {
-        let mut state = self.store.peek(&order.id).await?;
-        if let Errand::Prepare { amount } = order.wish.errand(state.as_ref()) {
+    /// Calls the third party as the command needs it, outside of any transaction; with the same `key` this may be repeated.
+    pub(crate) async fn call_provider(&self, key: &str, order: &Order) -> Result<Outcome, Error> {
+        let mut state = self.store.state(&order.id).await?;
+        if let ProviderCall::Prepare { amount } = order.command.provider_call(state.as_ref()) {
             state = self.prepare(key, order, amount).await?;
         }
-        match order.wish.errand(state.as_ref()) {
-            Errand::Charge { key, amount, token } => {
+        match order.command.provider_call(state.as_ref()) {
+            ProviderCall::Charge { key, amount, token } => {
                 self.charge(key, &order.id, amount, token).await
             }
-            Errand::Refund { charge } => self.refund(key, &order.id, charge).await,
-            Errand::Prepare { .. } => Err(Error::Overtaken(order.id.clone())),
-            Errand::Nothing => Ok(Answer::NotAsked),
+            ProviderCall::Refund { charge } => self.refund(key, &order.id, charge).await,
+            ProviderCall::Prepare { .. } => Err(Error::Conflict(order.id.clone())),
+            ProviderCall::Nothing => Ok(Outcome::NotCalled),
         }
     }
 
@@ -103,98 +65,109 @@ impl Payments {
         let payment = Payment {
             order: order.id.clone(),
             customer: order.customer.clone(),
-            amount: amount.clone(),
+            amount: Some(amount.clone()),
             state: State::Asking { key: key.to_owned() },
         };
         let mut tx = self.store.begin("prepare charge").await?;
         // The row may exist already: the event was delivered twice, or another replica was faster.
         self.store.insert(&mut tx, &payment).await?;
         tx.commit().await?;
-        Ok(self.store.peek(&order.id).await?)
+        Ok(self.store.state(&order.id).await?)
     }
 
-    #[instrument(name = "charge order", skip_all, fields(order.id = order))]
+    #[instrument(name = "charge order", skip_all, fields(order.id = %order))]
     async fn charge(
         &self,
         key: &str,
-        order: &str,
+        order: &OrderId,
         amount: &Money,
         token: &str,
-    ) -> Result<Answer, Error> {
-        let answer = self.provider.charge(key, order, amount, token).await;
-        answer.map_err(|cause| Error::Charge { order: order.to_owned(), cause })
+    ) -> Result<Outcome, Error> {
+        let response = self.provider.charge(key, order, amount, token).await;
+        response.map_err(|cause| Error::Charge { order: order.clone(), cause })
     }
 
-    #[instrument(name = "refund order", skip_all, fields(order.id = order))]
-    async fn refund(&self, key: &str, order: &str, charge: &str) -> Result<Answer, Error> {
+    #[instrument(name = "refund order", skip_all, fields(order.id = %order))]
+    async fn refund(&self, key: &str, order: &OrderId, charge: &str) -> Result<Outcome, Error> {
         let done = self.provider.refund(key, charge).await;
-        done.map_err(|cause| Error::Refund { order: order.to_owned(), cause })?;
-        Ok(Answer::Refunded)
+        done.map_err(|cause| Error::Refund { order: order.clone(), cause })?;
+        Ok(Outcome::Refunded)
     }
 
-    /// Settles the wish by the answer, and publishes the new state.
-    #[instrument(name = "settle payment", skip_all, fields(order.id = order.id))]
+    /// Settles the command by the outcome of the call, and publishes the new state.
+    #[instrument(name = "settle payment", skip_all, fields(order.id = %order.id))]
     pub(crate) async fn settle(
         &self,
         tx: &mut Tx,
         order: Order,
-        answer: Answer,
+        outcome: Outcome,
     ) -> Result<(), Error> {
-        let before = self.store.state(tx, &order.id).await?;
-        let settled = order.wish.settle(before.as_ref(), answer);
-        let settled = settled.map_err(|Overtaken| Error::Overtaken(order.id.clone()))?;
+        let before = self.store.state_in(tx, &order.id).await?;
+        let settled = order.command.settle(before.as_ref(), outcome);
+        let settled = settled.map_err(|Conflict| Error::Conflict(order.id.clone()))?;
         let Some(state) = settled else { return Ok(()) };
-        let Order { id, customer, wish } = order;
-        // If the order is cancelled, only a refund is news.
-        let news = wish != Wish::Cancel || matches!(state, State::Refunded { .. });
-        let amount = match wish {
-            Wish::Pay { amount, .. } => amount,
-            Wish::Cancel => Money { currency: String::new(), minor: 0 },
+        let Order { id, customer, command } = order;
+        // If the order is cancelled, no service waits for another state than a refund.
+        let is_published = command != Command::Cancel || matches!(state, State::Refunded { .. });
+        let amount = match command {
+            Command::Pay { amount, .. } => Some(amount),
+            Command::Cancel => None,
         };
         let payment = Payment { order: id, customer, amount, state };
         let written = match &before {
             None => self.store.insert(tx, &payment).await?,
             Some(State::Asking { .. }) => {
-                let resolve_at = match payment.state {
-                    State::Unknown { .. } => Some(self.pace.next_attempt(0, database::now())),
-                    _ => None,
-                };
+                let is_unknown = matches!(payment.state, State::Unknown { .. });
+                let resolve_at = is_unknown.then(|| self.delays.next_attempt(0, Timestamp::now()));
                 self.store.settle(tx, &payment, resolve_at).await?
             }
             Some(_) => self.store.refund(tx, &payment.order).await?,
         };
         if !written {
-            return Err(Error::Overtaken(payment.order));
+            return Err(Error::Conflict(payment.order));
         }
-        if let Some(event) = outbound::event(&payment).filter(|_| news) {
+        if let Some(event) = events::settled(&payment).filter(|_| is_published) {
             tx.publish(&event).await?;
         }
         let metrics = self.metrics.clone();
-        tx.after_commit(move || told(&payment, &metrics));
+        tx.after_commit(move || record(&payment, &metrics));
         Ok(())
+    }
+
+    /// The payments after that of `order`, ordered by the orders' ids.
+    pub(crate) async fn after(&self, order: Option<OrderId>) -> Result<Vec<Payment>, Error> {
+        Ok(self.store.after(order).await?)
+    }
+
+    /// The charges in the third party's own ledger after the one with this number.
+    pub(crate) async fn charges_after(&self, number: Option<i64>) -> Result<Vec<Entry>, Error> {
+        Ok(self.provider.ledger(number.unwrap_or(0)).await?)
     }
 }
 
-fn told(payment: &Payment, metrics: &Metrics) {
-    let Payment { order, state, .. } = payment;
+/// Counts and logs a state that was committed.
+fn record(Payment { order, state, .. }: &Payment, metrics: &Metrics) {
+    let settled = |outcome: &State| metrics.settled_total.with_label_values(&[outcome.as_str()]);
     match state {
-        State::Authorized { .. } => tracing::info!(order.id = order, "payment authorized"),
-        State::Declined { reason } => tracing::info!(order.id = order, reason, "payment declined"),
         State::Unknown { .. } => {
-            tracing::warn!(
-                order.id = order,
-                "payment unknown: the third party may have charged, and its answer was lost"
-            )
+            settled(&State::Failed).inc();
+            warn!(
+                order.id = %order,
+                "payment unknown: the third party may have charged, and its response was lost"
+            );
         }
-        State::Failed => tracing::info!(order.id = order, "payment failed"),
-        State::Refunded { .. } => tracing::info!(order.id = order, "payment refunded"),
-        State::Asking { .. } | State::Void => return,
-    }
-    match state {
-        State::Refunded { .. } => metrics.refunds_total.inc(),
-        State::Unknown { .. } => {
-            metrics.settled_total.with_label_values(&[State::Failed.word()]).inc()
+        State::Refunded { .. } => {
+            metrics.refunds_total.inc();
+            info!(order.id = %order, "payment refunded");
         }
-        _ => metrics.settled_total.with_label_values(&[state.word()]).inc(),
+        State::Declined { reason } => {
+            settled(state).inc();
+            info!(order.id = %order, reason, "payment declined");
+        }
+        State::Authorized { .. } | State::Failed => {
+            settled(state).inc();
+            info!(order.id = %order, "payment {}", state.as_str());
+        }
+        State::Asking { .. } | State::Void => {}
     }
 }

@@ -32,7 +32,7 @@ impl Inventory {
         let answer =
             deadline::within(limit, client.get_availability(GetAvailabilityRequest { skus }))
                 .await?;
-        let available = answer.map_err(|status| named("inventory", status))?.into_inner().lines;
+        let available = answer.map_err(|status| named("inventory", status))?.into_inner().items;
         Ok(available.into_iter().map(|one| (one.sku, i64::from(one.quantity))).collect())
     }
 }

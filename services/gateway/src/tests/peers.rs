@@ -145,8 +145,8 @@ impl Inventory for Peer {
     ) -> Result<Response<inventory::GetAvailabilityResponse>, Status> {
         self.0.behave("get_availability").await?;
         let skus = request.into_inner().skus.into_iter().filter(|sku| sku == "teapot");
-        let lines = skus.map(|sku| inventory::Line { sku, quantity: 7 }).collect();
-        Ok(Response::new(inventory::GetAvailabilityResponse { lines }))
+        let items = skus.map(|sku| inventory::Item { sku, quantity: 7 }).collect();
+        Ok(Response::new(inventory::GetAvailabilityResponse { items }))
     }
 
     async fn reserve(

@@ -18,7 +18,7 @@ pub(crate) async fn expire(reservations: Arc<Reservations>) -> anyhow::Result<()
             Err(error) => {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
-                    "expired reservations cannot be told, trying again"
+                    "the events of expired reservations cannot be written, trying again"
                 );
                 sleep(INTERVAL).await;
             }

@@ -1,10 +1,7 @@
 use chassis::{Kind, metrics::Registry};
 
 use super::*;
-use crate::{
-    domain::Line,
-    store::tests::{store, told},
-};
+use crate::store::tests::{id, items, published, store};
 
 /// Reservations with a time limit of zero: they expire at once.
 pub(crate) async fn shop<const N: usize>(
@@ -15,10 +12,12 @@ pub(crate) async fn shop<const N: usize>(
     (folder, Reservations::new(store, Duration::ZERO, metrics))
 }
 
-fn order<const N: usize>(order: u128, lines: [(&str, i64); N]) -> Request {
-    let lines = lines.map(|(sku, quantity)| Line { sku: sku.into(), quantity });
-    let lines = Lines::parse(lines.into()).unwrap();
-    Request { order: Uuid::from_u128(order), customer: "ada".into(), lines }
+fn order<const N: usize>(order: u128, wanted: [(&str, i64); N]) -> Request {
+    Request { order: id(order), customer: "ada".try_into().unwrap(), items: items(wanted) }
+}
+
+fn settled(order: u128, outcome: OrderOutcome) -> Order {
+    Order { id: id(order), customer: "ada".try_into().unwrap(), outcome }
 }
 
 impl Reservations {
@@ -27,15 +26,15 @@ impl Reservations {
         skus.map(|sku| available[sku])
     }
 
-    async fn hears(&self, order: u128, fate: Fate) -> Result<(), Error> {
+    async fn apply(&self, order: u128, outcome: OrderOutcome) -> Result<(), Error> {
         let mut tx = self.store.begin("orders.events").await?;
-        self.settle(&mut tx, Uuid::from_u128(order), "ada", fate).await?;
+        self.settle(&mut tx, settled(order, outcome)).await?;
         Ok(tx.commit().await?)
     }
 }
 
 #[tokio::test]
-async fn all_lines_are_held_or_none() {
+async fn all_items_are_held_or_none() {
     let (_folder, shop) = shop([("mug", 5), ("teapot", 2)]).await;
     shop.reserve(&order(1, [("teapot", 1), ("mug", 2)])).await.unwrap();
     assert_eq!(shop.stock(["mug", "teapot"]).await, [3, 1]);
@@ -56,7 +55,7 @@ async fn all_lines_are_held_or_none() {
 }
 
 #[tokio::test]
-async fn a_product_that_nobody_sells_is_refused_as_such() {
+async fn an_unknown_product_is_invalid() {
     let (_folder, shop) = shop([("mug", 5)]).await;
     let refused = shop.reserve(&order(1, [("mug", 9), ("unicorn", 1)])).await.unwrap_err();
     let refused = chassis::Error::from(refused);
@@ -65,7 +64,7 @@ async fn a_product_that_nobody_sells_is_refused_as_such() {
 }
 
 #[tokio::test]
-async fn the_same_again_changes_nothing_and_other_lines_are_refused() {
+async fn a_repeated_reservation_changes_nothing_and_one_of_other_items_is_refused() {
     let (_folder, shop) = shop([("mug", 5), ("teapot", 2)]).await;
     let first = shop.reserve(&order(1, [("teapot", 1), ("mug", 2)])).await.unwrap();
     let again = shop.reserve(&order(1, [("mug", 2), ("teapot", 1)])).await.unwrap();
@@ -73,16 +72,17 @@ async fn the_same_again_changes_nothing_and_other_lines_are_refused() {
     assert_eq!(shop.stock(["mug", "teapot"]).await, [3, 1]);
     let refused = shop.reserve(&order(1, [("mug", 1)])).await.unwrap_err();
     assert_eq!(chassis::Error::from(refused).kind(), Kind::AlreadyExists);
-    shop.hears(1, Fate::Cancelled).await.unwrap();
+    shop.apply(1, OrderOutcome::Cancelled).await.unwrap();
     let refused = shop.reserve(&order(1, [("mug", 2), ("teapot", 1)])).await.unwrap_err();
     assert!(matches!(refused, Error::Released(_)), "{refused}");
 }
 
 #[tokio::test]
-async fn of_many_who_want_the_last_pieces_as_many_get_them_as_there_are() {
+async fn of_twenty_orders_for_three_pieces_three_get_one() {
     let (_folder, shop) = shop([("samovar", 3)]).await;
-    let wishes: Vec<_> = (0..20).map(|number| order(number, [("samovar", 1)])).collect();
-    let answers = futures::future::join_all(wishes.iter().map(|wish| shop.reserve(wish))).await;
+    let requests: Vec<_> = (0..20).map(|number| order(number, [("samovar", 1)])).collect();
+    let answers =
+        futures::future::join_all(requests.iter().map(|request| shop.reserve(request))).await;
     assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 3);
     let held = shop.metrics.reservations_total.with_label_values(&["held"]).get();
     let short = shop.metrics.reservations_total.with_label_values(&["out_of_stock"]).get();
@@ -90,44 +90,44 @@ async fn of_many_who_want_the_last_pieces_as_many_get_them_as_there_are() {
 }
 
 #[tokio::test]
-async fn paid_goods_leave_the_stock_and_come_back_if_the_order_is_cancelled_after_all() {
+async fn paid_goods_leave_the_stock_and_return_if_the_order_is_cancelled() {
     let (_folder, shop) = shop([("mug", 5)]).await;
     shop.reserve(&order(1, [("mug", 2)])).await.unwrap();
     for _ in 0..2 {
-        shop.hears(1, Fate::Paid).await.unwrap();
+        shop.apply(1, OrderOutcome::Paid).await.unwrap();
         assert_eq!(shop.stock(["mug"]).await, [3]);
     }
     for _ in 0..2 {
-        shop.hears(1, Fate::Cancelled).await.unwrap();
+        shop.apply(1, OrderOutcome::Cancelled).await.unwrap();
         assert_eq!(shop.stock(["mug"]).await, [5]);
     }
-    shop.hears(1, Fate::Paid).await.unwrap();
+    shop.apply(1, OrderOutcome::Paid).await.unwrap();
     assert_eq!(shop.stock(["mug"]).await, [5], "too late");
-    assert_eq!(told(&shop.store).await, ["ReservationCommitted", "ReservationReleased"]);
+    assert_eq!(published(&shop.store).await, ["ReservationCommitted", "ReservationReleased"]);
 }
 
 #[tokio::test]
-async fn a_hold_runs_out_once_and_stays_held_until_the_orders_fate_is_known() {
+async fn a_hold_expires_once_and_stays_held_until_the_order_is_cancelled() {
     let (_folder, shop) = shop([("mug", 5)]).await;
     shop.reserve(&order(1, [("mug", 2)])).await.unwrap();
     let (one, other) = futures::join!(shop.expire(), shop.expire());
     assert!(!one.unwrap() && !other.unwrap());
-    assert_eq!(told(&shop.store).await, ["ReservationExpired"]);
+    assert_eq!(published(&shop.store).await, ["ReservationExpired"]);
     assert_eq!(shop.stock(["mug"]).await, [3]);
     assert_eq!(shop.metrics.held.get(), 1);
-    shop.hears(1, Fate::Cancelled).await.unwrap();
+    shop.apply(1, OrderOutcome::Cancelled).await.unwrap();
     assert_eq!(shop.stock(["mug"]).await, [5]);
     shop.expire().await.unwrap();
-    assert_eq!(told(&shop.store).await, ["ReservationExpired", "ReservationReleased"]);
+    assert_eq!(published(&shop.store).await, ["ReservationExpired", "ReservationReleased"]);
     assert_eq!(shop.metrics.held.get(), 0);
 }
 
 #[tokio::test]
-async fn a_payment_without_a_reservation_is_for_a_person_to_look_at() {
+async fn a_paid_order_without_a_reservation_is_a_lasting_error() {
     let (_folder, shop) = shop([]).await;
-    let refused = chassis::Error::from(shop.hears(1, Fate::Paid).await.unwrap_err());
+    let refused = chassis::Error::from(shop.apply(1, OrderOutcome::Paid).await.unwrap_err());
     assert_eq!((refused.kind(), refused.kind().is_temporary()), (Kind::NotFound, false));
-    shop.hears(1, Fate::Cancelled).await.unwrap();
+    shop.apply(1, OrderOutcome::Cancelled).await.unwrap();
 }
 
 #[tokio::test]
@@ -136,24 +136,24 @@ async fn a_settlement_that_is_rolled_back_is_not_counted() {
     shop.reserve(&order(1, [("mug", 2)])).await.unwrap();
     let committed = shop.metrics.settled_total.with_label_values(&["committed"]);
     let mut tx = shop.store.begin("orders.events").await.unwrap();
-    shop.settle(&mut tx, Uuid::from_u128(1), "ada", Fate::Paid).await.unwrap();
+    shop.settle(&mut tx, settled(1, OrderOutcome::Paid)).await.unwrap();
     assert_eq!(committed.get(), 0, "not yet");
     drop(tx);
     assert_eq!(committed.get(), 0, "rolled back");
-    shop.hears(1, Fate::Paid).await.unwrap();
+    shop.apply(1, OrderOutcome::Paid).await.unwrap();
     assert_eq!(committed.get(), 1);
 }
 
 /// The order was cancelled while the call that reserves for it took longer than its caller waited.
 #[tokio::test]
-async fn what_is_cancelled_before_it_is_reserved_is_not_reserved_later() {
+async fn an_order_that_was_cancelled_before_it_reserved_reserves_nothing() {
     let (_folder, shop) = shop([("mug", 5)]).await;
     for _ in 0..2 {
-        shop.hears(1, Fate::Cancelled).await.unwrap();
+        shop.apply(1, OrderOutcome::Cancelled).await.unwrap();
     }
     let refused = shop.reserve(&order(1, [("mug", 2)])).await.unwrap_err();
     assert!(matches!(refused, Error::Released(_)), "{refused}");
     assert_eq!(shop.stock(["mug"]).await, [5]);
-    assert!(shop.after(None, 10).await.unwrap().is_empty());
-    assert!(told(&shop.store).await.is_empty());
+    assert!(shop.after(None).await.unwrap().is_empty());
+    assert!(published(&shop.store).await.is_empty());
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use proto::{
-    inventory::v1::{Line, Reservation, reservation},
+    inventory::v1::{self as inventory, Reservation, reservation},
     orders::v1::{Order, Status},
     payments::v1::{Charge, Payment, payment},
     shipping::v1::{Shipment, shipment},
@@ -120,7 +120,7 @@ fn completed(order: &Order, (payments, reservations, shipments): Found<'_>) -> V
     }
     match reservations {
         [reservation] if reservation.state() == reservation::State::Committed => {
-            if lines(&reservation.lines) != items(order) {
+            if reserved(&reservation.items) != items(order) {
                 wrong.push("is completed, but other goods were taken from the stock".into());
             }
         }
@@ -198,8 +198,8 @@ fn word(name: &str) -> String {
     name.strip_prefix("STATE_").unwrap_or(name).to_lowercase()
 }
 
-fn lines(lines: &[Line]) -> BTreeMap<&str, i64> {
-    sum(lines.iter().map(|line| (line.sku.as_str(), line.quantity)))
+fn reserved(items: &[inventory::Item]) -> BTreeMap<&str, i64> {
+    sum(items.iter().map(|item| (item.sku.as_str(), item.quantity)))
 }
 
 fn items(order: &Order) -> BTreeMap<&str, i64> {

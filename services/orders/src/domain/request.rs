@@ -1,5 +1,6 @@
 //! An order request, and the id of its order.
 
+use proto::values::{CustomerId, OrderId, Quantity, Sku};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -9,27 +10,34 @@ const ORDERS: Uuid = Uuid::from_u128(0x7c1e_33a5_6f0a_4d3b_9b6c_2f44_5e0d_8a17);
 /// A request to place an order; within the limits of `proto::limits`.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
-    pub(crate) customer: String,
-    pub(crate) items: Vec<(String, u32)>,
+    pub(crate) customer: CustomerId,
+    pub(crate) items: Vec<RequestedItem>,
     pub(crate) payment_token: String,
     pub(crate) idempotency_key: String,
+}
+
+/// A quantity of one product.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RequestedItem {
+    pub(crate) sku: Sku,
+    pub(crate) quantity: Quantity,
 }
 
 impl Request {
     /// The order's id: the same customer and key result in the same order, on every replica. A UUID of version 5 over the
     /// [encoding](encode) of customer and key.
-    pub(crate) fn id(&self) -> String {
-        let name = encode([self.customer.as_bytes(), self.idempotency_key.as_bytes()]);
-        Uuid::new_v5(&ORDERS, &name).to_string()
+    pub(crate) fn id(&self) -> OrderId {
+        let parts = [self.customer.as_str(), self.idempotency_key.as_str()];
+        order_id(&ORDERS, &encode(parts.map(str::as_bytes)))
     }
 
     /// The fingerprint of the content: a request with the same key but another content must not get this order. SHA-256, in
     /// hexadecimal, over the [encoding](encode) of the token and each item's SKU and quantity (four bytes, big-endian).
     pub(crate) fn fingerprint(&self) -> String {
         let quantities: Vec<_> =
-            self.items.iter().map(|(_, pieces)| pieces.to_be_bytes()).collect();
+            self.items.iter().map(|item| item.quantity.get().to_be_bytes()).collect();
         let items = self.items.iter().zip(&quantities);
-        let items = items.flat_map(|((sku, _), quantity)| [sku.as_bytes(), &quantity[..]]);
+        let items = items.flat_map(|(item, quantity)| [item.sku.as_str().as_bytes(), quantity]);
         let digest =
             Sha256::digest(encode([self.payment_token.as_bytes()].into_iter().chain(items)));
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -37,14 +45,20 @@ impl Request {
 
     /// The id and the fingerprint in their former format, text with separators, so that requests for orders of that time can be
     /// repeated. Customers and keys contain no NUL, so the text of the id is unambiguous.
-    pub(crate) fn former(&self) -> (String, String) {
-        let made_of =
-            |text: String| Uuid::new_v5(&Uuid::NAMESPACE_OID, text.as_bytes()).to_string();
+    pub(crate) fn former(&self) -> (OrderId, String) {
+        let items = self.items.iter().map(|item| (item.sku.as_str(), item.quantity.get()));
+        let content = format!("{:?}\0{}", items.collect::<Vec<_>>(), self.payment_token);
+        let name = format!("{}\0{}", self.customer, self.idempotency_key);
         (
-            made_of(format!("{}\0{}", self.customer, self.idempotency_key)),
-            made_of(format!("{:?}\0{}", self.items, self.payment_token)),
+            order_id(&Uuid::NAMESPACE_OID, name.as_bytes()),
+            Uuid::new_v5(&Uuid::NAMESPACE_OID, content.as_bytes()).to_string(),
         )
     }
+}
+
+fn order_id(namespace: &Uuid, name: &[u8]) -> OrderId {
+    let id = Uuid::new_v5(namespace, name).to_string();
+    OrderId::try_from(id).expect("the text of a UUID is within its limit")
 }
 
 /// Concatenates the parts, each after its length in four bytes, big-endian: two different lists of parts never have the same
@@ -65,29 +79,37 @@ mod tests {
 
     use super::*;
 
-    fn request(items: &[(&str, u32)], key: &str) -> Request {
-        let items = items.iter().map(|(sku, quantity)| ((*sku).to_owned(), *quantity)).collect();
+    fn request(items: &[(&str, i64)], key: &str) -> Request {
+        let items = items.iter().map(|(sku, quantity)| RequestedItem {
+            sku: Sku::stored((*sku).to_owned()),
+            quantity: (*quantity).try_into().unwrap(),
+        });
         Request {
-            customer: "ada".into(),
-            items,
+            customer: "ada".try_into().unwrap(),
+            items: items.collect(),
             payment_token: "tok_ok".into(),
             idempotency_key: key.into(),
         }
     }
 
     #[test]
-    fn a_key_stands_for_one_order_of_one_customer() {
+    fn the_same_customer_and_key_have_the_same_id() {
         let (first, again) = (request(&[("teapot", 1)], "k"), request(&[("kettle", 2)], "k"));
         assert_eq!(first.id(), again.id());
         assert_ne!(first.fingerprint(), again.fingerprint());
-        let other = Request { customer: "bob".into(), ..request(&[("teapot", 1)], "k") };
+        let other =
+            Request { customer: "bob".try_into().unwrap(), ..request(&[("teapot", 1)], "k") };
         assert_ne!(first.id(), other.id());
     }
 
     #[test]
-    fn where_one_part_ends_and_the_next_begins_is_unambiguous() {
+    fn parts_with_separators_have_different_ids_and_fingerprints() {
         let made_of = |customer: &str, key: &str| {
-            Request { customer: customer.into(), ..request(&[("teapot", 1)], key) }.id()
+            Request {
+                customer: CustomerId::stored(customer.into()),
+                ..request(&[("teapot", 1)], key)
+            }
+            .id()
         };
         assert_ne!(made_of("a\0b", "c"), made_of("a", "b\0c"));
         assert_ne!(made_of("ab", "c"), made_of("a", "bc"));
@@ -97,7 +119,7 @@ mod tests {
 
     /// With another encoding, a request that is repeated after the upgrade would place a second order.
     #[test]
-    fn the_encodings_stay_as_they_are() {
+    fn ids_and_fingerprints_are_those_of_earlier_versions() {
         let request = request(&[("teapot", 1), ("cup", 100)], "click-7");
         assert_eq!(
             (request.id().as_str(), request.fingerprint().as_str(), request.former().0.as_str()),

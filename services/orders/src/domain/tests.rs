@@ -12,34 +12,34 @@ const FACTS: [Fact; 7] = [
     Fact::CustomerCancelled,
 ];
 
-fn story(facts: &[Fact]) -> Progress {
-    let mut progress = Progress::placed(0);
+fn after(facts: &[Fact]) -> Progress {
+    let mut progress = Progress::placed(Timestamp::from_micros(0));
     for (at, fact) in (1..).zip(facts) {
-        progress.learn(*fact, at);
+        progress.learn(*fact, Timestamp::from_micros(at));
     }
     progress
 }
 
 fn statuses(progress: &Progress) -> Vec<&'static str> {
-    progress.history.iter().map(|step| step.status.word()).collect()
+    progress.history.iter().map(|step| step.status.as_str()).collect()
 }
 
 #[test]
 fn a_paid_order_is_shipped_and_completed() {
     let progress =
-        story(&[Fact::PaymentAuthorized, Fact::ShipmentDispatched, Fact::ShipmentDelivered]);
+        after(&[Fact::PaymentAuthorized, Fact::ShipmentDispatched, Fact::ShipmentDelivered]);
     assert_eq!(statuses(&progress), ["placed", "paid", "dispatched", "completed"]);
 }
 
 #[test]
-fn each_mishap_cancels_for_its_own_reason() {
+fn a_failure_cancels_the_order_for_its_reason() {
     for (fact, reason) in [
         (Fact::PaymentDeclined, Reason::PaymentDeclined),
         (Fact::PaymentFailed, Reason::PaymentUnavailable),
         (Fact::ReservationExpired, Reason::ReservationExpired),
         (Fact::CustomerCancelled, Reason::Customer),
     ] {
-        let progress = story(&[fact]);
+        let progress = after(&[fact]);
         assert_eq!(
             (statuses(&progress), progress.cancelled),
             (vec!["placed", "cancelled"], Some(reason))
@@ -48,18 +48,18 @@ fn each_mishap_cancels_for_its_own_reason() {
 }
 
 #[test]
-fn a_customer_may_cancel_until_it_is_dispatched() {
+fn a_customer_can_cancel_an_order_until_it_is_dispatched() {
     assert_eq!(
-        story(&[Fact::PaymentAuthorized, Fact::CustomerCancelled]).status(),
+        after(&[Fact::PaymentAuthorized, Fact::CustomerCancelled]).status(),
         Status::Cancelled
     );
     let late = [Fact::PaymentAuthorized, Fact::ShipmentDispatched, Fact::CustomerCancelled];
-    assert_eq!(story(&late).status(), Status::Dispatched);
+    assert_eq!(after(&late).status(), Status::Dispatched);
 }
 
 #[test]
 fn an_expired_reservation_does_not_undo_a_payment() {
-    assert_eq!(story(&[Fact::PaymentAuthorized, Fact::ReservationExpired]).status(), Status::Paid);
+    assert_eq!(after(&[Fact::PaymentAuthorized, Fact::ReservationExpired]).status(), Status::Paid);
 }
 
 fn one_fact() -> impl Strategy<Value = Fact> {
@@ -70,17 +70,17 @@ proptest! {
     /// Facts in any order, any number of times.
     #[test]
     fn no_sequence_of_facts_breaks_an_invariant(facts in prop::collection::vec(one_fact(), 0..40)) {
-        let mut progress = Progress::placed(0);
+        let mut progress = Progress::placed(Timestamp::from_micros(0));
         for (at, fact) in (1..).zip(&facts) {
             let before = progress.clone();
-            progress.learn(*fact, at);
+            progress.learn(*fact, Timestamp::from_micros(at));
             prop_assert!(progress.history.starts_with(&before.history), "history is only added to");
             if before.status().is_final() {
                 prop_assert_eq!(&progress, &before, "the end is the end");
             }
             let again = progress.clone();
-            progress.learn(*fact, at + 1);
-            prop_assert_eq!(&progress, &again, "a fact told twice is one fact");
+            progress.learn(*fact, Timestamp::from_micros(at + 1));
+            prop_assert_eq!(&progress, &again, "a repeated fact changes nothing");
         }
         let words = statuses(&progress);
         let mut unique = words.clone();
@@ -98,12 +98,12 @@ proptest! {
 
     /// The three topics of a successful order may be read in any interleaving.
     #[test]
-    fn a_happy_story_ends_the_same_whichever_topic_is_ahead(
+    fn facts_in_any_order_across_topics_complete_a_paid_order(
         facts in Just(vec![Fact::PaymentAuthorized, Fact::ShipmentDispatched, Fact::ShipmentDelivered]).prop_shuffle(),
         duplicates in prop::collection::vec(0..3usize, 0..5),
     ) {
-        let mut told = facts.clone();
-        told.extend(duplicates.iter().map(|index| facts[*index]));
-        prop_assert_eq!(statuses(&story(&told)), vec!["placed", "paid", "dispatched", "completed"]);
+        let mut delivered = facts.clone();
+        delivered.extend(duplicates.iter().map(|index| facts[*index]));
+        prop_assert_eq!(statuses(&after(&delivered)), vec!["placed", "paid", "dispatched", "completed"]);
     }
 }

@@ -6,21 +6,24 @@
 use std::{sync::Arc, time::Duration};
 
 use chassis::{
-    Error as Remote, Kind, database, deadline,
+    Error as Remote, Kind, deadline,
     events::Publish,
     retry::Backoff,
     telemetry::{Kept, annotate},
 };
-use proto::limits::AMOUNT_MINOR;
+use proto::{
+    limits::AMOUNT_MINOR,
+    values::{Currency, Money, OrderId, Timestamp},
+};
 use tokio::time::Instant;
 use tracing::{info, instrument};
 
-use super::{Error, Orders};
+use super::Orders;
 use crate::{
     domain::{Item, Order, Progress, Request, Status},
+    error::Error,
     events,
-    outbound::Price,
-    store::{self, Found},
+    store::Found,
 };
 
 /// The time limit of reserving, retries included: twice as long as the gateway waits for an order.
@@ -36,14 +39,14 @@ impl Orders {
     pub(crate) async fn place(self: &Arc<Self>, request: Request) -> Result<Order, Error> {
         let placed = self.place_once(request).await;
         if let Err(error) = &placed {
-            self.metrics.orders_refused_total.with_label_values(&[error.word()]).inc();
+            self.metrics.orders_refused_total.with_label_values(&[error.as_str()]).inc();
         }
         placed
     }
 
     async fn place_once(self: &Arc<Self>, request: Request) -> Result<Order, Error> {
         let id = request.id();
-        tracing::Span::current().record("order.id", &id);
+        tracing::Span::current().record("order.id", id.as_str());
         if let Some(found) = self.store.find(&id).await? {
             return same(found, &request);
         }
@@ -77,7 +80,7 @@ impl Orders {
         request: &Request,
     ) -> Result<Order, Error> {
         self.unwritten.attempt(&order.id);
-        let reserve = self.inventory.reserve(&order.id, &request.customer, &request.items);
+        let reserve = self.inventory.reserve(&order);
         let placed = match deadline::within(RESERVING, reserve).await.flatten() {
             Ok(()) => self.write(&order, request).await,
             Err(error) if is_refusal(error.kind()) => return Err(not_reserved(error)),
@@ -86,7 +89,7 @@ impl Orders {
         };
         match &placed {
             Err(Error::Remote(error)) => self.abandon_later(order, error.kind().is_temporary()),
-            Err(Error::Changed(_)) => self.abandon_later(order, true),
+            Err(Error::Conflict(_)) => self.abandon_later(order, true),
             _ => {}
         }
         placed
@@ -110,17 +113,21 @@ impl Orders {
 
     async fn try_write(&self, order: &Order, request: &Request) -> Result<Order, Error> {
         let mut tx = self.store.begin("insert order").await?;
-        if !store::insert(&mut tx, order).await? {
+        if !self.store.insert(&mut tx, order).await? {
             drop(tx);
             let found = self.store.find(&order.id).await?;
-            return same(found.ok_or_else(|| Error::Changed(order.id.clone()))?, request);
+            return same(found.ok_or_else(|| Error::Conflict(order.id.clone()))?, request);
         }
         tx.publish(&events::placed(order, &request.payment_token)).await?;
+        annotate("order.status", Status::Placed.as_str());
+        let (metrics, placed) = (self.metrics.clone(), order.clone());
+        tx.after_commit(move || {
+            metrics.orders_placed_total.inc();
+            metrics.orders_status_total.with_label_values(&[Status::Placed.as_str()]).inc();
+            let (total_minor, items) = (placed.total.amount_minor(), placed.items.len());
+            info!(order.id = %placed.id, total_minor, items, "order placed");
+        });
         tx.commit().await?;
-        self.metrics.orders_placed_total.inc();
-        self.metrics.orders_status_total.with_label_values(&[Status::Placed.word()]).inc();
-        annotate("order.status", Status::Placed.word());
-        info!(order.id = %order.id, total_minor = order.total_minor, lines = order.items.len(), "order placed");
         Ok(order.clone())
     }
 }
@@ -162,71 +169,81 @@ fn same(found: Found, request: &Request) -> Result<Order, Error> {
     }
 }
 
-fn priced(id: String, request: &Request, prices: &[Price]) -> Result<Order, Error> {
-    let currency = prices.first().map(|price| price.currency.clone()).unwrap_or_default();
+/// The order with its prices. All items must have the same currency.
+fn priced(id: OrderId, request: &Request, prices: &[Money]) -> Result<Order, Error> {
+    let currency = prices
+        .first()
+        .map_or_else(|| Currency::stored(String::new()), |price| price.currency().clone());
     let mut wrong = Vec::new();
     let mut items = Vec::with_capacity(prices.len());
     let mut total_minor = 0_i64;
-    for (index, ((sku, quantity), price)) in request.items.iter().zip(prices).enumerate() {
-        if price.currency != currency {
+    for (index, (item, price)) in request.items.iter().zip(prices).enumerate() {
+        if *price.currency() != currency {
             wrong.push((
                 format!("items[{index}].sku"),
-                format!("costs {}, others {currency}; order them apart", price.currency),
+                format!("costs {}, others {currency}; order them apart", price.currency()),
             ));
         }
-        total_minor =
-            total_minor.saturating_add(price.amount_minor.saturating_mul(i64::from(*quantity)));
-        items.push(Item { sku: sku.clone(), quantity: *quantity, unit_minor: price.amount_minor });
+        let unit_minor = price.amount_minor();
+        let cost = unit_minor.saturating_mul(i64::from(item.quantity));
+        total_minor = total_minor.saturating_add(cost);
+        items.push(Item { sku: item.sku.clone(), quantity: item.quantity, unit_minor });
     }
-    if !AMOUNT_MINOR.contains(&total_minor) {
+    let total = Money::new(currency, total_minor).ok();
+    if total.is_none() {
         wrong.push(("items".to_owned(), format!("cost more than {} together", AMOUNT_MINOR.end())));
     }
-    if !wrong.is_empty() {
+    let Some(total) = total.filter(|_| wrong.is_empty()) else {
         return Err(Error::Malformed(wrong));
-    }
-    let story = Kept::current();
+    };
     Ok(Order {
         id,
         customer: request.customer.clone(),
         items,
-        currency,
-        total_minor,
+        total,
         fingerprint: request.fingerprint(),
-        traceparent: story.traceparent.unwrap_or_default(),
-        tracestate: story.tracestate,
-        baggage: story.baggage,
-        progress: Progress::placed(database::now()),
+        trace: Kept::current(),
+        progress: Progress::placed(Timestamp::now()),
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::RequestedItem;
 
-    fn request(items: &[(&str, u32)], key: &str) -> Request {
-        let items = items.iter().map(|(sku, quantity)| ((*sku).to_owned(), *quantity)).collect();
+    fn request(items: &[(&str, i64)]) -> Request {
+        let items = items.iter().map(|(sku, quantity)| RequestedItem {
+            sku: (*sku).try_into().unwrap(),
+            quantity: (*quantity).try_into().unwrap(),
+        });
         Request {
-            customer: "ada".into(),
-            items,
+            customer: "ada".try_into().unwrap(),
+            items: items.collect(),
             payment_token: "tok_ok".into(),
-            idempotency_key: key.into(),
+            idempotency_key: "k".into(),
         }
     }
 
-    #[test]
-    fn the_total_is_the_sum_of_the_lines() {
-        let prices = [("EUR", 1999), ("EUR", 1)]
-            .map(|(currency, amount_minor)| Price { currency: currency.into(), amount_minor });
-        let order =
-            priced("id".into(), &request(&[("teapot", 2), ("tea", 3)], "k"), &prices).unwrap();
-        assert_eq!(order.total_minor, 4001);
+    fn price(prices: [(&str, i64); 2]) -> Result<Order, Error> {
+        let prices = prices.map(|(currency, minor)| Money::stored(currency.into(), minor));
+        priced(OrderId::stored("id".into()), &request(&[("teapot", 2), ("tea", 3)]), &prices)
     }
 
     #[test]
-    fn one_order_has_one_currency() {
-        let prices = [("EUR", 1), ("USD", 1)]
-            .map(|(currency, amount_minor)| Price { currency: currency.into(), amount_minor });
-        let refused = priced("id".into(), &request(&[("teapot", 2), ("tea", 3)], "k"), &prices);
+    fn the_total_is_the_sum_of_the_items() {
+        assert_eq!(price([("EUR", 1999), ("EUR", 1)]).unwrap().total.amount_minor(), 4001);
+    }
+
+    #[test]
+    fn an_order_in_two_currencies_is_malformed() {
+        let refused = price([("EUR", 1), ("USD", 1)]);
         assert!(matches!(refused, Err(Error::Malformed(wrong)) if wrong[0].0 == "items[1].sku"));
+    }
+
+    #[test]
+    fn an_order_that_costs_more_than_the_largest_amount_is_malformed() {
+        let refused = price([("EUR", *AMOUNT_MINOR.end()), ("EUR", 1)]);
+        assert!(matches!(refused, Err(Error::Malformed(wrong)) if wrong[0].0 == "items"));
     }
 }

@@ -3,14 +3,12 @@
 use std::collections::HashMap;
 
 use chassis::{Error, Kind, grpc::Channel};
-use proto::catalog::v1::{GetProductsRequest, Product, catalog_client::CatalogClient};
+use proto::{
+    catalog::v1::{GetProductsRequest, catalog_client::CatalogClient},
+    values::Money,
+};
 
-/// The price of one piece.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Price {
-    pub(crate) currency: String,
-    pub(crate) amount_minor: i64,
-}
+use crate::domain::RequestedItem;
 
 /// A client of the catalogue.
 pub(crate) struct Catalog {
@@ -23,29 +21,27 @@ impl Catalog {
     }
 
     /// The prices of these items, in their order. The error names all items that are not in the catalogue.
-    pub(crate) async fn prices(&self, items: &[(String, u32)]) -> Result<Vec<Price>, Error> {
-        let skus = items.iter().map(|(sku, _)| sku.clone()).collect();
+    pub(crate) async fn prices(&self, items: &[RequestedItem]) -> Result<Vec<Money>, Error> {
+        let skus = items.iter().map(|item| item.sku.to_string()).collect();
         let response =
             self.client.clone().get_products(GetProductsRequest { skus }).await?.into_inner();
-        let known: HashMap<_, _> =
-            response.products.into_iter().map(|product| (product.sku.clone(), product)).collect();
-        let mut refused = Error::new(Kind::Invalid, "not everything is in the catalogue")
+        let products = response.products.into_iter();
+        let known: HashMap<_, _> = products
+            .filter_map(|product| Some((product.sku, Money::try_from(product.price?).ok()?)))
+            .collect();
+        let mut unknown = Error::new(Kind::Invalid, "not everything is in the catalogue")
             .reason("UNKNOWN_PRODUCT");
         let mut prices = Vec::with_capacity(items.len());
-        for (index, (sku, _)) in items.iter().enumerate() {
-            match known.get(sku).and_then(price) {
-                Some(price) => prices.push(price),
+        for (index, item) in items.iter().enumerate() {
+            let sku = item.sku.as_str();
+            match known.get(sku) {
+                Some(price) => prices.push(price.clone()),
                 None => {
-                    refused =
-                        refused.field(format!("items[{index}].sku"), format!("no product {sku:?}"))
+                    let what = format!("no product {sku:?}");
+                    unknown = unknown.field(format!("items[{index}].sku"), what);
                 }
             }
         }
-        if prices.len() == items.len() { Ok(prices) } else { Err(refused) }
+        if prices.len() == items.len() { Ok(prices) } else { Err(unknown) }
     }
-}
-
-fn price(product: &Product) -> Option<Price> {
-    let money = product.price.as_ref()?;
-    Some(Price { currency: money.currency.clone(), amount_minor: money.amount_minor })
 }

@@ -1,7 +1,9 @@
 //! gRPC `mesh.inventory.v1.Inventory`: stock held under an order's id.
 
 use chassis::{Error, grpc::Channel};
-use proto::inventory::v1::{Line, ReserveRequest, inventory_client::InventoryClient};
+use proto::inventory::v1::{Item, ReserveRequest, inventory_client::InventoryClient};
+
+use crate::domain::Order;
 
 /// A client of the inventory.
 pub(crate) struct Inventory {
@@ -9,26 +11,21 @@ pub(crate) struct Inventory {
 }
 
 impl Inventory {
-    /// The channel may repeat calls: reserving the same lines for the same order again changes nothing.
+    /// The channel may repeat calls: reserving the same items for the same order again changes nothing.
     pub(crate) fn new(channel: Channel) -> Self {
         Self { client: InventoryClient::new(channel.idempotent()) }
     }
 
-    /// Holds all items or none.
-    pub(crate) async fn reserve(
-        &self,
-        order: &str,
-        customer: &str,
-        items: &[(String, u32)],
-    ) -> Result<(), Error> {
-        let lines = items.iter().map(|(sku, quantity)| Line {
-            sku: sku.clone(),
-            quantity: i32::try_from(*quantity).unwrap_or(i32::MAX),
-        });
+    /// Holds all items of the order or none.
+    pub(crate) async fn reserve(&self, order: &Order) -> Result<(), Error> {
+        let items = order
+            .items
+            .iter()
+            .map(|item| Item { sku: item.sku.to_string(), quantity: item.quantity.into() });
         let request = ReserveRequest {
-            order_id: order.to_owned(),
-            customer: customer.to_owned(),
-            lines: lines.collect(),
+            order_id: order.id.to_string(),
+            customer: order.customer.to_string(),
+            items: items.collect(),
         };
         self.client.clone().reserve(request).await?;
         Ok(())

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn pay() -> Wish {
-    Wish::Pay { amount: Money { currency: "EUR".into(), minor: 1999 }, token: "tok_ok".into() }
+fn pay() -> Command {
+    Command::Pay { amount: Money::stored("EUR".into(), 1999), token: "tok_ok".into() }
 }
 
 /// A simulated third party with its charges, and all published events.
@@ -15,7 +15,7 @@ struct World {
     charged: BTreeSet<String>,
     refunded: BTreeSet<String>,
     voided: BTreeSet<String>,
-    told: Vec<&'static str>,
+    published: Vec<&'static str>,
 }
 
 /// What the third party does when a charge is requested.
@@ -24,60 +24,63 @@ enum Verdict {
     Charges,
     Declines,
     /// Does nothing, and does not answer.
-    IsSilent,
+    DoesNotRespond,
     /// Charges, and its answer is lost.
-    LosesTheAnswer,
+    LosesTheResponse,
 }
 
 impl World {
-    fn ask(&mut self, wish: &Wish, key: usize, verdict: Verdict) -> Answer {
-        if let Errand::Prepare { .. } = wish.errand(self.state.as_ref()) {
+    fn ask(&mut self, command: &Command, key: usize, verdict: Verdict) -> Outcome {
+        if let ProviderCall::Prepare { .. } = command.provider_call(self.state.as_ref()) {
             self.state = Some(State::Asking { key: format!("key-{key}") });
         }
-        match wish.errand(self.state.clone().as_ref()) {
-            Errand::Charge { key, .. } => {
+        match command.provider_call(self.state.clone().as_ref()) {
+            ProviderCall::Charge { key, .. } => {
                 let (key, charge) = (key.to_owned(), format!("charge-{key}"));
-                let charges = matches!(verdict, Verdict::Charges | Verdict::LosesTheAnswer);
+                let charges = matches!(verdict, Verdict::Charges | Verdict::LosesTheResponse);
                 if charges && !self.voided.contains(&key) {
                     self.charged.insert(charge.clone());
                 }
                 match verdict {
                     Verdict::Charges if self.charged.contains(&charge) => {
-                        Answer::Charged { charge }
+                        Outcome::Charged { charge }
                     }
                     Verdict::Charges | Verdict::Declines if !self.charged.contains(&charge) => {
-                        Answer::Declined { reason: "insufficient_funds".into() }
+                        Outcome::Declined { reason: "insufficient_funds".into() }
                     }
                     // A key that was charged is not declined afterwards.
-                    Verdict::Charges | Verdict::Declines => Answer::Charged { charge },
-                    Verdict::IsSilent | Verdict::LosesTheAnswer => Answer::Silence { key },
+                    Verdict::Charges | Verdict::Declines => Outcome::Charged { charge },
+                    Verdict::DoesNotRespond | Verdict::LosesTheResponse => {
+                        Outcome::NoResponse { key }
+                    }
                 }
             }
-            Errand::Refund { charge } => {
+            ProviderCall::Refund { charge } => {
                 self.refunded.insert(charge.to_owned());
-                Answer::Refunded
+                Outcome::Refunded
             }
-            Errand::Prepare { .. } => unreachable!("it was prepared"),
-            Errand::Nothing => Answer::NotAsked,
+            ProviderCall::Prepare { .. } => unreachable!("it was prepared"),
+            ProviderCall::Nothing => Outcome::NotCalled,
         }
     }
 
     /// The event becomes a dead letter after `attempts` requests to the third party.
-    fn set_aside(&mut self, wish: &Wish, key: usize, verdict: Verdict, attempts: usize) {
+    fn dead_letter(&mut self, command: &Command, key: usize, verdict: Verdict, attempts: usize) {
         for _ in 0..attempts {
-            self.ask(wish, key, verdict);
+            self.ask(command, key, verdict);
         }
     }
 
-    /// Delivers an event. The process may die between asking and settling; then the event is delivered again.
-    fn deliver(&mut self, wish: &Wish, key: usize, verdict: Verdict, deaths: usize) {
+    /// Delivers an event. The process may die between the call and settling; then the event is delivered again.
+    fn deliver(&mut self, command: &Command, key: usize, verdict: Verdict, deaths: usize) {
         for _ in 0..deaths {
-            self.ask(wish, key, verdict);
+            self.ask(command, key, verdict);
         }
-        let answer = self.ask(wish, key, verdict);
-        if let Some(state) = wish.settle(self.state.as_ref(), answer).expect("nobody else settles")
+        let answer = self.ask(command, key, verdict);
+        if let Some(state) =
+            command.settle(self.state.as_ref(), answer).expect("there is no concurrent transaction")
         {
-            self.told.push(state.word());
+            self.published.push(state.as_str());
             self.state = Some(state);
         }
     }
@@ -94,77 +97,77 @@ impl World {
             }
         }
         let voided = match self.charged.contains(&charge) {
-            true => Voided::GivenBack { charge },
+            true => Voided::Refunded { charge },
             false => Voided::NotCharged,
         };
         let state = State::resolved(voided);
-        self.told.push(state.word());
+        self.published.push(state.as_str());
         self.state = Some(state);
     }
 }
 
-fn charged() -> Answer {
-    Answer::Charged { charge: String::new() }
+fn charged() -> Outcome {
+    Outcome::Charged { charge: String::new() }
 }
 
-fn story(wishes: &[Wish]) -> World {
+fn after(commandes: &[Command]) -> World {
     let mut world = World::default();
-    for (key, wish) in wishes.iter().enumerate() {
-        world.deliver(wish, key, Verdict::Charges, 0);
+    for (key, command) in commandes.iter().enumerate() {
+        world.deliver(command, key, Verdict::Charges, 0);
     }
     world
 }
 
 #[test]
 fn a_placed_order_is_charged() {
-    assert_eq!(story(&[pay()]).told, ["authorized"]);
+    assert_eq!(after(&[pay()]).published, ["authorized"]);
 }
 
 #[test]
-fn a_cancelled_order_gets_its_money_back() {
-    let world = story(&[pay(), Wish::Cancel]);
-    assert_eq!(world.told, ["authorized", "refunded"]);
+fn a_cancelled_order_is_refunded() {
+    let world = after(&[pay(), Command::Cancel]);
+    assert_eq!(world.published, ["authorized", "refunded"]);
     assert_eq!(world.charged, world.refunded);
 }
 
 #[test]
 fn an_order_placed_after_it_was_cancelled_is_not_charged() {
-    let world = story(&[Wish::Cancel, pay()]);
+    let world = after(&[Command::Cancel, pay()]);
     assert_eq!(world.state, Some(State::Void));
     assert!(world.charged.is_empty());
 }
 
 #[test]
-fn a_refused_charge_has_nothing_to_give_back() {
+fn a_cancelled_order_whose_charge_was_declined_is_not_refunded() {
     let mut world = World::default();
     world.deliver(&pay(), 0, Verdict::Declines, 0);
     let before = world.state.clone();
-    world.deliver(&Wish::Cancel, 1, Verdict::Declines, 0);
+    world.deliver(&Command::Cancel, 1, Verdict::Declines, 0);
     assert_eq!(world.state, before);
     assert!(world.refunded.is_empty());
 }
 
 #[test]
-fn an_unanswered_charge_is_unknown_until_it_is_voided() {
-    for (verdict, told) in [
-        (Verdict::IsSilent, ["unknown", "failed"]),
-        (Verdict::LosesTheAnswer, ["unknown", "refunded"]),
+fn a_charge_without_a_response_is_unknown_until_it_is_voided() {
+    for (verdict, published) in [
+        (Verdict::DoesNotRespond, ["unknown", "failed"]),
+        (Verdict::LosesTheResponse, ["unknown", "refunded"]),
     ] {
         let mut world = World::default();
         world.deliver(&pay(), 0, verdict, 0);
-        world.deliver(&Wish::Cancel, 1, verdict, 0);
+        world.deliver(&Command::Cancel, 1, verdict, 0);
         world.resolve(0);
-        assert_eq!(world.told, told);
+        assert_eq!(world.published, published);
         assert_eq!(world.charged, world.refunded);
     }
 }
 
 #[test]
-fn a_charge_whose_order_was_set_aside_is_voided_when_the_order_is_cancelled() {
-    for verdict in [Verdict::Charges, Verdict::LosesTheAnswer, Verdict::IsSilent] {
+fn a_charge_of_a_dead_lettered_order_is_voided_when_the_order_is_cancelled() {
+    for verdict in [Verdict::Charges, Verdict::LosesTheResponse, Verdict::DoesNotRespond] {
         let mut world = World::default();
-        world.set_aside(&pay(), 0, verdict, 3);
-        world.deliver(&Wish::Cancel, 1, verdict, 0);
+        world.dead_letter(&pay(), 0, verdict, 3);
+        world.deliver(&Command::Cancel, 1, verdict, 0);
         world.resolve(0);
         assert_eq!(world.charged, world.refunded);
         // Its dead letter is replayed after all.
@@ -174,34 +177,36 @@ fn a_charge_whose_order_was_set_aside_is_voided_when_the_order_is_cancelled() {
 }
 
 #[test]
-fn an_order_that_was_set_aside_and_replayed_is_charged_once() {
+fn an_order_that_was_dead_lettered_and_replayed_is_charged_once() {
     let mut world = World::default();
-    world.set_aside(&pay(), 0, Verdict::LosesTheAnswer, 2);
+    world.dead_letter(&pay(), 0, Verdict::LosesTheResponse, 2);
     world.deliver(&pay(), 5, Verdict::Charges, 0);
-    assert_eq!((&world.told[..], world.charged.len()), (&["authorized"][..], 1));
+    assert_eq!((&world.published[..], world.charged.len()), (&["authorized"][..], 1));
 }
 
 #[test]
-fn attempts_to_void_are_further_and_further_apart_and_never_end() {
-    let pace = Pace { first: Duration::from_secs(1), longest: Duration::from_secs(300) };
-    let waits = [0, 1, 2, 8, 9, 1000, i64::MAX].map(|attempts| pace.next_attempt(attempts, 7) - 7);
-    assert_eq!(waits.map(|wait| wait / 1_000_000), [1, 2, 4, 256, 300, 300, 300]);
+fn the_wait_between_attempts_to_void_doubles_up_to_the_longest() {
+    let delays = Delays { first: Duration::from_secs(1), longest: Duration::from_secs(300) };
+    let now = Timestamp::from_micros(7);
+    let waits = [0, 1, 2, 8, 9, 1000, i64::MAX]
+        .map(|attempts| delays.next_attempt(attempts, now).since(now));
+    assert_eq!(waits.map(|wait| wait.as_secs()), [1, 2, 4, 256, 300, 300, 300]);
 }
 
 #[test]
-fn an_answer_to_another_question_is_not_taken() {
+fn a_response_to_another_call_is_a_conflict() {
     let authorized = State::Authorized { charge: "c".into() };
-    assert_eq!(pay().settle(None, charged()), Err(Overtaken));
-    assert_eq!(Wish::Cancel.settle(Some(&authorized), Answer::NotAsked), Err(Overtaken));
-    assert_eq!(pay().settle(Some(&authorized), charged()), Err(Overtaken));
+    assert_eq!(pay().settle(None, charged()), Err(Conflict));
+    assert_eq!(Command::Cancel.settle(Some(&authorized), Outcome::NotCalled), Err(Conflict));
+    assert_eq!(pay().settle(Some(&authorized), charged()), Err(Conflict));
 }
 
 fn verdict() -> impl Strategy<Value = Verdict> {
     prop_oneof![
         2 => Just(Verdict::Charges),
         1 => Just(Verdict::Declines),
-        1 => Just(Verdict::IsSilent),
-        2 => Just(Verdict::LosesTheAnswer),
+        1 => Just(Verdict::DoesNotRespond),
+        2 => Just(Verdict::LosesTheResponse),
     ]
 }
 
@@ -209,7 +214,7 @@ fn verdict() -> impl Strategy<Value = Verdict> {
 #[derive(Clone, Copy, Debug)]
 enum Happens {
     Placed,
-    PlacedAndSetAside,
+    PlacedAndDeadLettered,
     Cancelled,
     Timer,
 }
@@ -217,7 +222,7 @@ enum Happens {
 fn happens() -> impl Strategy<Value = Happens> {
     prop_oneof![
         Just(Happens::Placed),
-        Just(Happens::PlacedAndSetAside),
+        Just(Happens::PlacedAndDeadLettered),
         Just(Happens::Cancelled),
         Just(Happens::Timer)
     ]
@@ -227,15 +232,15 @@ proptest! {
     /// Events and timers arrive in any order and repeatedly, the process dies at any point, and answers are lost: a charge
     /// whose answer was lost is given back, since its order is cancelled.
     #[test]
-    fn an_order_is_paid_once_or_compensated(
+    fn an_order_is_charged_once_or_refunded(
         events in prop::collection::vec((happens(), 0..3usize, verdict(), 0..3usize), 0..12),
     ) {
         let mut world = World::default();
         for (happens, key, verdict, deaths) in &events {
             match happens {
                 Happens::Placed => world.deliver(&pay(), *key, *verdict, *deaths),
-                Happens::PlacedAndSetAside => world.set_aside(&pay(), *key, *verdict, *deaths),
-                Happens::Cancelled => world.deliver(&Wish::Cancel, *key, *verdict, *deaths),
+                Happens::PlacedAndDeadLettered => world.dead_letter(&pay(), *key, *verdict, *deaths),
+                Happens::Cancelled => world.deliver(&Command::Cancel, *key, *verdict, *deaths),
                 Happens::Timer => world.resolve(*deaths),
             }
         }
@@ -251,7 +256,7 @@ proptest! {
         if events.iter().any(|(happens, ..)| matches!(happens, Happens::Cancelled)) {
             prop_assert!(kept.is_empty(), "nothing is kept for a cancelled order");
         }
-        let unique: BTreeSet<_> = world.told.iter().collect();
-        prop_assert_eq!(unique.len(), world.told.len(), "nothing is told twice");
+        let unique: BTreeSet<_> = world.published.iter().collect();
+        prop_assert_eq!(unique.len(), world.published.len(), "nothing is published twice");
     }
 }

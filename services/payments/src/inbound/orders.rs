@@ -1,4 +1,4 @@
-//! Kafka `orders.events` → [`Payments::ask`], then [`Payments::settle`].
+//! Kafka `orders.events` → [`Payments::call_provider`], then [`Payments::settle`].
 
 use std::sync::Arc;
 
@@ -8,14 +8,14 @@ use chassis::{
     telemetry,
 };
 use proto::{
-    limits,
-    orders::v1::{OrderEvent, order_event},
+    orders::v1::OrderEvent,
     topics::event_types::{OrderCancelled, OrderPlaced},
 };
 
 use crate::{
-    domain::{Answer, Money, Wish},
-    payments::{Error, Order, Payments},
+    domain::Outcome,
+    error::Error,
+    payments::{Order, Payments},
 };
 
 /// Charges an order that was placed, and refunds one that was cancelled.
@@ -32,40 +32,22 @@ impl OnOrder {
 impl Caller for OnOrder {
     type Message = OrderEvent;
     type Error = Error;
-    type Answer = (Order, Answer);
+    type Answer = (Order, Outcome);
     const TYPES: &'static [&'static str] = &[OrderPlaced, OrderCancelled];
 
-    async fn call(&self, event: &Event<OrderEvent>) -> Result<(Order, Answer), Error> {
+    async fn call(&self, event: &Event<OrderEvent>) -> Result<(Order, Outcome), Error> {
         telemetry::annotate("order.id", event.body.order_id.clone());
         let order = Order::try_from(&event.body)?;
-        let answer = self.payments.ask(&event.id, &order).await?;
-        Ok((order, answer))
+        let outcome = self.payments.call_provider(&event.id, &order).await?;
+        Ok((order, outcome))
     }
 
     async fn handle(
         &self,
         _: Event<OrderEvent>,
-        (order, answer): (Order, Answer),
+        (order, outcome): (Order, Outcome),
         tx: &mut Tx,
     ) -> Result<(), Error> {
-        self.payments.settle(tx, order, answer).await
-    }
-}
-
-impl TryFrom<&OrderEvent> for Order {
-    type Error = Error;
-
-    fn try_from(event: &OrderEvent) -> Result<Self, Error> {
-        limits::check(event)?;
-        let wish = match &event.event {
-            Some(order_event::Event::Placed(placed)) => {
-                let total = placed.total.as_ref().ok_or(Error::Malformed("no total"))?;
-                let amount = Money { currency: total.currency.clone(), minor: total.amount_minor };
-                Wish::Pay { amount, token: placed.payment_token.clone() }
-            }
-            Some(order_event::Event::Cancelled(_)) => Wish::Cancel,
-            _ => return Err(Error::Malformed("neither placed nor cancelled")),
-        };
-        Ok(Self { id: event.order_id.clone(), customer: event.customer.clone(), wish })
+        self.payments.settle(tx, order, outcome).await
     }
 }

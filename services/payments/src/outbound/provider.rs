@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use chassis::{Error, Kind, http, retry::Backoff};
-use proto::limits::{CHARGE_ID, DECLINE_REASON};
+use proto::{
+    limits::{CHARGE_ID, DECLINE_REASON},
+    values::{Money, OrderId},
+};
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    domain::{Answer, Money, Voided},
+    domain::{Outcome, Voided},
     metrics::Metrics,
 };
 
@@ -40,7 +43,7 @@ pub(crate) struct Provider {
     attempts: u32,
     /// How long after the first attempt another one may begin. It is the time at which the last attempt would begin if all
     /// attempts and waits took their longest.
-    patience: Duration,
+    attempt_until: Duration,
     metrics: Metrics,
 }
 
@@ -63,7 +66,7 @@ struct Refund<'a> {
 struct Void {}
 
 #[derive(Deserialize)]
-struct WasVoided {
+struct VoidedCharge {
     charge_id: Option<String>,
 }
 
@@ -90,8 +93,8 @@ impl Provider {
         attempts: u32,
         metrics: Metrics,
     ) -> Self {
-        let patience = Self::longest(timeout, attempts).saturating_sub(timeout);
-        Self { client, attempts, patience, metrics }
+        let attempt_until = Self::longest(timeout, attempts).saturating_sub(timeout);
+        Self { client, attempts, attempt_until, metrics }
     }
 
     /// The longest time that all attempts and waits may take with these limits.
@@ -103,34 +106,38 @@ impl Provider {
     pub(crate) async fn charge(
         &self,
         key: &str,
-        order: &str,
+        order: &OrderId,
         amount: &Money,
         token: &str,
-    ) -> Result<Answer, Error> {
-        let Money { currency, minor } = amount;
-        let charge = Charge { reference: order, amount: *minor, currency, token };
-        let silence = || Ok(Answer::Silence { key: key.to_owned() });
+    ) -> Result<Outcome, Error> {
+        let charge = Charge {
+            reference: order.as_str(),
+            amount: amount.amount_minor(),
+            currency: amount.currency().as_str(),
+            token,
+        };
+        let no_response = || Ok(Outcome::NoResponse { key: key.to_owned() });
         let answer = match self.post("charge", "/charges", key, &charge).await {
             Ok(answer) => answer,
             Err(error) if error.postponed().is_some() => return Err(error),
-            Err(error) if error.kind().is_temporary() => return silence(),
+            Err(error) if error.kind().is_temporary() => return no_response(),
             Err(error) => return Err(error),
         };
         match answer.status {
-            StatusCode::PAYMENT_REQUIRED => Ok(Answer::Declined { reason: reason(&answer) }),
+            StatusCode::PAYMENT_REQUIRED => Ok(Outcome::Declined { reason: reason(&answer) }),
             // A success without a valid charge id counts as no answer.
             status if status.is_success() => match charge_id(&answer) {
-                Some(charge) => Ok(Answer::Charged { charge }),
-                None => silence(),
+                Some(charge) => Ok(Outcome::Charged { charge }),
+                None => no_response(),
             },
             status => Err(unexpected(status)),
         }
     }
 
-    /// Gives back the charge with this key, and prevents later charges with it. Makes one attempt: the caller's timer makes the
-    /// next.
+    /// Voids the charge with this key: the third party refunds it, and makes no charge with the key later. Makes one attempt: the
+    /// caller's timer makes the next.
     pub(crate) async fn void(&self, key: &str) -> Result<Voided, Error> {
-        let result = self.client.post("/voids", key, &Void {}).await.and_then(lasting);
+        let result = self.client.post("/voids", key, &Void {}).await.and_then(final_answer);
         if result.as_ref().err().is_none_or(|error| error.postponed().is_none()) {
             self.count("void", &result);
         }
@@ -138,10 +145,12 @@ impl Provider {
         if !answer.status.is_success() {
             return Err(unexpected(answer.status));
         }
-        match answer.json::<WasVoided>()?.charge_id {
+        match answer.json::<VoidedCharge>()?.charge_id {
             None => Ok(Voided::NotCharged),
-            Some(charge) if CHARGE_ID.allows(&charge) => Ok(Voided::GivenBack { charge }),
-            Some(_) => Err(Error::new(Kind::Internal, "the third party sent no id of a charge")),
+            Some(charge) if CHARGE_ID.allows(&charge) => Ok(Voided::Refunded { charge }),
+            Some(_) => {
+                Err(Error::new(Kind::Internal, "the third party sent an invalid id of a charge"))
+            }
         }
     }
 
@@ -166,7 +175,7 @@ impl Provider {
 
     /// Repeats the request until the answer is final or the attempts are used up; the key makes repetitions harmless. If the
     /// circuit breaker is open at the first attempt, returns its error. If it opens between two attempts, waits for it, but not
-    /// beyond `patience`: an order that gets no answer ends even while other orders keep the breaker open.
+    /// beyond `attempt_until`: an order that gets no answer ends even while other orders keep the breaker open.
     async fn post(
         &self,
         operation: &'static str,
@@ -176,13 +185,13 @@ impl Provider {
     ) -> Result<http::Answer, Error> {
         let mut backoff = Backoff::new(WAITS.0, WAITS.1);
         let mut left = self.attempts.max(1);
-        let (begun, mut last) = (Instant::now(), None);
+        let (began, mut last) = (Instant::now(), None);
         loop {
-            let result = self.client.post(path, key, body).await.and_then(lasting);
+            let result = self.client.post(path, key, body).await.and_then(final_answer);
             if let Some(wait) = result.as_ref().err().and_then(Error::postponed) {
                 match last {
                     None => return result,
-                    Some(failure) if begun.elapsed() + wait > self.patience => return failure,
+                    Some(failure) if began.elapsed() + wait > self.attempt_until => return failure,
                     Some(_) => sleep(wait).await,
                 }
                 continue;
@@ -216,8 +225,8 @@ fn charge_id(answer: &http::Answer) -> Option<String> {
     CHARGE_ID.allows(&charge).then_some(charge)
 }
 
-/// Turns answers that may change with a retry into errors.
-fn lasting(answer: http::Answer) -> Result<http::Answer, Error> {
+/// Turns an answer that may change with a retry into an error.
+fn final_answer(answer: http::Answer) -> Result<http::Answer, Error> {
     let kind = match answer.status {
         StatusCode::TOO_MANY_REQUESTS => Kind::Exhausted,
         status if status.is_server_error() => Kind::Unavailable,

@@ -62,8 +62,8 @@ fn what_the_provider_forgot_is_none_and_what_it_has_too_many_of_is_one() {
 }
 
 fn reservation(id: &str, state: reservation::State) -> Reservation {
-    let lines = vec![Line { sku: "teapot".into(), quantity: 2 }];
-    Reservation { order_id: id.into(), state: state.into(), lines }
+    let items = vec![inventory::Item { sku: "teapot".into(), quantity: 2 }];
+    Reservation { order_id: id.into(), state: state.into(), items }
 }
 
 fn shipment(id: &str, state: shipment::State) -> Shipment {
@@ -125,7 +125,7 @@ fn what_happened_twice_is_one() {
 fn other_goods_and_other_amounts_are_one() {
     let mut ledgers = delivered();
     ledgers.payments[0].amount = euros(999);
-    ledgers.reservations[0].lines[0].quantity = 1;
+    ledgers.reservations[0].items[0].quantity = 1;
     complains(
         &ledgers,
         &[

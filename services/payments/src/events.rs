@@ -1,15 +1,18 @@
-//! Payments → Kafka `payments.events`.
+//! The events on Kafka `payments.events`.
 
-use chassis::database::now;
-use proto::payments::v1::{
-    PaymentAuthorized, PaymentDeclined, PaymentEvent, PaymentFailed, PaymentRefunded,
-    payment_event::Event,
+use proto::{
+    payments::v1::{
+        PaymentAuthorized, PaymentDeclined, PaymentEvent, PaymentFailed, PaymentRefunded,
+        payment_event::Event,
+    },
+    values::Timestamp,
 };
 
 use crate::domain::{Payment, State};
 
-/// The event for a payment's new state; `None` while it is being asked for, and for a void payment, which no service waits for.
-pub(crate) fn event(payment: &Payment) -> Option<PaymentEvent> {
+/// The event for a payment's new state; `None` while the third party is asked, and for a void payment, which no service waits
+/// for.
+pub(crate) fn settled(payment: &Payment) -> Option<PaymentEvent> {
     let event = match payment.state.clone() {
         State::Authorized { charge } => Event::Authorized(PaymentAuthorized { charge_id: charge }),
         State::Declined { reason } => Event::Declined(PaymentDeclined { reason }),
@@ -18,9 +21,9 @@ pub(crate) fn event(payment: &Payment) -> Option<PaymentEvent> {
         State::Asking { .. } | State::Void => return None,
     };
     Some(PaymentEvent {
-        order_id: payment.order.clone(),
-        customer: payment.customer.clone(),
-        occurred_at_us: now(),
+        order_id: payment.order.to_string(),
+        customer: payment.customer.to_string(),
+        occurred_at_us: Timestamp::now().into(),
         event: Some(event),
     })
 }

@@ -11,7 +11,7 @@
 //! | any other | refused: `unknown_token` |
 //!
 //! A charge is idempotent by the header `idempotency-key`: its id follows from the key, and so survives a restart. `POST
-//! /voids` gives back the charge with the key, if there is one, and refuses later charges with it: `voided`. `POST
+//! /voids` refunds the charge with the key, if there is one, and refuses later charges with it: `voided`. `POST
 //! /charges/search` returns the ledger, which is in memory: the latest 20,000 charges since the start.
 
 mod ledger;
@@ -36,11 +36,11 @@ use ledger::Ledger;
 /// How long `tok_slow` takes: long enough to delay the following events, short enough to be waited for.
 const SLOW: Duration = Duration::from_secs(3);
 
-/// How long `tok_down` and `tok_lost` are not answered: no client waits so long. It has an end, since the connection of a client
-/// that left is held as long.
-const SILENCE: Duration = Duration::from_secs(60);
+/// How long `tok_down` and `tok_lost` get no answer: longer than any client waits. It ends, since the connection of a client that
+/// has left is held as long.
+const NO_ANSWER: Duration = Duration::from_secs(60);
 
-/// Connections at once: more than the charges that `payments` has in flight, those included that it has given up.
+/// The most connections: more than `payments` has charges in flight, including those that it has given up.
 const CONNECTIONS: usize = 1024;
 
 /// How often `tok_flaky` fails.
@@ -69,7 +69,7 @@ struct Search {
 
 #[derive(Serialize)]
 struct Voided {
-    /// The charge that was given back; `null` if nothing was charged.
+    /// The charge that was refunded; `null` if nothing was charged.
     charge_id: Option<Uuid>,
 }
 
@@ -88,7 +88,7 @@ struct Declined {
     reason: &'static str,
 }
 
-struct Desk {
+struct Simulator {
     delay: Duration,
     failures: Mutex<HashMap<String, u32>>,
     ledger: Mutex<Ledger>,
@@ -101,62 +101,67 @@ pub(crate) async fn serve(listener: TcpListener, delay: Duration) -> anyhow::Res
 }
 
 fn router(delay: Duration) -> Router {
-    let desk = Desk { delay, failures: Mutex::default(), ledger: Mutex::default() };
+    let simulator = Simulator { delay, failures: Mutex::default(), ledger: Mutex::default() };
     Router::new()
         .route("/charges", post(charge))
         .route("/charges/search", post(search))
         .route("/refunds", post(refund))
         .route("/voids", post(void))
-        .with_state(Arc::new(desk))
+        .with_state(Arc::new(simulator))
 }
 
 async fn charge(
-    State(desk): State<Arc<Desk>>,
+    State(simulator): State<Arc<Simulator>>,
     headers: HeaderMap,
     Json(charge): Json<Charge>,
 ) -> Response {
     let Some(key) = key_of(&headers) else { return no_key() };
-    sleep(desk.delay).await;
+    sleep(simulator.delay).await;
     match &*charge.token {
         _ if charge.amount <= 0 => return decline("invalid_amount"),
         "tok_ok" => {}
         "tok_slow" => sleep(SLOW).await,
-        "tok_flaky" if desk.fails(key) => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        "tok_flaky" if simulator.fails(key) => {
+            return StatusCode::SERVICE_UNAVAILABLE.into_response();
+        }
         "tok_flaky" => {}
         "tok_down" => return no_answer().await,
         "tok_lost" => {
-            desk.charge(key, &charge);
+            simulator.charge(key, &charge);
             return no_answer().await;
         }
         "tok_declined" => return decline("insufficient_funds"),
         _ => return decline("unknown_token"),
     }
-    match desk.charge(key, &charge) {
+    match simulator.charge(key, &charge) {
         Some(charge_id) => (StatusCode::CREATED, Json(Charged { charge_id })).into_response(),
         None => decline("voided"),
     }
 }
 
-async fn refund(State(desk): State<Arc<Desk>>, Json(refund): Json<Refund>) -> Json<Charged> {
-    desk.ledger.lock().refund(refund.charge_id);
+async fn refund(
+    State(simulator): State<Arc<Simulator>>,
+    Json(refund): Json<Refund>,
+) -> Json<Charged> {
+    simulator.ledger.lock().refund(refund.charge_id);
     Json(Charged { charge_id: refund.charge_id })
 }
 
-async fn void(State(desk): State<Arc<Desk>>, headers: HeaderMap) -> Response {
+async fn void(State(simulator): State<Arc<Simulator>>, headers: HeaderMap) -> Response {
     let Some(key) = key_of(&headers) else { return no_key() };
-    let charge_id = desk.ledger.lock().void(charge_id(key));
+    let charge_id = simulator.ledger.lock().void(charge_id(key));
     Json(Voided { charge_id }).into_response()
 }
 
 async fn search(
-    State(desk): State<Arc<Desk>>,
+    State(simulator): State<Arc<Simulator>>,
     Json(search): Json<Search>,
 ) -> Json<Vec<ledger::Entry>> {
-    Json(desk.ledger.lock().after(search.after, search.limit))
+    Json(simulator.ledger.lock().after(search.after, search.limit))
 }
 
 async fn no_answer() -> Response {
-    sleep(SILENCE).await;
+    sleep(NO_ANSWER).await;
     StatusCode::GATEWAY_TIMEOUT.into_response()
 }
 
@@ -177,7 +182,7 @@ fn decline(reason: &'static str) -> Response {
     (StatusCode::PAYMENT_REQUIRED, Json(Declined { reason })).into_response()
 }
 
-impl Desk {
+impl Simulator {
     /// `None` if the key was voided.
     fn charge(&self, key: &str, charge: &Charge) -> Option<Uuid> {
         let made = ledger::Made {
