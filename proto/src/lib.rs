@@ -9,7 +9,7 @@ pub mod subjects;
 pub mod topics;
 pub mod values;
 
-pub use prost::Message;
+pub use chassis::contract::Message;
 
 /// Every contract as an encoded `google.protobuf.FileDescriptorSet`, for gRPC server reflection.
 pub const DESCRIPTORS: &[u8] = include_bytes!("gen/descriptors.bin");

@@ -280,6 +280,17 @@ impl fmt::Display for Violations {
 
 impl std::error::Error for Violations {}
 
+/// A message that violates its limits violates them again when it is repeated.
+impl From<Violations> for chassis::Error {
+    fn from(violations: Violations) -> Self {
+        let fields = violations.as_slice().iter();
+        let fields = fields.map(|one| (one.field.clone(), one.message.clone()));
+        let refused =
+            Self::new(chassis::Kind::Invalid, format!("the message breaks limits: {violations}"));
+        fields.fold(refused, |refused, (name, message)| refused.field(name, message))
+    }
+}
+
 /// A message whose fields have limits.
 pub trait Limited {
     /// Adds every field that breaks its limit.

@@ -1,6 +1,6 @@
-//! Kafka topics: each name with the type of its messages, so that nobody can send one what another expects.
+//! Kafka topics: each name with the type of its messages, so that no service can send a message that consumers do not expect.
 
-use std::marker::PhantomData;
+pub use chassis::contract::{DEAD_LETTER_SUFFIX, Envelope, Topic};
 
 use crate::{
     inventory::v1::{InventoryEvent, inventory_event},
@@ -9,63 +9,34 @@ use crate::{
     shipping::v1::{ShipmentEvent, shipment_event},
 };
 
-/// The stock's events.
-pub const INVENTORY: Topic<InventoryEvent> = Topic::new("inventory.events");
-/// The orders' events.
-pub const ORDERS: Topic<OrderEvent> = Topic::new("orders.events");
-/// The payments' events.
-pub const PAYMENTS: Topic<PaymentEvent> = Topic::new("payments.events");
-/// The shipments' events.
-pub const SHIPMENTS: Topic<ShipmentEvent> = Topic::new("shipments.events");
-
-/// Every topic's name, for whoever creates them.
-pub const ALL: [&str; 4] = [INVENTORY.name, ORDERS.name, PAYMENTS.name, SHIPMENTS.name];
+/// Every topic's name, for the commands that create topics.
+pub const ALL: [&str; 4] = [Inventory::NAME, Orders::NAME, Payments::NAME, Shipments::NAME];
 
 /// How many partitions a topic gets where the mesh creates it: as many replicas of a service can share its work.
 pub const PARTITIONS: i32 = 3;
 
-/// What the name of a topic's dead-letter topic ends with.
-pub const DEAD_LETTER_SUFFIX: &str = ".dlq";
-
-/// A topic's name, and the type of its messages.
-pub struct Topic<M> {
-    /// The name on the broker.
-    pub name: &'static str,
-    message: PhantomData<fn() -> M>,
-}
-
-impl<M> Topic<M> {
-    const fn new(name: &'static str) -> Self {
-        Self { name, message: PhantomData }
-    }
-}
-
-impl<M> Clone for Topic<M> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<M> Copy for Topic<M> {}
-
-/// The one message of a topic: whose story it belongs to, and what happened.
-pub trait Envelope: crate::Message + Default + 'static {
-    /// The topic it travels on.
-    const TOPIC: Topic<Self>;
-    /// The record's key; events with the same key are handled in order.
-    fn key(&self) -> &str;
-    /// The CloudEvents `type`: the full protobuf name of the event inside; `None` if this version does not know it.
-    fn event_type(&self) -> Option<&'static str>;
-}
-
-macro_rules! envelopes {
-    ($($topic:ident: $message:ident in $package:ident, $events:ident { $($variant:ident => $event:ident),+ $(,)? })+) => {
+macro_rules! topics {
+    ($(
+        $(#[$doc:meta])+
+        $topic:ident = $name:literal by $key:ident: $message:ident in $package:ident,
+        $events:ident { $($variant:ident => $event:ident),+ $(,)? }
+    )+) => {
         $(
-            impl Envelope for $message {
-                const TOPIC: Topic<Self> = $topic;
-                fn key(&self) -> &str {
-                    &self.order_id
+            $(#[$doc])+
+            #[derive(Clone, Copy, Debug)]
+            pub struct $topic;
+
+            impl Topic for $topic {
+                type Envelope = $message;
+                const NAME: &'static str = $name;
+                fn key(message: &$message) -> &str {
+                    &message.$key
                 }
+            }
+
+            impl Envelope for $message {
+                type Topic = $topic;
+                const TYPES: &'static [&'static str] = &[$(event_types::$event),+];
                 fn event_type(&self) -> Option<&'static str> {
                     Some(match self.event.as_ref()? {
                         $($events::Event::$variant(_) => event_types::$event,)+
@@ -85,26 +56,30 @@ macro_rules! envelopes {
     };
 }
 
-envelopes! {
-    INVENTORY: InventoryEvent in inventory, inventory_event {
+topics! {
+    /// The stock's events.
+    Inventory = "inventory.events" by order_id: InventoryEvent in inventory, inventory_event {
         ReservationExpired => ReservationExpired,
         ReservationCommitted => ReservationCommitted,
         ReservationReleased => ReservationReleased,
     }
-    ORDERS: OrderEvent in orders, order_event {
+    /// The orders' events.
+    Orders = "orders.events" by order_id: OrderEvent in orders, order_event {
         Placed => OrderPlaced,
         Paid => OrderPaid,
         Dispatched => OrderDispatched,
         Completed => OrderCompleted,
         Cancelled => OrderCancelled,
     }
-    PAYMENTS: PaymentEvent in payments, payment_event {
+    /// The payments' events.
+    Payments = "payments.events" by order_id: PaymentEvent in payments, payment_event {
         Authorized => PaymentAuthorized,
         Declined => PaymentDeclined,
         Failed => PaymentFailed,
         Refunded => PaymentRefunded,
     }
-    SHIPMENTS: ShipmentEvent in shipping, shipment_event {
+    /// The shipments' events.
+    Shipments = "shipments.events" by order_id: ShipmentEvent in shipping, shipment_event {
         Dispatched => ShipmentDispatched,
         Delivered => ShipmentDelivered,
         Returned => ShipmentReturned,
@@ -124,7 +99,8 @@ mod tests {
         };
         assert_eq!(event.event_type(), Some("mesh.orders.v1.OrderPaid"));
         assert_eq!(event.key(), "o-1");
-        assert_eq!(OrderEvent::TOPIC.name, "orders.events");
+        assert_eq!(<OrderEvent as Envelope>::Topic::NAME, "orders.events");
+        assert!(OrderEvent::TYPES.contains(&event.event_type().unwrap()));
     }
 
     #[test]

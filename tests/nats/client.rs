@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use chassis::contract::Subject as _;
 use chassis::{
     Kind, messaging,
     metrics::Registry,
@@ -10,10 +11,10 @@ use chassis::{
     readiness::{Impact, Readiness},
 };
 use futures::StreamExt;
-use proto::{Message, notifications::v1::LiveUpdate, subjects::LIVE_ORDERS};
-use tokio::{task::JoinSet, time::timeout};
+use proto::{Message, notifications::v1::LiveUpdate, subjects::LiveOrders};
+use tokio::time::timeout;
 
-use crate::server::{PATIENCE, Server, next, settled, until};
+use crate::server::{PATIENCE, Server, until};
 
 async fn connect(server: &Server, limit: Duration) -> (Client, Registry) {
     let registry = Registry::new();
@@ -38,7 +39,7 @@ async fn next_live(subscription: &mut Subscription<LiveUpdate>) -> LiveUpdate {
 /// The number of operations of this kind with this outcome.
 fn operations(registry: &Registry, operation: &str, outcome: &str) -> u64 {
     let name = "messaging_client_operation_duration_seconds_count";
-    let template = LIVE_ORDERS.template;
+    let template = LiveOrders::TEMPLATE;
     let series = format!(
         "{name}{{messaging_destination_name=\"{template}\",messaging_operation_name=\"{operation}\",outcome=\"{outcome}\"}} "
     );
@@ -51,53 +52,28 @@ fn operations(registry: &Registry, operation: &str, outcome: &str) -> u64 {
 pub(crate) async fn a_live_message_reaches_its_subscriber_alone(server: Server) {
     let (notifications, registry) = connect(&server, PATIENCE).await;
     let (gateway, _) = connect(&server, PATIENCE).await;
-    let mut neighbour = gateway.subscribe(LIVE_ORDERS, &["ada", "other"]).await.unwrap();
+    let mut neighbour = gateway.subscribe(LiveOrders, &["ada", "other"]).await.unwrap();
 
     // A subscription has to wait behind all these messages; publishing has not.
     let much = LiveUpdate { event_type: "x".repeat(500_000), ..LiveUpdate::default() };
     for order in 0..20 {
         let order = order.to_string();
         for _ in 0..10 {
-            gateway.publish(LIVE_ORDERS, &["no", "subscriber"], &much).await.unwrap();
+            gateway.publish(LiveOrders, &["no", "subscriber"], &much).await.unwrap();
         }
-        let mut mine = gateway.subscribe(LIVE_ORDERS, &["ada", &order]).await.unwrap();
-        notifications.publish(LIVE_ORDERS, &["ada", &order], &update(&order)).await.unwrap();
+        let mut mine = gateway.subscribe(LiveOrders, &["ada", &order]).await.unwrap();
+        notifications.publish(LiveOrders, &["ada", &order], &update(&order)).await.unwrap();
         assert_eq!(next_live(&mut mine).await, update(&order));
     }
 
-    notifications.publish(LIVE_ORDERS, &["ada", "other"], &update("other")).await.unwrap();
+    notifications.publish(LiveOrders, &["ada", "other"], &update("other")).await.unwrap();
     assert_eq!(next_live(&mut neighbour).await, update("other"));
     assert_eq!(operations(&registry, "send", "ok"), 21);
 }
 
-pub(crate) async fn a_request_carries_types_both_ways(server: Server) {
-    let (gateway, registry) = connect(&server, PATIENCE).await;
-    let ask =
-        async || gateway.request::<_, LiveUpdate>(LIVE_ORDERS, &["ada", "7"], &update("7")).await;
-
-    let error = ask().await.unwrap_err();
-    assert_eq!((error.kind(), error.reason_word()), (Kind::Unavailable, Some("NO_RESPONDERS")));
-
-    let answerer = server.connect().await;
-    let mut requests = answerer.subscribe("live.orders.ada.7").await.unwrap();
-    settled(&answerer).await;
-    let mut answers = JoinSet::new();
-    let replies = answerer.clone(); // a client that is dropped discards messages that it has not sent yet
-    answers.spawn(async move {
-        let request = next(&mut requests).await;
-        let asked = LiveUpdate::decode(request.payload).unwrap();
-        let answer = LiveUpdate { event_type: "answer".into(), ..asked };
-        replies.publish(request.reply.unwrap(), answer.encode_to_vec().into()).await.unwrap();
-    });
-    assert_eq!(ask().await.unwrap(), LiveUpdate { event_type: "answer".into(), ..update("7") });
-
-    assert_eq!(operations(&registry, "request", "ok"), 1);
-    assert_eq!(operations(&registry, "request", "unavailable"), 1);
-}
-
 pub(crate) async fn an_undecodable_message_is_skipped_and_counted(server: Server) {
     let (gateway, registry) = connect(&server, PATIENCE).await;
-    let mut mine = gateway.subscribe(LIVE_ORDERS, &["ada", "7"]).await.unwrap();
+    let mut mine = gateway.subscribe(LiveOrders, &["ada", "7"]).await.unwrap();
 
     let stranger = server.connect().await;
     stranger.publish("live.orders.ada.7", "not protobuf".into()).await.unwrap();
@@ -133,14 +109,14 @@ pub(crate) async fn publishing_without_a_server_does_not_block(mut server: Serve
     let published = timeout(PATIENCE, async {
         for _ in 0..10_000 {
             let error =
-                notifications.publish(LIVE_ORDERS, &["ada", "7"], &update("7")).await.unwrap_err();
+                notifications.publish(LiveOrders, &["ada", "7"], &update("7")).await.unwrap_err();
             assert_eq!(error.kind(), Kind::Unavailable);
         }
     });
     published.await.expect("refused at once");
     assert_eq!(operations(&registry, "send", "unavailable"), 10_000);
 
-    let subscribed = timeout(PATIENCE, gateway.subscribe(LIVE_ORDERS, &["ada", "7"]))
+    let subscribed = timeout(PATIENCE, gateway.subscribe(LiveOrders, &["ada", "7"]))
         .await
         .expect("its own time limit");
     assert_eq!(subscribed.err().unwrap().kind(), Kind::DeadlineExceeded);
@@ -155,7 +131,7 @@ pub(crate) async fn a_client_reconnects_by_itself(mut server: Server) {
     let orders: Vec<String> = (0..4000).map(|order| order.to_string()).collect();
     let mut open_pages = Vec::new();
     for order in &orders {
-        open_pages.push(gateway.subscribe(LIVE_ORDERS, &[ada, order]).await.unwrap());
+        open_pages.push(gateway.subscribe(LiveOrders, &[ada, order]).await.unwrap());
     }
     let (mut here, mut there) = (gateway.reconnections(), notifications.reconnections());
 
@@ -169,7 +145,7 @@ pub(crate) async fn a_client_reconnects_by_itself(mut server: Server) {
 
         // Without waiting: all subscriptions are live again when the reconnection is reported.
         for order in &orders {
-            notifications.publish(LIVE_ORDERS, &[ada, order], &update(order)).await.unwrap();
+            notifications.publish(LiveOrders, &[ada, order], &update(order)).await.unwrap();
         }
         for (order, page) in orders.iter().zip(&mut open_pages) {
             assert_eq!(next_live(page).await, update(order));
@@ -180,18 +156,18 @@ pub(crate) async fn a_client_reconnects_by_itself(mut server: Server) {
 pub(crate) async fn a_drained_client_ends_its_subscriptions(server: Server) {
     let (notifications, _) = connect(&server, PATIENCE).await;
     let (gateway, _) = connect(&server, PATIENCE).await;
-    let mut theirs = gateway.subscribe(LIVE_ORDERS, &["ada", "7"]).await.unwrap();
-    let mut own = notifications.subscribe(LIVE_ORDERS, &["ada", "8"]).await.unwrap();
+    let mut theirs = gateway.subscribe(LiveOrders, &["ada", "7"]).await.unwrap();
+    let mut own = notifications.subscribe(LiveOrders, &["ada", "8"]).await.unwrap();
     for order in ["7", "8"] {
         for _ in 0..100 {
-            notifications.publish(LIVE_ORDERS, &["ada", order], &update(order)).await.unwrap();
+            notifications.publish(LiveOrders, &["ada", order], &update(order)).await.unwrap();
         }
     }
 
     timeout(PATIENCE, notifications.drain()).await.expect("drained in time");
 
     assert!(!notifications.is_connected());
-    let error = notifications.publish(LIVE_ORDERS, &["ada", "7"], &update("7")).await.unwrap_err();
+    let error = notifications.publish(LiveOrders, &["ada", "7"], &update("7")).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Unavailable);
     assert_eq!(timeout(PATIENCE, own.by_ref().count()).await.expect("an end"), 100);
     for _ in 0..100 {

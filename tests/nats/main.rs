@@ -71,7 +71,6 @@ on_both_servers! {
     }
     client {
         a_live_message_reaches_its_subscriber_alone,
-        a_request_carries_types_both_ways,
         an_undecodable_message_is_skipped_and_counted,
         connecting_waits_for_the_server,
         publishing_without_a_server_does_not_block,

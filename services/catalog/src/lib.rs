@@ -33,6 +33,10 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
     let products = Products::new(store, &config.cache, &app.caches()?);
 
     // Inbound: what can reach it.
-    app.serve_grpc(config.listen, Services::new(inbound::grpc::service(products))).await?;
+    app.serve_grpc(
+        config.listen,
+        Services::new(proto::DESCRIPTORS, inbound::grpc::service(products)),
+    )
+    .await?;
     Ok(())
 }

@@ -5,7 +5,6 @@
 
 use std::{borrow::Cow, fmt, time::Duration};
 
-use proto::limits::Violations;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
@@ -221,16 +220,6 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.source.as_deref().map(|cause| cause as _)
-    }
-}
-
-/// A message that violates its limits violates them again when it is repeated.
-impl From<Violations> for Error {
-    fn from(violations: Violations) -> Self {
-        let fields = violations.as_slice().iter();
-        let fields = fields.map(|one| (one.field.clone(), one.message.clone()));
-        let refused = Self::new(Kind::Invalid, format!("the message breaks limits: {violations}"));
-        fields.fold(refused, |refused, (name, message)| refused.field(name, message))
     }
 }
 

@@ -29,9 +29,8 @@ mod turns;
 use std::time::SystemTime;
 
 use opentelemetry::Context;
-use proto::topics::Envelope;
 
-use crate::{database::Migrations, kafka::record::Record};
+use crate::{contract::Envelope, database::Migrations, kafka::record::Record};
 
 pub use committed::Committed;
 pub use consumer::Consumer;

@@ -15,6 +15,7 @@ pub mod app;
 pub mod breaker;
 pub mod cache;
 pub mod config;
+pub mod contract;
 pub mod database;
 pub mod deadline;
 pub mod error;

@@ -20,10 +20,9 @@ use std::{
     time::Duration,
 };
 
-use async_nats::{PublishError, PublishErrorKind, Request, RequestError, RequestErrorKind};
+use async_nats::{PublishError, PublishErrorKind};
 use futures::StreamExt;
 use opentelemetry::trace::SpanKind;
-use proto::{Message, subjects::Subject};
 
 pub use connection::Reconnections;
 pub use settings::Settings;
@@ -31,7 +30,9 @@ pub(crate) use settings::check;
 pub use subscription::{Live, Subscription};
 
 use crate::{
-    Error, Kind, deadline, messaging,
+    Error, Kind,
+    contract::{Message, Subject},
+    deadline, messaging,
     metrics::{IntCounterVec, Registry},
     readiness::Condition,
 };
@@ -101,18 +102,18 @@ impl Client {
     /// # Errors
     /// [`Kind::Unavailable`], at once, without a connection; [`Kind::Invalid`] if a token cannot be part of a subject, or the
     /// message is larger than the server accepts.
-    pub async fn publish<M: Message>(
+    pub async fn publish<S: Subject>(
         &self,
-        subject: Subject<M>,
+        _subject: S,
         tokens: &[&str],
-        message: &M,
+        message: &S::Message,
     ) -> Result<(), Error> {
-        let destination = destination(subject, tokens)?;
+        let destination = destination::<S>(tokens)?;
         let payload = message.encode_to_vec();
         let call = Call::new(
             SpanKind::Producer,
             "send",
-            subject.template,
+            S::TEMPLATE,
             &destination,
             payload.len(),
             &self.0.operations,
@@ -128,56 +129,16 @@ impl Client {
         call.ended(sent)
     }
 
-    /// Sends a request to the service that serves the subject, and waits for its answer.
-    ///
-    /// # Errors
-    /// [`Kind::Unavailable`] with the reason `NO_RESPONDERS` if no service serves the subject; the errors of
-    /// [`publish`](Self::publish).
-    pub async fn request<M: Message, R: Message + Default>(
-        &self,
-        subject: Subject<M>,
-        tokens: &[&str],
-        message: &M,
-    ) -> Result<R, Error> {
-        let destination = destination(subject, tokens)?;
-        let payload = message.encode_to_vec();
-        let call = Call::new(
-            SpanKind::Client,
-            "request",
-            subject.template,
-            &destination,
-            payload.len(),
-            &self.0.operations,
-        );
-        let answered = self.now(async {
-            // The client's own time limit is off: `now` limits the call.
-            let request =
-                Request::new().headers(call.headers()).payload(payload.into()).timeout(None);
-            let answer = self
-                .0
-                .connection
-                .client()
-                .send_request(destination, request)
-                .await
-                .map_err(not_answered)?;
-            R::decode(answer.payload).map_err(|error| {
-                Error::new(Kind::Internal, "the answer cannot be read").source(error)
-            })
-        });
-        let answered = answered.await;
-        call.ended(answered)
-    }
-
     /// Subscribes. Messages that are published after this has returned arrive, as long as the connection holds.
     ///
     /// # Errors
     /// [`Kind::DeadlineExceeded`] if no server is reachable in time; [`Kind::Invalid`] if a token cannot be part of a subject.
-    pub async fn subscribe<M: Message + Default>(
+    pub async fn subscribe<S: Subject>(
         &self,
-        subject: Subject<M>,
+        _subject: S,
         tokens: &[&str],
-    ) -> Result<Subscription<M>, Error> {
-        let destination = destination(subject, tokens)?;
+    ) -> Result<Subscription<S::Message>, Error> {
+        let destination = destination::<S>(tokens)?;
         let subscribed = deadline::within(self.0.timeout, async {
             let messages = self.0.connection.client().subscribe(destination).await;
             let messages = messages.map_err(closed)?;
@@ -185,7 +146,7 @@ impl Client {
             Ok(messages)
         });
         let messages = subscribed.await.flatten()?;
-        Ok(Subscription::new(messages.boxed(), subject.template, self.0.metrics.clone()))
+        Ok(Subscription::new(messages.boxed(), S::TEMPLATE, self.0.metrics.clone()))
     }
 
     /// Sends the messages that were published, ends all subscriptions once they have received theirs, and closes the
@@ -208,8 +169,8 @@ impl Client {
     }
 }
 
-fn destination<M>(subject: Subject<M>, tokens: &[&str]) -> Result<String, Error> {
-    subject.with(tokens).map_err(|error| Error::new(Kind::Invalid, error.to_string()))
+fn destination<S: Subject>(tokens: &[&str]) -> Result<String, Error> {
+    S::with(tokens).map_err(|error| Error::new(Kind::Invalid, error.to_string()))
 }
 
 fn not_sent(error: PublishError) -> Error {
@@ -219,22 +180,6 @@ fn not_sent(error: PublishError) -> Error {
         }
         PublishErrorKind::InvalidSubject => Error::new(Kind::Invalid, "NATS has no such subjects"),
         PublishErrorKind::Send => Error::new(Kind::Unavailable, "the connection to NATS is closed"),
-    }
-    .source(error)
-}
-
-fn not_answered(error: RequestError) -> Error {
-    match error.kind() {
-        RequestErrorKind::NoResponders => {
-            Error::new(Kind::Unavailable, "nobody serves it").reason("NO_RESPONDERS")
-        }
-        RequestErrorKind::MaxPayloadExceeded => {
-            Error::new(Kind::Invalid, "the request is larger than NATS takes")
-        }
-        RequestErrorKind::InvalidSubject => Error::new(Kind::Invalid, "NATS has no such subjects"),
-        RequestErrorKind::TimedOut | RequestErrorKind::Other => {
-            Error::new(Kind::Unavailable, "the connection to NATS ended before the answer came")
-        }
     }
     .source(error)
 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use chassis::{Kind, nats};
-use proto::{notifications::v1::LiveUpdate, subjects::LIVE_ORDERS};
+use proto::{notifications::v1::LiveUpdate, subjects::LiveOrders};
 
 use crate::metrics::Metrics;
 
@@ -25,7 +25,7 @@ impl Bridge {
     pub(crate) async fn tell(&self, topic: &'static str, update: &LiveUpdate) {
         let outcome = match self
             .nats
-            .publish(LIVE_ORDERS, &[&update.customer, &update.order_id], update)
+            .publish(LiveOrders, &[&update.customer, &update.order_id], update)
             .await
         {
             Ok(()) => {

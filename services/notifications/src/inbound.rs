@@ -7,7 +7,10 @@ use chassis::{
     events::{Event, Observer},
     telemetry,
 };
-use proto::limits;
+use proto::{
+    limits,
+    topics::{Envelope, Topic},
+};
 
 use crate::{bridge::Bridge, update::News};
 
@@ -26,13 +29,13 @@ impl<N> OnNews<N> {
 impl<N: News> Observer for OnNews<N> {
     type Message = N;
     type Error = Error;
-    const TYPES: &'static [&'static str] = N::TYPES;
+    const TYPES: &'static [&'static str] = <N as Envelope>::TYPES;
 
     async fn observe(&self, event: Event<N>) -> Result<(), Error> {
         limits::check(&event.body)?;
         let update = event.body.update();
         telemetry::annotate("order.id", update.order_id.clone());
-        self.bridge.tell(N::TOPIC.name, &update).await;
+        self.bridge.tell(N::Topic::NAME, &update).await;
         Ok(())
     }
 }

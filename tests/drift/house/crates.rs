@@ -118,15 +118,16 @@ pub(crate) fn inherited(tree: &Tree) -> Vec<String> {
 impl Member {
     fn may_depend_on(&self, other: &Dependency) -> bool {
         match (self.name.as_str(), other.package.as_str()) {
-            ("proto", _) => false,
+            ("proto", package) => package == "chassis",
             (_, "harness") => other.kind == Kind::Development,
             // The embedded servers know nothing of the mesh.
             ("embedded-kafka" | "embedded-nats", "embedded-limits") => true,
             ("embedded-kafka" | "embedded-nats" | "embedded-limits", _) => false,
             // `profiler` knows nothing of the mesh, and is a crate of its own because of its `unsafe`.
             ("chassis", "profiler") => true,
+            ("chassis" | "profiler", _) => false,
             (_, "proto") => true,
-            ("chassis" | "harness" | "profiler", _) => false,
+            ("harness", _) => false,
             (_, package) => package == "chassis",
         }
     }
@@ -287,8 +288,8 @@ mod tests {
 
     #[test]
     fn the_chassis_and_the_contracts_depend_on_no_service() {
-        let chassis = "[package]\nname = 'chassis'\n[dependencies]\npayments.workspace = true";
-        let proto = "[package]\nname = 'proto'\n[dependencies]\nchassis.workspace = true";
+        let chassis = "[package]\nname = 'chassis'\n[dependencies]\nproto.workspace = true";
+        let proto = "[package]\nname = 'proto'\n[dependencies]\npayments.workspace = true";
         let profiler = "[package]\nname = 'profiler'\n[dependencies]\nchassis.workspace = true";
         let embedded = "[package]\nname = 'embedded-kafka'\n[dependencies]\nproto.workspace = true";
         let tree = Tree::from([

@@ -9,7 +9,6 @@ use std::{
 
 use anyhow::Context;
 use parking_lot::Mutex;
-use proto::topics::Envelope;
 use rdkafka::{
     consumer::{BaseConsumer, Consumer as _},
     error::KafkaError,
@@ -29,6 +28,7 @@ use super::{
     single::{Applied, Observed, Singly},
 };
 use crate::{
+    contract::{Envelope, Topic},
     database::Database,
     kafka::{
         Producer, Settings,
@@ -126,7 +126,7 @@ impl Consumer {
     }
 
     fn scope<M: Envelope>(&self, types: &'static [&'static str]) -> Scope {
-        let topic = M::TOPIC.name;
+        let topic = M::Topic::NAME;
         Scope {
             topic,
             group: self.service,

@@ -10,7 +10,6 @@
 mod form;
 
 use opentelemetry::{Context, KeyValue};
-use proto::topics::DEAD_LETTER_SUFFIX;
 use rdkafka::{
     error::KafkaError,
     message::{Headers, OwnedHeaders},
@@ -20,7 +19,10 @@ use tokio::time::sleep;
 
 pub(super) use self::form::{Form, cut, sha256};
 pub use crate::kafka::headers::GROUP;
-use crate::kafka::{Outgoing, Producer, Settings, record::Record};
+use crate::{
+    contract::DEAD_LETTER_SUFFIX,
+    kafka::{Outgoing, Producer, Settings, record::Record},
+};
 
 /// Why the event became a dead letter: `undecodable`, `rejected`, `retries_exhausted`, `panicked`, `unreadable`.
 pub const REASON: &str = "dlq_reason";

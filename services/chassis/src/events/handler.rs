@@ -1,9 +1,7 @@
 //! What a service implements to handle events.
 
-use proto::topics::Envelope;
-
 use super::Event;
-use crate::database::Tx;
+use crate::{contract::Envelope, database::Tx};
 
 /// Handles each event in one transaction, together with its inbox row and the events that it publishes.
 pub trait Handler: Send + Sync + 'static {

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use opentelemetry::{Context, global};
-use proto::topics::Envelope;
 use uuid::Uuid;
 
 use crate::{
+    contract::{Envelope, Topic},
     database::{Error, Tx, invalid, now},
     kafka::MESSAGE_MAX,
 };
@@ -63,7 +63,7 @@ impl Publish for Tx {
 
 /// Writes an event's row, with the trace context that the event carries on.
 async fn insert<M: Envelope>(tx: &mut Tx, context: &Context, message: &M) -> Result<(), Error> {
-    let (topic, key) = (M::TOPIC.name, message.key());
+    let (topic, key) = (M::Topic::NAME, message.key());
     let kind = message
         .event_type()
         .ok_or_else(|| Error::InvalidArgument(format!("a message for {topic} without an event")))?;

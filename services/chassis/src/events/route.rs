@@ -7,7 +7,6 @@ use opentelemetry::{
     Context, KeyValue,
     trace::{Link, SpanBuilder, SpanKind, Status, TraceContextExt},
 };
-use proto::topics::Envelope;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -16,6 +15,7 @@ use super::{
     metrics::{Outcome, Topic},
 };
 use crate::{
+    contract::Envelope,
     kafka::{Producer, Settings, record::Record, unreadable::LOOKS},
     telemetry,
 };

@@ -7,7 +7,6 @@ use opentelemetry::{
     Context, KeyValue,
     trace::{FutureExt, TraceContextExt},
 };
-use proto::topics::Envelope;
 use tokio::{sync::SemaphorePermit, time::Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -19,7 +18,7 @@ use super::{
     metrics::Outcome,
     route::{Route, Scope},
 };
-use crate::{database::Database, kafka::record::Record};
+use crate::{contract::Envelope, database::Database, kafka::record::Record};
 
 /// The result of an attempt that succeeded.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -20,12 +20,14 @@ const LAG: Duration = Duration::from_millis(200);
 pub struct Services {
     routes: RoutesBuilder,
     names: Vec<&'static str>,
+    descriptors: &'static [u8],
     pub(super) message_limit: usize,
 }
 
 impl Services {
-    /// A port with this service.
-    pub fn new<S>(service: S) -> Self
+    /// Creates a port with this service. Reflection shows the `descriptors`, an encoded `google.protobuf.FileDescriptorSet` with
+    /// the contracts of all services of the port.
+    pub fn new<S>(descriptors: &'static [u8], service: S) -> Self
     where
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
             + NamedService
@@ -36,7 +38,7 @@ impl Services {
         S::Future: Send + 'static,
     {
         let (routes, names) = (RoutesBuilder::default(), Vec::new());
-        Self { routes, names, message_limit: MESSAGE }.with(service)
+        Self { routes, names, descriptors, message_limit: MESSAGE }.with(service)
     }
 
     /// Adds another service.
@@ -69,8 +71,8 @@ impl Services {
         let (reporter, health) = tonic_health::server::health_reporter();
         let mut routes = self.routes;
         routes.add_service(health);
-        routes.add_service(reflection(&self.names).build_v1()?);
-        routes.add_service(reflection(&self.names).build_v1alpha()?);
+        routes.add_service(reflection(self.descriptors, &self.names).build_v1()?);
+        routes.add_service(reflection(self.descriptors, &self.names).build_v1alpha()?);
         let served = edge
             .layer(routes.routes().prepare())
             .map_request(|request: Request<axum::body::Body>| request.map(Body::new))
@@ -81,14 +83,17 @@ impl Services {
 }
 
 /// Lists the services of this port only.
-fn reflection<'a>(names: &[&'static str]) -> tonic_reflection::server::Builder<'a> {
+fn reflection<'a>(
+    descriptors: &'static [u8],
+    names: &[&'static str],
+) -> tonic_reflection::server::Builder<'a> {
     const OWN: [&str; 3] = [
         "grpc.health.v1.Health",
         "grpc.reflection.v1.ServerReflection",
         "grpc.reflection.v1alpha.ServerReflection",
     ];
     let builder = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(descriptors)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .register_encoded_file_descriptor_set(tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET)
         .register_encoded_file_descriptor_set(tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET)

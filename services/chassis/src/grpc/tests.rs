@@ -1,5 +1,6 @@
 //! Both sides of a call, over a real connection.
 
+mod contract;
 mod port;
 
 use std::{
@@ -11,16 +12,12 @@ use std::{
     time::Duration,
 };
 
-use proto::payments::v1::{
-    ListPaymentsRequest, Payment,
-    payments_client::PaymentsClient,
-    payments_server::{Payments, PaymentsServer},
-};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Response, Status};
 
+use self::contract::{ListPaymentsRequest, Payment, Payments, PaymentsClient, PaymentsServer};
 use super::*;
 use crate::{Error, Kind, deadline, metrics::Registry};
 
@@ -57,9 +54,7 @@ impl Payments for Ledger {
             std::future::pending::<()>().await;
         }
         let budget = deadline::remaining().map_or(0, |left| left.as_millis() as i64);
-        let amount = proto::types::v1::Money { currency: "ms".into(), amount_minor: budget };
-        let payment =
-            Payment { order_id: self.name.into(), amount: Some(amount), ..Default::default() };
+        let payment = Payment { order_id: self.name.into(), budget_ms: budget };
         Ok(Response::new(futures::stream::iter(vec![Ok(payment)])))
     }
 }
@@ -153,10 +148,7 @@ async fn the_remaining_budget_travels_and_ends_the_call_on_both_sides() {
     let quick = self::setup(&[Ledger::default()]).await;
     let payment = deadline::within(PATIENCE, ask(&quick.channel)).await.unwrap().unwrap();
     let most = PATIENCE.as_millis() as i64;
-    assert!(
-        (1..=most).contains(&payment.amount.unwrap().amount_minor),
-        "the server knows what remains"
-    );
+    assert!((1..=most).contains(&payment.budget_ms), "the server knows what remains");
 }
 
 #[tokio::test]

@@ -7,13 +7,13 @@ use std::{
 };
 
 use opentelemetry::{Context, global, propagation::Extractor};
-use proto::topics::Envelope;
 use rdkafka::{
     Message,
     message::{BorrowedMessage, Headers},
 };
 
 use super::headers;
+use crate::contract::Envelope;
 
 /// A record that owns its data.
 pub(crate) struct Record {

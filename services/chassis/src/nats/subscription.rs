@@ -11,9 +11,9 @@ use opentelemetry::{
     Context, KeyValue,
     trace::{Status, TraceContextExt},
 };
-use proto::Message;
 
 use super::{metrics::Metrics, trace};
+use crate::contract::Message;
 
 /// Live messages as they arrive. The stream ends when the client is drained; dropping it unsubscribes.
 pub struct Subscription<M> {

@@ -5,9 +5,21 @@ use opentelemetry::{
     trace::{SpanContext, TraceContextExt, TraceState},
 };
 use opentelemetry_sdk::propagation::TraceContextPropagator;
-use proto::{Message, notifications::v1::LiveUpdate, subjects::LIVE_ORDERS};
 
 use super::*;
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct LiveUpdate {
+    #[prost(string, tag = "1")]
+    order_id: String,
+}
+
+struct LiveOrders;
+
+impl Subject for LiveOrders {
+    type Message = LiveUpdate;
+    const TEMPLATE: &'static str = "live.orders.{customer}.{order}";
+}
 
 const TRACE: TraceId = TraceId::from_bytes([7; 16]);
 
@@ -42,7 +54,7 @@ fn trace_of(context: &Context) -> TraceId {
 #[test]
 fn the_trace_travels_in_the_headers() {
     let headers = trace::inject(&sender());
-    let received = trace::received(&envelope(headers, Vec::new()), LIVE_ORDERS.template);
+    let received = trace::received(&envelope(headers, Vec::new()), LiveOrders::TEMPLATE);
     assert_eq!(trace_of(&received), TRACE);
 }
 
@@ -53,7 +65,7 @@ fn a_header_is_found_however_it_is_written() {
     for (name, values) in headers.iter() {
         shouted.insert(name.to_string().to_uppercase(), values[0].clone());
     }
-    let received = trace::received(&envelope(shouted, Vec::new()), LIVE_ORDERS.template);
+    let received = trace::received(&envelope(shouted, Vec::new()), LiveOrders::TEMPLATE);
     assert_eq!(trace_of(&received), TRACE);
 }
 
@@ -61,12 +73,12 @@ fn a_header_is_found_however_it_is_written() {
 async fn an_undecodable_message_is_skipped_and_counted() {
     let registry = Registry::new();
     let metrics = Metrics::register(&registry).unwrap();
-    let good = LiveUpdate { order_id: "7".into(), ..LiveUpdate::default() };
+    let good = LiveUpdate { order_id: "7".into() };
     let bad = envelope(HeaderMap::new(), b"\xff\xff not protobuf".into());
     let messages = stream::iter([bad, envelope(trace::inject(&sender()), good.encode_to_vec())]);
 
     let mut subscription =
-        Subscription::<LiveUpdate>::new(messages.boxed(), LIVE_ORDERS.template, metrics);
+        Subscription::<LiveUpdate>::new(messages.boxed(), LiveOrders::TEMPLATE, metrics);
 
     let live = subscription.next().await.unwrap();
     assert_eq!(live.body, good);

@@ -6,7 +6,6 @@ use std::{
     time::Duration,
 };
 
-use proto::topics;
 use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList, bindings,
     consumer::{BaseConsumer, Consumer},
@@ -15,6 +14,8 @@ use rdkafka::{
     producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer},
     types::{RDKafkaApiKey, RDKafkaRespErr},
 };
+
+use crate::contract::TOPICS;
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -28,7 +29,7 @@ pub(crate) struct Broker {
 
 impl Broker {
     pub(crate) fn start() -> Self {
-        Self::with_partitions(topics::PARTITIONS)
+        Self::with_partitions(3)
     }
 
     #[expect(unsafe_code, reason = "rdkafka has no other way to make the first join quick")]
@@ -45,7 +46,7 @@ impl Broker {
         }
         let address = owner.client().mock_cluster().unwrap().bootstrap_servers();
         let broker = Self { owner, address, log: uuid::Uuid::new_v4().to_string() };
-        for topic in topics::ALL {
+        for topic in TOPICS {
             broker.cluster().create_topic(topic, partitions, 1).unwrap();
             broker.cluster().create_topic(&format!("{topic}.dlq"), 1, 1).unwrap();
         }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use proto::topics::Envelope;
+use chassis::contract::Envelope;
 use rdkafka::Message;
 
 use crate::{

@@ -8,6 +8,7 @@
 
 mod batches;
 mod broker;
+mod contract;
 mod dead_letters;
 mod hand_over;
 mod inbox;

@@ -22,14 +22,13 @@ use chassis::{
     readiness::Readiness,
 };
 use parking_lot::Mutex;
-use proto::{
-    orders::v1::{OrderEvent, OrderPaid, OrderPlaced, order_event},
-    topics::event_types,
-};
 use tokio::{sync::Semaphore, task::JoinSet, time::sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::broker::Broker;
+use crate::{
+    broker::Broker,
+    contract::{Change, OrderEvent, OrderPaid, OrderPlaced, PLACED},
+};
 
 const TABLES: Migrations = Migrations {
     steps: &[Step {
@@ -185,14 +184,13 @@ pub(crate) fn event(order: &str, customer: &str, revision: i32) -> OrderEvent {
         order_id: order.into(),
         customer: customer.into(),
         revision,
-        event: Some(order_event::Event::Placed(OrderPlaced::default())),
-        ..OrderEvent::default()
+        change: Some(Change::Placed(OrderPlaced {})),
     }
 }
 
 /// An event that the handlers do not ask for.
 pub(crate) fn paid(order: &str) -> OrderEvent {
-    OrderEvent { event: Some(order_event::Event::Paid(OrderPaid {})), ..event(order, "ada", 1) }
+    OrderEvent { change: Some(Change::Paid(OrderPaid {})), ..event(order, "ada", 1) }
 }
 
 /// Writes events into the ledger. The customer decides the outcome: `ada` succeeds, `reject` fails permanently, `down` fails
@@ -237,7 +235,7 @@ pub(crate) async fn write(event: &Event<OrderEvent>, tx: &mut Tx) -> Result<(), 
 impl Handler for Ledger {
     type Message = OrderEvent;
     type Error = Error;
-    const TYPES: &'static [&'static str] = &[event_types::OrderPlaced];
+    const TYPES: &'static [&'static str] = &[PLACED];
 
     async fn handle(&self, event: Event<OrderEvent>, tx: &mut Tx) -> Result<(), Error> {
         write(&event, tx).await?;
@@ -287,7 +285,7 @@ pub(crate) struct Ledgers(pub(crate) Ledger);
 impl BatchHandler for Ledgers {
     type Message = OrderEvent;
     type Error = Error;
-    const TYPES: &'static [&'static str] = &[event_types::OrderPlaced];
+    const TYPES: &'static [&'static str] = &[PLACED];
 
     async fn handle(&self, events: &[Event<OrderEvent>], tx: &mut Tx) -> Result<(), Error> {
         for event in events {

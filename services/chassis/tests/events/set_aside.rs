@@ -4,11 +4,11 @@ use chassis::{
     Kind,
     events::{Publish, outbox},
 };
-use proto::orders::v1::OrderEvent;
 use rdkafka::{Message, types::RDKafkaRespErr as Code};
 
 use crate::{
     broker::Broker,
+    contract::OrderEvent,
     service::{Plan, Service, event, until},
 };
 

@@ -11,10 +11,10 @@ use opentelemetry::{
 };
 use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider, SpanData};
 use parking_lot::Mutex;
-use proto::orders::v1::OrderEvent;
 
 use crate::{
     broker::Broker,
+    contract::OrderEvent,
     service::{Ledger, Ledgers, Plan, event, until},
 };
 

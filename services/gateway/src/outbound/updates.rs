@@ -7,7 +7,7 @@ use futures::{StreamExt, future::BoxFuture, stream, stream::BoxStream};
 use proto::{
     limits,
     notifications::v1::LiveUpdate,
-    subjects::LIVE_ORDERS,
+    subjects::LiveOrders,
     values::{CustomerId, OrderId},
 };
 
@@ -77,7 +77,7 @@ impl Updates for Nats {
             }
             let reconnections = self.client.reconnections();
             let messages =
-                self.client.subscribe(LIVE_ORDERS, &[customer.as_str(), order_id.as_str()]).await?;
+                self.client.subscribe(LiveOrders, &[customer.as_str(), order_id.as_str()]).await?;
             let (order_id, malformed) = (order_id.clone(), self.malformed.clone());
             let messages = messages.filter(move |message| {
                 let valid = is_valid(&message.body, order_id.as_str());

@@ -25,7 +25,10 @@ use crate::{
 /// The gRPC service `mesh.inventory.v1.Inventory`.
 pub(crate) fn services(reservations: &Arc<Reservations>) -> Services {
     let grpc = Grpc { reservations: Arc::clone(reservations) };
-    Services::new(InventoryServer::new(grpc).max_decoding_message_size(limits::REQUEST_BYTES))
+    Services::new(
+        proto::DESCRIPTORS,
+        InventoryServer::new(grpc).max_decoding_message_size(limits::REQUEST_BYTES),
+    )
 }
 
 pub(crate) struct Grpc {

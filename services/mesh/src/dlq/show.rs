@@ -4,8 +4,12 @@ use std::fmt::Debug;
 
 use chassis::{events::dead_letter, kafka::headers, text::printable};
 use proto::{
-    Message, inventory::v1::InventoryEvent, orders::v1::OrderEvent, payments::v1::PaymentEvent,
-    shipping::v1::ShipmentEvent, topics,
+    Message,
+    inventory::v1::InventoryEvent,
+    orders::v1::OrderEvent,
+    payments::v1::PaymentEvent,
+    shipping::v1::ShipmentEvent,
+    topics::{self, Topic},
 };
 use rdkafka::message::Headers;
 
@@ -66,10 +70,10 @@ fn decoded(topic: &str, payload: &[u8]) -> Result<String, String> {
         M::decode(payload).map(|message| format!("{message:#?}")).map_err(|error| error.to_string())
     }
     match topic {
-        _ if topic == topics::ORDERS.name => read::<OrderEvent>(payload),
-        _ if topic == topics::PAYMENTS.name => read::<PaymentEvent>(payload),
-        _ if topic == topics::SHIPMENTS.name => read::<ShipmentEvent>(payload),
-        _ if topic == topics::INVENTORY.name => read::<InventoryEvent>(payload),
+        _ if topic == topics::Orders::NAME => read::<OrderEvent>(payload),
+        _ if topic == topics::Payments::NAME => read::<PaymentEvent>(payload),
+        _ if topic == topics::Shipments::NAME => read::<ShipmentEvent>(payload),
+        _ if topic == topics::Inventory::NAME => read::<InventoryEvent>(payload),
         _ => Err("a topic that is none of ours".into()),
     }
 }

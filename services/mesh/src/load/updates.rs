@@ -12,7 +12,7 @@ use super::{
     gateway::Gateway,
 };
 
-/// The live messages of all customers: `proto::subjects::LIVE_ORDERS`.
+/// The live messages of all customers: `proto::subjects::LiveOrders`.
 const SUBJECT: &str = "live.orders.>";
 /// A subject without subscribers: the answer "no responders" arrives after the server has processed all earlier operations.
 const NOBODY: &str = "mesh.load.round-trip";

@@ -21,7 +21,7 @@ use crate::{domain::Order, orders::Orders, wire};
 
 /// The gRPC service `mesh.orders.v1.Orders`.
 pub(crate) fn services(orders: &Arc<Orders>) -> Services {
-    Services::new(service(orders))
+    Services::new(proto::DESCRIPTORS, service(orders))
 }
 
 pub(crate) fn service(orders: &Arc<Orders>) -> OrdersServer<Grpc> {

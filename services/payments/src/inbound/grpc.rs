@@ -20,8 +20,11 @@ use crate::{domain::Payment, outbound::Entry, payments::Payments};
 pub(crate) fn services(payments: &Arc<Payments>) -> Services {
     let grpc = Grpc { payments: Arc::clone(payments) };
     let charges = ChargesServer::new(grpc.clone());
-    Services::new(PaymentsServer::new(grpc).max_decoding_message_size(limits::REQUEST_BYTES))
-        .with(charges.max_decoding_message_size(limits::REQUEST_BYTES))
+    Services::new(
+        proto::DESCRIPTORS,
+        PaymentsServer::new(grpc).max_decoding_message_size(limits::REQUEST_BYTES),
+    )
+    .with(charges.max_decoding_message_size(limits::REQUEST_BYTES))
 }
 
 #[derive(Clone)]

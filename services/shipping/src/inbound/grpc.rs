@@ -18,7 +18,10 @@ use crate::{shipments::Shipments, store::Entry};
 /// The gRPC service `mesh.shipping.v1.Shipping`.
 pub(crate) fn services(shipments: &Arc<Shipments>) -> Services {
     let grpc = Grpc { shipments: Arc::clone(shipments) };
-    Services::new(ShippingServer::new(grpc).max_decoding_message_size(limits::REQUEST_BYTES))
+    Services::new(
+        proto::DESCRIPTORS,
+        ShippingServer::new(grpc).max_decoding_message_size(limits::REQUEST_BYTES),
+    )
 }
 
 pub(crate) struct Grpc {

@@ -10,7 +10,7 @@ use tonic::{body::Body, transport::Channel};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use tower::{Layer, ServiceExt};
 
-use super::*;
+use super::{contract::NAME, *};
 use crate::{
     readiness::Readiness,
     server::{self, Port, Protocol},
@@ -33,8 +33,6 @@ impl Payments for Endless {
     }
 }
 
-const NAME: &str = "mesh.payments.v1.Payments";
-
 fn edge(registry: &Registry) -> Edge {
     let panics = registry.register("mesh_panics_total", "Panics.", &[]).unwrap();
     Edge::new(ServerMetrics::register(registry).unwrap(), panics)
@@ -49,7 +47,7 @@ struct Stage {
 async fn stage() -> Stage {
     let registry = Registry::new();
     let readiness = Readiness::new(&registry).unwrap();
-    let services = Services::new(PaymentsServer::new(Endless));
+    let services = Services::new(&[], PaymentsServer::new(Endless));
     let Served { service, health } = services.served(edge(&registry), &readiness).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let uri = format!("http://{}", listener.local_addr().unwrap());
