@@ -1,11 +1,6 @@
 //! The Kafka consumer: one per process, for all its topics.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, atomic::AtomicBool, atomic::Ordering},
-    thread,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, thread, time::Duration};
 
 use anyhow::Context;
 use parking_lot::Mutex;
@@ -166,8 +161,7 @@ impl Consumer {
         let topics: Vec<_> = self.routes.keys().copied().collect();
         consumer.subscribe(&topics).context("subscribe")?;
 
-        let (stop, last) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
-        let mut ended = thread(Arc::clone(&consumer), Arc::clone(&stop), Arc::clone(&last))?;
+        let mut ended = thread(Arc::clone(&consumer))?;
         let dispatcher = Dispatcher::new(
             consumer,
             self.routes,
@@ -177,11 +171,10 @@ impl Consumer {
             self.committed,
         );
         tokio::select! {
-            positions = dispatcher.run(&mut inputs, grace) => *last.lock() = positions,
+            () = dispatcher.run(&mut inputs, grace) => {}
             early = &mut ended => return told(early),
         }
-        stop.store(true, Ordering::Release);
-        // The poll thread also ends when the channel is closed, which must not be before it can find the last offsets.
+        // The poll thread ends when the channel is closed. By then the client has the last offsets.
         drop(inputs);
         timeout(LEAVE, ended).await.map_or_else(
             |_| {
@@ -221,15 +214,11 @@ fn told(end: Result<Result<(), KafkaError>, RecvError>) -> anyhow::Result<()> {
     end.context("the thread that polls Kafka panicked")?.context("poll Kafka")
 }
 
-fn thread(
-    consumer: Arc<BaseConsumer<ConsumerCallbacks>>,
-    stop: Arc<AtomicBool>,
-    last: Arc<Mutex<Vec<poll::Position>>>,
-) -> anyhow::Result<Ended> {
+fn thread(consumer: Arc<BaseConsumer<ConsumerCallbacks>>) -> anyhow::Result<Ended> {
     let (end, ended) = oneshot::channel();
     let poll = move || {
         // The receiver is gone if the process did not wait for this thread any longer.
-        end.send(poll::run(consumer, &stop, &last)).ok();
+        end.send(poll::run(consumer)).ok();
     };
     thread::Builder::new()
         .name("kafka poll".into())

@@ -1,5 +1,5 @@
-//! Decides when each record is handled: those of one key one after the other, different keys concurrently. Commits the offsets of
-//! what is done with.
+//! Decides when each record is handled: those of one key one after the other, different keys concurrently. Stores in the client
+//! the offsets up to which everything is done with; the client commits them.
 
 mod leave;
 mod poison;
@@ -13,8 +13,9 @@ use std::{
 };
 
 use rdkafka::{
-    TopicPartitionList,
+    Offset, TopicPartitionList,
     consumer::{BaseConsumer, CommitMode, Consumer as _},
+    error::KafkaResult,
 };
 use tokio::{
     sync::mpsc,
@@ -32,14 +33,12 @@ use super::{
 use crate::kafka::{
     Settings,
     health::Health,
-    poll::{ConsumerCallbacks, Input, Position, list},
+    poll::{ConsumerCallbacks, Input},
     record::Record,
     unreadable::Examiner,
     watermarks::WatermarkPoller,
 };
 
-/// How often offsets that moved are committed. After a crash, what was handled since the last commit is delivered again.
-const COMMIT: Duration = Duration::from_millis(100);
 /// How often the age of the oldest event is measured, and the ends of paused partitions are asked for.
 const TELL: Duration = Duration::from_secs(1);
 
@@ -59,7 +58,6 @@ pub(super) struct Dispatcher {
     leaving: Vec<HandOver>,
     /// Handlers of partitions that left: they were aborted and have not ended yet. A handler ends at its next await.
     ending: HashMap<Id, Running>,
-    commit_at: Option<Instant>,
     tell_at: Instant,
     watermark_poller: WatermarkPoller,
     examiner: Examiner,
@@ -77,7 +75,7 @@ struct Done {
 struct HandOver {
     ids: Vec<Id>,
     until: Instant,
-    answer: sync::Sender<Vec<Position>>,
+    answer: sync::Sender<()>,
 }
 
 impl Dispatcher {
@@ -100,7 +98,6 @@ impl Dispatcher {
             tasks: JoinSet::new(),
             leaving: Vec::new(),
             ending: HashMap::new(),
-            commit_at: None,
             tell_at: Instant::now(),
             watermark_poller: WatermarkPoller::default(),
             examiner,
@@ -109,13 +106,8 @@ impl Dispatcher {
         }
     }
 
-    /// Dispatches until the drain, then until nothing is in flight, for at most `grace`. Returns the offsets to commit at the
-    /// end.
-    pub(super) async fn run(
-        mut self,
-        inputs: &mut mpsc::Receiver<Input>,
-        grace: Duration,
-    ) -> Vec<Position> {
+    /// Dispatches until the drain, then until nothing is in flight, for at most `grace`.
+    pub(super) async fn run(mut self, inputs: &mut mpsc::Receiver<Input>, grace: Duration) {
         let draining = self.draining.clone();
         let mut deadline = None;
         loop {
@@ -147,21 +139,14 @@ impl Dispatcher {
             }
         }
         self.partitions.values_mut().for_each(Partition::abort);
-        let ids: Vec<_> = self.partitions.keys().copied().collect();
-        let positions = self.positions(&ids);
         self.watermark_poller.end().await;
         self.examiner.end().await;
-        positions
     }
 
     fn next_due(&self, deadline: Option<Instant>) -> Instant {
         let batches = self.partitions.values().filter_map(|partition| self.batch_due(partition));
         let leaving = self.leaving.iter().map(|hand_over| hand_over.until);
-        batches
-            .chain(leaving)
-            .chain(self.commit_at)
-            .chain(deadline)
-            .fold(self.tell_at, Instant::min)
+        batches.chain(leaving).chain(deadline).fold(self.tell_at, Instant::min)
     }
 
     fn batch_due(&self, partition: &Partition) -> Option<Instant> {
@@ -176,7 +161,7 @@ impl Dispatcher {
             Input::Refused(error) => self.refused(error),
             Input::Committed(positions) => {
                 for (topic, partition, offset) in positions {
-                    self.confirm(&topic, partition, offset);
+                    self.committed(&topic, partition, offset);
                 }
             }
         }
@@ -218,7 +203,7 @@ impl Dispatcher {
             );
         }
         self.fill(id);
-        self.commit_soon();
+        self.store(id);
         self.throttle(id);
     }
 
@@ -239,16 +224,29 @@ impl Dispatcher {
         }
     }
 
-    /// Takes the offset that the broker has for a partition. If that is not the one asked for, commits again: brokers refuse some
-    /// commits while a group rebalances.
-    fn confirm(&mut self, topic: &str, partition: i32, offset: i64) {
-        let Some(owned) = self.id(topic, partition).and_then(|id| self.partitions.get_mut(&id))
-        else {
-            return;
-        };
+    /// Takes the offset that the group has committed for a partition. The client commits a stored offset only if it is higher.
+    /// When the log began anew, its offsets are lower, and the first of them is committed here.
+    fn committed(&mut self, topic: &str, partition: i32, offset: i64) {
+        let Some(id) = self.id(topic, partition) else { return };
+        let Some(owned) = self.partitions.get(&id) else { return };
         self.committed.set(topic, partition, offset);
-        if !owned.confirm(offset) {
-            self.commit_soon();
+        let Some(low) = owned.low_water().filter(|low| *low < offset) else { return };
+        let committed =
+            position(id, low).and_then(|one| self.consumer.commit(&one, CommitMode::Async));
+        if let Err(error) = committed {
+            tracing::warn!(topic, partition, offset = low, error = %error, "the offset was not committed, trying again");
+        }
+    }
+
+    /// Stores a partition's low-water mark in the client, if it has changed. The client commits it within its interval, before the
+    /// partition moves, and before it leaves the group.
+    fn store(&mut self, id: Id) {
+        let Some(partition) = self.partitions.get_mut(&id) else { return };
+        let Some(low) = partition.to_store() else { return };
+        let stored = position(id, low).and_then(|one| self.consumer.store_offsets(&one));
+        if let Err(error) = stored {
+            // The partition has moved, and this process does not know it yet.
+            tracing::debug!(topic = id.0, partition = id.1, offset = low, error = %error, "the offset was not stored");
         }
     }
 
@@ -293,7 +291,7 @@ impl Dispatcher {
         let Some(partition) = self.partitions.get_mut(&id) else { return };
         partition.finish(lane, &offsets);
         self.fill(id);
-        self.commit_soon();
+        self.store(id);
         self.throttle(id);
         self.hand_over();
     }
@@ -318,9 +316,6 @@ impl Dispatcher {
 
     fn due(&mut self) {
         let now = Instant::now();
-        if self.commit_at.is_some_and(|at| at <= now) {
-            self.commit();
-        }
         if self.tell_at <= now {
             self.tell_age();
             self.examine();
@@ -343,35 +338,6 @@ impl Dispatcher {
         self.hand_over();
     }
 
-    fn commit_soon(&mut self) {
-        self.commit_at.get_or_insert_with(|| Instant::now() + COMMIT);
-    }
-
-    fn commit(&mut self) {
-        self.commit_at = None;
-        let ids: Vec<_> = self.partitions.keys().copied().collect();
-        let positions = self.positions(&ids);
-        if positions.is_empty() {
-            return;
-        }
-        if let Err(error) = self.consumer.commit(&list(&positions), CommitMode::Async) {
-            tracing::warn!(error = %error, "offsets were not committed, trying again");
-        }
-    }
-
-    /// Returns the offsets to commit for these partitions. They count as asked for.
-    fn positions(&mut self, ids: &[Id]) -> Vec<Position> {
-        let mut positions = Vec::new();
-        for id in ids {
-            let Some(partition) = self.partitions.get_mut(id) else { continue };
-            if let Some(offset) = partition.uncommitted() {
-                partition.asked(offset);
-                positions.push((id.0.to_owned(), id.1, offset));
-            }
-        }
-        positions
-    }
-
     fn tell_age(&self) {
         let now =
             SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as i64;
@@ -382,4 +348,11 @@ impl Dispatcher {
             route.scope().metrics.oldest_age.set(age as f64 / 1000.0);
         }
     }
+}
+
+/// A list with one partition and its offset, as the client takes it.
+fn position((topic, partition): Id, offset: i64) -> KafkaResult<TopicPartitionList> {
+    let mut one = TopicPartitionList::with_capacity(1);
+    one.add_partition_offset(topic, partition, Offset::Offset(offset))?;
+    Ok(one)
 }

@@ -27,9 +27,8 @@ pub(super) struct Partition {
     pub(super) cancel: CancellationToken,
     pub(super) paused: bool,
     tracker: Tracker,
-    /// The offset that the broker was asked to commit, and the one that it has.
-    asked: Option<i64>,
-    confirmed: Option<i64>,
+    /// The offset that the client was last given to commit.
+    stored: Option<i64>,
     /// The offset that should come next.
     expected: Option<i64>,
     /// When the last record came, or when unreadable records were last skipped.
@@ -84,8 +83,7 @@ impl Partition {
             cancel,
             paused: false,
             tracker,
-            asked: start,
-            confirmed: start,
+            stored: None,
             expected: start,
             heard: Instant::now(),
             finished: Instant::now(),
@@ -262,23 +260,16 @@ impl Partition {
         self.tracker.open() >= limit.max(1) || self.tracker.span() >= LONGEST_WINDOW
     }
 
-    /// The offset to commit, unless the broker was asked to commit it already.
-    pub(super) fn uncommitted(&self) -> Option<i64> {
-        self.tracker.low_water().filter(|offset| Some(*offset) != self.asked)
+    /// The lowest offset that is not done with, which may be committed. `None` if nothing was fetched.
+    pub(super) fn low_water(&self) -> Option<i64> {
+        self.tracker.low_water()
     }
 
-    pub(super) fn asked(&mut self, offset: i64) {
-        self.asked = Some(offset);
-    }
-
-    /// Takes the offset that the broker has. Returns whether it is the one asked for. A negative offset means that there is none.
-    pub(super) fn confirm(&mut self, offset: i64) -> bool {
-        if offset >= 0 {
-            self.confirmed = Some(offset);
-        }
-        let same = self.asked == self.confirmed;
-        self.asked = self.confirmed;
-        same
+    /// Returns the low-water mark if it has changed since the last call.
+    pub(super) fn to_store(&mut self) -> Option<i64> {
+        let low = self.tracker.low_water().filter(|low| Some(*low) != self.stored)?;
+        self.stored = Some(low);
+        Some(low)
     }
 
     pub(super) fn oldest_ms(&self) -> Option<i64> {

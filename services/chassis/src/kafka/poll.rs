@@ -2,11 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-        mpsc as sync,
-    },
+    sync::{Arc, mpsc as sync},
     time::Duration,
 };
 
@@ -14,7 +10,7 @@ use parking_lot::Mutex;
 use rdkafka::{
     ClientContext, Offset, TopicPartitionList,
     config::RDKafkaLogLevel,
-    consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext},
+    consumer::{BaseConsumer, Consumer as _, ConsumerContext},
     error::{KafkaError, KafkaResult},
     types::RDKafkaRespErr,
 };
@@ -32,8 +28,8 @@ use crate::metrics::{IntCounter, IntGaugeVec};
 
 /// How long one poll waits for a record. Between two polls the thread checks whether it should stop.
 const POLL: Duration = Duration::from_millis(200);
-/// How long a new owner of a partition waits to learn its committed offset. Without the answer the client still begins there;
-/// only a gap before the first record goes unnoticed.
+/// How long a new owner of a partition waits to learn its committed offset. The client itself asks for it again and begins there:
+/// without this answer, only a gap before the first record goes unnoticed.
 const ASK: Duration = Duration::from_secs(5);
 
 /// A partition and an offset in it.
@@ -46,13 +42,13 @@ pub(crate) enum Input {
     Refused(KafkaError),
     /// Partitions that this process owns from now on, and the offsets where they begin, if known.
     Assigned(Vec<(String, i32, Option<i64>)>),
-    /// Partitions that are to be handed over, or were lost already. The answer is the offsets to commit.
+    /// Partitions that are to be handed over, or were lost already. The answer says that nothing of them is in flight any more.
     Revoked {
         partitions: Vec<(String, i32)>,
         lost: bool,
-        answer: sync::Sender<Vec<Position>>,
+        answer: sync::Sender<()>,
     },
-    /// The committed offsets, from the client's statistics: nothing else here reports whether an asynchronous commit succeeded.
+    /// The committed offsets, from the client's statistics.
     Committed(Vec<Position>),
 }
 
@@ -72,15 +68,11 @@ pub(crate) struct ConsumerCallbacks {
     pub(crate) rebalances: IntCounter,
 }
 
-/// Polls until it should stop, then commits the last offsets and leaves the group.
-pub(crate) fn run(
-    consumer: Arc<BaseConsumer<ConsumerCallbacks>>,
-    stop: &AtomicBool,
-    last: &Mutex<Vec<Position>>,
-) -> Result<(), KafkaError> {
+/// Polls until the dispatcher has ended, then commits the stored offsets and leaves the group.
+pub(crate) fn run(consumer: Arc<BaseConsumer<ConsumerCallbacks>>) -> Result<(), KafkaError> {
     let callbacks = Arc::clone(consumer.context());
     // The channel is closed once the dispatcher has ended or was dropped.
-    while !stop.load(Ordering::Acquire) && !callbacks.inputs.is_closed() {
+    while !callbacks.inputs.is_closed() {
         match consumer.poll(POLL) {
             None => {}
             Some(Ok(message)) => {
@@ -101,36 +93,17 @@ pub(crate) fn run(
             }
         }
     }
-    commit(&consumer, &last.lock());
-    // Closes the consumer, unless another reference is left: it leaves the group, so that the other members need not wait until
-    // its session times out.
+    // Closes the consumer, unless another reference is left: it commits what is stored and leaves the group, so that the other
+    // members need not wait until its session times out.
     drop(consumer);
     Ok(())
-}
-
-fn commit(consumer: &BaseConsumer<ConsumerCallbacks>, positions: &[Position]) {
-    if positions.is_empty() {
-        return;
-    }
-    if let Err(error) = consumer.commit(&list(positions), CommitMode::Sync) {
-        tracing::warn!(error = %error, "offsets were not committed, their events will be delivered again");
-    }
-}
-
-pub(crate) fn list(positions: &[Position]) -> TopicPartitionList {
-    let mut list = TopicPartitionList::with_capacity(positions.len());
-    for (topic, partition, offset) in positions {
-        // It only fails for a partition that is not in the list, and this one was just added.
-        list.add_partition_offset(topic, *partition, Offset::Offset(*offset)).ok();
-    }
-    list
 }
 
 impl ConsumerCallbacks {
     fn assigned(
         &self,
         consumer: &BaseConsumer<Self>,
-        list: &mut TopicPartitionList,
+        list: &TopicPartitionList,
     ) -> KafkaResult<()> {
         let committed = if list.count() == 0 {
             None
@@ -149,11 +122,6 @@ impl ConsumerCallbacks {
                 (one.topic().to_owned(), one.partition(), start(one.topic(), one.partition()))
             })
             .collect();
-        for (topic, partition, offset) in &partitions {
-            if let Some(offset) = offset {
-                list.set_partition_offset(topic, *partition, Offset::Offset(*offset))?;
-            }
-        }
         let names: Vec<_> =
             partitions.iter().map(|(topic, partition, _)| format!("{topic}/{partition}")).collect();
         tracing::info!(group = self.group, partitions = names.join(" "), "partitions assigned");
@@ -184,18 +152,28 @@ impl ConsumerCallbacks {
             self.assigned.with_label_values(&[topic, self.group]).dec();
             self.owned.remove(topic, *partition);
         }
-        let (answer, positions) = sync::channel();
+        let (answer, idle) = sync::channel();
         if self.inputs.blocking_send(Input::Revoked { partitions, lost, answer }).is_ok() {
             // The dispatcher keeps to the time limit by itself; the extra second is for a busy machine.
-            match positions.recv_timeout(self.hand_over + Duration::from_secs(1)) {
-                Ok(positions) if !lost => commit(consumer, &positions),
-                Ok(_) => {}
-                Err(_) => tracing::warn!(
+            if idle.recv_timeout(self.hand_over + Duration::from_secs(1)).is_err() {
+                tracing::warn!(
                     group = self.group,
                     "partitions were handed over without waiting for what is in flight"
-                ),
+                );
             }
         }
+        if lost {
+            // The client would commit what is stored as a stranger to the group, which brokers accept while the group has no
+            // members. A broker that lost its group has lost its log, too: events of the new log would be skipped.
+            let mut nothing = list.clone();
+            let cleared = nothing
+                .set_all_offsets(Offset::Invalid)
+                .and_then(|()| consumer.store_offsets(&nothing));
+            if let Err(error) = cleared {
+                tracing::error!(group = self.group, error = %error, "offsets of lost partitions may be committed");
+            }
+        }
+        // The client commits what is stored for these partitions before it goes on with the rebalance.
         consumer.incremental_unassign(list)
     }
 
@@ -254,6 +232,12 @@ impl ClientContext for ConsumerCallbacks {
 }
 
 impl ConsumerContext for ConsumerCallbacks {
+    fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {
+        if let Err(error) = result {
+            tracing::debug!(group = self.group, error = %error, "offsets were not committed, trying again");
+        }
+    }
+
     fn rebalance(
         &self,
         consumer: &BaseConsumer<Self>,

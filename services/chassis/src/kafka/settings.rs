@@ -134,8 +134,8 @@ const HEARTBEAT: Duration = Duration::from_secs(3);
 /// delivered again.
 const HAND_OVER: Duration = Duration::from_secs(5);
 
-/// Only the dispatcher commits offsets, after the effect. A new group, and one whose offset is gone, begins with the oldest
-/// record. Prefetching is limited, because the process' memory is. The client checks often whether too little is prefetched: by
+/// The client commits the offsets that the dispatcher stores after the effect. After a crash, what was handled since the last
+/// commit is delivered again. A new group, and one whose offset is gone, begins with the oldest record. Prefetching is limited, because the process' memory is. The client checks often whether too little is prefetched: by
 /// default it leaves a partition with enough records alone for a second, and would fetch nothing more of a backlog in that time.
 ///
 /// Checksums are verified, in hardware: a damaged record must not look like another one.
@@ -143,7 +143,8 @@ const HAND_OVER: Duration = Duration::from_secs(5);
 /// A record ends the wait of a fetch at once. A partition that is newly assigned, or fetched again, waits for the end of the fetch
 /// under way; without records, each fetch costs CPU time on both sides.
 const CONSUMER: Pairs = &[
-    ("enable.auto.commit", "false"),
+    ("enable.auto.commit", "true"),
+    ("auto.commit.interval.ms", "250"),
     ("enable.auto.offset.store", "false"),
     ("auto.offset.reset", "earliest"),
     ("partition.assignment.strategy", "cooperative-sticky"),

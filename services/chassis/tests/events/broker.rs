@@ -8,7 +8,7 @@ use std::{
 
 use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList, bindings,
-    consumer::{BaseConsumer, Consumer},
+    consumer::{BaseConsumer, CommitMode, Consumer},
     message::{Header, Headers, OwnedHeaders, OwnedMessage},
     mocking::MockCluster,
     producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer},
@@ -68,6 +68,50 @@ impl Broker {
     /// Answers the next produce requests with these errors.
     pub(crate) fn refuse(&self, errors: &[RDKafkaRespErr]) {
         self.cluster().request_errors(RDKafkaApiKey::Produce, errors);
+    }
+
+    /// Tells the next member of a group that sends a heartbeat that the group does not know it.
+    pub(crate) fn forget_a_member(&self) {
+        let unknown = RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID;
+        self.cluster().request_errors(RDKafkaApiKey::Heartbeat, &[unknown]);
+    }
+
+    /// Counts the commits from now on.
+    #[expect(unsafe_code, reason = "rdkafka does not offer the requests of its mock cluster")]
+    pub(crate) fn count_commits(&self) {
+        // SAFETY: the cluster belongs to `owner`, which is alive.
+        unsafe {
+            let cluster = bindings::rd_kafka_handle_mock_cluster(self.owner.client().native_ptr());
+            bindings::rd_kafka_mock_clear_requests(cluster);
+            bindings::rd_kafka_mock_start_request_tracking(cluster);
+        }
+    }
+
+    /// Returns how many commits were counted.
+    #[expect(unsafe_code, reason = "rdkafka does not offer the requests of its mock cluster")]
+    pub(crate) fn commits(&self) -> usize {
+        let mut count = 0;
+        // SAFETY: the cluster belongs to `owner`, which is alive; the array and its elements are read before they are destroyed.
+        unsafe {
+            let cluster = bindings::rd_kafka_handle_mock_cluster(self.owner.client().native_ptr());
+            let requests = bindings::rd_kafka_mock_get_requests(cluster, &raw mut count);
+            let all = std::slice::from_raw_parts(requests, count);
+            let commit = RDKafkaApiKey::OffsetCommit as i16;
+            let commits = all
+                .iter()
+                .filter(|one| bindings::rd_kafka_mock_request_api_key(**one) == commit)
+                .count();
+            bindings::rd_kafka_mock_request_destroy_array(requests, count);
+            commits
+        }
+    }
+
+    /// Commits an offset of partition 0 for a group that has no members.
+    pub(crate) fn commit(&self, group: &str, topic: &str, offset: i64) {
+        let consumer: BaseConsumer = self.client().set("group.id", group).create().unwrap();
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, 0, Offset::Offset(offset)).unwrap();
+        consumer.commit(&list, CommitMode::Sync).unwrap();
     }
 
     /// Makes a topic appear not to exist, or to exist again.

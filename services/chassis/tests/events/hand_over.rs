@@ -44,6 +44,46 @@ async fn what_was_done_but_not_committed_is_delivered_again_and_dropped() {
     orders.drain().await;
 }
 
+/// The broker may have a new log, in which the offset would skip events; or another member may have the partition.
+#[tokio::test]
+async fn the_offsets_of_lost_partitions_are_not_committed() {
+    let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(1));
+    let orders = Plan::new("orders", folder.path(), &broker).start(|_, _| {}).await;
+    let payments = payments(folder.path(), &broker).await;
+    orders.publish("o-1", "ada", 1).await;
+    until(async || broker.committed("payments", "orders.events") == 1).await;
+    broker.count_commits();
+    let rebalances = || payments.metric("mesh_consumer_rebalances_total", "payments");
+    let before = rebalances();
+    broker.forget_a_member();
+    until(async || rebalances() > before).await;
+    assert_eq!(broker.commits(), 0);
+    orders.publish("o-2", "ada", 1).await;
+    until(async || broker.committed("payments", "orders.events") == 2).await;
+    assert!(broker.commits() > 0, "commits are counted");
+    each_once(&payments.ledger().await, 2);
+    payments.drain().await;
+    orders.drain().await;
+}
+
+/// Kafka lost records that the group had handled: its offset is beyond the end of the log.
+#[tokio::test]
+async fn a_log_with_lower_offsets_is_read_from_its_beginning_and_its_offsets_are_committed() {
+    let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(1));
+    broker.commit("payments", "orders.events", 1000);
+    let orders = Plan::new("orders", folder.path(), &broker).start(|_, _| {}).await;
+    for order in 0..3 {
+        orders.publish(&format!("o-{order}"), "ada", 1).await;
+    }
+    let payments = payments(folder.path(), &broker).await;
+    each_once(&payments.until_applied(3).await, 3);
+    until(async || broker.committed("payments", "orders.events") == 3).await;
+    orders.publish("o-3", "ada", 1).await;
+    until(async || broker.committed("payments", "orders.events") == 4).await;
+    payments.drain().await;
+    orders.drain().await;
+}
+
 #[tokio::test]
 async fn partitions_move_between_replicas_without_loss_or_double_effect() {
     const EVENTS: usize = 1500;

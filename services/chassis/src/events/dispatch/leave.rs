@@ -6,14 +6,14 @@ use rdkafka::{TopicPartitionList, consumer::Consumer as _};
 use tokio::time::Instant;
 
 use super::{Dispatcher, HandOver, Id};
-use crate::{events::partition::Partition, kafka::poll::Position};
+use crate::events::partition::Partition;
 
 impl Dispatcher {
     pub(super) fn revoke(
         &mut self,
         partitions: &[(String, i32)],
         lost: bool,
-        answer: sync::Sender<Vec<Position>>,
+        answer: sync::Sender<()>,
     ) {
         let ids: Vec<_> =
             partitions.iter().filter_map(|(topic, partition)| self.id(topic, *partition)).collect();
@@ -38,7 +38,6 @@ impl Dispatcher {
                 self.leaving.push(HandOver { ids, until, answer });
                 continue;
             }
-            let positions = self.positions(&ids);
             for id in &ids {
                 self.committed.remove(id.0, id.1);
                 let running = self.partitions.remove(id).map(Partition::abandon);
@@ -47,7 +46,7 @@ impl Dispatcher {
                 }
             }
             // The poll thread no longer waits if this took too long.
-            answer.send(positions).ok();
+            answer.send(()).ok();
             self.share();
         }
     }

@@ -8,7 +8,7 @@ use tokio::{sync::Semaphore, time::advance};
 use super::*;
 use crate::{
     events::{metrics::Metrics, route::Scope},
-    kafka::{Producer, connection::ConnectionHealth, owned, poll::Position},
+    kafka::{Producer, connection::ConnectionHealth, owned},
     messaging,
     metrics::{IntCounter, Registry},
     readiness::Readiness,
@@ -132,11 +132,11 @@ impl Scene {
         self.dispatcher.input(Input::Assigned(vec![(TOPIC.into(), 0, Some(start))]));
     }
 
-    fn revoke(&mut self, lost: bool) -> sync::Receiver<Vec<Position>> {
-        let (answer, positions) = sync::channel();
+    fn revoke(&mut self, lost: bool) -> sync::Receiver<()> {
+        let (answer, idle) = sync::channel();
         let partitions = vec![(TOPIC.into(), 0)];
         self.dispatcher.input(Input::Revoked { partitions, lost, answer });
-        positions
+        idle
     }
 
     fn record(&mut self, offset: i64) {
@@ -168,8 +168,8 @@ impl Scene {
             .map_or_else(String::new, |one| one.reason)
     }
 
-    fn to_commit(&self) -> Option<i64> {
-        self.dispatcher.partitions[&(TOPIC, 0)].uncommitted()
+    fn low_water(&self) -> Option<i64> {
+        self.dispatcher.partitions[&(TOPIC, 0)].low_water()
     }
 }
 
@@ -181,10 +181,10 @@ async fn an_event_that_is_assigned_again_waits_for_its_earlier_handler() {
         scene.assign(0);
         scene.record(0);
         scene.until_inside(1).await;
-        let positions = scene.revoke(lost);
+        let idle = scene.revoke(lost);
         scene.assign(0);
         scene.record(0);
-        assert_eq!(positions.try_recv(), Ok(Vec::new()), "nothing of it is done with");
+        assert_eq!(idle.try_recv(), Ok(()), "the poll thread waits for the earlier assignment");
         assert_eq!(
             scene.dispatcher.tasks.len(),
             1,
@@ -193,12 +193,12 @@ async fn an_event_that_is_assigned_again_waits_for_its_earlier_handler() {
         scene.gate.add_permits(2);
         scene.done().await;
         assert_eq!(
-            scene.to_commit(),
-            None,
+            scene.low_water(),
+            Some(0),
             "the first handler's end counts for the new assignment"
         );
         scene.done().await;
-        assert_eq!((scene.to_commit(), scene.most.load(Ordering::SeqCst)), (Some(1), 1));
+        assert_eq!((scene.low_water(), scene.most.load(Ordering::SeqCst)), (Some(1), 1));
     }
 }
 
@@ -208,7 +208,7 @@ async fn a_late_hand_over_does_not_take_the_new_assignment_along() {
     scene.assign(0);
     scene.record(0);
     scene.until_inside(1).await;
-    let _positions = scene.revoke(false);
+    let _idle = scene.revoke(false);
     scene.assign(0);
     advance(scene.dispatcher.settings.hand_over() * 2).await;
     scene.dispatcher.hand_over();
@@ -216,7 +216,7 @@ async fn a_late_hand_over_does_not_take_the_new_assignment_along() {
     scene.gate.add_permits(1);
     scene.done().await;
     scene.done().await;
-    assert_eq!(scene.to_commit(), Some(1));
+    assert_eq!(scene.low_water(), Some(1));
 }
 
 #[tokio::test]
