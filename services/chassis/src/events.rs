@@ -1,30 +1,31 @@
 //! Events: durable facts, in order per key, applied exactly once.
 //!
 //! ```text
-//!  publish ─▶ outbox ─▶ relay ─▶ Producer ─▶ topic ─▶ poll thread ─▶ dispatcher ─┬▶ key ─▶ handler + inbox, one transaction
-//!                                                            ▲                       ├▶ key ─▶ …
-//!                                                            └── low-water mark ◀────┴── done, or <topic>.dlq
+//!  publish ─▶ outbox ─▶ relay ─▶ Producer ─▶ topic ─▶ poll thread ─▶ Dispatcher ─┬▶ key ─▶ RetryLoop ─▶ handler + inbox,
+//!                                                        ▲                       ├▶ key ─▶ …          one transaction
+//!                                                        └── low-water mark ◀────┴── done, or <topic>.dlq
 //! ```
 //!
-//! An offset is committed when every record below it has been handled or become a dead letter. Until then an event may be
-//! delivered again; the inbox drops it if it has been handled.
+//! The low-water mark of a partition is the lowest offset whose record is not done with: below it, every record has been handled,
+//! or has become a dead letter. The dispatcher stores it in the client, and the client commits it. An event from that offset on
+//! may be delivered again; the inbox drops it if it has been handled.
 
-mod attempt;
 mod batch;
 mod committed;
 mod consumer;
 pub mod dead_letter;
-mod dispatch;
+mod dispatcher;
 mod handler;
 mod inbox;
+mod key_queues;
 mod metrics;
+mod offsets;
 pub mod outbox;
 mod partition;
 mod publish;
-mod route;
+mod retry;
 mod single;
-mod tracker;
-mod turns;
+mod subscription;
 
 use std::time::SystemTime;
 
@@ -34,7 +35,7 @@ use crate::{contract::Envelope, database::Migrations, kafka::record::Record};
 
 pub use committed::Committed;
 pub use consumer::Consumer;
-pub use handler::{BatchHandler, Caller, Handler, Observer};
+pub use handler::{BatchHandler, Handler, Observer, SideEffectHandler};
 pub use publish::{EVENT_MAX, Publish};
 
 /// The tables of the outbox and the inbox, and one that is written to find out whether the database takes writes. They come

@@ -67,7 +67,7 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
 
     // Inbound: what can reach it.
     app.serve_grpc(config.listen, inbound::grpc::services(&payments)).await?;
-    app.consume(inbound::orders::OnOrder::new(&payments))?;
+    app.consume_with_side_effect(inbound::orders::OnOrder::new(&payments))?;
     app.spawn("resolve unknown charges", OnError::Shutdown, inbound::clock::resolve(payments));
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use chassis::{
     Kind,
     database::{self, Database},
-    events::{Caller, Event},
+    events::{Event, SideEffectHandler},
     http,
     metrics::Registry,
     telemetry,

@@ -252,7 +252,7 @@ impl Life {
                 &app.settings.outbox,
                 &app.registry,
             )?
-            .forgetting(committed)
+            .purging_inbox(committed)
             .reporting_to(app.readiness.condition("outbox", Impact::Degraded));
             life.relay.spawn(relay.run(life.relay_draining.clone()));
         }

@@ -170,9 +170,22 @@ impl App {
     ///
     /// # Errors
     /// The service has no database, or it handles the topic already.
-    pub fn consume<H: events::Caller>(&mut self, handler: H) -> anyhow::Result<()> {
+    pub fn consume<H: events::Handler>(&mut self, handler: H) -> anyhow::Result<()> {
         let database = self.inbox()?;
         self.consumer()?.handle(&database, handler)
+    }
+
+    /// Handles each event of a topic once, after a call to a third party. The call is made outside of the transaction and may be
+    /// repeated for the same event.
+    ///
+    /// # Errors
+    /// The service has no database, or it handles the topic already.
+    pub fn consume_with_side_effect<H: events::SideEffectHandler>(
+        &mut self,
+        handler: H,
+    ) -> anyhow::Result<()> {
+        let database = self.inbox()?;
+        self.consumer()?.handle_with_side_effect(&database, handler)
     }
 
     /// Handles the events of a topic in batches, each event once.

@@ -12,22 +12,22 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     BatchHandler, Event,
-    attempt::{Ending, Failure, Trier},
     inbox::{self, Entry},
     metrics::Outcome,
-    route::{Route, Scope},
-    single::{Attempt, Effect, one, place},
+    retry::{Failure, RetryLoop, RetryOutcome},
+    single::{Attempt, Delivery, Effect, handle_one, transaction_slot},
+    subscription::{Subscription, SubscriptionContext},
 };
 use crate::{database::Database, kafka::record::Record};
 
 /// Handles several events in one transaction.
-pub(super) struct Batched<H> {
+pub(super) struct Batch<H> {
     pub(super) handler: H,
     pub(super) database: Database,
-    pub(super) scope: Scope,
+    pub(super) context: SubscriptionContext,
 }
 
-impl<H: BatchHandler> Batched<H> {
+impl<H: BatchHandler> Batch<H> {
     /// Applies the records that are new. Returns their offsets.
     async fn apply(
         &self,
@@ -35,13 +35,15 @@ impl<H: BatchHandler> Batched<H> {
         own: Option<&Context>,
         cancel: &CancellationToken,
     ) -> Result<Vec<i64>, Failure> {
-        let Self { handler, database, scope } = self;
-        let _place = place(database, cancel).await?;
-        let mut tx = database.begin(scope.topic).await.map_err(Failure::ours)?;
+        let Self { handler, database, context: subscription } = self;
+        let _slot = transaction_slot(database, cancel).await?;
+        let mut tx = database.begin(subscription.topic).await.map_err(Failure::of_database)?;
         let (mut events, mut new) = (Vec::with_capacity(records.len()), Vec::new());
         let mut moved = false;
         for record in records {
-            let entry = inbox::enter(&mut tx, record, scope.group).await.map_err(Failure::ours)?;
+            let entry = inbox::enter(&mut tx, record, subscription.group)
+                .await
+                .map_err(Failure::of_database)?;
             moved |= entry == Entry::Moved;
             if entry != Entry::New {
                 continue;
@@ -53,62 +55,58 @@ impl<H: BatchHandler> Batched<H> {
         }
         if events.is_empty() {
             if moved {
-                tx.commit().await.map_err(Failure::ours)?;
+                tx.commit().await.map_err(Failure::of_database)?;
             }
             return Ok(new);
         }
-        handler.handle(&events, &mut tx).await.map_err(Failure::of)?;
-        tx.commit().await.map_err(Failure::ours)?;
+        handler.handle(&events, &mut tx).await.map_err(Failure::of_handler)?;
+        tx.commit().await.map_err(Failure::of_database)?;
         Ok(new)
     }
 
     /// Handles a batch. If it failed, the error is how often each of its events may be tried alone; 0 if they are left to the
     /// next owner of the partition.
     async fn together(&self, records: &[&Record], cancel: &CancellationToken) -> Result<(), u32> {
-        let (scope, started) = (&self.scope, Instant::now());
-        let context = scope.batch_span(records);
-        let metrics = &scope.metrics;
-        let trier = Trier {
-            settings: &scope.settings,
-            database: Some(&self.database),
-            metrics,
-            cancel,
-            context: &context,
-        };
+        let (subscription, started) = (&self.context, Instant::now());
+        let context = subscription.batch_span(records);
+        let database = Some(&self.database);
+        let retries = RetryLoop { subscription, database, cancel, context: &context };
         let attempt = || self.apply(records, None, cancel).with_context(context.clone());
-        let result = match trier.run(scope.settings.attempts, attempt).await {
-            Ending::Done(new) => {
+        let result = match retries.run(subscription.settings.attempts, attempt).await {
+            RetryOutcome::Done(new) => {
                 let known = records.len() - new.len();
-                metrics.duplicates.inc_by(known as u64);
-                metrics.count(Outcome::Duplicate, known);
+                subscription.metrics.duplicates.inc_by(known as u64);
+                subscription.metrics.count(Outcome::Duplicate, known);
                 context.span().set_attribute(KeyValue::new("mesh.duplicates", known as i64));
                 let handled = records.iter().filter(|record| new.contains(&record.offset));
-                handled.for_each(|record| scope.arrived(&context, record));
+                handled.for_each(|record| subscription.observe_delay(&context, record));
                 Ok(new.len())
             }
-            Ending::Failed(failure, _) => {
+            RetryOutcome::Failed(failure, _) => {
                 context.span().set_status(Status::error(failure.text.clone()));
                 // If retries were exhausted, the batch may still have events that succeed alone: each gets one attempt.
-                Err(if failure.is_permanent() { scope.settings.attempts } else { 1 })
+                Err(if failure.is_permanent() { subscription.settings.attempts } else { 1 })
             }
-            Ending::Abandoned => {
-                metrics.count(Outcome::Abandoned, records.len());
+            RetryOutcome::Abandoned => {
+                subscription.metrics.count(Outcome::Abandoned, records.len());
                 Err(0)
             }
         };
         // The events of a failed batch are measured one by one.
-        scope.end(&context, Outcome::Handled, result.unwrap_or(0), started);
+        subscription.end(&context, Outcome::Handled, result.unwrap_or(0), started);
         result.map(drop)
     }
 
-    async fn all(&self, records: &[Record], cancel: &CancellationToken) -> Vec<i64> {
+    async fn handle_all(&self, records: &[Record], cancel: &CancellationToken) -> Vec<i64> {
         let mut done = Vec::with_capacity(records.len());
         let mut good = Vec::with_capacity(records.len());
         for record in records {
             match record.decode::<H::Message>() {
-                Ok(body) if self.scope.knows(&body) => good.push(record),
+                Ok(body) if self.context.handles(&body) => good.push(record),
                 // Skips the record, or makes it a dead letter.
-                _ if one(self, record, cancel, 1).await => done.push(record.offset),
+                _ if handle_one(&self.context, self, record, cancel, 1).await => {
+                    done.push(record.offset)
+                }
                 _ => {}
             }
         }
@@ -116,7 +114,9 @@ impl<H: BatchHandler> Batched<H> {
             [] => return done,
             // A single event is handled in its own trace, as without batches.
             [single] => {
-                if one(self, single, cancel, self.scope.settings.attempts).await {
+                if handle_one(&self.context, self, single, cancel, self.context.settings.attempts)
+                    .await
+                {
                     done.push(single.offset);
                 }
                 return done;
@@ -127,9 +127,9 @@ impl<H: BatchHandler> Batched<H> {
             Ok(()) => done.extend(good.iter().map(|record| record.offset)),
             // They are left to the next owner of the partition.
             Err(0) => {}
-            Err(most) => {
+            Err(attempts) => {
                 for record in good {
-                    if !one(self, record, cancel, most).await {
+                    if !handle_one(&self.context, self, record, cancel, attempts).await {
                         break;
                     }
                     done.push(record.offset);
@@ -141,31 +141,23 @@ impl<H: BatchHandler> Batched<H> {
 }
 
 /// Handles one event of a batch that failed.
-impl<H: BatchHandler> Attempt for Batched<H> {
+impl<H: BatchHandler> Attempt for Batch<H> {
     type Message = H::Message;
-
-    fn scope(&self) -> &Scope {
-        &self.scope
-    }
 
     fn database(&self) -> Option<&Database> {
         Some(&self.database)
     }
 
-    async fn attempt(
-        &self,
-        record: &Record,
-        context: Context,
-        cancel: &CancellationToken,
-    ) -> Result<Effect, Failure> {
-        let new = self.apply(&[record], Some(&context), cancel).await?;
+    async fn attempt(&self, delivery: &Delivery<'_>) -> Result<Effect, Failure> {
+        let Delivery { record, context, cancel, .. } = *delivery;
+        let new = self.apply(&[record], Some(context), cancel).await?;
         Ok(if new.is_empty() { Effect::Known } else { Effect::Applied })
     }
 }
 
-impl<H: BatchHandler> Route for Batched<H> {
-    fn scope(&self) -> &Scope {
-        &self.scope
+impl<H: BatchHandler> Subscription for Batch<H> {
+    fn context(&self) -> &SubscriptionContext {
+        &self.context
     }
 
     fn batches(&self) -> bool {
@@ -177,6 +169,6 @@ impl<H: BatchHandler> Route for Batched<H> {
         records: Vec<Record>,
         cancel: CancellationToken,
     ) -> BoxFuture<'static, Vec<i64>> {
-        Box::pin(async move { self.all(&records, &cancel).await })
+        Box::pin(async move { self.handle_all(&records, &cancel).await })
     }
 }

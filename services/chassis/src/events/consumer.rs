@@ -15,12 +15,12 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    BatchHandler, Caller, Committed, Observer,
-    batch::Batched,
-    dispatch::{Dispatcher, Routes},
+    BatchHandler, Committed, Handler, Observer, SideEffectHandler,
+    batch::Batch,
+    dispatcher::{Dispatcher, Subscriptions},
     metrics::Metrics,
-    route::{Route, Scope},
-    single::{Applied, Observed, Singly},
+    single::{AtLeastOnce, PerEvent, Transactional, WithSideEffect},
+    subscription::{Subscription, SubscriptionContext},
 };
 use crate::{
     contract::{Envelope, Topic},
@@ -37,9 +37,9 @@ use crate::{
 };
 
 /// How many records may wait between the poll thread and the dispatcher, which takes them out as fast as it can.
-const INPUTS: usize = 1024;
+const INPUT_QUEUE: usize = 1024;
 /// How long the last commit and leaving the group may take: the brokers may be away.
-const LEAVE: Duration = Duration::from_secs(3);
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Consumes the topics of its handlers as one member of its service's group.
 pub struct Consumer {
@@ -49,7 +49,7 @@ pub struct Consumer {
     metrics: Metrics,
     panics: IntCounter,
     health: Health,
-    routes: Routes,
+    subscriptions: Subscriptions,
     committed: Committed,
 }
 
@@ -74,7 +74,7 @@ impl Consumer {
             metrics: Metrics::register(registry)?,
             panics: panics.clone(),
             health: Health::new(readiness),
-            routes: HashMap::new(),
+            subscriptions: HashMap::new(),
             committed: Committed::default(),
         })
     }
@@ -84,18 +84,28 @@ impl Consumer {
         self.committed.clone()
     }
 
-    /// Whether there is a handler, and so a topic to consume.
-    pub fn has_handlers(&self) -> bool {
-        !self.routes.is_empty()
-    }
-
     /// Hands a topic's events to a handler, each in a transaction of its own.
     ///
     /// # Errors
     /// The topic has a handler already.
-    pub fn handle<H: Caller>(&mut self, database: &Database, handler: H) -> anyhow::Result<()> {
-        let scope = self.scope::<H::Message>(H::TYPES);
-        self.route(Singly(Applied { handler, database: database.clone(), scope }))
+    pub fn handle<H: Handler>(&mut self, database: &Database, handler: H) -> anyhow::Result<()> {
+        let context = self.context::<H::Message>(H::TYPES);
+        let way = Transactional { handler, database: database.clone() };
+        self.subscribe(PerEvent { context, way })
+    }
+
+    /// Hands a topic's events to a handler that calls a third party before each transaction.
+    ///
+    /// # Errors
+    /// The topic has a handler already.
+    pub fn handle_with_side_effect<H: SideEffectHandler>(
+        &mut self,
+        database: &Database,
+        handler: H,
+    ) -> anyhow::Result<()> {
+        let context = self.context::<H::Message>(H::TYPES);
+        let way = WithSideEffect { handler, database: database.clone() };
+        self.subscribe(PerEvent { context, way })
     }
 
     /// Hands a topic's events to a handler, several in one transaction.
@@ -107,22 +117,22 @@ impl Consumer {
         database: &Database,
         handler: H,
     ) -> anyhow::Result<()> {
-        let scope = self.scope::<H::Message>(H::TYPES);
-        self.route(Batched { handler, database: database.clone(), scope })
+        let context = self.context::<H::Message>(H::TYPES);
+        self.subscribe(Batch { handler, database: database.clone(), context })
     }
 
     /// Shows a topic's events to an observer.
     ///
     /// # Errors
     /// The topic has a handler already.
-    pub fn observe<H: Observer>(&mut self, handler: H) -> anyhow::Result<()> {
-        let scope = self.scope::<H::Message>(H::TYPES);
-        self.route(Singly(Observed { handler, scope }))
+    pub fn observe<H: Observer>(&mut self, observer: H) -> anyhow::Result<()> {
+        let context = self.context::<H::Message>(H::TYPES);
+        self.subscribe(PerEvent { context, way: AtLeastOnce { observer } })
     }
 
-    fn scope<M: Envelope>(&self, types: &'static [&'static str]) -> Scope {
+    fn context<M: Envelope>(&self, types: &'static [&'static str]) -> SubscriptionContext {
         let topic = M::Topic::NAME;
-        Scope {
+        SubscriptionContext {
             topic,
             group: self.service,
             types,
@@ -132,10 +142,10 @@ impl Consumer {
         }
     }
 
-    fn route(&mut self, route: impl Route + 'static) -> anyhow::Result<()> {
-        let topic = route.scope().topic;
-        anyhow::ensure!(!self.routes.contains_key(topic), "{topic} has a handler already");
-        self.routes.insert(topic, Arc::new(route));
+    fn subscribe(&mut self, subscription: impl Subscription + 'static) -> anyhow::Result<()> {
+        let topic = subscription.context().topic;
+        anyhow::ensure!(!self.subscriptions.contains_key(topic), "{topic} has a handler already");
+        self.subscriptions.insert(topic, Arc::new(subscription));
         Ok(())
     }
 
@@ -150,7 +160,7 @@ impl Consumer {
         draining: CancellationToken,
         grace: Duration,
     ) -> anyhow::Result<()> {
-        let (sender, mut inputs) = mpsc::channel(INPUTS);
+        let (sender, mut inputs) = mpsc::channel(INPUT_QUEUE);
         let callbacks = self.callbacks(sender, Box::new(joined));
         let consumer: BaseConsumer<ConsumerCallbacks> = self
             .settings
@@ -158,13 +168,13 @@ impl Consumer {
             .create_with_context(callbacks)
             .context("create the Kafka consumer")?;
         let consumer = Arc::new(consumer);
-        let topics: Vec<_> = self.routes.keys().copied().collect();
+        let topics: Vec<_> = self.subscriptions.keys().copied().collect();
         consumer.subscribe(&topics).context("subscribe")?;
 
-        let mut ended = thread(Arc::clone(&consumer))?;
+        let mut polling = thread(Arc::clone(&consumer))?;
         let dispatcher = Dispatcher::new(
             consumer,
-            self.routes,
+            self.subscriptions,
             self.settings,
             self.health,
             draining,
@@ -172,16 +182,16 @@ impl Consumer {
         );
         tokio::select! {
             () = dispatcher.run(&mut inputs, grace) => {}
-            early = &mut ended => return told(early),
+            early = &mut polling => return ended(early),
         }
         // The poll thread ends when the channel is closed. By then the client has the last offsets.
         drop(inputs);
-        timeout(LEAVE, ended).await.map_or_else(
+        timeout(LEAVE_TIMEOUT, polling).await.map_or_else(
             |_| {
                 tracing::warn!("the brokers do not answer: the last offsets may not be committed");
                 Ok(())
             },
-            told,
+            ended,
         )
     }
 
@@ -210,7 +220,7 @@ impl Consumer {
 
 type Ended = oneshot::Receiver<Result<(), KafkaError>>;
 
-fn told(end: Result<Result<(), KafkaError>, RecvError>) -> anyhow::Result<()> {
+fn ended(end: Result<Result<(), KafkaError>, RecvError>) -> anyhow::Result<()> {
     end.context("the thread that polls Kafka panicked")?.context("poll Kafka")
 }
 

@@ -83,7 +83,7 @@ impl Reason {
         Self::Unreadable,
     ];
 
-    pub(super) fn label(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Undecodable => "undecodable",
             Self::Rejected => "rejected",
@@ -117,7 +117,7 @@ pub(super) struct Verdict<'a> {
 
 /// A dead letter that brokers refuse is tried this many times more than an event: it is the last resort, and a missing topic may
 /// be about to be created.
-const MORE_OFFERS: u32 = 4;
+const EXTRA_ATTEMPTS: u32 = 4;
 
 /// Sends an event to the dead-letter topic: whole, or as a stub if the topic does not take it whole. Returns which of them.
 /// During an outage of the brokers it waits until they are back.
@@ -135,7 +135,7 @@ pub(super) async fn send(
     let topic = topic(&record.topic);
     let (mut form, mut refusals) = (Form::Whole, 0);
     loop {
-        let error = match offer(producer, &topic, form, record, verdict, parent).await {
+        let error = match send_once(producer, &topic, form, record, verdict, parent).await {
             Ok(()) => return Ok(form),
             Err(error) => error,
         };
@@ -150,7 +150,7 @@ pub(super) async fn send(
             continue;
         }
         refusals += 1;
-        if refusals >= settings.attempts + MORE_OFFERS {
+        if refusals >= settings.attempts + EXTRA_ATTEMPTS {
             return Err(error);
         }
         if refusals == 1 {
@@ -161,7 +161,7 @@ pub(super) async fn send(
     }
 }
 
-async fn offer(
+async fn send_once(
     producer: &Producer,
     topic: &str,
     form: Form,
@@ -240,7 +240,7 @@ mod tests {
     use crate::kafka::headers;
 
     #[test]
-    fn a_replayed_letter_is_the_event_as_it_was_and_for_one_group() {
+    fn a_replayed_dead_letter_has_the_headers_of_the_event_and_one_group() {
         let letter =
             [("ce_id", "1"), (GROUP, "orders"), (REASON, "rejected"), ("traceparent", "00-…")]
                 .into_iter()
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn an_outage_is_waited_for_and_other_refusals_are_not() {
+    fn only_errors_of_an_outage_are_waited_for() {
         let refusal = |code| Refusal::from(&KafkaError::MessageProduction(code));
         assert_eq!(refusal(RDKafkaErrorCode::MessageSizeTooLarge), Refusal::Record);
         assert_eq!(refusal(RDKafkaErrorCode::AllBrokersDown), Refusal::Outage);

@@ -20,8 +20,8 @@ pub trait Handler: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), Self::Error>> + Send;
 }
 
-/// Handles each event after a call to a third party.
-pub trait Caller: Send + Sync + 'static {
+/// Calls a third party for each event, then handles the event in one transaction.
+pub trait SideEffectHandler: Send + Sync + 'static {
     /// The topic's message.
     type Message: Envelope;
     /// The handler's error. Its kind decides whether the event is retried.
@@ -30,8 +30,6 @@ pub trait Caller: Send + Sync + 'static {
     type Answer: Send;
     /// The event types that it handles. Others are skipped before they are decoded.
     const TYPES: &'static [&'static str];
-    #[doc(hidden)]
-    const CALLS: bool = true;
 
     /// Calls the third party, outside of any transaction. It may be called again for the same event: use the event's id as the
     /// idempotency key.
@@ -47,27 +45,6 @@ pub trait Caller: Send + Sync + 'static {
         answer: Self::Answer,
         tx: &mut Tx,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send;
-}
-
-impl<H: Handler> Caller for H {
-    type Message = H::Message;
-    type Error = H::Error;
-    type Answer = ();
-    const TYPES: &'static [&'static str] = H::TYPES;
-    const CALLS: bool = false;
-
-    async fn call(&self, _: &Event<Self::Message>) -> Result<(), Self::Error> {
-        Ok(())
-    }
-
-    fn handle(
-        &self,
-        event: Event<Self::Message>,
-        (): (),
-        tx: &mut Tx,
-    ) -> impl Future<Output = Result<(), Self::Error>> + Send {
-        Handler::handle(self, event, tx)
-    }
 }
 
 /// Handles the events of one partition that have arrived, in order, in one transaction.

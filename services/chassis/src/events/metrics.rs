@@ -23,7 +23,7 @@ crate::metrics! {
         mesh_consumer_rebalances_total: IntCounterVec["group"],
         /// Whether a Kafka broker answers this process.
         mesh_kafka_connected: IntGauge,
-        /// Events by what became of them: handled, duplicate, skipped, dead_lettered, or abandoned to whoever reads them next.
+        /// Events by outcome: handled, duplicate, skipped, dead_lettered, or abandoned (left to the next owner of the partition).
         mesh_events_total: IntCounterVec["topic", "group", "outcome"],
         /// Seconds from publishing an event to having handled it. One observation an event that had its effect and was sent
         /// once: the age of one that is sent again, to a broker that forgot it or out of a dead-letter queue, says nothing about
@@ -61,7 +61,7 @@ impl Outcome {
     const ALL: [Self; 5] =
         [Self::Handled, Self::Duplicate, Self::Skipped, Self::DeadLettered, Self::Abandoned];
 
-    fn label(self) -> &'static str {
+    fn as_str(self) -> &'static str {
         match self {
             Self::Handled => "handled",
             Self::Duplicate => "duplicate",
@@ -98,7 +98,7 @@ pub(super) struct Topic {
 
 impl Topic {
     /// Counts events of one outcome, and records how long each took.
-    pub(super) fn ended(&self, outcome: Outcome, events: usize, took: Duration) {
+    pub(super) fn record(&self, outcome: Outcome, events: usize, took: Duration) {
         self.count(outcome, events);
         let Some(durations) = &self.durations[outcome as usize] else { return };
         (0..events).for_each(|_| durations.observe(took.as_secs_f64()));
@@ -116,15 +116,15 @@ impl Metrics {
         let counter = |family: &IntCounterVec| family.with_label_values(&[topic]);
         self.mesh_consumer_assigned_partitions.with_label_values(&[topic, group]).set(0);
         for reason in Reason::ALL {
-            self.mesh_dead_letters_total.with_label_values(&[topic, reason.label()]);
+            self.mesh_dead_letters_total.with_label_values(&[topic, reason.as_str()]);
         }
         Arc::new(Topic {
             durations: Outcome::ALL.map(|outcome| {
-                let of = || durations.with(&[topic, group, outcome.label()]);
+                let of = || durations.with(&[topic, group, outcome.as_str()]);
                 outcome.is_measured().then(of)
             }),
             outcomes: Outcome::ALL
-                .map(|one| self.mesh_events_total.with_label_values(&[topic, group, one.label()])),
+                .map(|one| self.mesh_events_total.with_label_values(&[topic, group, one.as_str()])),
             delay: self.mesh_event_delay_seconds.with(&[topic, group]),
             duplicates: counter(&self.mesh_duplicates_dropped_total),
             retries: counter(&self.mesh_retries_total),

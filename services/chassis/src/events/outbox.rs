@@ -13,23 +13,23 @@
 //! one, restarted) has a new log: the relay sends these rows to it again, oldest first, and the consumers' inboxes drop the
 //! events that they have handled before.
 
-mod aside;
-mod backlog;
 mod held;
 mod inbox;
 mod leader;
-mod marks;
 mod relay;
+mod replay;
 mod round;
 mod send;
+mod set_aside;
 mod table;
+mod unmarked;
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use aside::{SetAside, list, purge, retry};
 pub use relay::Relay;
+pub use set_aside::{SetAside, list, purge, retry};
 
 /// The settings of the outbox, the table between a service's database and Kafka.
 #[derive(Clone, Debug, Serialize, Deserialize)]

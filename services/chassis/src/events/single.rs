@@ -1,4 +1,10 @@
-//! Handles events one by one: each in a transaction of its own, or with an observer and no transaction.
+//! Handles events one by one: each with its span, its retries, and a dead letter if it cannot be handled.
+//!
+//! ```text
+//!  record ─▶ PerEvent ─▶ RetryLoop ─┬▶ Transactional  ─▶ Handler
+//!                                   ├▶ WithSideEffect ─▶ SideEffectHandler
+//!                                   └▶ AtLeastOnce    ─▶ Observer
+//! ```
 
 use std::sync::Arc;
 
@@ -11,133 +17,189 @@ use tokio::{sync::SemaphorePermit, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Caller, Event, Observer,
-    attempt::{Ending, Failure, Trier},
+    Event, Handler, Observer, SideEffectHandler,
     dead_letter::Reason,
     inbox::{self, Entry},
     metrics::Outcome,
-    route::{Route, Scope},
+    retry::{Failure, RetryLoop, RetryOutcome},
+    subscription::{Subscription, SubscriptionContext},
 };
-use crate::{contract::Envelope, database::Database, kafka::record::Record};
+use crate::{
+    contract::Envelope,
+    database::{Database, Tx},
+    kafka::record::Record,
+};
 
 /// The result of an attempt that succeeded.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Effect {
+    /// The event had its effect now.
     Applied,
+    /// The event had its effect earlier: the inbox has its id.
     Known,
 }
 
-/// How to handle one event.
+/// One record that is delivered to a handler.
+pub(super) struct Delivery<'a> {
+    pub(super) subscription: &'a SubscriptionContext,
+    pub(super) record: &'a Record,
+    /// It has the event's span.
+    pub(super) context: &'a Context,
+    /// Fires when the partition moves or the process stops.
+    pub(super) cancel: &'a CancellationToken,
+}
+
+/// Makes one attempt at one event.
 pub(super) trait Attempt: Send + Sync + 'static {
     type Message: Envelope;
-    fn scope(&self) -> &Scope;
+
+    /// The database that an attempt needs; `None` if it needs none.
     fn database(&self) -> Option<&Database>;
+
+    /// Tries to handle an event.
     fn attempt(
         &self,
-        record: &Record,
-        context: Context,
-        cancel: &CancellationToken,
+        delivery: &Delivery<'_>,
     ) -> impl Future<Output = Result<Effect, Failure>> + Send;
 }
 
 /// Handles each event in a transaction.
-pub(super) struct Applied<H> {
+pub(super) struct Transactional<H> {
     pub(super) handler: H,
     pub(super) database: Database,
-    pub(super) scope: Scope,
 }
 
-impl<H: Caller> Attempt for Applied<H> {
+impl<H: Handler> Attempt for Transactional<H> {
     type Message = H::Message;
-
-    fn scope(&self) -> &Scope {
-        &self.scope
-    }
 
     fn database(&self) -> Option<&Database> {
         Some(&self.database)
     }
 
-    async fn attempt(
-        &self,
-        record: &Record,
-        context: Context,
-        cancel: &CancellationToken,
-    ) -> Result<Effect, Failure> {
-        let Self { handler, database, scope } = self;
-        let event = Event::new(
-            record,
-            record.decode::<H::Message>().map_err(Failure::undecodable)?,
-            context,
-        );
-        if H::CALLS && inbox::knows(database, record, scope.group).await.map_err(Failure::ours)? {
+    async fn attempt(&self, delivery: &Delivery<'_>) -> Result<Effect, Failure> {
+        let Self { handler, database } = self;
+        let event = delivery.decode()?;
+        let _slot = transaction_slot(database, delivery.cancel).await?;
+        let Some(mut tx) = delivery.begin(database).await? else {
             return Ok(Effect::Known);
-        }
-        let answer = handler.call(&event).await.map_err(Failure::of)?;
-        let _place = match H::CALLS {
-            // The third party was called for this event already, so a hand-over does not end the wait.
-            true => database.consumer_place().await,
-            false => place(database, cancel).await?,
         };
-        let mut tx = database.begin(scope.topic).await.map_err(Failure::ours)?;
-        match inbox::enter(&mut tx, record, scope.group).await.map_err(Failure::ours)? {
-            Entry::New => {}
-            Entry::Known => return Ok(Effect::Known),
-            Entry::Moved => {
-                tx.commit().await.map_err(Failure::ours)?;
-                return Ok(Effect::Known);
-            }
-        }
-        handler.handle(event, answer, &mut tx).await.map_err(Failure::of)?;
-        tx.commit().await.map_err(Failure::ours)?;
+        handler.handle(event, &mut tx).await.map_err(Failure::of_handler)?;
+        tx.commit().await.map_err(Failure::of_database)?;
         Ok(Effect::Applied)
     }
 }
 
-/// Waits for a place among the consumers' transactions. An event that still waits has not begun: when the partition moves, it is
-/// left to the next owner.
-pub(super) async fn place<'a>(
+/// Handles each event in a transaction, after a call to a third party.
+pub(super) struct WithSideEffect<H> {
+    pub(super) handler: H,
+    pub(super) database: Database,
+}
+
+impl<H: SideEffectHandler> Attempt for WithSideEffect<H> {
+    type Message = H::Message;
+
+    fn database(&self) -> Option<&Database> {
+        Some(&self.database)
+    }
+
+    async fn attempt(&self, delivery: &Delivery<'_>) -> Result<Effect, Failure> {
+        let Self { handler, database } = self;
+        let event = delivery.decode()?;
+        let known = inbox::knows(database, delivery.record, delivery.subscription.group).await;
+        if known.map_err(Failure::of_database)? {
+            return Ok(Effect::Known);
+        }
+        let answer = handler.call(&event).await.map_err(Failure::of_handler)?;
+        // The third party was called for this event already, so a hand-over does not end the wait.
+        let _slot = database.consumer_place().await;
+        let Some(mut tx) = delivery.begin(database).await? else {
+            return Ok(Effect::Known);
+        };
+        handler.handle(event, answer, &mut tx).await.map_err(Failure::of_handler)?;
+        tx.commit().await.map_err(Failure::of_database)?;
+        Ok(Effect::Applied)
+    }
+}
+
+/// Shows each event to an observer, without a transaction.
+pub(super) struct AtLeastOnce<H> {
+    pub(super) observer: H,
+}
+
+impl<H: Observer> Attempt for AtLeastOnce<H> {
+    type Message = H::Message;
+
+    fn database(&self) -> Option<&Database> {
+        None
+    }
+
+    async fn attempt(&self, delivery: &Delivery<'_>) -> Result<Effect, Failure> {
+        self.observer.observe(delivery.decode()?).await.map_err(Failure::of_handler)?;
+        Ok(Effect::Applied)
+    }
+}
+
+impl Delivery<'_> {
+    fn decode<M: Envelope>(&self) -> Result<Event<M>, Failure> {
+        let body = self.record.decode::<M>().map_err(Failure::undecodable)?;
+        Ok(Event::new(self.record, body, self.context.clone()))
+    }
+
+    /// Begins the transaction of the event, with its id in the inbox. Returns `None` if the id was there already.
+    async fn begin(&self, database: &Database) -> Result<Option<Tx>, Failure> {
+        let Self { subscription, record, .. } = self;
+        let mut tx = database.begin(subscription.topic).await.map_err(Failure::of_database)?;
+        let entry = inbox::enter(&mut tx, record, subscription.group).await;
+        match entry.map_err(Failure::of_database)? {
+            Entry::New => return Ok(Some(tx)),
+            Entry::Known => {}
+            Entry::Moved => tx.commit().await.map_err(Failure::of_database)?,
+        }
+        Ok(None)
+    }
+
+    /// Tries the event until it is handled. If it fails for good, makes it a dead letter.
+    async fn run<A: Attempt>(&self, way: &A, attempts: u32) -> Outcome {
+        let Self { subscription, record, context, cancel } = *self;
+        let retries = RetryLoop { subscription, database: way.database(), cancel, context };
+        let attempt = || way.attempt(self).with_context(context.clone());
+        match retries.run(attempts, attempt).await {
+            RetryOutcome::Done(Effect::Applied) => {
+                subscription.observe_delay(context, record);
+                Outcome::Handled
+            }
+            RetryOutcome::Done(Effect::Known) => {
+                subscription.metrics.duplicates.inc();
+                context.span().set_attribute(KeyValue::new("mesh.duplicate", true));
+                Outcome::Duplicate
+            }
+            RetryOutcome::Failed(failure, attempts) => {
+                let cause = (failure.reason(), &*failure.text, attempts);
+                subscription.dead_letter(record, context, cancel, cause).await
+            }
+            RetryOutcome::Abandoned => Outcome::Abandoned,
+        }
+    }
+}
+
+/// Waits until another transaction of the consumer may begin. An event that still waits has not begun: when the partition moves,
+/// it is left to the next owner.
+pub(super) async fn transaction_slot<'a>(
     database: &'a Database,
     cancel: &CancellationToken,
 ) -> Result<SemaphorePermit<'a>, Failure> {
     cancel.run_until_cancelled(database.consumer_place()).await.ok_or_else(Failure::abandoned)
 }
 
-/// Shows each event to an observer, without a transaction.
-pub(super) struct Observed<H> {
-    pub(super) handler: H,
-    pub(super) scope: Scope,
-}
-
-impl<H: Observer> Attempt for Observed<H> {
-    type Message = H::Message;
-
-    fn scope(&self) -> &Scope {
-        &self.scope
-    }
-
-    fn database(&self) -> Option<&Database> {
-        None
-    }
-
-    async fn attempt(
-        &self,
-        record: &Record,
-        context: Context,
-        _: &CancellationToken,
-    ) -> Result<Effect, Failure> {
-        let body = record.decode::<H::Message>().map_err(Failure::undecodable)?;
-        self.handler.observe(Event::new(record, body, context)).await.map_err(Failure::of)?;
-        Ok(Effect::Applied)
-    }
-}
-
 /// Handles each event on its own.
-pub(super) struct Singly<A>(pub(super) A);
+pub(super) struct PerEvent<A> {
+    pub(super) context: SubscriptionContext,
+    pub(super) way: A,
+}
 
-impl<A: Attempt> Route for Singly<A> {
-    fn scope(&self) -> &Scope {
-        self.0.scope()
+impl<A: Attempt> Subscription for PerEvent<A> {
+    fn context(&self) -> &SubscriptionContext {
+        &self.context
     }
 
     fn batches(&self) -> bool {
@@ -150,9 +212,10 @@ impl<A: Attempt> Route for Singly<A> {
         cancel: CancellationToken,
     ) -> BoxFuture<'static, Vec<i64>> {
         Box::pin(async move {
+            let Self { context, way } = &*self;
             let mut done = Vec::with_capacity(records.len());
             for record in &records {
-                if one(&self.0, record, &cancel, self.0.scope().settings.attempts).await {
+                if handle_one(context, way, record, &cancel, context.settings.attempts).await {
                     done.push(record.offset);
                 }
             }
@@ -161,58 +224,30 @@ impl<A: Attempt> Route for Singly<A> {
     }
 }
 
-/// Handles one event, with its span. Returns whether the event is done with.
-pub(super) async fn one<A: Attempt>(
+/// Handles one event, with at most this many attempts. Returns whether the event is done with.
+pub(super) async fn handle_one<A: Attempt>(
+    subscription: &SubscriptionContext,
     way: &A,
     record: &Record,
     cancel: &CancellationToken,
-    most: u32,
+    attempts: u32,
 ) -> bool {
-    let (scope, started) = (way.scope(), Instant::now());
+    let started = Instant::now();
     let body = record.decode::<A::Message>();
     if let Ok(body) = &body
-        && !scope.knows(body)
+        && !subscription.handles(body)
     {
-        scope.skipped();
+        subscription.skipped();
         return true;
     }
-    let context = scope.span(record);
+    let context = &subscription.span(record);
     let outcome = match body {
-        Ok(_) => tried(way, record, &context, cancel, most).await,
-        Err(error) => scope.bury(record, &context, cancel, (Reason::Undecodable, &error, 0)).await,
+        Ok(_) => Delivery { subscription, record, context, cancel }.run(way, attempts).await,
+        Err(error) => {
+            let cause = (Reason::Undecodable, &*error, 0);
+            subscription.dead_letter(record, context, cancel, cause).await
+        }
     };
-    scope.end(&context, outcome, 1, started);
+    subscription.end(context, outcome, 1, started);
     outcome.is_final()
-}
-
-/// Tries one event at most this often; if that fails, makes it a dead letter.
-async fn tried<A: Attempt>(
-    way: &A,
-    record: &Record,
-    context: &Context,
-    cancel: &CancellationToken,
-    most: u32,
-) -> Outcome {
-    let scope = way.scope();
-    let metrics = &scope.metrics;
-    let trier =
-        Trier { settings: &scope.settings, database: way.database(), metrics, cancel, context };
-    match trier
-        .run(most, || way.attempt(record, context.clone(), cancel).with_context(context.clone()))
-        .await
-    {
-        Ending::Done(Effect::Applied) => {
-            scope.arrived(context, record);
-            Outcome::Handled
-        }
-        Ending::Done(Effect::Known) => {
-            scope.metrics.duplicates.inc();
-            context.span().set_attribute(KeyValue::new("mesh.duplicate", true));
-            Outcome::Duplicate
-        }
-        Ending::Failed(failure, attempts) => {
-            scope.bury(record, context, cancel, (failure.reason(), &failure.text, attempts)).await
-        }
-        Ending::Abandoned => Outcome::Abandoned,
-    }
 }

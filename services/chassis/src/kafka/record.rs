@@ -90,8 +90,8 @@ impl Record {
         [headers::RESENT, headers::GROUP].iter().any(|name| self.header(name).is_some())
     }
 
-    /// Returns the record's lane: events of one lane are handled in order. A record without a key has a lane of its own.
-    pub(crate) fn lane(&self) -> u64 {
+    /// Returns the hash of the record's key: events of one key are handled in order. A record without a key has a hash of its own.
+    pub(crate) fn key_hash(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         match &self.key {
             Some(key) => key.hash(&mut hasher),

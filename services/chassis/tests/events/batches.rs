@@ -4,11 +4,11 @@ use chassis::events::dead_letter;
 
 use crate::{
     broker::{Broker, header},
-    service::{Ledgers, Plan, Service, event, paid, until},
+    service::{BatchLedger, Plan, Service, event, paid, until},
 };
 
 async fn published(folder: &std::path::Path, broker: &Broker, customers: &[&str]) -> Service {
-    let orders = Plan::new("orders", folder, broker).start(|_, _| {}).await;
+    let orders = Plan::new("orders", folder, broker).start_without_handlers().await;
     for (order, customer) in customers.iter().enumerate() {
         orders.publish(&format!("o-{order}"), customer, 1).await;
     }
@@ -18,12 +18,14 @@ async fn published(folder: &std::path::Path, broker: &Broker, customers: &[&str]
 
 async fn shipping(folder: &std::path::Path, broker: &Broker) -> Service {
     Plan::new("shipping", folder, broker)
-        .start(|consumer, database| consumer.handle_batches(database, Ledgers::default()).unwrap())
+        .start(|consumer, database| {
+            consumer.handle_batches(database, BatchLedger::default()).unwrap()
+        })
         .await
 }
 
 #[tokio::test]
-async fn what_is_there_is_applied_in_few_transactions() {
+async fn waiting_events_are_applied_in_few_transactions() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(1));
     let orders = published(folder.path(), &broker, &["ada"; 200]).await;
     let shipping = shipping(folder.path(), &broker).await;
@@ -38,7 +40,7 @@ async fn what_is_there_is_applied_in_few_transactions() {
 
 /// An event that is delivered again is dropped from its batch; the other events of the batch are applied.
 #[tokio::test]
-async fn what_is_known_is_not_applied_again() {
+async fn an_event_that_is_delivered_again_is_dropped_from_its_batch() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(1));
     let shipping = shipping(folder.path(), &broker).await;
     let send = |order: &str| {
@@ -57,7 +59,7 @@ async fn what_is_known_is_not_applied_again() {
 }
 
 #[tokio::test]
-async fn one_bad_event_of_a_batch_is_set_aside_alone() {
+async fn one_bad_event_of_a_batch_becomes_a_dead_letter_alone() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(1));
     let customers = ["ada", "ada", "reject", "ada", "ada"];
     let orders = published(folder.path(), &broker, &customers).await;
@@ -80,7 +82,7 @@ async fn one_bad_event_of_a_batch_is_set_aside_alone() {
 }
 
 #[tokio::test]
-async fn a_batch_that_fails_for_a_while_is_tried_again_as_a_whole() {
+async fn a_batch_that_fails_temporarily_is_retried_as_a_whole() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(1));
     let orders = published(folder.path(), &broker, &["ada", "flaky", "ada"]).await;
     let shipping = shipping(folder.path(), &broker).await;
@@ -93,7 +95,7 @@ async fn a_batch_that_fails_for_a_while_is_tried_again_as_a_whole() {
 
 /// Skipped and known events took no handler's time and are not measured; neither is the age of an event that was sent again.
 #[tokio::test]
-async fn a_batch_is_as_many_observations_as_events_had_their_effect() {
+async fn each_event_of_a_batch_that_had_its_effect_is_one_observation() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(1));
     let shipping = shipping(folder.path(), &broker).await;
     let send = |order: &str, more: &[(&str, &str)]| {

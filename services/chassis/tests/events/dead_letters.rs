@@ -20,7 +20,7 @@ async fn letter(broker: &Broker) -> OwnedMessage {
 }
 
 async fn pair(folder: &std::path::Path, broker: &Broker) -> (Service, Service) {
-    let orders = Plan::new("orders", folder, broker).start(|_, _| {}).await;
+    let orders = Plan::new("orders", folder, broker).start_without_handlers().await;
     let payments = Plan::new("payments", folder, broker)
         .start(|consumer, database| consumer.handle(database, Ledger::default()).unwrap())
         .await;
@@ -28,7 +28,7 @@ async fn pair(folder: &std::path::Path, broker: &Broker) -> (Service, Service) {
 }
 
 #[tokio::test]
-async fn an_event_that_fails_again_and_again_is_set_aside() {
+async fn an_event_whose_retries_are_exhausted_becomes_a_dead_letter() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::start());
     let (orders, payments) = pair(folder.path(), &broker).await;
     let request = request("place");
@@ -57,7 +57,7 @@ async fn an_event_that_fails_again_and_again_is_set_aside() {
     let spans = spans(trace);
     let process = spans.iter().find(|span| span.name == "process orders.events").unwrap();
     assert!(matches!(process.status, Status::Error { .. }));
-    assert_eq!(process.events.len(), 3, "each attempt is told");
+    assert_eq!(process.events.len(), 3, "each attempt is an event of the span");
     assert_eq!(payments.metric("mesh_retries_total", "orders.events"), 2.0);
     assert_eq!(payments.metric("mesh_dead_letters_total", "reason=\"retries_exhausted\""), 1.0);
     payments.drain().await;
@@ -65,7 +65,7 @@ async fn an_event_that_fails_again_and_again_is_set_aside() {
 }
 
 #[tokio::test]
-async fn an_event_that_cannot_be_read_is_set_aside_and_others_flow_on() {
+async fn an_undecodable_event_becomes_a_dead_letter_and_others_are_applied() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(1));
     let (orders, payments) = pair(folder.path(), &broker).await;
     broker.send(
@@ -88,7 +88,7 @@ async fn an_event_that_cannot_be_read_is_set_aside_and_others_flow_on() {
 }
 
 #[tokio::test]
-async fn an_event_that_is_refused_is_not_tried_again() {
+async fn a_rejected_event_is_not_retried() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::start());
     let (orders, payments) = pair(folder.path(), &broker).await;
     orders.publish("o-1", "reject", 1).await;
@@ -101,7 +101,7 @@ async fn an_event_that_is_refused_is_not_tried_again() {
 }
 
 #[tokio::test]
-async fn a_handler_that_panics_ends_one_event_and_nothing_else() {
+async fn a_panic_of_a_handler_makes_a_dead_letter_of_its_event_alone() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::start());
     let (orders, payments) = pair(folder.path(), &broker).await;
     orders.publish("o-1", "panic", 1).await;
@@ -117,7 +117,7 @@ async fn a_handler_that_panics_ends_one_event_and_nothing_else() {
 
 /// A replayed dead letter is only handled by the group that could not handle it.
 #[tokio::test]
-async fn a_replayed_letter_is_handled_by_its_group_alone() {
+async fn a_replayed_dead_letter_is_handled_by_its_group_alone() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::start());
     let (orders, payments) = pair(folder.path(), &broker).await;
     let inventory = Plan::new("inventory", folder.path(), &broker)
@@ -167,7 +167,7 @@ fn noise(size: usize) -> Vec<u8> {
 
 /// Whichever part makes the dead letter too large, it becomes a stub, and the partition goes on.
 #[tokio::test]
-async fn a_letter_that_does_not_fit_becomes_a_stub_that_names_its_origin_and_digest() {
+async fn a_dead_letter_that_is_too_large_becomes_a_stub_with_origin_and_digest() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(1));
     let (orders, payments) = pair(folder.path(), &broker).await;
     let long = "h".repeat(1_200_000);
@@ -207,7 +207,7 @@ async fn a_letter_that_does_not_fit_becomes_a_stub_that_names_its_origin_and_dig
 
 /// If the dead-letter topic may not be written to, the partition does not wait for ever.
 #[tokio::test]
-async fn a_letter_that_is_refused_for_good_is_given_up_and_counted() {
+async fn a_dead_letter_that_the_broker_always_refuses_is_given_up_and_counted() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(1));
     broker.forbid("orders.events.dlq");
     let (orders, payments) = pair(folder.path(), &broker).await;

@@ -4,7 +4,7 @@ use std::{collections::HashSet, time::Duration};
 
 use crate::{
     broker::Broker,
-    service::{Ledger, Plan, Service, Waits, until},
+    service::{Ledger, Plan, Service, ThirdParty, until},
 };
 
 async fn payments(folder: &std::path::Path, broker: &Broker) -> Service {
@@ -21,12 +21,14 @@ fn each_once(ledger: &[(String, i64)], count: usize) {
 }
 
 #[tokio::test]
-async fn what_was_done_but_not_committed_is_delivered_again_and_dropped() {
+async fn events_that_were_handled_but_not_committed_are_delivered_again_and_dropped() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(1));
-    let orders = Plan::new("orders", folder.path(), &broker).start(|_, _| {}).await;
+    let orders = Plan::new("orders", folder.path(), &broker).start_without_handlers().await;
     let first = Plan::new("payments", folder.path(), &broker)
         .without_relay()
-        .start(|consumer, database| consumer.handle(database, Waits::default()).unwrap())
+        .start(|consumer, database| {
+            consumer.handle_with_side_effect(database, ThirdParty::default()).unwrap()
+        })
         .await;
     // Until this event is done with, no offset is committed.
     orders.publish("stuck", "slow", 1).await;
@@ -46,9 +48,9 @@ async fn what_was_done_but_not_committed_is_delivered_again_and_dropped() {
 
 /// The broker may have a new log, in which the offset would skip events; or another member may have the partition.
 #[tokio::test]
-async fn the_offsets_of_lost_partitions_are_not_committed() {
+async fn offsets_of_lost_partitions_are_not_committed() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(1));
-    let orders = Plan::new("orders", folder.path(), &broker).start(|_, _| {}).await;
+    let orders = Plan::new("orders", folder.path(), &broker).start_without_handlers().await;
     let payments = payments(folder.path(), &broker).await;
     orders.publish("o-1", "ada", 1).await;
     until(async || broker.committed("payments", "orders.events") == 1).await;
@@ -68,10 +70,10 @@ async fn the_offsets_of_lost_partitions_are_not_committed() {
 
 /// Kafka lost records that the group had handled: its offset is beyond the end of the log.
 #[tokio::test]
-async fn a_log_with_lower_offsets_is_read_from_its_beginning_and_its_offsets_are_committed() {
+async fn after_an_offset_beyond_the_log_the_group_begins_anew_and_commits_lower_offsets() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(1));
     broker.commit("payments", "orders.events", 1000);
-    let orders = Plan::new("orders", folder.path(), &broker).start(|_, _| {}).await;
+    let orders = Plan::new("orders", folder.path(), &broker).start_without_handlers().await;
     for order in 0..3 {
         orders.publish(&format!("o-{order}"), "ada", 1).await;
     }
@@ -85,10 +87,10 @@ async fn a_log_with_lower_offsets_is_read_from_its_beginning_and_its_offsets_are
 }
 
 #[tokio::test]
-async fn partitions_move_between_replicas_without_loss_or_double_effect() {
+async fn partitions_move_between_replicas_and_each_event_is_applied_once() {
     const EVENTS: usize = 1500;
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::start());
-    let orders = Plan::new("orders", folder.path(), &broker).start(|_, _| {}).await;
+    let orders = Plan::new("orders", folder.path(), &broker).start_without_handlers().await;
     let first = payments(folder.path(), &broker).await;
     let publishing = async {
         for order in 0..EVENTS {

@@ -7,7 +7,7 @@ use rdkafka::Message;
 
 use crate::{
     broker::Broker,
-    service::{Ledger, Plan, Service, Waits, event, until},
+    service::{Ledger, Plan, Service, ThirdParty, event, until},
 };
 
 async fn ids(service: &Service) -> i64 {
@@ -18,9 +18,9 @@ async fn ids(service: &Service) -> i64 {
 /// An event that waits for a third party holds up the offset: events behind it that were handled may be delivered again at any
 /// time.
 #[tokio::test]
-async fn the_id_of_an_event_that_may_be_delivered_again_is_kept_however_old() {
+async fn an_old_inbox_row_is_kept_while_its_event_may_be_delivered_again() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::start());
-    let orders = Plan::new("orders", folder.path(), &broker).start(|_, _| {}).await;
+    let orders = Plan::new("orders", folder.path(), &broker).start_without_handlers().await;
     orders.publish("waits", "slow", 1).await;
     until(async || broker.records("orders.events").len() == 1).await;
     for order in 0..60 {
@@ -35,10 +35,13 @@ async fn the_id_of_an_event_that_may_be_delivered_again_is_kept_however_old() {
     let start = async || {
         let mut plan = Plan::new("payments", folder.path(), &broker);
         plan.outbox.inbox_keep = Duration::ZERO;
-        let waits = Waits::default();
-        let (gate, handler) = (Arc::clone(&waits.gate), waits);
-        let service =
-            plan.start(|consumer, database| consumer.handle(database, handler).unwrap()).await;
+        let third_party = ThirdParty::default();
+        let (gate, handler) = (Arc::clone(&third_party.gate), third_party);
+        let service = plan
+            .start(|consumer, database| {
+                consumer.handle_with_side_effect(database, handler).unwrap()
+            })
+            .await;
         (service, gate)
     };
     let (payments, _gate) = start().await;
@@ -62,7 +65,7 @@ async fn the_id_of_an_event_that_may_be_delivered_again_is_kept_however_old() {
 
 /// An event that was sent twice is on the topic twice: its id is kept until the later record cannot be delivered again either.
 #[tokio::test]
-async fn the_id_of_an_event_that_was_sent_twice_is_kept_for_the_later_one() {
+async fn an_event_that_was_sent_twice_keeps_the_later_offset_in_its_inbox_row() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(1));
     let send = |order: &str, customer: &str, id: &str| {
         let event = event(order, customer, 1);
@@ -75,9 +78,13 @@ async fn the_id_of_an_event_that_was_sent_twice_is_kept_for_the_later_one() {
     send("twice", "ada", "1");
     let mut plan = Plan::new("payments", folder.path(), &broker);
     plan.outbox.inbox_keep = Duration::ZERO;
-    let waits = Waits::default();
-    let gate = Arc::clone(&waits.gate);
-    let payments = plan.start(|consumer, database| consumer.handle(database, waits).unwrap()).await;
+    let third_party = ThirdParty::default();
+    let gate = Arc::clone(&third_party.gate);
+    let payments = plan
+        .start(|consumer, database| {
+            consumer.handle_with_side_effect(database, third_party).unwrap()
+        })
+        .await;
     until(async || payments.metric("mesh_duplicates_dropped_total", "orders.events") == 1.0).await;
     let place = "select position from inbox where event_id = '1'";
     let place = payments.database.query("place", place).one::<(i64,)>().await.unwrap();
@@ -90,10 +97,10 @@ async fn the_id_of_an_event_that_was_sent_twice_is_kept_for_the_later_one() {
 
 /// Rows of earlier versions have no place: when their event is delivered again, they get one.
 #[tokio::test]
-async fn an_id_without_a_place_gets_one_when_its_event_comes_again() {
+async fn an_inbox_row_without_an_offset_gets_one_when_its_event_is_delivered_again() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(1));
     let plan = || Plan::new("payments", folder.path(), &broker);
-    let payments = plan().start(|_, _| {}).await;
+    let payments = plan().start_without_handlers().await;
     let mut tx = payments.database.begin("test").await.unwrap();
     tx.query("insert into inbox (event_id, consumer, at) values ('1', 'payments', 0)")
         .execute()

@@ -7,13 +7,13 @@ use rdkafka::Message;
 
 use crate::{
     broker::Broker,
-    service::{Ledger, Plan, Waits, event, paid, until},
+    service::{Ledger, Plan, ThirdParty, event, paid, until},
 };
 
 #[tokio::test]
 async fn events_of_one_order_are_applied_in_order() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::start());
-    let orders = Plan::new("orders", folder.path(), &broker).start(|_, _| {}).await;
+    let orders = Plan::new("orders", folder.path(), &broker).start_without_handlers().await;
     let payments = Plan::new("payments", folder.path(), &broker)
         .start(|consumer, database| consumer.handle(database, Ledger::default()).unwrap())
         .await;
@@ -37,14 +37,16 @@ async fn events_of_one_order_are_applied_in_order() {
     orders.drain().await;
 }
 
-/// An order that waits for a slow third party delays only itself; no offset beyond it is committed before it is done.
+/// An order that third_party for a slow third party delays only itself; no offset beyond it is committed before it is done.
 #[tokio::test]
-async fn a_slow_event_delays_only_its_own_order() {
+async fn an_event_that_waits_for_a_third_party_delays_only_events_of_its_key() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::start());
-    let orders = Plan::new("orders", folder.path(), &broker).start(|_, _| {}).await;
-    let waits = Waits::default();
+    let orders = Plan::new("orders", folder.path(), &broker).start_without_handlers().await;
+    let third_party = ThirdParty::default();
     let payments = Plan::new("payments", folder.path(), &broker)
-        .start(|consumer, database| consumer.handle(database, waits.clone()).unwrap())
+        .start(|consumer, database| {
+            consumer.handle_with_side_effect(database, third_party.clone()).unwrap()
+        })
         .await;
     orders.publish("slow", "slow", 1).await;
     orders.publish("slow", "ada", 2).await;
@@ -61,7 +63,7 @@ async fn a_slow_event_delays_only_its_own_order() {
     let low_water = slow.offset() + elsewhere.count() as i64;
     until(async || broker.committed("payments", "orders.events") == low_water).await;
 
-    waits.gate.add_permits(1);
+    third_party.gate.add_permits(1);
     let all = payments.until_applied(52).await;
     assert_eq!(all[50..], [("slow".into(), 1), ("slow".into(), 2)]);
     until(async || broker.committed("payments", "orders.events") == 52).await;
@@ -72,23 +74,26 @@ async fn a_slow_event_delays_only_its_own_order() {
 /// With more events than may be handled at once, the partitions are paused; records that arrive meanwhile show in their lag; then
 /// the partitions are resumed.
 #[tokio::test]
-async fn no_more_is_handled_at_once_than_may_be() {
+async fn partitions_are_paused_while_the_limit_of_events_in_flight_is_reached() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(3));
-    let orders = Plan::new("orders", folder.path(), &broker).start(|_, _| {}).await;
+    let orders = Plan::new("orders", folder.path(), &broker).start_without_handlers().await;
     let mut plan = Plan::new("payments", folder.path(), &broker);
     plan.kafka.concurrency = 6;
-    let waits = Waits::default();
-    let payments =
-        plan.start(|consumer, database| consumer.handle(database, waits.clone()).unwrap()).await;
+    let third_party = ThirdParty::default();
+    let payments = plan
+        .start(|consumer, database| {
+            consumer.handle_with_side_effect(database, third_party.clone()).unwrap()
+        })
+        .await;
     let lag = || payments.metric("mesh_consumer_lag", "orders.events");
     for (first, last) in [(0, 100), (100, 200), (200, 300)] {
         for order in first..last {
             orders.publish(&format!("o-{order}"), "slow", 1).await;
         }
         until(async || lag() == f64::from(last)).await;
-        assert_eq!(waits.calls.load(Ordering::Relaxed), 6, "each partition has its share");
+        assert_eq!(third_party.calls.load(Ordering::Relaxed), 6, "each partition has its share");
     }
-    waits.gate.add_permits(300);
+    third_party.gate.add_permits(300);
     assert_eq!(payments.until_applied(300).await.len(), 300);
     until(async || broker.committed("payments", "orders.events") == 300).await;
     until(async || lag() == 0.0).await;
@@ -97,9 +102,9 @@ async fn no_more_is_handled_at_once_than_may_be() {
 }
 
 #[tokio::test]
-async fn what_nobody_wants_is_skipped_and_counted() {
+async fn event_types_without_a_handler_are_skipped_and_counted() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::start());
-    let orders = Plan::new("orders", folder.path(), &broker).start(|_, _| {}).await;
+    let orders = Plan::new("orders", folder.path(), &broker).start_without_handlers().await;
     let payments = Plan::new("payments", folder.path(), &broker)
         .start(|consumer, database| consumer.handle(database, Ledger::default()).unwrap())
         .await;
@@ -119,22 +124,26 @@ async fn what_nobody_wants_is_skipped_and_counted() {
 
 /// An event that is in flight when the service stops is finished; events that only wait are left to the next process.
 #[tokio::test]
-async fn a_drain_finishes_what_is_in_flight_and_commits_it() {
+async fn a_drain_finishes_the_events_in_flight_and_commits_their_offsets() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(1));
-    let orders = Plan::new("orders", folder.path(), &broker).start(|_, _| {}).await;
-    let waits = Waits::default();
+    let orders = Plan::new("orders", folder.path(), &broker).start_without_handlers().await;
+    let third_party = ThirdParty::default();
     let payments = Plan::new("payments", folder.path(), &broker)
-        .start(|consumer, database| consumer.handle(database, waits.clone()).unwrap())
+        .start(|consumer, database| {
+            consumer.handle_with_side_effect(database, third_party.clone()).unwrap()
+        })
         .await;
     orders.publish("o-1", "slow", 1).await;
     orders.publish("o-1", "ada", 2).await;
-    until(async || waits.calls.load(Ordering::Relaxed) == 1).await;
+    until(async || third_party.calls.load(Ordering::Relaxed) == 1).await;
     // The drain begins first, then the third party answers.
-    tokio::join!(payments.drain(), async { waits.gate.add_permits(1) });
+    tokio::join!(payments.drain(), async { third_party.gate.add_permits(1) });
     assert_eq!(broker.committed("payments", "orders.events"), 1);
 
     let again = Plan::new("payments", folder.path(), &broker)
-        .start(|consumer, database| consumer.handle(database, Waits::default()).unwrap())
+        .start(|consumer, database| {
+            consumer.handle_with_side_effect(database, ThirdParty::default()).unwrap()
+        })
         .await;
     assert_eq!(again.until_applied(2).await, [("o-1".into(), 1), ("o-1".into(), 2)]);
     assert_eq!(again.metric("mesh_duplicates_dropped_total", ""), 0.0);

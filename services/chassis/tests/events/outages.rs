@@ -6,9 +6,9 @@ use crate::{
 };
 
 #[tokio::test]
-async fn events_wait_for_a_broker_that_is_away() {
+async fn events_wait_while_the_broker_is_down() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::start());
-    let orders = Plan::new("orders", folder.path(), &broker).start(|_, _| {}).await;
+    let orders = Plan::new("orders", folder.path(), &broker).start_without_handlers().await;
     let payments = Plan::new("payments", folder.path(), &broker)
         .start(|consumer, database| consumer.handle(database, Ledger::default()).unwrap())
         .await;
@@ -39,9 +39,9 @@ async fn events_wait_for_a_broker_that_is_away() {
 
 /// An outage of the service's own database makes no dead letters, however long it lasts.
 #[tokio::test]
-async fn events_wait_for_a_database_that_is_away() {
+async fn events_wait_while_the_database_is_down() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::start());
-    let orders = Plan::new("orders", folder.path(), &broker).start(|_, _| {}).await;
+    let orders = Plan::new("orders", folder.path(), &broker).start_without_handlers().await;
     let payments = Plan::new("payments", folder.path(), &broker)
         .without_relay()
         .start(|consumer, database| consumer.handle(database, Ledger::default()).unwrap())
@@ -65,7 +65,7 @@ async fn events_wait_for_a_database_that_is_away() {
 
 /// The embedded broker keeps few records. Those that it dropped before they were fetched are at least counted.
 #[tokio::test]
-async fn records_that_the_broker_dropped_are_counted() {
+async fn records_that_the_broker_deleted_before_they_were_read_are_counted() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(1));
     let wire = |consumer: &mut chassis::events::Consumer,
                 database: &chassis::database::Database| {

@@ -83,7 +83,7 @@ async fn events_in_every_codec_are_applied() {
 }
 
 #[tokio::test]
-async fn records_that_cannot_be_unpacked_are_passed_and_those_between_are_applied() {
+async fn records_that_cannot_be_decompressed_become_dead_letters_and_those_between_are_applied() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(1));
     broker.append("orders.events", &batch(ZSTD, 1, b"no zstd"));
     good(&broker, "o-1");
@@ -103,7 +103,7 @@ async fn records_that_cannot_be_unpacked_are_passed_and_those_between_are_applie
 
 /// The client skips damaged records by itself when others follow, and fetches them again and again when none do.
 #[tokio::test]
-async fn damaged_records_are_set_aside_whether_others_follow_or_not() {
+async fn damaged_records_become_dead_letters_whether_others_follow_or_not() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(1));
     broker.append("orders.events", &damaged());
     good(&broker, "o-1");
@@ -122,7 +122,7 @@ async fn damaged_records_are_set_aside_whether_others_follow_or_not() {
 
 /// The client reports no error for a record that is incomplete.
 #[tokio::test]
-async fn a_record_that_never_ends_is_passed() {
+async fn an_incomplete_record_is_skipped() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(1));
     broker.append("orders.events", &batch(0, 1, &[0xff; 7]));
     good(&broker, "o-1");

@@ -11,12 +11,12 @@ use crate::{
 };
 
 #[tokio::test]
-async fn an_event_is_sent_after_its_commit_and_never_without() {
+async fn an_event_is_sent_only_after_its_transaction_is_committed() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::start());
     let mut plan = Plan::new("orders", folder.path(), &broker);
     // The sweep is so rare that only a notification lets the event be sent in time.
     plan.outbox.sweep = Duration::from_secs(3600);
-    let orders = plan.start(|_, _| {}).await;
+    let orders = plan.start_without_handlers().await;
     orders.publish("first", "ada", 1).await;
     until(async || broker.records("orders.events").len() == 1).await;
 
@@ -41,14 +41,15 @@ async fn an_event_is_sent_after_its_commit_and_never_without() {
 }
 
 #[tokio::test]
-async fn what_a_crash_left_is_sent_by_the_next_one() {
+async fn events_that_a_crashed_relay_left_are_sent_by_the_next_one() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::start());
-    let orders = Plan::new("orders", folder.path(), &broker).without_relay().start(|_, _| {}).await;
+    let orders =
+        Plan::new("orders", folder.path(), &broker).without_relay().start_without_handlers().await;
     for revision in 1..=5 {
         orders.publish("o-1", "ada", revision).await;
     }
     orders.crash().await;
-    let orders = Plan::new("orders", folder.path(), &broker).start(|_, _| {}).await;
+    let orders = Plan::new("orders", folder.path(), &broker).start_without_handlers().await;
     until(async || broker.records("orders.events").len() == 5).await;
     until(async || orders.metric("mesh_outbox_pending", "") == 0.0).await;
     orders.drain().await;
@@ -56,9 +57,9 @@ async fn what_a_crash_left_is_sent_by_the_next_one() {
 
 /// Events of a service's last transactions are sent before the service ends.
 #[tokio::test]
-async fn a_drain_ends_with_a_last_round() {
+async fn a_relay_sends_the_last_events_while_it_drains() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::start());
-    let orders = Plan::new("orders", folder.path(), &broker).start(|_, _| {}).await;
+    let orders = Plan::new("orders", folder.path(), &broker).start_without_handlers().await;
     for order in 0..50 {
         orders.publish(&format!("o-{order}"), "ada", 1).await;
     }
@@ -69,22 +70,23 @@ async fn a_drain_ends_with_a_last_round() {
 /// An event that was handed to the client is not sent yet: if no broker acknowledges it before the end, the next process sends
 /// it.
 #[tokio::test]
-async fn what_no_broker_acknowledged_is_sent_by_the_next_one() {
+async fn unacknowledged_events_are_sent_by_the_next_relay() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::start());
     let mut plan = Plan::new("orders", folder.path(), &broker);
     plan.outbox.last_round = Duration::from_millis(200);
-    let orders = plan.start(|_, _| {}).await;
+    let orders = plan.start_without_handlers().await;
     orders.publish("o-1", "ada", 1).await;
     until(async || unsent(&orders).await == 0).await;
     broker.down();
     orders.publish("o-1", "ada", 2).await;
     // The last round waits for the broker until its time is over.
     orders.drain().await;
-    let left = Plan::new("orders", folder.path(), &broker).without_relay().start(|_, _| {}).await;
+    let left =
+        Plan::new("orders", folder.path(), &broker).without_relay().start_without_handlers().await;
     assert_eq!(unsent(&left).await, 1);
     left.drain().await;
     broker.up();
-    let orders = Plan::new("orders", folder.path(), &broker).start(|_, _| {}).await;
+    let orders = Plan::new("orders", folder.path(), &broker).start_without_handlers().await;
     until(async || unsent(&orders).await == 0).await;
     assert!(broker.records("orders.events").len() >= 2);
     orders.drain().await;
@@ -98,10 +100,10 @@ async fn unsent(service: &Service) -> i64 {
 
 /// To a broker that lost everything, sent events are sent again, oldest first, and the consumers drop those that they know.
 #[tokio::test]
-async fn a_log_that_is_new_is_told_what_earlier_ones_were() {
+async fn events_that_were_sent_to_earlier_logs_are_sent_to_a_new_log_again() {
     let folder = tempfile::tempdir().unwrap();
     let before = Broker::start();
-    let orders = Plan::new("orders", folder.path(), &before).start(|_, _| {}).await;
+    let orders = Plan::new("orders", folder.path(), &before).start_without_handlers().await;
     let payments = Plan::new("payments", folder.path(), &before)
         .start(|consumer, database| consumer.handle(database, Ledger::default()).unwrap())
         .await;
@@ -119,7 +121,7 @@ async fn a_log_that_is_new_is_told_what_earlier_ones_were() {
     drop(before);
 
     let after = Broker::start();
-    let orders = Plan::new("orders", folder.path(), &after).start(|_, _| {}).await;
+    let orders = Plan::new("orders", folder.path(), &after).start_without_handlers().await;
     let payments = Plan::new("payments", folder.path(), &after)
         .start(|consumer, database| consumer.handle(database, Ledger::default()).unwrap())
         .await;
@@ -135,7 +137,7 @@ async fn a_log_that_is_new_is_told_what_earlier_ones_were() {
     orders.drain().await;
 
     // The log is the same after a restart of the relay: no event is sent again.
-    let orders = Plan::new("orders", folder.path(), &after).start(|_, _| {}).await;
+    let orders = Plan::new("orders", folder.path(), &after).start_without_handlers().await;
     orders.publish("o-1", "ada", 8).await;
     payments.until_applied(8).await;
     assert_eq!(after.records("orders.events").len(), 8);
@@ -145,10 +147,10 @@ async fn a_log_that_is_new_is_told_what_earlier_ones_were() {
 
 /// A long backlog delays only the orders that are in it, not a new order.
 #[tokio::test]
-async fn new_orders_pass_by_what_is_sent_again() {
+async fn new_events_overtake_the_replay_except_those_of_its_keys() {
     let folder = tempfile::tempdir().unwrap();
     let before = Broker::start();
-    let orders = Plan::new("orders", folder.path(), &before).start(|_, _| {}).await;
+    let orders = Plan::new("orders", folder.path(), &before).start_without_handlers().await;
     for order in 0..300 {
         orders.publish(&format!("old-{order}"), "ada", 1).await;
     }
@@ -158,7 +160,7 @@ async fn new_orders_pass_by_what_is_sent_again() {
     let after = Broker::start();
     let mut plan = Plan::new("orders", folder.path(), &after);
     plan.outbox.resend_rate = 100;
-    let orders = plan.start(|_, _| {}).await;
+    let orders = plan.start_without_handlers().await;
     orders.publish("old-299", "ada", 2).await;
     orders.publish("new", "ada", 1).await;
     let sent = || after.records("orders.events");
@@ -174,12 +176,12 @@ async fn new_orders_pass_by_what_is_sent_again() {
 }
 
 #[tokio::test]
-async fn of_two_relays_only_one_sends() {
+async fn of_two_relays_only_the_leader_sends() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::start());
-    let first = Plan::new("orders", folder.path(), &broker).start(|_, _| {}).await;
+    let first = Plan::new("orders", folder.path(), &broker).start_without_handlers().await;
     first.publish("o-1", "ada", 1).await;
     until(async || broker.records("orders.events").len() == 1).await;
-    let second = Plan::new("orders", folder.path(), &broker).start(|_, _| {}).await;
+    let second = Plan::new("orders", folder.path(), &broker).start_without_handlers().await;
     for order in 0..100 {
         let replica = if order % 2 == 0 { &first } else { &second };
         replica.publish(&format!("o-{order}"), "ada", 2).await;
@@ -201,7 +203,7 @@ async fn of_two_relays_only_one_sends() {
 }
 
 #[tokio::test]
-async fn sent_events_and_old_ids_are_forgotten_after_a_while() {
+async fn old_rows_of_the_outbox_and_the_inbox_are_deleted() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::start());
     let mut plan = Plan::new("orders", folder.path(), &broker);
     plan.outbox.keep = Duration::ZERO;

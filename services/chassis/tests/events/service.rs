@@ -13,7 +13,7 @@ use chassis::{
     Error, Kind,
     database::{self, Database, Migrations, Step, Tx},
     events::{
-        BatchHandler, Caller, Consumer, Event, Handler, Publish,
+        BatchHandler, Consumer, Event, Handler, Publish, SideEffectHandler,
         outbox::{self, Relay},
     },
     kafka::{self, Producer, Profile},
@@ -78,6 +78,20 @@ impl<'a> Plan<'a> {
 
     /// Starts the service; `wire` adds its handlers.
     pub(crate) async fn start(self, wire: impl FnOnce(&mut Consumer, &Database)) -> Service {
+        self.launch(|consumer, database| {
+            wire(consumer, database);
+            true
+        })
+        .await
+    }
+
+    /// Starts a service that only publishes.
+    pub(crate) async fn start_without_handlers(self) -> Service {
+        self.launch(|_, _| false).await
+    }
+
+    /// Starts the service; `wire` returns whether it has added handlers.
+    async fn launch(self, wire: impl FnOnce(&mut Consumer, &Database) -> bool) -> Service {
         crate::traces::record();
         let registry = Registry::new();
         let url = format!("sqlite://{}/{}.db", self.folder.display(), self.name);
@@ -93,16 +107,16 @@ impl<'a> Plan<'a> {
         let mut consumer =
             Consumer::new(self.name, &self.kafka, &producer, &registry, &readiness, &panics)
                 .unwrap();
-        wire(&mut consumer, &database);
+        let consumes = wire(&mut consumer, &database);
         let (draining, relay_draining) = (CancellationToken::new(), CancellationToken::new());
         let mut tasks = JoinSet::new();
         if self.relays {
             let relay =
                 Relay::new(&database, &producer, self.name, &self.outbox, &registry).unwrap();
-            let relay = relay.forgetting(consumer.committed());
+            let relay = relay.purging_inbox(consumer.committed());
             tasks.spawn(relay.run(relay_draining.clone()));
         }
-        if consumer.has_handlers() {
+        if consumes {
             let joined = CancellationToken::new();
             let released = joined.clone();
             tasks.spawn(consumer.run(
@@ -161,14 +175,14 @@ impl Service {
         self.database.close().await;
     }
 
-    /// Stops the service as `kill -9` would: no event is finished, no offset is committed.
+    /// Stops the service without a drain: no event is finished.
     pub(crate) async fn crash(mut self) {
         self.tasks.shutdown().await;
         self.database.close().await;
     }
 }
 
-/// Waits until a condition holds.
+/// ThirdParty until a condition holds.
 pub(crate) async fn until(condition: impl AsyncFn() -> bool) {
     for _ in 0..6000 {
         if condition().await {
@@ -246,19 +260,19 @@ impl Handler for Ledger {
 /// Calls a third party first, outside of a transaction, so that the database stays free. Events of the customer `slow` wait for
 /// the answer.
 #[derive(Clone)]
-pub(crate) struct Waits {
+pub(crate) struct ThirdParty {
     pub(crate) calls: Arc<AtomicUsize>,
     /// One permit is one answer of the third party.
     pub(crate) gate: Arc<Semaphore>,
 }
 
-impl Default for Waits {
+impl Default for ThirdParty {
     fn default() -> Self {
         Self { calls: Arc::default(), gate: Arc::new(Semaphore::new(0)) }
     }
 }
 
-impl Caller for Waits {
+impl SideEffectHandler for ThirdParty {
     type Message = OrderEvent;
     type Error = Error;
     type Answer = ();
@@ -280,9 +294,9 @@ impl Caller for Waits {
 
 /// Like the ledger, with several events at once.
 #[derive(Default)]
-pub(crate) struct Ledgers(pub(crate) Ledger);
+pub(crate) struct BatchLedger(pub(crate) Ledger);
 
-impl BatchHandler for Ledgers {
+impl BatchHandler for BatchLedger {
     type Message = OrderEvent;
     type Error = Error;
     const TYPES: &'static [&'static str] = &[PLACED];

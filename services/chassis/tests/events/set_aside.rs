@@ -36,9 +36,10 @@ const UNSENT: &str = "select count(*) from outbox where sent_at is null";
 
 /// There are more rows than fit into a round: unmarked rows, and rows that can never be sent, must not fill it.
 #[tokio::test]
-async fn a_row_that_can_never_be_sent_is_set_aside_and_all_others_are_sent() {
+async fn rows_that_can_never_be_sent_are_set_aside_and_all_others_are_sent() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::start());
-    let orders = Plan::new("orders", folder.path(), &broker).without_relay().start(|_, _| {}).await;
+    let orders =
+        Plan::new("orders", folder.path(), &broker).without_relay().start_without_handlers().await;
     leave(&orders, "large", "payload", "zeroblob(1000003)").await;
     orders.publish("large", "ada", 2).await;
     leave(&orders, "text", "key", "cast(x'ff00fe' as text)").await;
@@ -52,7 +53,7 @@ async fn a_row_that_can_never_be_sent_is_set_aside_and_all_others_are_sent() {
     }
     orders.drain().await;
 
-    let orders = Plan::new("orders", folder.path(), &broker).start(|_, _| {}).await;
+    let orders = Plan::new("orders", folder.path(), &broker).start_without_handlers().await;
     until(async || rows(&orders, UNSENT).await == 0).await;
     let sent = keys(&broker);
     assert_eq!(sent.len(), 601, "each once");
@@ -92,15 +93,16 @@ async fn a_row_that_can_never_be_sent_is_set_aside_and_all_others_are_sent() {
 
 /// A broker refuses a whole batch because of one record: only the record that is refused alone is set aside.
 #[tokio::test]
-async fn rows_in_a_batch_with_one_that_is_refused_are_sent() {
+async fn rows_of_a_batch_that_was_refused_because_of_another_row_are_sent() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::start());
-    let orders = Plan::new("orders", folder.path(), &broker).without_relay().start(|_, _| {}).await;
+    let orders =
+        Plan::new("orders", folder.path(), &broker).without_relay().start_without_handlers().await;
     for order in 0..20 {
         orders.publish(&format!("o-{order}"), "ada", 1).await;
     }
     orders.drain().await;
     broker.refuse(&[Code::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE; 3]);
-    let orders = Plan::new("orders", folder.path(), &broker).start(|_, _| {}).await;
+    let orders = Plan::new("orders", folder.path(), &broker).start_without_handlers().await;
     until(async || rows(&orders, UNSENT).await == 0).await;
     assert_eq!(keys(&broker).len(), 20);
     assert_eq!(orders.metric("mesh_outbox_set_aside_total", ""), 0.0);
@@ -111,13 +113,14 @@ async fn rows_in_a_batch_with_one_that_is_refused_are_sent() {
 #[tokio::test]
 async fn later_rows_of_a_key_do_not_overtake_one_that_failed() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(1));
-    let orders = Plan::new("orders", folder.path(), &broker).without_relay().start(|_, _| {}).await;
+    let orders =
+        Plan::new("orders", folder.path(), &broker).without_relay().start_without_handlers().await;
     for revision in 1..=5 {
         orders.publish("o-1", "ada", revision).await;
     }
     orders.drain().await;
     broker.refuse(&[Code::RD_KAFKA_RESP_ERR_UNKNOWN]);
-    let orders = Plan::new("orders", folder.path(), &broker).start(|_, _| {}).await;
+    let orders = Plan::new("orders", folder.path(), &broker).start_without_handlers().await;
     orders.publish("o-2", "ada", 1).await;
     until(async || rows(&orders, UNSENT).await == 0).await;
     let records = broker.records("orders.events");
@@ -132,16 +135,17 @@ async fn later_rows_of_a_key_do_not_overtake_one_that_failed() {
 }
 
 #[tokio::test]
-async fn events_of_a_topic_that_does_not_exist_wait_for_it_and_others_do_not() {
+async fn only_events_of_a_missing_topic_wait_for_it() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::start());
     broker.lose("later.events", true);
-    let orders = Plan::new("orders", folder.path(), &broker).without_relay().start(|_, _| {}).await;
+    let orders =
+        Plan::new("orders", folder.path(), &broker).without_relay().start_without_handlers().await;
     for order in 0..600 {
         leave(&orders, &format!("later-{order}"), "topic", "'later.events'").await;
     }
     orders.publish("now", "ada", 1).await;
     orders.drain().await;
-    let orders = Plan::new("orders", folder.path(), &broker).start(|_, _| {}).await;
+    let orders = Plan::new("orders", folder.path(), &broker).start_without_handlers().await;
     until(async || keys(&broker) == ["now"]).await;
     orders.publish("soon", "ada", 1).await;
     until(async || keys(&broker).len() == 2).await;
@@ -160,9 +164,9 @@ async fn events_of_a_topic_that_does_not_exist_wait_for_it_and_others_do_not() {
 }
 
 #[tokio::test]
-async fn an_event_that_no_broker_would_take_is_refused_when_it_is_published() {
+async fn an_event_that_is_too_large_or_has_no_key_is_refused_when_it_is_published() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::start());
-    let orders = Plan::new("orders", folder.path(), &broker).start(|_, _| {}).await;
+    let orders = Plan::new("orders", folder.path(), &broker).start_without_handlers().await;
     let mut tx = orders.database.begin("test").await.unwrap();
     let refused = tx.publish(&event("o-1", &"a".repeat(1_000_000), 1)).await.unwrap_err();
     let refused = chassis::Error::from(refused);

@@ -13,7 +13,8 @@ use crate::{
 async fn speed() {
     const EVENTS: usize = 20_000;
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::start());
-    let orders = Plan::new("orders", folder.path(), &broker).without_relay().start(|_, _| {}).await;
+    let orders =
+        Plan::new("orders", folder.path(), &broker).without_relay().start_without_handlers().await;
     for chunk in 0..EVENTS / 100 {
         let mut tx = orders.database.begin("test").await.unwrap();
         for order in 0..100 {
@@ -24,7 +25,7 @@ async fn speed() {
     orders.drain().await;
 
     let started = Instant::now();
-    let orders = Plan::new("orders", folder.path(), &broker).start(|_, _| {}).await;
+    let orders = Plan::new("orders", folder.path(), &broker).start_without_handlers().await;
     let pending = "select count(*) from outbox where sent_at is null";
     until(async || orders.database.query("count", pending).one::<(i64,)>().await.unwrap().0 == 0)
         .await;

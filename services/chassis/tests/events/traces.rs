@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use crate::{
     broker::Broker,
     contract::OrderEvent,
-    service::{Ledger, Ledgers, Plan, event, until},
+    service::{BatchLedger, Ledger, Plan, event, until},
 };
 
 static SPANS: OnceLock<InMemorySpanExporter> = OnceLock::new();
@@ -59,7 +59,7 @@ pub(crate) fn request(name: &'static str) -> Context {
 #[tokio::test]
 async fn a_consumer_continues_the_producers_trace() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::start());
-    let orders = Plan::new("orders", folder.path(), &broker).start(|_, _| {}).await;
+    let orders = Plan::new("orders", folder.path(), &broker).start_without_handlers().await;
     let payments = Plan::new("payments", folder.path(), &broker)
         .start(|consumer, database| consumer.handle(database, Ledger::default()).unwrap())
         .await;
@@ -101,11 +101,13 @@ async fn a_consumer_continues_the_producers_trace() {
 }
 
 #[tokio::test]
-async fn a_batch_of_one_is_a_part_of_its_events_trace() {
+async fn a_batch_of_one_event_belongs_to_the_trace_of_that_event() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(1));
-    let orders = Plan::new("orders", folder.path(), &broker).start(|_, _| {}).await;
+    let orders = Plan::new("orders", folder.path(), &broker).start_without_handlers().await;
     let shipping = Plan::new("shipping", folder.path(), &broker)
-        .start(|consumer, database| consumer.handle_batches(database, Ledgers::default()).unwrap())
+        .start(|consumer, database| {
+            consumer.handle_batches(database, BatchLedger::default()).unwrap()
+        })
         .await;
     let request = request("a click");
     orders.publish("o-1", "ada", 1).with_context(request.clone()).await;
@@ -124,16 +126,19 @@ async fn a_batch_of_one_is_a_part_of_its_events_trace() {
 #[tokio::test]
 async fn a_batch_is_linked_to_each_of_its_events() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(1));
-    let orders = Plan::new("orders", folder.path(), &broker).without_relay().start(|_, _| {}).await;
+    let orders =
+        Plan::new("orders", folder.path(), &broker).without_relay().start_without_handlers().await;
     let requests = [request("first"), request("second"), request("third")];
     for (order, request) in requests.iter().enumerate() {
         orders.publish(&format!("o-{order}"), "ada", 1).with_context(request.clone()).await;
     }
     orders.drain().await;
-    let orders = Plan::new("orders", folder.path(), &broker).start(|_, _| {}).await;
+    let orders = Plan::new("orders", folder.path(), &broker).start_without_handlers().await;
     until(async || broker.records("orders.events").len() == 3).await;
     let shipping = Plan::new("shipping", folder.path(), &broker)
-        .start(|consumer, database| consumer.handle_batches(database, Ledgers::default()).unwrap())
+        .start(|consumer, database| {
+            consumer.handle_batches(database, BatchLedger::default()).unwrap()
+        })
         .await;
     shipping.until_applied(3).await;
     let trace = |context: &Context| context.span().span_context().trace_id();
@@ -151,12 +156,12 @@ async fn a_batch_is_linked_to_each_of_its_events() {
 
 /// Several header lines are one list; with two `traceparent` headers the event has no parent.
 #[tokio::test]
-async fn header_lines_are_combined_and_two_parents_begin_a_trace_anew() {
+async fn repeated_headers_are_combined_and_two_traceparents_begin_a_new_trace() {
     record();
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::with_partitions(1));
-    let passes_on = PassesOn::default();
+    let propagated = Propagated::default();
     let payments = Plan::new("payments", folder.path(), &broker)
-        .start(|consumer, _| consumer.observe(passes_on.clone()).unwrap())
+        .start(|consumer, _| consumer.observe(propagated.clone()).unwrap())
         .await;
     let placed = prost::Message::encode_to_vec(&event("o-1", "ada", 1));
     let parent =
@@ -169,8 +174,8 @@ async fn header_lines_are_combined_and_two_parents_begin_a_trace_anew() {
     for headers in [one, two] {
         broker.send("orders.events", "o-1", &placed, &headers);
     }
-    until(async || passes_on.0.lock().len() == 2).await;
-    let seen = passes_on.0.lock().clone();
+    until(async || propagated.0.lock().len() == 2).await;
+    let seen = propagated.0.lock().clone();
     let (state, trace, baggage) = &seen[0];
     assert_eq!((state.as_str(), baggage), ("a=1,b=2", &2));
     assert_eq!(*trace, TraceId::from_hex("4bf92f3577b34da6a3ce929d0e0e4736").unwrap());
@@ -182,9 +187,9 @@ async fn header_lines_are_combined_and_two_parents_begin_a_trace_anew() {
 
 /// Records the trace state, the trace id, and the number of baggage entries that a handler would propagate.
 #[derive(Clone, Default)]
-struct PassesOn(Arc<Mutex<Vec<(String, TraceId, usize)>>>);
+struct Propagated(Arc<Mutex<Vec<(String, TraceId, usize)>>>);
 
-impl Observer for PassesOn {
+impl Observer for Propagated {
     type Message = OrderEvent;
     type Error = chassis::Error;
     const TYPES: &'static [&'static str] = <Ledger as Handler>::TYPES;
@@ -198,7 +203,7 @@ impl Observer for PassesOn {
 }
 
 #[tokio::test]
-async fn the_span_of_a_call_does_not_show_by_what_it_was_let_in() {
+async fn the_span_of_an_http_call_does_not_contain_the_password() {
     let context = request("order");
     let base = "http://ada:hunter2@127.0.0.1:1/v1";
     let limit = std::time::Duration::from_secs(10);

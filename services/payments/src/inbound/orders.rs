@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chassis::{
     database::Tx,
-    events::{Caller, Event},
+    events::{Event, SideEffectHandler},
     telemetry,
 };
 use proto::{
@@ -29,7 +29,7 @@ impl OnOrder {
     }
 }
 
-impl Caller for OnOrder {
+impl SideEffectHandler for OnOrder {
     type Message = OrderEvent;
     type Error = Error;
     type Answer = (Order, Outcome);

@@ -12,9 +12,9 @@ use super::{
 use crate::kafka::{headers, record::Record};
 
 /// Longest error text in a header. Kafka limits no single header, but each counts into the record's size.
-const LONGEST_ERROR: usize = 4096;
+const MAX_ERROR: usize = 4096;
 /// The most bytes that a stub keeps of the key, and of each header: longer than any of ours.
-const LONGEST: usize = 1024;
+const MAX_KEPT: usize = 1024;
 /// The headers that a stub keeps.
 const KEPT: [&str; 6] = [
     headers::ID,
@@ -38,7 +38,7 @@ impl Form {
     pub(super) fn key(self, key: &[u8]) -> &[u8] {
         match self {
             Self::Whole => key,
-            Self::Stub => &key[..key.len().min(LONGEST)],
+            Self::Stub => &key[..key.len().min(MAX_KEPT)],
         }
     }
 
@@ -54,27 +54,27 @@ impl Form {
         let all = kept.fold(OwnedHeaders::new(), |all, (key, value)| {
             all.insert(Header { key, value: value.as_ref() })
         });
-        let mut told = told(record, verdict);
+        let mut added = failure(record, verdict);
         if self == Self::Stub {
-            told.extend(digest(record));
+            added.extend(digest(record));
         }
-        told.iter().fold(all, |all, (key, value)| all.insert(Header { key, value: Some(value) }))
+        added.iter().fold(all, |all, (key, value)| all.insert(Header { key, value: Some(value) }))
     }
 }
 
 fn fits(key: &str, value: Option<&[u8]>) -> bool {
-    KEPT.contains(&key) && value.is_none_or(|value| value.len() <= LONGEST)
+    KEPT.contains(&key) && value.is_none_or(|value| value.len() <= MAX_KEPT)
 }
 
 /// The part of a text that a stub keeps.
 pub(in crate::events) fn cut(text: &str) -> &str {
-    &text[..text.floor_char_boundary(LONGEST)]
+    &text[..text.floor_char_boundary(MAX_KEPT)]
 }
 
-fn told(record: &Record, verdict: &Verdict<'_>) -> Vec<(&'static str, String)> {
-    let end = verdict.error.floor_char_boundary(LONGEST_ERROR);
-    let mut told = vec![
-        (REASON, verdict.reason.label().to_owned()),
+fn failure(record: &Record, verdict: &Verdict<'_>) -> Vec<(&'static str, String)> {
+    let end = verdict.error.floor_char_boundary(MAX_ERROR);
+    let mut headers = vec![
+        (REASON, verdict.reason.as_str().to_owned()),
         (ERROR, verdict.error[..end].to_owned()),
         (ATTEMPTS, verdict.attempts.to_string()),
         (TOPIC, record.topic.clone()),
@@ -83,18 +83,18 @@ fn told(record: &Record, verdict: &Verdict<'_>) -> Vec<(&'static str, String)> {
         (GROUP, verdict.group.to_owned()),
         (TIME, humantime::format_rfc3339_millis(SystemTime::now()).to_string()),
     ];
-    told.extend(verdict.last.map(|last| (LAST_OFFSET, last.to_string())));
+    headers.extend(verdict.last.map(|last| (LAST_OFFSET, last.to_string())));
     // Records that the client could not read: there never was a payload to replay.
     if record.payload.is_none() && verdict.last.is_some() {
-        told.push((TRUNCATED, "payload,key,headers".into()));
+        headers.push((TRUNCATED, "payload,key,headers".into()));
     }
-    told
+    headers
 }
 
 fn digest(record: &Record) -> Vec<(&'static str, String)> {
     let payload = record.payload.as_deref().unwrap_or_default();
     let mut missing = vec!["payload"];
-    if record.key.as_ref().is_some_and(|key| key.len() > LONGEST) {
+    if record.key.as_ref().is_some_and(|key| key.len() > MAX_KEPT) {
         missing.push("key");
     }
     if record.headers.iter().flatten().any(|(key, value)| !fits(key, value.as_deref())) {
@@ -122,7 +122,7 @@ mod tests {
     use super::{super::Reason, *};
 
     #[test]
-    fn a_stub_names_what_it_leaves_out() {
+    fn a_stub_lists_the_parts_that_were_left_out() {
         let headers = [("ce_id", "1"), ("x", "y"), ("ce_source", &*"s".repeat(2000))];
         let record = Record {
             topic: "orders.events".into(),
@@ -154,7 +154,7 @@ mod tests {
         assert_eq!(value(PAYLOAD_SIZE).as_deref(), Some("3"));
         let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(value(PAYLOAD_SHA256).as_deref(), Some(abc));
-        assert_eq!(value(ERROR).map(|text| text.len()), Some(LONGEST_ERROR));
-        assert_eq!(Form::Stub.key(record.key.as_deref().unwrap()).len(), LONGEST);
+        assert_eq!(value(ERROR).map(|text| text.len()), Some(MAX_ERROR));
+        assert_eq!(Form::Stub.key(record.key.as_deref().unwrap()).len(), MAX_KEPT);
     }
 }

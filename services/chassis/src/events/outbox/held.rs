@@ -19,8 +19,8 @@ const ATTEMPTS: u32 = 10;
 pub(super) struct Held {
     topics: HashMap<String, Topic>,
     keys: HashMap<(String, String), Key>,
-    /// When each topic last took an event.
-    took: HashMap<String, Instant>,
+    /// When an event of each topic was last sent.
+    last_sent: HashMap<String, Instant>,
 }
 
 struct Topic {
@@ -78,31 +78,31 @@ impl Held {
     }
 
     /// Notes that the broker took a row.
-    pub(super) fn taken(&mut self, row: &Row) {
+    pub(super) fn record_sent(&mut self, row: &Row) {
         self.keys.remove(&key(row));
-        match self.took.get_mut(&row.topic) {
+        match self.last_sent.get_mut(&row.topic) {
             Some(at) => *at = Instant::now(),
-            None => drop(self.took.insert(row.topic.clone(), Instant::now())),
+            None => drop(self.last_sent.insert(row.topic.clone(), Instant::now())),
         }
     }
 
     /// Notes that a row was set aside: later rows of its key may be sent.
-    pub(super) fn set_aside(&mut self, row: &Row) {
+    pub(super) fn record_set_aside(&mut self, row: &Row) {
         self.keys.remove(&key(row));
     }
 
     /// Notes that a row was refused for an unknown reason. Returns the number of attempts once the row has had enough of them,
     /// `None` while it waits. An attempt counts only if the topic took another event since the last one: a broker that takes no
     /// event says nothing about this row.
-    pub(super) fn refused(&mut self, row: &Row) -> Option<u32> {
+    pub(super) fn record_refusal(&mut self, row: &Row) -> Option<u32> {
         let now = Instant::now();
-        let took = self.took.get(&row.topic).copied();
+        let last_sent = self.last_sent.get(&row.topic).copied();
         let first = Key { seq: row.seq, attempts: 0, tried: now, until: now };
         let key = self.keys.entry(key(row)).or_insert(first);
         if key.seq != row.seq {
             (key.seq, key.attempts) = (row.seq, 0);
         }
-        if key.attempts == 0 || took.is_some_and(|took| took > key.tried) {
+        if key.attempts == 0 || last_sent.is_some_and(|last_sent| last_sent > key.tried) {
             key.attempts += 1;
         }
         key.tried = now;
@@ -138,7 +138,7 @@ mod tests {
     async fn a_refused_key_waits_and_is_given_up_only_while_others_are_taken() {
         let mut held = Held::default();
         for _ in 0..100 {
-            assert_eq!(held.refused(&row(1, "a")), None, "nothing was taken meanwhile");
+            assert_eq!(held.record_refusal(&row(1, "a")), None, "nothing was taken meanwhile");
             assert!(held.holds(&row(2, "a")) && !held.holds(&row(3, "b")));
             advance(PAUSE_CAP).await;
             assert!(!held.holds(&row(1, "a")), "it is tried again");
@@ -146,15 +146,15 @@ mod tests {
         let mut attempts = 1;
         let given_up = loop {
             advance(PAUSE_CAP).await;
-            held.taken(&row(4, "b"));
+            held.record_sent(&row(4, "b"));
             advance(PAUSE).await;
             attempts += 1;
-            if let Some(attempts) = held.refused(&row(1, "a")) {
+            if let Some(attempts) = held.record_refusal(&row(1, "a")) {
                 break attempts;
             }
         };
         assert_eq!((given_up, attempts), (ATTEMPTS, ATTEMPTS));
-        held.set_aside(&row(1, "a"));
+        held.record_set_aside(&row(1, "a"));
         assert!(!held.holds(&row(2, "a")), "what comes after it follows");
         assert!(held.is_empty());
     }

@@ -10,31 +10,31 @@ use crate::{
 };
 
 /// Shortest and longest pause between two purges. In between it is a tenth of the time that ids are kept.
-const OFTEN: Duration = Duration::from_millis(100);
-const SELDOM: Duration = Duration::from_secs(5);
+const MIN_INTERVAL: Duration = Duration::from_millis(100);
+const MAX_INTERVAL: Duration = Duration::from_secs(5);
 
 /// A consumer may handle events of a new log some seconds before the relay of its service has noted that the log is new.
 const MARGIN: Duration = Duration::from_secs(10 * 60);
 
 /// Deletes ids that are older than `keep` and below the group's committed offset, for as long as the process lives.
-pub(super) async fn forget(
+pub(super) async fn purge(
     database: &Database,
     committed: &Committed,
     keep: Duration,
 ) -> Infallible {
     let started = Instant::now();
     loop {
-        sleep((keep / 10).clamp(OFTEN, SELDOM)).await;
+        sleep((keep / 10).clamp(MIN_INTERVAL, MAX_INTERVAL)).await;
         // Rows that earlier versions wrote have no place. An event that is delivered again gives its row one, soon after the
         // start.
         let placeless = started.elapsed() > keep;
-        if let Err(error) = once(database, committed, keep, placeless).await {
+        if let Err(error) = purge_once(database, committed, keep, placeless).await {
             tracing::debug!(error = &error as &dyn std::error::Error, "old ids stay for now");
         }
     }
 }
 
-async fn once(
+async fn purge_once(
     database: &Database,
     committed: &Committed,
     keep: Duration,

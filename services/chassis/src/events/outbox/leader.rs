@@ -15,12 +15,12 @@ use tokio::time::sleep;
 use crate::database::{Database, Error};
 
 /// How often a waiting relay tries to take the lead.
-const TRY: Duration = Duration::from_millis(500);
+const ACQUIRE_INTERVAL: Duration = Duration::from_millis(500);
 /// The channel on which waiting relays notify the leading one that their process published an event.
 const CHANNEL: &str = "outbox";
 
 /// The lock that the leading relay holds.
-pub(super) enum Lead {
+pub(super) enum Leadership {
     /// A lock on a file beside the database. The operating system releases it when the process ends.
     File(#[expect(dead_code, reason = "held, not read")] File),
     /// An advisory lock of a session. PostgreSQL releases it when the connection ends.
@@ -29,45 +29,45 @@ pub(super) enum Lead {
 
 /// A notification to the leading relay.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum News {
+pub(super) enum LeaderEvent {
     /// Another replica published an event.
     Published,
     /// The lock may be gone, so another relay may lead.
     Lost,
 }
 
-impl Lead {
+impl Leadership {
     /// Waits until this relay leads. With PostgreSQL, it meanwhile notifies the leading relay when this process publishes an
     /// event.
-    pub(super) async fn take(database: &Database, service: &str) -> Result<Self, Error> {
+    pub(super) async fn acquire(database: &Database, service: &str) -> Result<Self, Error> {
         if database.is_postgres() { session(database, service).await } else { file(database).await }
     }
 
     /// Waits for the next notification. With a file it never returns.
-    pub(super) async fn news(&mut self) -> News {
+    pub(super) async fn next_event(&mut self) -> LeaderEvent {
         match self {
             Self::File(_) => std::future::pending().await,
             Self::Session(listener) => match listener.try_recv().await {
-                Ok(Some(_)) => News::Published,
-                Ok(None) | Err(_) => News::Lost,
+                Ok(Some(_)) => LeaderEvent::Published,
+                Ok(None) | Err(_) => LeaderEvent::Lost,
             },
         }
     }
 }
 
-async fn file(database: &Database) -> Result<Lead, Error> {
+async fn file(database: &Database) -> Result<Leadership, Error> {
     let path = format!("{}.relay", database.path());
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
     loop {
         match file.try_lock() {
-            Ok(()) => return Ok(Lead::File(file)),
-            Err(TryLockError::WouldBlock) => sleep(TRY).await,
+            Ok(()) => return Ok(Leadership::File(file)),
+            Err(TryLockError::WouldBlock) => sleep(ACQUIRE_INTERVAL).await,
             Err(TryLockError::Error(error)) => return Err(error.into()),
         }
     }
 }
 
-async fn session(database: &Database, service: &str) -> Result<Lead, Error> {
+async fn session(database: &Database, service: &str) -> Result<Leadership, Error> {
     let options = PgConnectOptions::from_str(database.url())?.disable_statement_logging();
     // One connection, never replaced: the leading relay must notice that its session has ended.
     let pool = PgPoolOptions::new()
@@ -83,10 +83,10 @@ async fn session(database: &Database, service: &str) -> Result<Lead, Error> {
         let lock = sqlx::query_scalar("select pg_try_advisory_lock($1)").bind(key);
         if lock.fetch_one(&mut listener).await? {
             listener.listen(CHANNEL).await?;
-            return Ok(Lead::Session(Box::new(listener)));
+            return Ok(Leadership::Session(Box::new(listener)));
         }
         tokio::select! {
-            () = sleep(TRY) => {}
+            () = sleep(ACQUIRE_INTERVAL) => {}
             () = database.published().notified() => {
                 sqlx::query("select pg_notify($1, '')").bind(CHANNEL).execute(&mut listener).await?;
             }

@@ -7,14 +7,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Settings,
-    aside::{self, reason},
-    backlog::Backlog,
     held::Held,
     inbox,
-    leader::{Lead, News},
-    marks::Marks,
+    leader::{LeaderEvent, Leadership},
+    replay::Replay,
     send::Sender,
+    set_aside::{self, reason},
     table,
+    unmarked::Unmarked,
 };
 use crate::{
     database::{Database, Error, before, now},
@@ -25,14 +25,14 @@ use crate::{
 };
 
 /// How long to wait after a round that failed, before the next one.
-const AGAIN: Duration = Duration::from_millis(500);
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
 /// How often the gauges and the condition are updated.
-const TELL: Duration = Duration::from_secs(1);
+const GAUGE_INTERVAL: Duration = Duration::from_secs(1);
 /// How often sent rows are purged.
-const PURGE: Duration = Duration::from_secs(10);
+const PURGE_INTERVAL: Duration = Duration::from_secs(10);
 
 crate::metrics! {
-    /// What waits to be told.
+    /// Events that wait to be sent.
     pub(super) struct Metrics in "mesh_outbox" {
         /// Events that wait to be sent, those to be sent again included.
         pending: IntGauge,
@@ -57,7 +57,7 @@ pub struct Relay {
 
 /// Why a relay stopped leading.
 #[derive(PartialEq, Eq)]
-enum End {
+enum LeadershipEnd {
     Draining,
     Lost,
 }
@@ -65,18 +65,18 @@ enum End {
 /// What the leading relay remembers between rounds.
 #[derive(Default)]
 struct State {
-    log: Option<Log>,
+    log: Option<BrokerLog>,
     purged: Option<Instant>,
-    told: Option<Instant>,
+    gauges_updated: Option<Instant>,
     failing: bool,
     held: bool,
 }
 
 /// The broker's log that the events are sent to.
-pub(super) struct Log {
+pub(super) struct BrokerLog {
     pub(super) id: String,
-    pub(super) backlog: Option<Backlog>,
-    pub(super) marks: Marks,
+    pub(super) replay: Option<Replay>,
+    pub(super) unmarked: Unmarked,
     pub(super) held: Held,
 }
 
@@ -105,7 +105,7 @@ impl Relay {
 
     /// Deletes old ids of handled events from the inbox, once the consumer has committed a higher offset.
     #[must_use]
-    pub fn forgetting(self, committed: Committed) -> Self {
+    pub fn purging_inbox(self, committed: Committed) -> Self {
         Self { committed: Some(committed), ..self }
     }
 
@@ -121,69 +121,73 @@ impl Relay {
     /// Never: it retries for as long as the database or the broker does not answer.
     pub async fn run(self, draining: CancellationToken) -> anyhow::Result<()> {
         // Every process deletes the ids of the events that it handled, whether its relay leads or not.
-        let forget = async {
+        let purge = async {
             match &self.committed {
                 Some(committed) => {
-                    inbox::forget(&self.database, committed, self.settings.inbox_keep).await
+                    inbox::purge(&self.database, committed, self.settings.inbox_keep).await
                 }
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
             () = self.relay(&draining) => Ok(()),
-            never = forget => match never {},
+            never = purge => match never {},
         }
     }
 
     async fn relay(&self, draining: &CancellationToken) {
-        let mut told = false;
+        let mut warned = false;
         loop {
-            let lead = tokio::select! {
+            let leadership = tokio::select! {
                 // A relay that is drained before it leads still does its last round, if it gets the lead without waiting.
                 biased;
-                lead = Lead::take(&self.database, self.sender.service) => lead,
+                leadership = Leadership::acquire(&self.database, self.sender.service) => leadership,
                 () = draining.cancelled() => return,
             };
-            match lead {
-                Ok(lead) => {
-                    told = false;
-                    let end = self.lead(lead, draining).await;
+            match leadership {
+                Ok(leadership) => {
+                    warned = false;
+                    let end = self.run_as_leader(leadership, draining).await;
                     self.metrics.pending.set(0);
                     self.metrics.oldest_age_seconds.set(0.0);
                     self.metrics.unsendable.set(0);
                     if let Some(condition) = &self.condition {
                         condition.clear();
                     }
-                    if end == End::Draining {
+                    if end == LeadershipEnd::Draining {
                         return;
                     }
                     tracing::warn!("another relay may lead, starting over");
                 }
-                Err(error) if !told => {
+                Err(error) if !warned => {
                     tracing::warn!(error = %error, "the relay cannot find out whether it leads, trying again");
-                    told = true;
+                    warned = true;
                 }
                 Err(_) => {}
             }
-            if draining.run_until_cancelled(sleep(AGAIN)).await.is_none() {
+            if draining.run_until_cancelled(sleep(RETRY_PAUSE)).await.is_none() {
                 return;
             }
         }
     }
 
-    async fn lead(&self, mut lead: Lead, draining: &CancellationToken) -> End {
+    async fn run_as_leader(
+        &self,
+        mut leadership: Leadership,
+        draining: &CancellationToken,
+    ) -> LeadershipEnd {
         let mut state = State::default();
         loop {
             let mut work = Box::pin(self.work(&mut state));
             let pause = tokio::select! {
                 pause = &mut work => pause,
-                never = self.tell_meanwhile() => match never {},
-                () = lost(&mut lead) => return End::Lost,
+                never = self.update_gauges_meanwhile() => match never {},
+                () = lost(&mut leadership) => return LeadershipEnd::Lost,
                 () = draining.cancelled() => {
                     // Rows that were handed to the client may arrive anyway: waiting for them avoids sending them twice.
                     timeout(self.settings.last_round, work).await.ok();
                     self.last_round(&mut state).await;
-                    return End::Draining;
+                    return LeadershipEnd::Draining;
                 }
             };
             drop(work);
@@ -191,7 +195,7 @@ impl Relay {
             tokio::select! {
                 () = self.database.published().notified() => {}
                 () = sleep(pause) => {}
-                news = lead.news() => if news == News::Lost { return End::Lost },
+                event = leadership.next_event() => if event == LeaderEvent::Lost { return LeadershipEnd::Lost },
                 () = draining.cancelled() => {}
             }
         }
@@ -204,8 +208,8 @@ impl Relay {
                 if std::mem::take(&mut state.failing) {
                     tracing::info!("the relay works again");
                 }
-                let marks = state.log.as_ref().and_then(|log| log.marks.due());
-                let pause = marks.map_or(self.settings.sweep, |due| {
+                let due = state.log.as_ref().and_then(|log| log.unmarked.due());
+                let pause = due.map_or(self.settings.sweep, |due| {
                     self.settings.sweep.min(due.saturating_duration_since(Instant::now()))
                 });
                 (!more).then_some(pause)
@@ -214,7 +218,7 @@ impl Relay {
                 if !std::mem::replace(&mut state.failing, true) {
                     tracing::warn!(error = format!("{error:#}"), "the relay failed, trying again");
                 }
-                sleep(AGAIN).await;
+                sleep(RETRY_PAUSE).await;
                 None
             }
         }
@@ -222,26 +226,26 @@ impl Relay {
 
     /// Does one round. Returns whether another one should follow at once.
     async fn round(&self, state: &mut State) -> anyhow::Result<bool> {
-        let State { log, purged, told, held, .. } = state;
+        let State { log, purged, gauges_updated, held, .. } = state;
         let log = match log {
             Some(log) => log,
             // A service that never publishes needs no Kafka client.
             None if !table::is_used(&self.database).await? => return Ok(false),
             None => log.insert(self.log().await?),
         };
-        if purged.is_none_or(|purged| purged.elapsed() >= PURGE) {
+        if purged.is_none_or(|purged| purged.elapsed() >= PURGE_INTERVAL) {
             self.purge(log).await?;
             *purged = Some(Instant::now());
         }
         // Before the steps that may fail: the gauges matter most during a failure.
-        if told.is_none_or(|told| told.elapsed() >= TELL) {
-            self.tell(log).await?;
-            *told = Some(Instant::now());
+        if gauges_updated.is_none_or(|updated| updated.elapsed() >= GAUGE_INTERVAL) {
+            self.update_gauges(log).await?;
+            *gauges_updated = Some(Instant::now());
         }
-        self.look_for_topics(&mut log.held).await;
+        self.check_topics(&mut log.held).await;
         let worked = self.send_some(log).await;
         // Also after a failure: sent rows that are not marked must not fill the next round.
-        if log.marks.due().is_some_and(|due| due <= Instant::now()) {
+        if log.unmarked.due().is_some_and(|due| due <= Instant::now()) {
             self.mark(log).await?;
         }
         let holding = log.held.describe();
@@ -252,12 +256,12 @@ impl Relay {
         worked
     }
 
-    async fn send_some(&self, log: &mut Log) -> anyhow::Result<bool> {
-        let more = self.fresh(log).await?;
-        Ok(self.again(log).await? || more)
+    async fn send_some(&self, log: &mut BrokerLog) -> anyhow::Result<bool> {
+        let more = self.send_pending(log).await?;
+        Ok(self.send_replay(log).await? || more)
     }
 
-    async fn look_for_topics(&self, held: &mut Held) {
+    async fn check_topics(&self, held: &mut Held) {
         for topic in held.due() {
             if self.sender.producer.takes(&topic).await {
                 tracing::info!(topic, "the topic takes events again");
@@ -268,31 +272,30 @@ impl Relay {
         }
     }
 
-    async fn log(&self) -> anyhow::Result<Log> {
+    async fn log(&self) -> anyhow::Result<BrokerLog> {
         let id = self.sender.producer.log_id().await?;
         let caught_up = table::enter_log(&self.database, &id).await?;
-        let backlog =
-            if caught_up { None } else { Some(Backlog::find(&self.database, &id).await?) };
-        if let Some(backlog) = backlog.as_ref().filter(|backlog| backlog.len() > 0) {
+        let replay = if caught_up { None } else { Some(Replay::find(&self.database, &id).await?) };
+        if let Some(replay) = replay.as_ref().filter(|replay| replay.len() > 0) {
             tracing::info!(
                 log = id,
-                events = backlog.len(),
-                "the broker's log is a new one, sending what earlier ones were told"
+                events = replay.len(),
+                "the broker has a new log, sending the events of earlier logs again"
             );
         }
-        Ok(Log { id, backlog, marks: Marks::default(), held: Held::default() })
+        Ok(BrokerLog { id, replay, unmarked: Unmarked::default(), held: Held::default() })
     }
 
-    async fn tell(&self, log: &Log) -> Result<(), Error> {
-        let again = log.backlog.as_ref().map_or(0, Backlog::len);
-        self.gauge(log.marks.len() as i64, again as i64).await?;
+    async fn update_gauges(&self, log: &BrokerLog) -> Result<(), Error> {
+        let to_replay = log.replay.as_ref().map_or(0, Replay::len);
+        self.set_gauges(log.unmarked.len() as i64, to_replay as i64).await?;
         let Some(condition) = &self.condition else { return Ok(()) };
-        let aside = match self.metrics.unsendable.get() {
+        let unsendable = match self.metrics.unsendable.get() {
             0 => None,
             1 => Some("1 event can never be sent, see `mesh outbox list`".to_owned()),
             events => Some(format!("{events} events can never be sent, see `mesh outbox list`")),
         };
-        let reasons: Vec<_> = aside.into_iter().chain(log.held.describe()).collect();
+        let reasons: Vec<_> = unsendable.into_iter().chain(log.held.describe()).collect();
         if reasons.is_empty() {
             condition.clear();
         } else {
@@ -302,28 +305,29 @@ impl Relay {
     }
 
     /// Sets the gauges while a round takes longer than it should, which is when the broker does not answer. Never returns.
-    async fn tell_meanwhile(&self) -> Infallible {
+    async fn update_gauges_meanwhile(&self) -> Infallible {
         loop {
-            sleep(TELL).await;
-            // If the database does not answer either, its own condition says so. Only the round knows the size of the backlog.
-            self.gauge(0, 0).await.ok();
+            sleep(GAUGE_INTERVAL).await;
+            // If the database does not answer either, its own condition says so. Only the round knows the size of the replay.
+            self.set_gauges(0, 0).await.ok();
         }
     }
 
-    /// Sets the gauges. `sent` rows of the table were sent and only wait to be marked; `again` further rows are to be sent again.
-    async fn gauge(&self, sent: i64, again: i64) -> Result<(), Error> {
-        self.metrics.unsendable.set(aside::count(&self.database).await?);
-        let (unmarked, oldest) = table::count(&self.database).await?;
-        let pending = (unmarked - sent).max(0);
+    /// Sets the gauges. `unmarked` rows of the table were sent and only wait to be marked; `to_replay` further rows are to be sent
+    /// again.
+    async fn set_gauges(&self, unmarked: i64, to_replay: i64) -> Result<(), Error> {
+        self.metrics.unsendable.set(set_aside::count(&self.database).await?);
+        let (unsent, oldest) = table::count(&self.database).await?;
+        let pending = (unsent - unmarked).max(0);
         let oldest = oldest.filter(|_| pending > 0);
-        self.metrics.pending.set(pending + again);
+        self.metrics.pending.set(pending + to_replay);
         self.metrics
             .oldest_age_seconds
             .set(oldest.map_or(0.0, |oldest| (now() - oldest).max(0) as f64 / 1e6));
         Ok(())
     }
 
-    async fn purge(&self, log: &Log) -> Result<(), Error> {
+    async fn purge(&self, log: &BrokerLog) -> Result<(), Error> {
         let before = before(self.settings.keep);
         while table::purge(&self.database, &log.id, before).await? > 0 {}
         Ok(())
@@ -336,7 +340,7 @@ impl Relay {
                 state.log = Some(self.log().await?);
             }
             if let Some(log) = &mut state.log {
-                while self.fresh(log).await? {}
+                while self.send_pending(log).await? {}
                 self.mark(log).await?;
             }
             anyhow::Ok(())
@@ -352,6 +356,6 @@ impl Relay {
 }
 
 /// Returns when another relay may lead.
-async fn lost(lead: &mut Lead) {
-    while lead.news().await != News::Lost {}
+async fn lost(leadership: &mut Leadership) {
+    while leadership.next_event().await != LeaderEvent::Lost {}
 }

@@ -8,8 +8,8 @@ use opentelemetry::KeyValue;
 use rdkafka::{error::KafkaError, message::OwnedHeaders};
 
 use super::{
-    aside::{Unsendable, reason},
     held::Held,
+    set_aside::{Unsendable, reason},
     table::Row,
 };
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
 #[derive(Default)]
 pub(super) struct Outcome {
     /// Rows that a broker acknowledged.
-    pub(super) taken: Vec<i64>,
+    pub(super) sent: Vec<i64>,
     /// Rows that can never be sent.
     pub(super) unsendable: Vec<Unsendable>,
     /// The error that says that the brokers take no record at all; `None` otherwise.
@@ -40,10 +40,10 @@ impl Sender {
         let mut outcome = Outcome::default();
         let mut stopped = Vec::new();
         let chains = chains(rows);
-        for (taken, stop) in join_all(chains.iter().map(|chain| self.chain(chain))).await {
-            for row in taken {
-                held.taken(row);
-                outcome.taken.push(row.seq);
+        for (sent, stop) in join_all(chains.iter().map(|chain| self.chain(chain))).await {
+            for row in sent {
+                held.record_sent(row);
+                outcome.sent.push(row.seq);
             }
             stopped.extend(stop);
         }
@@ -52,29 +52,29 @@ impl Sender {
             let error = match Refusal::from(&error) {
                 Refusal::Record(_) => match self.one(row).await {
                     Ok(()) => {
-                        held.taken(row);
-                        outcome.taken.push(row.seq);
+                        held.record_sent(row);
+                        outcome.sent.push(row.seq);
                         continue;
                     }
                     Err(error) => error,
                 },
                 _ => error,
             };
-            outcome.judge(row, error, held);
+            outcome.record_failure(row, error, held);
         }
         outcome
     }
 
     /// Sends the rows of one key until one is refused.
     async fn chain<'a>(&self, rows: &[&'a Row]) -> (Vec<&'a Row>, Option<(&'a Row, KafkaError)>) {
-        let mut taken = Vec::with_capacity(rows.len());
+        let mut sent = Vec::with_capacity(rows.len());
         for row in rows {
             match self.one(row).await {
-                Ok(()) => taken.push(*row),
-                Err(error) => return (taken, Some((row, error))),
+                Ok(()) => sent.push(*row),
+                Err(error) => return (sent, Some((row, error))),
             }
         }
-        (taken, None)
+        (sent, None)
     }
 
     async fn one(&self, row: &Row) -> Result<(), KafkaError> {
@@ -111,11 +111,11 @@ impl Sender {
 }
 
 impl Outcome {
-    fn judge(&mut self, row: &Row, error: KafkaError, held: &mut Held) {
+    fn record_failure(&mut self, row: &Row, error: KafkaError, held: &mut Held) {
         let (reason, attempts) = match Refusal::from(&error) {
             Refusal::Record(reason) => (reason, 2),
             Refusal::Topic => return held.hold_topic(&row.topic, error.to_string()),
-            Refusal::Unknown => match held.refused(row) {
+            Refusal::Unknown => match held.record_refusal(row) {
                 Some(attempts) => (reason::REFUSED, attempts),
                 None => return,
             },
@@ -124,7 +124,7 @@ impl Outcome {
                 return;
             }
         };
-        held.set_aside(row);
+        held.record_set_aside(row);
         let (key, detail) = (Some(row.key.clone()), error.to_string());
         self.unsendable.push(Unsendable { seq: row.seq, key, reason, detail, attempts });
     }

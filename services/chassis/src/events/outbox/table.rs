@@ -128,14 +128,14 @@ const COLUMNS: &str =
 pub(super) async fn pending(
     database: &Database,
     after: i64,
-    but: &[&str],
+    except: &[&str],
 ) -> Result<Vec<Found>, Error> {
     let sql = format!(
         "select {COLUMNS} from outbox where sent_at is null and seq > $1{} order by seq limit $2",
-        none_of(but, 3)
+        none_of(except, 3)
     );
     let query = database.query("outbox: pending", AssertSqlSafe(sql)).bind(after).bind(ROUND);
-    but.iter().fold(query, |query, topic| query.bind(*topic)).all().await
+    except.iter().fold(query, |query, topic| query.bind(*topic)).all().await
 }
 
 /// SQL that leaves out these topics. Their placeholders are numbered from `first` on.
@@ -149,18 +149,18 @@ fn none_of(topics: &[&str], first: usize) -> String {
 }
 
 /// Reads rows that were sent to another log: after one row and up to another, oldest first, without those of these topics.
-pub(super) async fn elsewhere(
+pub(super) async fn sent_to_other_log(
     database: &Database,
     log: &str,
     after: i64,
     until: i64,
     most: i64,
-    but: &[&str],
+    except: &[&str],
 ) -> Result<Vec<Found>, Error> {
     let sql = format!(
         "select {COLUMNS} from outbox
          where seq > $1 and seq <= $2 and sent_log <> $3{} order by seq limit $4",
-        none_of(but, 5)
+        none_of(except, 5)
     );
     let query = database
         .query("outbox: sent elsewhere", AssertSqlSafe(sql))
@@ -168,7 +168,7 @@ pub(super) async fn elsewhere(
         .bind(until)
         .bind(log)
         .bind(most);
-    let mut found = but.iter().fold(query, |query, topic| query.bind(*topic)).all().await?;
+    let mut found = except.iter().fold(query, |query, topic| query.bind(*topic)).all().await?;
     for one in &mut found {
         if let Found::Row(row) = one {
             row.resent = true;
@@ -187,7 +187,7 @@ impl FromRow for Key {
 }
 
 /// Reads the keys of rows that were sent to another log and come after this row.
-pub(super) async fn keys_elsewhere(
+pub(super) async fn keys_sent_to_other_log(
     database: &Database,
     log: &str,
     after: i64,

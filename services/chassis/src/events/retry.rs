@@ -8,11 +8,10 @@ use rand::Rng;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{dead_letter::Reason, metrics::Topic};
+use super::{dead_letter::Reason, subscription::SubscriptionContext};
 use crate::{
     database::{self, Database},
     error::chain,
-    kafka::Settings,
 };
 
 /// Why an attempt failed.
@@ -34,7 +33,7 @@ enum Kind {
 
 impl Failure {
     /// An error that a handler returned.
-    pub(super) fn of(error: impl Into<crate::Error>) -> Self {
+    pub(super) fn of_handler(error: impl Into<crate::Error>) -> Self {
         let error = error.into();
         let kind = match error.postponed() {
             Some(wait) => Kind::Postponed(wait),
@@ -45,7 +44,7 @@ impl Failure {
     }
 
     /// An error of our own statements on the inbox and the transaction. The event did not cause it, so it is retried.
-    pub(super) fn ours(error: database::Error) -> Self {
+    pub(super) fn of_database(error: database::Error) -> Self {
         Self { kind: Kind::Temporary, text: chain(&error) }
     }
 
@@ -75,25 +74,22 @@ impl Failure {
             .downcast_ref::<&str>()
             .copied()
             .or(panic.downcast_ref::<String>().map(String::as_str));
-        Self {
-            kind: Kind::Panicked,
-            text: format!("panicked: {}", text.unwrap_or("without words")),
-        }
+        Self { kind: Kind::Panicked, text: format!("panicked: {}", text.unwrap_or("no message")) }
     }
 }
 
 /// Waits for this time and a random while longer. Events that wait for the same moment are thus spread, so that the first of them
 /// can find out for all whether the call works again.
 async fn postpone(wait: Duration) {
-    let apart = SCATTER.mul_f64(rand::random::<f64>());
-    sleep(wait + apart).await;
+    let spread = MAX_SPREAD.mul_f64(rand::random::<f64>());
+    sleep(wait + spread).await;
 }
 
 /// The longest random addition: as long as most answers take.
-const SCATTER: Duration = Duration::from_millis(200);
+const MAX_SPREAD: Duration = Duration::from_millis(200);
 
 /// How the attempts ended.
-pub(super) enum Ending<T> {
+pub(super) enum RetryOutcome<T> {
     /// One of them succeeded.
     Done(T),
     /// The event will not succeed. The number is that of the attempts.
@@ -103,57 +99,60 @@ pub(super) enum Ending<T> {
 }
 
 /// Runs the attempts at one event or one batch.
-pub(super) struct Trier<'a> {
-    pub(super) settings: &'a Settings,
+pub(super) struct RetryLoop<'a> {
+    pub(super) subscription: &'a SubscriptionContext,
     pub(super) database: Option<&'a Database>,
-    pub(super) metrics: &'a Topic,
     pub(super) cancel: &'a CancellationToken,
     /// Its span gets an event for each failure.
     pub(super) context: &'a Context,
 }
 
-impl Trier<'_> {
+impl RetryLoop<'_> {
     /// Tries until an attempt succeeds, fails permanently, or was the last one allowed. While our own database does not answer,
     /// or a circuit breaker is open, failures do not count: an outage must not make a dead letter of every event. The events
     /// wait, and with them the partition, which shows in its lag and in the age of its oldest event.
-    pub(super) async fn run<T, F>(&self, most: u32, attempt: impl Fn() -> F) -> Ending<T>
+    pub(super) async fn run<T, F>(
+        &self,
+        max_attempts: u32,
+        attempt: impl Fn() -> F,
+    ) -> RetryOutcome<T>
     where
         F: Future<Output = Result<T, Failure>> + Send,
     {
         let mut attempts = 1;
         loop {
             let failure = match self.once(attempt()).await {
-                Ok(value) => return Ending::Done(value),
+                Ok(value) => return RetryOutcome::Done(value),
                 Err(failure) => failure,
             };
             match failure.kind {
-                Kind::Abandoned => return Ending::Abandoned,
+                Kind::Abandoned => return RetryOutcome::Abandoned,
                 Kind::Postponed(wait) => {
                     let why = vec![KeyValue::new("exception.message", failure.text)];
                     self.context.span().add_event("attempt postponed", why);
                     if self.cancel.run_until_cancelled(postpone(wait)).await.is_none() {
-                        return Ending::Abandoned;
+                        return RetryOutcome::Abandoned;
                     }
                     continue;
                 }
                 Kind::Temporary | Kind::Permanent | Kind::Panicked => {}
             }
-            self.tell(attempts, &failure);
+            self.record_failure(attempts, &failure);
             if failure.kind == Kind::Permanent {
-                return Ending::Failed(failure, attempts);
+                return RetryOutcome::Failed(failure, attempts);
             }
             let Some(waited) = self.cancel.run_until_cancelled(self.until_up()).await else {
-                return Ending::Abandoned;
+                return RetryOutcome::Abandoned;
             };
             if !waited {
-                if attempts >= most {
-                    return Ending::Failed(failure, attempts);
+                if attempts >= max_attempts {
+                    return RetryOutcome::Failed(failure, attempts);
                 }
                 attempts += 1;
             }
-            self.metrics.retries.inc();
+            self.subscription.metrics.retries.inc();
             if self.cancel.run_until_cancelled(sleep(self.pause(attempts))).await.is_none() {
-                return Ending::Abandoned;
+                return RetryOutcome::Abandoned;
             }
         }
     }
@@ -162,11 +161,11 @@ impl Trier<'_> {
         &self,
         attempt: impl Future<Output = Result<T, Failure>> + Send,
     ) -> Result<T, Failure> {
-        let limit = self.settings.attempt_timeout;
+        let limit = self.subscription.settings.attempt_timeout;
         match timeout(limit, AssertUnwindSafe(attempt).catch_unwind()).await {
             Ok(Ok(result)) => result,
             Ok(Err(panic)) => {
-                self.metrics.panics.inc();
+                self.subscription.metrics.panics.inc();
                 Err(Failure::panicked(&*panic))
             }
             Err(_) => {
@@ -185,11 +184,12 @@ impl Trier<'_> {
     /// Full jitter: <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>
     fn pause(&self, attempts: u32) -> Duration {
         let doubled = 2u32.saturating_pow(attempts.saturating_sub(2));
-        let longest = self.settings.backoff.saturating_mul(doubled).min(self.settings.backoff_cap);
+        let settings = &self.subscription.settings;
+        let longest = settings.backoff.saturating_mul(doubled).min(settings.backoff_cap);
         longest.mul_f64(rand::rng().random_range(0.0..=1.0))
     }
 
-    fn tell(&self, attempts: u32, failure: &Failure) {
+    fn record_failure(&self, attempts: u32, failure: &Failure) {
         let attributes = vec![
             KeyValue::new("mesh.attempt", i64::from(attempts)),
             KeyValue::new("exception.message", failure.text.clone()),

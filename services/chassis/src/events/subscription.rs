@@ -1,4 +1,4 @@
-//! The way from a topic to its handler.
+//! A subscription: a topic with its handler, its spans, its metrics and its dead letters.
 
 use std::{ops::Range, sync::Arc};
 
@@ -21,9 +21,9 @@ use crate::{
 };
 
 /// A topic's handler, independent of its message type.
-pub(super) trait Route: Send + Sync {
+pub(super) trait Subscription: Send + Sync {
     /// The topic, the settings and the metrics of the handler.
-    fn scope(&self) -> &Scope;
+    fn context(&self) -> &SubscriptionContext;
 
     /// Whether records are handled in batches: several of a partition at once, whatever their keys.
     fn batches(&self) -> bool;
@@ -37,7 +37,7 @@ pub(super) trait Route: Send + Sync {
 }
 
 /// What the handlers of a topic need.
-pub(super) struct Scope {
+pub(super) struct SubscriptionContext {
     pub(super) topic: &'static str,
     pub(super) group: &'static str,
     pub(super) types: &'static [&'static str],
@@ -46,10 +46,10 @@ pub(super) struct Scope {
     pub(super) metrics: Arc<Topic>,
 }
 
-impl Scope {
+impl SubscriptionContext {
     /// Whether the record is for this group and of a type that the handler wants. Only headers are read: a record whose
     /// headers name no type counts as wanted.
-    pub(super) fn wants(&self, record: &Record) -> bool {
+    pub(super) fn accepts(&self, record: &Record) -> bool {
         !record.is_for_another(self.group)
             && record.event_type().is_none_or(|kind| self.types.contains(&kind))
     }
@@ -106,7 +106,7 @@ impl Scope {
     }
 
     /// Whether this version knows the event's type and the handler wants it: for records whose headers do not name the type.
-    pub(super) fn knows(&self, body: &impl Envelope) -> bool {
+    pub(super) fn handles(&self, body: &impl Envelope) -> bool {
         body.event_type().is_some_and(|kind| self.types.contains(&kind))
     }
 
@@ -114,10 +114,10 @@ impl Scope {
         self.metrics.count(Outcome::Skipped, 1);
     }
 
-    /// HighWatermarks the span of this many events with one outcome, and measures its duration.
+    /// Ends the span of this many events with one outcome, and measures its duration.
     pub(super) fn end(&self, context: &Context, outcome: Outcome, events: usize, started: Instant) {
         let attached = context.clone().attach();
-        self.metrics.ended(outcome, events, started.elapsed());
+        self.metrics.record(outcome, events, started.elapsed());
         drop(attached);
         // Lets queries count spans: the number of events that were measured.
         let handled = if outcome.is_measured() { events } else { 0 };
@@ -126,7 +126,7 @@ impl Scope {
     }
 
     /// Measures the time from publishing an event to having handled it.
-    pub(super) fn arrived(&self, context: &Context, record: &Record) {
+    pub(super) fn observe_delay(&self, context: &Context, record: &Record) {
         if record.is_sent_again() {
             return;
         }
@@ -138,7 +138,7 @@ impl Scope {
     }
 
     /// Makes an event a dead letter, unless this process stops or the partition moves: then the next owner does it.
-    pub(super) async fn bury(
+    pub(super) async fn dead_letter(
         &self,
         record: &Record,
         context: &Context,
@@ -173,7 +173,7 @@ impl Scope {
         outcome.is_final()
     }
 
-    /// Like [`Scope::bury`], also for records of which only the position is known.
+    /// Like [`SubscriptionContext::dead_letter`], also for records of which only the position is known.
     pub(super) async fn set_aside(
         &self,
         record: &Record,
@@ -184,12 +184,12 @@ impl Scope {
         let Verdict { reason, error, attempts, last, .. } = *verdict;
         let span = context.span();
         span.set_status(Status::error(error.to_owned()));
-        span.set_attribute(KeyValue::new("error.type", reason.label()));
+        span.set_attribute(KeyValue::new("error.type", reason.as_str()));
         let sent = dead_letter::send(&self.producer, &self.settings, record, verdict, context);
         let Some(sent) = cancel.run_until_cancelled(sent).await else {
             return Outcome::Abandoned;
         };
-        self.metrics.dead_letters.with_label_values(&[self.topic, reason.label()]).inc();
+        self.metrics.dead_letters.with_label_values(&[self.topic, reason.as_str()]).inc();
         let _attached = context.clone().attach();
         match sent {
             Ok(form) => tracing::error!(
@@ -199,7 +199,7 @@ impl Scope {
                 last_offset = last,
                 event.id = dead_letter::cut(&record.id()),
                 event.kind = record.event_type().map(dead_letter::cut),
-                reason = reason.label(),
+                reason = reason.as_str(),
                 attempts,
                 error = dead_letter::cut(error),
                 stub = form == Form::Stub,
@@ -214,7 +214,7 @@ impl Scope {
                     last_offset = last,
                     event.id = dead_letter::cut(&record.id()),
                     payload.sha256 = record.payload.as_deref().map(dead_letter::sha256),
-                    reason = reason.label(),
+                    reason = reason.as_str(),
                     error = dead_letter::cut(error),
                     refusal = %refusal,
                     "a dead letter is refused for good and given up; the record is still at its offset"

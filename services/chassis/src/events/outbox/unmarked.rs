@@ -6,19 +6,19 @@ use std::{collections::HashSet, time::Duration};
 use tokio::time::Instant;
 
 /// How long a sent row may stay unmarked.
-const LONGEST: Duration = Duration::from_millis(100);
+const MAX_AGE: Duration = Duration::from_millis(100);
 /// How many sent rows may stay unmarked: well below the size of a round, which they would otherwise fill.
-const MOST: usize = 200;
+const MAX_ROWS: usize = 200;
 
 /// The rows that the relay has sent and not marked.
 #[derive(Default)]
-pub(super) struct Marks {
+pub(super) struct Unmarked {
     seqs: HashSet<i64>,
     since: Option<Instant>,
     reached: i64,
 }
 
-impl Marks {
+impl Unmarked {
     /// Adds rows that were sent. Everything up to `reached` is sent, too.
     pub(super) fn add(&mut self, sent: Vec<i64>, reached: i64) {
         self.reached = reached;
@@ -41,7 +41,7 @@ impl Marks {
     /// When the rows must be marked at the latest; `None` if there are none.
     pub(super) fn due(&self) -> Option<Instant> {
         let since = self.since?;
-        Some(if self.seqs.len() < MOST { since + LONGEST } else { since })
+        Some(if self.seqs.len() < MAX_ROWS { since + MAX_AGE } else { since })
     }
 
     pub(super) fn len(&self) -> usize {

@@ -9,7 +9,7 @@ use super::table::{self, Found, Key};
 use crate::database::{Database, Error};
 
 /// Rows to be sent again. New events are sent ahead of them, except events of the same keys.
-pub(super) struct Backlog {
+pub(super) struct Replay {
     log: String,
     /// How many rows of a key wait, by the key's hash. Two keys with the same hash only wait for each other.
     keys: HashMap<u64, u32>,
@@ -18,18 +18,18 @@ pub(super) struct Backlog {
     rows: usize,
 }
 
-impl Backlog {
+impl Replay {
     /// Finds the rows that have to be sent again.
     pub(super) async fn find(database: &Database, log: &str) -> Result<Self, Error> {
-        let mut backlog =
+        let mut replay =
             Self { log: log.to_owned(), keys: HashMap::new(), after: 0, until: 0, rows: 0 };
         loop {
-            let page = table::keys_elsewhere(database, log, backlog.until).await?;
-            let Some(Key(last, _)) = page.last() else { return Ok(backlog) };
-            backlog.until = *last;
-            backlog.rows += page.len();
+            let page = table::keys_sent_to_other_log(database, log, replay.until).await?;
+            let Some(Key(last, _)) = page.last() else { return Ok(replay) };
+            replay.until = *last;
+            replay.rows += page.len();
             for key in page.iter().filter_map(|Key(_, key)| key.as_ref()) {
-                *backlog.keys.entry(hash(key)).or_default() += 1;
+                *replay.keys.entry(hash(key)).or_default() += 1;
             }
         }
     }
@@ -43,9 +43,9 @@ impl Backlog {
         &self,
         database: &Database,
         most: i64,
-        but: &[&str],
+        except: &[&str],
     ) -> Result<Vec<Found>, Error> {
-        table::elsewhere(database, &self.log, self.after, self.until, most, but).await
+        table::sent_to_other_log(database, &self.log, self.after, self.until, most, except).await
     }
 
     /// Notes that no row up to this one is left to be sent again.

@@ -7,7 +7,7 @@ use tokio::{sync::Semaphore, time::advance};
 
 use super::*;
 use crate::{
-    events::{metrics::Metrics, route::Scope},
+    events::{metrics::Metrics, subscription::SubscriptionContext},
     kafka::{Producer, connection::ConnectionHealth, owned},
     messaging,
     metrics::{IntCounter, Registry},
@@ -21,7 +21,7 @@ const STUCK_FOR: Duration = Duration::from_secs(31);
 
 /// A handler that ends when the test lets it, and counts how many run at once.
 struct Gated {
-    scope: Scope,
+    context: SubscriptionContext,
     gate: Arc<Semaphore>,
     /// Whether it blocks its thread while it waits, as a handler that computes does.
     blocks: bool,
@@ -38,9 +38,9 @@ impl Drop for Inside {
     }
 }
 
-impl Route for Gated {
-    fn scope(&self) -> &Scope {
-        &self.scope
+impl Subscription for Gated {
+    fn context(&self) -> &SubscriptionContext {
+        &self.context
     }
 
     fn batches(&self) -> bool {
@@ -91,7 +91,7 @@ fn scene(blocks: bool) -> Scene {
     let sent = messaging::Metrics::register(&registry).unwrap();
     let producer = Producer::new("payments", &settings, sent);
     let panics: IntCounter = registry.register("mesh_panics_total", "Panics.", &[]).unwrap();
-    let scope = Scope {
+    let context = SubscriptionContext {
         topic: TOPIC,
         group: "payments",
         types: &[],
@@ -100,8 +100,8 @@ fn scene(blocks: bool) -> Scene {
         metrics: metrics.topic(TOPIC, "payments", &panics),
     };
     let (gate, now, most) = (Arc::new(Semaphore::new(0)), Arc::default(), Arc::default());
-    let route = Gated {
-        scope,
+    let subscription = Gated {
+        context,
         gate: Arc::clone(&gate),
         blocks,
         now: Arc::clone(&now),
@@ -120,10 +120,11 @@ fn scene(blocks: bool) -> Scene {
     };
     let config = settings.consumer("payments");
     let consumer = Arc::new(BaseConsumer::from_config_and_context(&config, callbacks).unwrap());
-    let routes = Routes::from([(TOPIC, Arc::new(route) as Arc<dyn Route>)]);
+    let subscriptions =
+        Subscriptions::from([(TOPIC, Arc::new(subscription) as Arc<dyn Subscription>)]);
     let (health, draining) = (Health::new(&readiness), CancellationToken::new());
     let dispatcher =
-        Dispatcher::new(consumer, routes, settings, health, draining, Committed::default());
+        Dispatcher::new(consumer, subscriptions, settings, health, draining, Committed::default());
     Scene { dispatcher, readiness, gate, now, most }
 }
 
@@ -154,13 +155,13 @@ impl Scene {
 
     /// Takes the next handler that ended.
     async fn done(&mut self) {
-        let done = self.dispatcher.tasks.join_next().await.unwrap().unwrap();
-        self.dispatcher.done(done);
+        let finished = self.dispatcher.tasks.join_next().await.unwrap().unwrap();
+        self.dispatcher.finished(finished);
     }
 
     /// The reason of the condition for a consumer without progress; empty if it is not raised.
     fn progress(&self) -> String {
-        self.dispatcher.watch_progress();
+        self.dispatcher.check_progress();
         let raised = self.readiness.degraded();
         raised
             .into_iter()
@@ -203,7 +204,7 @@ async fn an_event_that_is_assigned_again_waits_for_its_earlier_handler() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_late_hand_over_does_not_take_the_new_assignment_along() {
+async fn a_late_hand_over_does_not_remove_the_new_assignment() {
     let mut scene = scene(false);
     scene.assign(0);
     scene.record(0);
@@ -220,7 +221,7 @@ async fn a_late_hand_over_does_not_take_the_new_assignment_along() {
 }
 
 #[tokio::test]
-async fn what_is_in_flight_of_an_earlier_log_finishes_nothing_of_the_new_one() {
+async fn tasks_of_an_earlier_log_finish_no_offset_of_the_new_log() {
     let mut scene = scene(false);
     scene.assign(10);
     scene.record(10);
@@ -231,7 +232,7 @@ async fn what_is_in_flight_of_an_earlier_log_finishes_nothing_of_the_new_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn events_that_are_not_finished_for_long_raise_the_condition_until_one_is() {
+async fn a_partition_without_progress_raises_the_condition_until_an_event_is_finished() {
     let mut scene = scene(false);
     scene.assign(0);
     scene.record(0);

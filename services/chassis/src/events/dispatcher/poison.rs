@@ -12,11 +12,11 @@ use crate::{
 };
 
 /// An error about a record and a gap in the offsets belong together if the gap follows within this time.
-const TOGETHER: Duration = Duration::from_secs(10);
+const ERROR_TO_GAP: Duration = Duration::from_secs(10);
 /// How long a partition that has records may deliver none, before it is examined.
-const QUIET: Duration = Duration::from_secs(5);
+const SILENT_FOR: Duration = Duration::from_secs(5);
 /// A partition in which events wait and none has been finished for this long is stuck. One attempt may take as long.
-const STUCK: Duration = Duration::from_secs(30);
+const STUCK_AFTER: Duration = Duration::from_secs(30);
 
 /// The last error about a record, of any partition.
 pub(super) struct Refused {
@@ -32,10 +32,10 @@ impl Dispatcher {
 
     /// The client skips some damaged records by itself as soon as others follow: the offsets that are missing then were
     /// unreadable.
-    pub(super) fn passed_over(&mut self, id: Id, offset: i64) {
+    pub(super) fn skipped_by_client(&mut self, id: Id, offset: i64) {
         let Some(Refused { at, error }) = &self.refused else { return };
         let missing = self.partitions.get(&id).and_then(|partition| partition.missing(offset));
-        let Some(from) = missing.filter(|_| at.elapsed() < TOGETHER) else { return };
+        let Some(from) = missing.filter(|_| at.elapsed() < ERROR_TO_GAP) else { return };
         let error = error.to_string();
         self.set_aside(id, from, offset, error);
     }
@@ -45,7 +45,8 @@ impl Dispatcher {
         for finding in self.examiner.findings() {
             self.found(finding);
         }
-        let recent = self.refused.as_ref().is_some_and(|refused| refused.at.elapsed() < TOGETHER);
+        let recent =
+            self.refused.as_ref().is_some_and(|refused| refused.at.elapsed() < ERROR_TO_GAP);
         if !recent && self.refused.take().is_some() {
             self.health.records.clear();
         }
@@ -57,7 +58,7 @@ impl Dispatcher {
             let quiet = partition.quiet_for();
             !partition.paused
                 && !partition.cancel.is_cancelled()
-                && (recent && !quiet.is_zero() || quiet >= QUIET)
+                && (recent && !quiet.is_zero() || quiet >= SILENT_FOR)
         });
         let suspects = suspects.filter(|((topic, number), partition)| {
             recent || self.consumer.context().waits(topic, *number, partition.next_offset())
@@ -72,11 +73,11 @@ impl Dispatcher {
     }
 
     /// Raises a condition if events of a partition wait and none has been finished for long.
-    pub(super) fn watch_progress(&self) {
+    pub(super) fn check_progress(&self) {
         let stuck = self.partitions.iter().find_map(|(id, partition)| {
             let waits = || self.consumer.context().waits(id.0, id.1, partition.next_offset());
             let idle = partition.idle_for(waits)?;
-            (idle >= STUCK).then(|| {
+            (idle >= STUCK_AFTER).then(|| {
                 let open = partition.open();
                 format!(
                     "nothing of {}/{} was finished for {} s, {open} in hand",
@@ -115,12 +116,13 @@ impl Dispatcher {
     /// written.
     fn set_aside(&mut self, id: Id, from: i64, to: i64, error: String) {
         let Some(partition) = self.partitions.get_mut(&id) else { return };
-        partition.skip(from, to);
-        let (route, cancel) = (Arc::clone(&partition.route), partition.cancel.clone());
-        // A lane beside those of keys, which are hashes.
-        let lane = u64::MAX - from.unsigned_abs();
-        self.spawn(id, lane, async move {
-            let done = route.scope().unreadable(id.1, from..to, &error, &cancel).await;
+        partition.skip_to(from, to);
+        let (subscription, cancel) =
+            (Arc::clone(&partition.subscription), partition.cancel.clone());
+        // It stands in the place of a key's hash, and is unlikely to be one.
+        let key = u64::MAX - from.unsigned_abs();
+        self.spawn(id, key, async move {
+            let done = subscription.context().unreadable(id.1, from..to, &error, &cancel).await;
             if done { vec![from] } else { Vec::new() }
         });
     }

@@ -19,7 +19,7 @@ impl Dispatcher {
             partitions.iter().filter_map(|(topic, partition)| self.id(topic, *partition)).collect();
         for id in &ids {
             let Some(partition) = self.partitions.get_mut(id) else { continue };
-            partition.wind_up();
+            partition.stop();
             if lost {
                 partition.abort();
             }
@@ -40,9 +40,9 @@ impl Dispatcher {
             }
             for id in &ids {
                 self.committed.remove(id.0, id.1);
-                let running = self.partitions.remove(id).map(Partition::abandon);
-                if let Some(running) = running.filter(|running| !running.is_empty()) {
-                    self.ending.insert(*id, running);
+                let in_flight = self.partitions.remove(id).map(Partition::abandon);
+                if let Some(in_flight) = in_flight.filter(|in_flight| !in_flight.is_empty()) {
+                    self.ending.insert(*id, in_flight);
                 }
             }
             // The poll thread no longer waits if this took too long.
@@ -51,9 +51,9 @@ impl Dispatcher {
         }
     }
 
-    /// HighWatermarks the hand-over of partitions that are assigned to this process again: the poll thread no longer waits for it.
+    /// Ends the hand-over of partitions that are assigned to this process again: the poll thread no longer waits for it.
     /// Otherwise, if this process was too busy to end it in time, the hand-over would remove the new assignment.
-    pub(super) fn leave_now(&mut self, ids: &[Id]) {
+    pub(super) fn end_hand_over_of(&mut self, ids: &[Id]) {
         for hand_over in &mut self.leaving {
             if hand_over.ids.iter().any(|id| ids.contains(id)) {
                 hand_over.until = Instant::now();
@@ -62,10 +62,10 @@ impl Dispatcher {
         self.hand_over();
     }
 
-    pub(super) fn wind_up(&mut self) {
+    pub(super) fn stop_all(&mut self) {
         let mut all = TopicPartitionList::new();
         for (id, partition) in &mut self.partitions {
-            partition.wind_up();
+            partition.stop();
             all.add_partition(id.0, id.1);
         }
         if let Err(error) = self.consumer.pause(&all) {

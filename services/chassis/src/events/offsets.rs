@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 /// The records of one partition, from the first that is not done with to the last that was fetched.
 #[derive(Debug, Default)]
-pub(super) struct Tracker {
+pub(super) struct OffsetTracker {
     window: VecDeque<Entry>,
     open: usize,
     /// The offset to commit when the window is empty.
@@ -18,17 +18,17 @@ struct Entry {
     done: bool,
 }
 
-impl Tracker {
+impl OffsetTracker {
     /// Adds a record that was fetched. Offsets come in rising order.
-    pub(super) fn begin(&mut self, offset: i64, at_ms: i64) {
+    pub(super) fn add(&mut self, offset: i64, at_ms: i64) {
         self.window.push_back(Entry { offset, at_ms, done: false });
         self.open += 1;
         self.next = Some(offset + 1);
     }
 
     /// Adds skipped records, from one offset to before another. They are one entry, without an age.
-    pub(super) fn begin_range(&mut self, from: i64, to: i64) {
-        self.begin(from, i64::MAX);
+    pub(super) fn add_range(&mut self, from: i64, to: i64) {
+        self.add(from, i64::MAX);
         self.next = Some(to);
     }
 
@@ -45,23 +45,24 @@ impl Tracker {
         }
     }
 
-    /// The lowest offset that is not done with, where a new owner of the partition begins. `None` if nothing was fetched.
+    /// Returns the offset to commit: the lowest that is not done with, where a new owner of the partition begins. `None` if nothing
+    /// was fetched.
     pub(super) fn low_water(&self) -> Option<i64> {
         self.window.front().map(|entry| entry.offset).or(self.next)
     }
 
-    /// When the oldest record that is not done with was published, in milliseconds since the Unix epoch.
+    /// Returns when the oldest record that is not done with was published, in milliseconds since the Unix epoch.
     pub(super) fn oldest_ms(&self) -> Option<i64> {
         self.window.front().map(|entry| entry.at_ms)
     }
 
-    /// How many records are not done with.
+    /// Returns how many records are not done with.
     pub(super) fn open(&self) -> usize {
         self.open
     }
 
-    /// How many records would be fetched again if the process ended now.
-    pub(super) fn span(&self) -> usize {
+    /// Returns how many records would be fetched again if the process ended now.
+    pub(super) fn window(&self) -> usize {
         self.window.len()
     }
 }
@@ -70,28 +71,28 @@ impl Tracker {
 mod tests {
     use super::*;
 
-    fn fetched(offsets: impl IntoIterator<Item = i64>) -> Tracker {
-        let mut tracker = Tracker::default();
+    fn fetched(offsets: impl IntoIterator<Item = i64>) -> OffsetTracker {
+        let mut tracker = OffsetTracker::default();
         for offset in offsets {
-            tracker.begin(offset, offset * 10);
+            tracker.add(offset, offset * 10);
         }
         tracker
     }
 
     #[test]
-    fn only_what_everything_below_is_done_with_may_be_committed() {
+    fn the_low_water_mark_is_the_first_offset_that_is_not_done_with() {
         let mut tracker = fetched(5..9);
         tracker.finish(6);
         tracker.finish(8);
-        assert_eq!((tracker.low_water(), tracker.open(), tracker.span()), (Some(5), 2, 4));
+        assert_eq!((tracker.low_water(), tracker.open(), tracker.window()), (Some(5), 2, 4));
         tracker.finish(5);
         assert_eq!((tracker.low_water(), tracker.oldest_ms()), (Some(7), Some(70)));
         tracker.finish(7);
-        assert_eq!((tracker.low_water(), tracker.open(), tracker.span()), (Some(9), 0, 0));
+        assert_eq!((tracker.low_water(), tracker.open(), tracker.window()), (Some(9), 0, 0));
     }
 
     #[test]
-    fn holes_in_the_offsets_and_repeated_ends_do_no_harm() {
+    fn gaps_in_the_offsets_and_repeated_ends_do_not_move_the_low_water_mark() {
         let mut tracker = fetched([3, 7, 20]);
         tracker.finish(7);
         tracker.finish(7);
@@ -103,9 +104,9 @@ mod tests {
     }
 
     #[test]
-    fn what_was_passed_over_is_one_entry() {
+    fn a_range_of_skipped_records_is_one_entry() {
         let mut tracker = fetched([3]);
-        tracker.begin_range(4, 9);
+        tracker.add_range(4, 9);
         tracker.finish(3);
         assert_eq!((tracker.low_water(), tracker.open()), (Some(4), 1));
         tracker.finish(4);
@@ -113,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_fetched_is_nothing_to_commit() {
-        assert_eq!(Tracker::default().low_water(), None);
+    fn without_a_record_there_is_no_low_water_mark() {
+        assert_eq!(OffsetTracker::default().low_water(), None);
     }
 }

@@ -1,7 +1,7 @@
 //! Decides when each record is handled: those of one key one after the other, different keys concurrently. Stores in the client
 //! the offsets up to which everything is done with; the client commits them.
 
-mod leave;
+mod hand_over;
 mod poison;
 #[cfg(test)]
 mod tests;
@@ -27,8 +27,8 @@ use tokio_util::sync::CancellationToken;
 use self::poison::Refused;
 use super::{
     Committed,
-    partition::{Partition, Running, Work},
-    route::Route,
+    partition::{InFlight, Partition, Work},
+    subscription::Subscription,
 };
 use crate::kafka::{
     Settings,
@@ -40,34 +40,34 @@ use crate::kafka::{
 };
 
 /// How often the age of the oldest event is measured, and the ends of paused partitions are asked for.
-const TELL: Duration = Duration::from_secs(1);
+const UPDATE_INTERVAL: Duration = Duration::from_secs(1);
 
 type Id = (&'static str, i32);
 
-/// The routes of a consumer, by topic.
-pub(super) type Routes = HashMap<&'static str, Arc<dyn Route>>;
+/// The subscriptions of a consumer, by topic.
+pub(super) type Subscriptions = HashMap<&'static str, Arc<dyn Subscription>>;
 
 pub(super) struct Dispatcher {
     consumer: Arc<BaseConsumer<ConsumerCallbacks>>,
-    routes: Routes,
+    subscriptions: Subscriptions,
     settings: Settings,
     health: Health,
     draining: CancellationToken,
     partitions: HashMap<Id, Partition>,
-    tasks: JoinSet<Done>,
+    tasks: JoinSet<Finished>,
     leaving: Vec<HandOver>,
     /// Handlers of partitions that left: they were aborted and have not ended yet. A handler ends at its next await.
-    ending: HashMap<Id, Running>,
-    tell_at: Instant,
+    ending: HashMap<Id, InFlight>,
+    update_at: Instant,
     watermark_poller: WatermarkPoller,
     examiner: Examiner,
     refused: Option<Refused>,
     committed: Committed,
 }
 
-struct Done {
+struct Finished {
     id: Id,
-    lane: u64,
+    key: u64,
     offsets: Vec<i64>,
 }
 
@@ -81,7 +81,7 @@ struct HandOver {
 impl Dispatcher {
     pub(super) fn new(
         consumer: Arc<BaseConsumer<ConsumerCallbacks>>,
-        routes: Routes,
+        subscriptions: Subscriptions,
         settings: Settings,
         health: Health,
         draining: CancellationToken,
@@ -90,7 +90,7 @@ impl Dispatcher {
         let examiner = Examiner::new(settings.consumer(consumer.context().group));
         Self {
             consumer,
-            routes,
+            subscriptions,
             settings,
             health,
             draining,
@@ -98,7 +98,7 @@ impl Dispatcher {
             tasks: JoinSet::new(),
             leaving: Vec::new(),
             ending: HashMap::new(),
-            tell_at: Instant::now(),
+            update_at: Instant::now(),
             watermark_poller: WatermarkPoller::default(),
             examiner,
             refused: None,
@@ -117,7 +117,7 @@ impl Dispatcher {
             let next = self.next_due(deadline);
             tokio::select! {
                 Some(done) = self.tasks.join_next() => match done {
-                    Ok(done) => self.done(done),
+                    Ok(finished) => self.finished(finished),
                     Err(error) if error.is_panic() => tracing::error!(error = %error, "a partition is stuck"),
                     Err(_) => {}
                 },
@@ -134,7 +134,7 @@ impl Dispatcher {
                 }
                 () = draining.cancelled(), if deadline.is_none() => {
                     deadline = Some(Instant::now() + grace);
-                    self.wind_up();
+                    self.stop_all();
                 }
             }
         }
@@ -146,7 +146,7 @@ impl Dispatcher {
     fn next_due(&self, deadline: Option<Instant>) -> Instant {
         let batches = self.partitions.values().filter_map(|partition| self.batch_due(partition));
         let leaving = self.leaving.iter().map(|hand_over| hand_over.until);
-        batches.chain(leaving).chain(deadline).fold(self.tell_at, Instant::min)
+        batches.chain(leaving).chain(deadline).fold(self.update_at, Instant::min)
     }
 
     fn batch_due(&self, partition: &Partition) -> Option<Instant> {
@@ -170,12 +170,14 @@ impl Dispatcher {
     fn assign(&mut self, partitions: &[(String, i32, Option<i64>)]) {
         let ids = partitions.iter().filter_map(|(topic, partition, _)| self.id(topic, *partition));
         let ids: Vec<_> = ids.collect();
-        self.leave_now(&ids);
+        self.end_hand_over_of(&ids);
         for (topic, number, start) in partitions {
-            let Some(route) = self.routes.get(topic.as_str()).map(Arc::clone) else { continue };
-            let id = (route.scope().topic, *number);
+            let Some(subscription) = self.subscriptions.get(topic.as_str()).map(Arc::clone) else {
+                continue;
+            };
+            let id = (subscription.context().topic, *number);
             self.committed.set(topic, *number, start.unwrap_or(-1));
-            let mut partition = Partition::new(route, self.draining.child_token(), *start);
+            let mut partition = Partition::new(subscription, self.draining.child_token(), *start);
             partition.inherit(self.ending.remove(&id).unwrap_or_default());
             self.partitions.insert(id, partition);
         }
@@ -184,7 +186,7 @@ impl Dispatcher {
 
     fn record(&mut self, record: Record) {
         let Some(id) = self.id(&record.topic, record.partition) else { return };
-        self.passed_over(id, record.offset);
+        self.skipped_by_client(id, record.offset);
         let Some(partition) = self.partitions.get_mut(&id) else { return };
         // The partition moves, or the process stops.
         if partition.cancel.is_cancelled() {
@@ -193,7 +195,7 @@ impl Dispatcher {
         let offset = record.offset;
         let gap = partition.take(record);
         if gap > 0 {
-            partition.route.scope().metrics.gaps.inc_by(gap.unsigned_abs());
+            partition.subscription.context().metrics.gaps.inc_by(gap.unsigned_abs());
             tracing::error!(
                 topic = id.0,
                 partition = id.1,
@@ -242,7 +244,7 @@ impl Dispatcher {
     /// partition moves, and before it leaves the group.
     fn store(&mut self, id: Id) {
         let Some(partition) = self.partitions.get_mut(&id) else { return };
-        let Some(low) = partition.to_store() else { return };
+        let Some(low) = partition.take_unstored() else { return };
         let stored = position(id, low).and_then(|one| self.consumer.store_offsets(&one));
         if let Err(error) = stored {
             // The partition has moved, and this process does not know it yet.
@@ -251,45 +253,46 @@ impl Dispatcher {
     }
 
     fn id(&self, topic: &str, partition: i32) -> Option<Id> {
-        self.routes.get(topic).map(|route| (route.scope().topic, partition))
+        self.subscriptions.get(topic).map(|subscription| (subscription.context().topic, partition))
     }
 
     fn start(&mut self, id: Id, work: Work) {
         let Some(partition) = self.partitions.get_mut(&id) else { return };
-        let lane = work.lane;
-        let process = Arc::clone(&partition.route).process(work.records, partition.cancel.clone());
-        self.spawn(id, lane, process);
+        let key = work.key;
+        let process =
+            Arc::clone(&partition.subscription).process(work.records, partition.cancel.clone());
+        self.spawn(id, key, process);
     }
 
-    /// Runs a handler until it ends or is aborted. In both cases a `Done` says that it ended.
+    /// Runs a handler until it ends or is aborted. In both cases a `Finished` says that it ended.
     fn spawn(
         &mut self,
         id: Id,
-        lane: u64,
+        key: u64,
         process: impl Future<Output = Vec<i64>> + Send + 'static,
     ) {
         let Some(partition) = self.partitions.get_mut(&id) else { return };
-        let abort = partition.started(lane);
+        let abort = partition.started(key);
         self.tasks.spawn(async move {
             let offsets = tokio::select! {
                 biased;
                 () = abort.cancelled() => Vec::new(),
                 offsets = process => offsets,
             };
-            Done { id, lane, offsets }
+            Finished { id, key, offsets }
         });
     }
 
-    fn done(&mut self, Done { id, lane, offsets }: Done) {
-        if let Some(running) = self.ending.get_mut(&id) {
-            running.remove(&lane);
-            if running.is_empty() {
+    fn finished(&mut self, Finished { id, key, offsets }: Finished) {
+        if let Some(in_flight) = self.ending.get_mut(&id) {
+            in_flight.remove(&key);
+            if in_flight.is_empty() {
                 self.ending.remove(&id);
             }
             return;
         }
         let Some(partition) = self.partitions.get_mut(&id) else { return };
-        partition.finish(lane, &offsets);
+        partition.finish(key, &offsets);
         self.fill(id);
         self.store(id);
         self.throttle(id);
@@ -316,15 +319,15 @@ impl Dispatcher {
 
     fn due(&mut self) {
         let now = Instant::now();
-        if self.tell_at <= now {
-            self.tell_age();
+        if self.update_at <= now {
+            self.update_oldest_age();
             self.examine();
-            self.watch_progress();
+            self.check_progress();
             let paused = self.partitions.iter().filter(|(_, partition)| partition.paused);
             let paused = paused.map(|((topic, partition), _)| ((*topic).to_owned(), *partition));
             let watermarks = &self.consumer.context().watermarks;
             self.watermark_poller.ask(&self.consumer, watermarks, paused.collect());
-            self.tell_at = now + TELL;
+            self.update_at = now + UPDATE_INTERVAL;
         }
         let ready = |partition: &Partition| self.batch_due(partition).is_some_and(|due| due <= now);
         let ids = self.partitions.iter().filter(|(_, partition)| ready(partition));
@@ -338,14 +341,14 @@ impl Dispatcher {
         self.hand_over();
     }
 
-    fn tell_age(&self) {
+    fn update_oldest_age(&self) {
         let now =
             SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as i64;
-        for (topic, route) in &self.routes {
+        for (topic, subscription) in &self.subscriptions {
             let own = self.partitions.iter().filter(|((of, _), _)| of == topic);
             let oldest = own.filter_map(|(_, partition)| partition.oldest_ms()).min();
             let age = oldest.map_or(0, |oldest| (now - oldest).max(0));
-            route.scope().metrics.oldest_age.set(age as f64 / 1000.0);
+            subscription.context().metrics.oldest_age.set(age as f64 / 1000.0);
         }
     }
 }
