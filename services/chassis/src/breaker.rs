@@ -27,7 +27,8 @@ use crate::{
 crate::metrics! {
     /// Circuit breakers.
     pub(crate) struct Metrics in "mesh_breaker" {
-        /// Whether calls to a destination are made: 0 closed, they are; 1 half-open, one at a time; 2 open, none.
+        /// State of the breaker of a destination: 0 closed, all calls are made; 1 half-open, one call at a time; 2 open, no
+        /// calls.
         state: IntGaugeVec["destination"],
         /// Calls that were not made because the breaker was open.
         rejections_total: IntCounterVec["destination"],

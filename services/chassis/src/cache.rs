@@ -26,8 +26,8 @@ use crate::{
 crate::metrics! {
     /// What caches are good for.
     pub(crate) struct Metrics in "mesh_cache" {
-        /// Questions by outcome: hit (those that waited for somebody else's loading included), miss (it was loaded), error
-        /// (it was loaded because the cache did not answer).
+        /// Reads by outcome: hit (also for a caller that waited while another one loaded the value), miss (the value was
+        /// loaded), error (the value was loaded because the cache did not answer).
         operations_total: IntCounterVec["cache", "outcome"],
     }
 }

@@ -12,7 +12,7 @@ chassis::metrics! {
         orders_placed_total: IntCounter,
         /// Orders that were refused, by reason.
         orders_refused_total: IntCounterVec["reason"] = REFUSALS.map(|reason| [reason]),
-        /// Orders that took a status.
+        /// Orders that entered a status.
         orders_status_total: IntCounterVec["status"] = Status::ALL.map(|status| [status.as_str()]),
         /// Orders that were cancelled, by reason.
         orders_cancelled_total: IntCounterVec["reason"] = Reason::ALL.map(|reason| [reason.as_str()]),

@@ -10,7 +10,7 @@ fn counted() -> impl Iterator<Item = State> {
 chassis::metrics! {
     /// The business numbers of `shipping`.
     pub(crate) struct Metrics in "mesh_shipping" {
-        /// Shipments that came into a state.
+        /// Shipments that entered a state.
         shipments_total: IntCounterVec["state"] = counted().map(|state| [state.as_str()]),
         /// Seconds from scheduling a shipment to dispatching it.
         dispatch_delay_seconds: Histogram,

@@ -31,17 +31,17 @@ use crate::{
 crate::metrics! {
     /// What the database costs.
     struct Metrics in "" {
-        /// Seconds that a transaction, from its begin to its commit, or a read took.
+        /// Seconds that a read took, or a transaction from its begin to its commit.
         db_client_operation_duration_seconds: HistogramVec["db_operation_name"],
         /// Connections to the database by state: idle, used. A SQLite file has two: one writes, one reads.
         db_client_connection_count: IntGaugeVec["db_client_connection_state"],
-        /// Connections that there may be.
+        /// Maximum number of connections to the database.
         db_client_connection_max: IntGauge,
         /// Whether the service's own database answers.
         mesh_database_up: IntGauge,
         /// SQLite: bytes of the database (data) and of its write-ahead log (log).
         mesh_database_file_bytes: IntGaugeVec["file"],
-        /// SQLite: bytes that are free on a disk: that of the database.
+        /// SQLite: free bytes on the disk of the database.
         mesh_database_disk_free_bytes: IntGaugeVec["disk"],
     }
 }

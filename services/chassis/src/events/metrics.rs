@@ -13,13 +13,13 @@ crate::metrics! {
         /// skipped, known already or left to another process are no observation; mesh_events_total counts them.
         messaging_process_duration_seconds:
             HistogramVec["messaging_destination_name", "messaging_consumer_group_name", "outcome"],
-        /// Records that are on the broker and not yet done with.
+        /// Records on the broker that the group has not finished.
         mesh_consumer_lag: IntGaugeVec["topic", "partition", "group"],
-        /// Age of the oldest event that was fetched and is not yet done with.
+        /// Age of the oldest event that was fetched and is not finished.
         mesh_consumer_oldest_age_seconds: GaugeVec["topic", "group"],
-        /// Partitions that this process reads.
+        /// Partitions that are assigned to this process.
         mesh_consumer_assigned_partitions: IntGaugeVec["topic", "group"],
-        /// How often the group shared its partitions anew while this process was a member.
+        /// Rebalances of the group while this process was a member.
         mesh_consumer_rebalances_total: IntCounterVec["group"],
         /// Whether a Kafka broker answers this process.
         mesh_kafka_connected: IntGauge,
@@ -29,7 +29,7 @@ crate::metrics! {
         /// once: the age of one that is sent again, to a broker that forgot it or out of a dead-letter queue, says nothing about
         /// how fast events flow.
         mesh_event_delay_seconds: HistogramVec["topic", "group"],
-        /// Records that the broker had dropped before they were fetched.
+        /// Records that the broker deleted before they were fetched.
         mesh_consumer_gap_records_total: IntCounterVec["topic"],
         /// Events that could not be handled and were set aside.
         mesh_dead_letters_total: IntCounterVec["topic", "reason"],

@@ -37,7 +37,7 @@ crate::metrics! {
         rpc_client_active_requests: IntGauge,
         /// Attempts beyond the first.
         mesh_rpc_retries_total: IntCounter,
-        /// Calls that were not repeated because too many had been.
+        /// Calls that were not retried because the retry budget was used up.
         mesh_retry_budget_exhausted_total: IntCounter,
     }
 }

@@ -5,7 +5,7 @@ crate::metrics! {
     pub(crate) struct ConnectionMetrics in "mesh_nats" {
         /// Whether there is a connection to NATS.
         connected: IntGauge,
-        /// How often the connection was lost and made again.
+        /// Reconnections after the connection was lost.
         reconnects_total: IntCounter,
         /// Messages by direction: in, out.
         messages_total: IntCounterVec["direction"] = [["in"], ["out"]],
@@ -17,7 +17,8 @@ crate::metrics! {
 crate::metrics! {
     /// The numbers of live messages.
     pub(crate) struct Metrics in "mesh_live" {
-        /// Live messages that arrived and were dropped, by reason: nobody could read it, or the subscriber was too slow.
+        /// Live messages that arrived and were dropped, by reason: the message could not be decoded, or the subscriber was
+        /// too slow.
         dropped_total: IntCounterVec["reason"] = [["overflow"], ["undecodable"]],
     }
 }

@@ -18,9 +18,9 @@ use crate::metrics::IntCounter;
 crate::metrics! {
     /// What became of spans and log records.
     pub struct Accounts in "mesh" {
-        /// Spans by what became of them: started here, exported, or dropped because the queue was full or the export failed.
+        /// Spans by state: started, exported, or dropped because the queue was full or the export failed.
         spans_total: IntCounterVec["state"],
-        /// Log records for OTLP by what became of them: started, exported, or dropped.
+        /// Log records for OTLP by state: started, exported, or dropped.
         log_records_total: IntCounterVec["state"],
     }
 }

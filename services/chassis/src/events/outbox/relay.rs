@@ -34,13 +34,13 @@ const PURGE_INTERVAL: Duration = Duration::from_secs(10);
 crate::metrics! {
     /// Events that wait to be sent.
     pub(super) struct Metrics in "mesh_outbox" {
-        /// Events that wait to be sent, those to be sent again included.
+        /// Events that wait to be sent, including those that are sent again.
         pending: IntGauge,
         /// Age of the oldest event that was never sent.
         oldest_age_seconds: Gauge,
-        /// Events that no broker takes and that were set aside, by reason.
+        /// Events that were set aside because no broker accepts them, by reason.
         set_aside_total: IntCounterVec["reason"] = reason::ALL.map(|reason| [reason]),
-        /// Events that were set aside and wait for the operator, who sends them again or gives them up.
+        /// Events that were set aside and wait until an operator requeues or drops them.
         unsendable: IntGauge,
     }
 }
