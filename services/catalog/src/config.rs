@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// The settings of `catalog`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Config {
-    /// Where to serve gRPC.
+    /// The address to serve gRPC on.
     pub listen: SocketAddr,
     /// The database of the products.
     pub database: database::Config,

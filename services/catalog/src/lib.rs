@@ -1,4 +1,4 @@
-//! Serves the products: reads them from its database, and caches them for a while.
+//! Serves the products: reads them from its database and caches them for a while.
 //!
 //! ```text
 //!  gRPC  catalog.v1/GetProduct, GetProducts ──▶ Products::get, get_all ─┬▶ Cache (hit): memory, or Redis
@@ -8,12 +8,16 @@
 
 mod config;
 mod domain;
+mod error;
 mod inbound;
 mod products;
 mod seed;
 mod store;
+mod wire;
 
-use chassis::{App, grpc::Services};
+use std::sync::Arc;
+
+use chassis::App;
 
 pub use config::Config;
 
@@ -25,18 +29,14 @@ use crate::{products::Products, store::Store};
 /// The port is taken, or the database cannot be used.
 pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
     // Outbound: what this service talks to.
-    let store =
-        Store::open(app.database(&config.database, chassis::migrations!["0001_products"]).await?);
+    let migrations = chassis::migrations!["0001_products"];
+    let store = Store::open(app.database(&config.database, migrations).await?);
     seed::fill(&store).await?;
 
     // Core: what it decides.
-    let products = Products::new(store, &config.cache, &app.caches()?);
+    let products = Arc::new(Products::new(store, &config.cache, &app.caches()?));
 
     // Inbound: what can reach it.
-    app.serve_grpc(
-        config.listen,
-        Services::new(proto::DESCRIPTORS, inbound::grpc::service(products)),
-    )
-    .await?;
+    app.serve_grpc(config.listen, inbound::grpc::services(&products)).await?;
     Ok(())
 }

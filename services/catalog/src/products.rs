@@ -3,37 +3,17 @@
 use std::sync::Arc;
 
 use chassis::{
-    Kind,
     cache::{Cache, Caches},
     database,
 };
+use proto::values::Sku;
 
 use crate::{
     config,
-    domain::{Page, Product, Selection, Sku},
+    domain::{Page, Product, Selection},
+    error::Error,
     store::Store,
 };
-
-/// What may go wrong when products are read.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
-    #[error("no product {0:?}")]
-    Unknown(String),
-    /// Shared by all callers that waited for the same value.
-    #[error("read products")]
-    Read(#[from] Arc<chassis::Error>),
-}
-
-impl From<Error> for chassis::Error {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Unknown(_) => {
-                Self::new(Kind::NotFound, error.to_string()).reason("UNKNOWN_PRODUCT")
-            }
-            Error::Read(cause) => Self::new(cause.kind(), cause.message().to_owned()).source(cause),
-        }
-    }
-}
 
 /// The products, with their caches.
 pub(crate) struct Products {
@@ -76,7 +56,7 @@ impl Products {
     }
 
     async fn find(&self, sku: &str) -> Result<Option<Arc<Product>>, Error> {
-        let Some(sku) = Sku::parse(sku) else { return Ok(None) };
+        let Ok(sku) = Sku::try_from(sku) else { return Ok(None) };
         let load = async { Ok::<_, database::Error>(self.store.find(&sku).await?.map(Arc::new)) };
         Ok(self.products.get(sku.clone(), load).await?)
     }

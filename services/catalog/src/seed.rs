@@ -1,12 +1,10 @@
 //! The initial products of a new shop.
 
 use anyhow::Context;
+use proto::values::{Currency, Money, Sku};
 use serde::Deserialize;
 
-use crate::{
-    domain::{Price, Product, Sku},
-    store::Store,
-};
+use crate::{domain::Product, store::Store};
 
 /// The file that contains the initial products.
 const PRODUCTS: &str = include_str!("../products.toml");
@@ -14,7 +12,7 @@ const PRODUCTS: &str = include_str!("../products.toml");
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Shop {
-    currency: String,
+    currency: Currency,
     product: Vec<Entry>,
 }
 
@@ -39,13 +37,11 @@ pub(crate) async fn fill(store: &Store) -> anyhow::Result<()> {
 /// The products in the file.
 pub(crate) fn products() -> anyhow::Result<Vec<Product>> {
     let shop: Shop = toml::from_str(PRODUCTS).context("read products.toml")?;
-    let product = |entry: Entry| Product {
-        sku: entry.sku,
-        name: entry.name,
-        description: entry.description,
-        price: Price { currency: shop.currency.clone(), amount_minor: entry.price_minor },
+    let product = |entry: Entry| {
+        let price = Money::new(shop.currency.clone(), entry.price_minor)?;
+        Ok(Product { sku: entry.sku, name: entry.name, description: entry.description, price })
     };
-    Ok(shop.product.into_iter().map(product).collect())
+    shop.product.into_iter().map(product).collect()
 }
 
 #[cfg(test)]
@@ -59,17 +55,17 @@ mod tests {
         assert!(products.len() >= 40);
         assert!(products.is_sorted_by(|one, next| one.sku < next.sku), "sorted, each SKU once");
         for product in &products {
-            assert!(!product.name.is_empty() && product.price.amount_minor > 0, "{product:?}");
+            assert!(!product.name.is_empty() && product.price.amount_minor() > 0, "{product:?}");
             assert!(product.description.ends_with('.'), "{product:?}");
         }
     }
 
     #[tokio::test]
-    async fn the_shop_is_filled_once_and_keeps_what_was_changed() {
+    async fn products_are_added_once_and_a_changed_price_is_kept() {
         let (_folder, store) = store().await;
         let mut teapot = products().unwrap().into_iter().find(|one| one.sku.as_str() == "teapot");
         let teapot = teapot.as_mut().unwrap();
-        teapot.price.amount_minor = 1;
+        teapot.price = Money::new(teapot.price.currency().clone(), 1).unwrap();
         store.add(std::slice::from_ref(teapot)).await.unwrap();
         for _ in 0..2 {
             fill(&store).await.unwrap();

@@ -2,14 +2,24 @@
 
 use chassis::database::{Database, Error};
 
-use crate::domain::{Price, Product, Selection, Sku};
+use proto::values::{Money, Sku};
+
+use crate::domain::{Product, Selection};
+
+chassis::row! {
+    struct ProductRow {
+        sku: String,
+        name: String,
+        description: String,
+        currency: String,
+        amount_minor: i64,
+    }
+}
 
 /// The products.
 pub(crate) struct Store {
     database: Database,
 }
-
-type Row = (String, String, String, String, i64);
 
 impl Store {
     pub(crate) fn open(database: Database) -> Self {
@@ -32,8 +42,8 @@ impl Store {
                 .bind(product.sku.as_str())
                 .bind(product.name.as_str())
                 .bind(product.description.as_str())
-                .bind(product.price.currency.as_str())
-                .bind(product.price.amount_minor)
+                .bind(product.price.currency().as_str())
+                .bind(product.price.amount_minor())
                 .bind(product.searchable());
             added += insert.execute().await?;
         }
@@ -45,7 +55,7 @@ impl Store {
         let sql =
             "select sku, name, description, currency, amount_minor from products where sku = $1";
         let row = self.database.query("get product", sql).bind(sku.as_str()).optional().await?;
-        row.map(product).transpose()
+        Ok(row.map(|row: ProductRow| row.into()))
     }
 
     /// The products of a selection, ordered by SKU, as many as its limit allows.
@@ -67,13 +77,19 @@ impl Store {
             .bind(selection.after())
             .bind(words.map_err(|error| Error::Encode(error.into()))?)
             .bind(i64::try_from(selection.limit()).unwrap_or(i64::MAX));
-        query.all().await?.into_iter().map(product).collect()
+        Ok(query.all::<ProductRow>().await?.into_iter().map(Product::from).collect())
     }
 }
 
-fn product((sku, name, description, currency, amount_minor): Row) -> Result<Product, Error> {
-    let sku = Sku::try_from(sku).map_err(|error| Error::Decode(error.into()))?;
-    Ok(Product { sku, name, description, price: Price { currency, amount_minor } })
+impl From<ProductRow> for Product {
+    fn from(row: ProductRow) -> Self {
+        Self {
+            sku: Sku::stored(row.sku),
+            name: row.name,
+            description: row.description,
+            price: Money::stored(row.currency, row.amount_minor),
+        }
+    }
 }
 
 #[cfg(test)]

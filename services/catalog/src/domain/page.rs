@@ -1,10 +1,12 @@
 //! The products of a page, and the token of the next page.
 
-use chassis::{Error, Kind};
-use proto::limits;
+use proto::{
+    limits::{self, Violations},
+    values::Sku,
+};
 use serde::{Deserialize, Serialize};
 
-use super::{Product, Sku};
+use super::Product;
 
 /// The products that a request selects. Requests that differ only in the order, case or repetition of words are the same
 /// selection.
@@ -16,22 +18,23 @@ pub(crate) struct Selection {
 }
 
 impl Selection {
-    /// Reads a request, in which 0 and the empty text mean the default.
-    pub(crate) fn parse(size: i32, token: &str, query: &str) -> Result<Self, Error> {
-        let mut violations = limits::Violations::default();
+    /// Reads a request, in which 0 and the empty text stand for the default.
+    ///
+    /// # Errors
+    /// Names each part of the request that is wrong.
+    pub(crate) fn parse(size: i32, token: &str, query: &str) -> Result<Self, Violations> {
+        let mut violations = Violations::default();
         violations.number("page_size", size.into(), &limits::PAGE_SIZE);
         violations.optional("query", query, &limits::QUERY);
+        let after = read_token(token);
+        if after.is_none() && !token.is_empty() {
+            violations
+                .add("page_token", "is no token; expected next_page_token of an earlier page");
+        }
         if !violations.as_slice().is_empty() {
-            return Err(violations.into());
+            return Err(violations);
         }
         let size = if size == 0 { limits::DEFAULT_PAGE } else { size };
-        let after = match token {
-            "" => None,
-            token => Some(read_token(token).ok_or_else(|| {
-                let expected = "is no token; expected next_page_token of an earlier page";
-                refused("page_token", expected.to_owned())
-            })?),
-        };
         let mut words: Vec<_> = query.split_whitespace().map(str::to_lowercase).collect();
         words.sort_unstable();
         words.dedup();
@@ -70,10 +73,6 @@ pub(crate) struct Page {
     pub(crate) next_token: String,
 }
 
-fn refused(field: &str, message: String) -> Error {
-    Error::new(Kind::Invalid, format!("{field} {message}")).field(field, message)
-}
-
 /// A page token is the last SKU in hexadecimal: opaque, so that clients do not construct one and rely on its form.
 fn token(last: &Sku) -> String {
     last.as_str().bytes().map(|byte| format!("{byte:02x}")).collect()
@@ -82,7 +81,7 @@ fn token(last: &Sku) -> String {
 fn read_token(token: &str) -> Option<Sku> {
     let digits = token.as_bytes().chunks(2);
     let bytes: Option<Vec<_>> = digits.map(|pair| byte(pair.try_into().ok()?)).collect();
-    Sku::parse(str::from_utf8(&bytes?).ok()?)
+    Sku::try_from(str::from_utf8(&bytes?).ok()?).ok()
 }
 
 fn byte([high, low]: [u8; 2]) -> Option<u8> {
@@ -92,16 +91,17 @@ fn byte([high, low]: [u8; 2]) -> Option<u8> {
 
 #[cfg(test)]
 mod tests {
+    use proto::values::Money;
+
     use super::*;
-    use crate::domain::Price;
 
     fn product(sku: &str) -> Product {
-        let price = Price { currency: "EUR".into(), amount_minor: 990 };
-        Product { sku: Sku::parse(sku).unwrap(), name: sku.into(), description: sku.into(), price }
+        let price = Money::stored("EUR".into(), 990);
+        Product { sku: sku.try_into().unwrap(), name: sku.into(), description: sku.into(), price }
     }
 
     #[test]
-    fn a_page_leads_to_the_next_one() {
+    fn the_token_of_a_page_selects_the_next_page() {
         let first = Selection::parse(2, "", "").unwrap();
         let page = first.page(["bowl", "mug", "pan"].map(product).into());
         assert_eq!(page.products, ["bowl", "mug"].map(product));
@@ -111,14 +111,14 @@ mod tests {
     }
 
     #[test]
-    fn the_same_question_in_other_words_is_the_same_selection() {
+    fn queries_that_differ_in_case_order_or_repetition_are_the_same_selection() {
         let asked = Selection::parse(20, "", "  Cast-iron CRÊPE crêpe ").unwrap();
         assert_eq!(asked, Selection::parse(0, "", "crêpe cast-iron").unwrap());
         assert_eq!(asked.words(), ["cast-iron", "crêpe"]);
     }
 
     #[test]
-    fn what_cannot_be_answered_is_refused_by_field() {
+    fn an_invalid_request_is_refused_with_the_name_of_its_field() {
         let long = "x".repeat(201);
         for (size, token, query, field) in [
             (-1, "", "", "page_size"),
@@ -131,9 +131,8 @@ mod tests {
             (1, "", long.as_str(), "query"),
             (1, "", "\0", "query"),
         ] {
-            let error = Selection::parse(size, token, query).unwrap_err();
-            assert_eq!(error.kind(), Kind::Invalid);
-            assert_eq!(error.fields()[0].name, field, "{size} {token:?}");
+            let violations = Selection::parse(size, token, query).unwrap_err();
+            assert_eq!(violations.as_slice()[0].field, field, "{size} {token:?}");
         }
     }
 }

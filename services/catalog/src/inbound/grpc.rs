@@ -1,29 +1,31 @@
 //! gRPC `mesh.catalog.v1.Catalog` → [`Products`].
 
-use chassis::Error;
+use std::sync::Arc;
+
+use chassis::{Error, grpc::Services};
 use proto::{
     catalog::v1::{
         GetProductRequest, GetProductResponse, GetProductsRequest, GetProductsResponse,
-        ListProductsRequest, ListProductsResponse, Product,
+        ListProductsRequest, ListProductsResponse,
         catalog_server::{self, CatalogServer},
     },
     limits,
-    types::v1::Money,
 };
 use tonic::{Request, Response, Status};
 
-use crate::{
-    domain::{self, Selection},
-    products::Products,
-};
+use crate::{domain::Selection, products::Products};
 
 /// The gRPC service `mesh.catalog.v1.Catalog`.
-pub(crate) fn service(products: Products) -> CatalogServer<Grpc> {
-    CatalogServer::new(Grpc { products }).max_decoding_message_size(limits::REQUEST_BYTES)
+pub(crate) fn services(products: &Arc<Products>) -> Services {
+    Services::new(proto::DESCRIPTORS, server(Grpc { products: Arc::clone(products) }))
+}
+
+fn server(grpc: Grpc) -> CatalogServer<Grpc> {
+    CatalogServer::new(grpc).max_decoding_message_size(limits::REQUEST_BYTES)
 }
 
 pub(crate) struct Grpc {
-    products: Products,
+    pub(crate) products: Arc<Products>,
 }
 
 #[tonic::async_trait]
@@ -32,10 +34,9 @@ impl catalog_server::Catalog for Grpc {
         &self,
         request: Request<ListProductsRequest>,
     ) -> Result<Response<ListProductsResponse>, Status> {
-        let ListProductsRequest { page_size, page_token, query } = request.into_inner();
-        let selection = Selection::parse(page_size, &page_token, &query)?;
+        let selection = Selection::try_from(request.into_inner()).map_err(Error::from)?;
         let page = self.products.list(selection).await.map_err(Error::from)?;
-        let products = page.products.iter().map(message).collect();
+        let products = page.products.iter().map(Into::into).collect();
         let next_page_token = page.next_token.clone();
         Ok(Response::new(ListProductsResponse { products, next_page_token }))
     }
@@ -46,7 +47,7 @@ impl catalog_server::Catalog for Grpc {
     ) -> Result<Response<GetProductResponse>, Status> {
         let GetProductRequest { sku } = request.into_inner();
         let product = self.products.get(&sku).await.map_err(Error::from)?;
-        Ok(Response::new(GetProductResponse { product: Some(message(&product)) }))
+        Ok(Response::new(GetProductResponse { product: Some((&*product).into()) }))
     }
 
     async fn get_products(
@@ -55,20 +56,8 @@ impl catalog_server::Catalog for Grpc {
     ) -> Result<Response<GetProductsResponse>, Status> {
         let GetProductsRequest { skus } = request.into_inner();
         let found = self.products.get_all(&skus).await.map_err(Error::from)?;
-        let products = found.iter().map(|product| message(product)).collect();
+        let products = found.iter().map(|product| (&**product).into()).collect();
         Ok(Response::new(GetProductsResponse { products }))
-    }
-}
-
-fn message(product: &domain::Product) -> Product {
-    Product {
-        sku: product.sku.to_string(),
-        name: product.name.clone(),
-        description: product.description.clone(),
-        price: Some(Money {
-            currency: product.price.currency.clone(),
-            amount_minor: product.price.amount_minor,
-        }),
     }
 }
 

@@ -1,4 +1,4 @@
-use chassis::metrics::Registry;
+use chassis::{Kind, metrics::Registry};
 
 use super::*;
 use crate::{seed, store::tests::store};
@@ -28,7 +28,7 @@ async fn a_product_is_read_from_the_database_once() {
 }
 
 #[tokio::test]
-async fn what_does_not_exist_is_not_found_and_remembered_as_such() {
+async fn an_unknown_product_is_not_found_and_cached_as_unknown() {
     let (_folder, products, registry) = shop().await;
     for _ in 0..2 {
         let error = chassis::Error::from(products.get("unicorn").await.unwrap_err());
@@ -39,7 +39,7 @@ async fn what_does_not_exist_is_not_found_and_remembered_as_such() {
 }
 
 #[tokio::test]
-async fn those_that_exist_come_in_the_order_asked() {
+async fn the_products_that_exist_are_returned_in_the_order_of_the_request() {
     let (_folder, products, _) = shop().await;
     let asked = ["teapot", "unicorn", "compass", ""].map(String::from);
     let found = products.get_all(&asked).await.unwrap();
@@ -48,7 +48,7 @@ async fn those_that_exist_come_in_the_order_asked() {
 }
 
 #[tokio::test]
-async fn the_pages_together_are_the_shop() {
+async fn all_pages_together_contain_every_product() {
     let (_folder, products, _) = shop().await;
     let (mut skus, mut token) = (Vec::new(), String::new());
     loop {

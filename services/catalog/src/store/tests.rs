@@ -22,9 +22,13 @@ pub(crate) async fn store() -> (tempfile::TempDir, Store) {
 }
 
 fn product(sku: &str, name: &str, description: &str) -> Product {
-    let sku = Sku::parse(sku).unwrap();
-    let price = Price { currency: "EUR".into(), amount_minor: 990 };
-    Product { sku, name: name.into(), description: description.into(), price }
+    let (name, description) = (name.into(), description.into());
+    Product {
+        sku: sku.try_into().unwrap(),
+        name,
+        description,
+        price: Money::stored("EUR".into(), 990),
+    }
 }
 
 async fn shop() -> (tempfile::TempDir, Store) {
@@ -44,15 +48,15 @@ async fn search(store: &Store, query: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_product_is_found_as_it_was_added() {
+async fn an_added_product_is_found_unchanged() {
     let (_folder, store) = shop().await;
-    let mug = store.find(&Sku::parse("mug").unwrap()).await.unwrap();
+    let mug = store.find(&"mug".try_into().unwrap()).await.unwrap();
     assert_eq!(mug, Some(product("mug", "Enamel mug", "White with a blue rim.")));
-    assert_eq!(store.find(&Sku::parse("unicorn").unwrap()).await.unwrap(), None);
+    assert_eq!(store.find(&"unicorn".try_into().unwrap()).await.unwrap(), None);
 }
 
 #[tokio::test]
-async fn a_search_finds_words_in_name_sku_and_description_whatever_their_case() {
+async fn a_search_finds_words_in_name_sku_and_description_in_any_case() {
     let (_folder, store) = shop().await;
     assert_eq!(search(&store, "").await, ["mug", "pan-crepe", "teapot"]);
     assert_eq!(search(&store, "ENAMEL").await, ["mug", "teapot"]);
@@ -63,7 +67,7 @@ async fn a_search_finds_words_in_name_sku_and_description_whatever_their_case() 
 }
 
 #[tokio::test]
-async fn signs_with_a_meaning_in_sql_or_json_have_none_in_a_search() {
+async fn characters_with_a_meaning_in_sql_or_json_are_searched_literally() {
     let (_folder, store) = shop().await;
     assert_eq!(search(&store, "%").await, ["pan-crepe"]);
     for query in ["_", "'", "\"", "\\", "['mug']"] {
@@ -72,7 +76,7 @@ async fn signs_with_a_meaning_in_sql_or_json_have_none_in_a_search() {
 }
 
 #[tokio::test]
-async fn a_page_begins_after_the_one_before() {
+async fn a_page_begins_after_the_previous_one() {
     let (_folder, store) = shop().await;
     let selection = Selection::parse(1, "", "").unwrap();
     let page = selection.page(store.list(&selection).await.unwrap());

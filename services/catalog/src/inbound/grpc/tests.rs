@@ -1,17 +1,17 @@
 use catalog_server::Catalog;
 use chassis::Kind;
-use proto::catalog::v1::catalog_client::CatalogClient;
+use proto::{catalog::v1::catalog_client::CatalogClient, types::v1::Money};
 
 use super::*;
 use crate::products::tests::shop;
 
 async fn served() -> (tempfile::TempDir, Grpc) {
     let (folder, products, _) = shop().await;
-    (folder, Grpc { products })
+    (folder, Grpc { products: Arc::new(products) })
 }
 
 #[tokio::test]
-async fn a_product_has_its_price() {
+async fn a_product_is_returned_with_its_price_and_an_unknown_one_is_not_found() {
     let (_folder, grpc) = served().await;
     let asked = Request::new(GetProductRequest { sku: "teapot".into() });
     let teapot = grpc.get_product(asked).await.unwrap().into_inner().product.unwrap();
@@ -23,7 +23,7 @@ async fn a_product_has_its_price() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_answered_is_refused_by_field() {
+async fn an_invalid_request_is_refused_with_the_name_of_its_field() {
     let (_folder, grpc) = served().await;
     let asked = ListProductsRequest { page_token: "teapot".into(), ..Default::default() };
     let refused = Error::from(grpc.list_products(Request::new(asked)).await.unwrap_err());
@@ -32,8 +32,8 @@ async fn what_cannot_be_answered_is_refused_by_field() {
 
 #[tokio::test]
 async fn a_request_beyond_the_limits_is_refused_before_it_is_handled() {
-    let (_folder, Grpc { products }) = served().await;
-    let mut client = CatalogClient::new(service(products));
+    let (_folder, grpc) = served().await;
+    let mut client = CatalogClient::new(server(grpc));
     let asked = GetProductsRequest { skus: vec!["teapot".into(); 101] };
     let refused = Error::from(client.get_products(asked).await.unwrap_err());
     assert_eq!((refused.kind(), &*refused.fields()[0].name), (Kind::Invalid, "skus"));
