@@ -1,4 +1,4 @@
-//! The use case: send live updates to the current subscribers.
+//! The use case: publish live updates for the current subscribers.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -20,9 +20,9 @@ impl Bridge {
         Self { nats, metrics, lost: AtomicU64::new(0) }
     }
 
-    /// Sends the update once. A failure is never an error: later the update is worthless, so the event is neither retried nor
-    /// made a dead letter, only counted.
-    pub(crate) async fn tell(&self, topic: &'static str, update: &LiveUpdate) {
+    /// Publishes the update once. A failure is counted and is no error: an update that arrives late is worthless, so the event is
+    /// neither retried nor made a dead letter.
+    pub(crate) async fn publish(&self, topic: &'static str, update: &LiveUpdate) {
         let outcome = match self
             .nats
             .publish(LiveOrders, &[&update.customer, &update.order_id], update)
@@ -31,7 +31,7 @@ impl Bridge {
             Ok(()) => {
                 let lost = self.lost.swap(0, Ordering::Relaxed);
                 if lost > 0 {
-                    tracing::info!(lost, "live updates go out again");
+                    tracing::info!(lost, "live updates are sent again");
                 }
                 "sent"
             }
@@ -41,7 +41,7 @@ impl Bridge {
             }
             Err(error) => {
                 if self.lost.fetch_add(1, Ordering::Relaxed) == 0 {
-                    tracing::warn!(%error, "live updates are lost until NATS is back");
+                    tracing::warn!(%error, "live updates are lost while NATS is unavailable");
                 }
                 "lost"
             }

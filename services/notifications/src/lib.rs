@@ -1,18 +1,18 @@
-//! Carries events from the durable bus, Kafka, to the live one, NATS.
+//! Publishes an update on NATS, the bus of live messages, for every event on Kafka, the durable bus.
 //!
 //! ```text
 //!  Kafka orders.events, payments.events, shipments.events, inventory.events
-//!    └──▶ News::update ──▶ Bridge::tell ──▶ NATS live.orders.<customer>.<order>
+//!    └──▶ Bridge::publish ──▶ NATS live.orders.<customer>.<order>
 //! ```
 //!
-//! Updates are sent at least once and in order while NATS is reachable; during an outage they are lost. A subscriber that sees
+//! While NATS is reachable, updates are sent at least once and in order; during an outage they are lost. A subscriber that sees
 //! a gap in the revisions can query `orders`.
 
 mod bridge;
 mod config;
 mod inbound;
 mod metrics;
-mod update;
+mod wire;
 
 use std::sync::Arc;
 
@@ -22,19 +22,25 @@ use proto::{
     shipping::v1::ShipmentEvent,
 };
 
-use inbound::OnNews;
-
 pub use config::Config;
 
-/// Wires the service.
+use crate::{bridge::Bridge, inbound::events::OnEvent, metrics::Metrics};
+
+/// Wires `notifications`.
 ///
 /// # Errors
 /// `nats.url` is invalid.
 pub async fn wire(app: &mut App, Config {}: Config) -> anyhow::Result<()> {
-    let metrics = metrics::Metrics::register(app.registry())?;
-    let bridge = Arc::new(bridge::Bridge::new(app.nats().await?, metrics));
-    app.observe(OnNews::<OrderEvent>::new(&bridge))?;
-    app.observe(OnNews::<PaymentEvent>::new(&bridge))?;
-    app.observe(OnNews::<ShipmentEvent>::new(&bridge))?;
-    app.observe(OnNews::<InventoryEvent>::new(&bridge))
+    // Outbound: what this service talks to.
+    let nats = app.nats().await?;
+
+    // Core: what it decides.
+    let metrics = Metrics::register(app.registry())?;
+    let bridge = Arc::new(Bridge::new(nats, metrics));
+
+    // Inbound: what can reach it.
+    app.observe(OnEvent::<OrderEvent>::new(&bridge))?;
+    app.observe(OnEvent::<PaymentEvent>::new(&bridge))?;
+    app.observe(OnEvent::<ShipmentEvent>::new(&bridge))?;
+    app.observe(OnEvent::<InventoryEvent>::new(&bridge))
 }

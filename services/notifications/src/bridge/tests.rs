@@ -16,7 +16,7 @@ use tokio::{
 use super::*;
 
 /// The longest that a step may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The part of a NATS server that a publishing client needs: <https://docs.nats.io/reference/reference-protocols/nats-protocol>
 struct Server {
@@ -66,13 +66,13 @@ async fn serve(stream: TcpStream, subjects: &Mutex<Vec<String>>) -> std::io::Res
     Ok(())
 }
 
-async fn until(what: impl Fn() -> bool) {
-    let reached = timeout(PATIENCE, async {
-        while !what() {
+async fn until(condition: impl Fn() -> bool) {
+    let reached = timeout(TIMEOUT, async {
+        while !condition() {
             sleep(Duration::from_millis(1)).await;
         }
     });
-    reached.await.expect("it happens in the end");
+    reached.await.expect("the condition holds in time");
 }
 
 fn update(customer: &str) -> LiveUpdate {
@@ -101,25 +101,25 @@ fn counted(registry: &Registry, outcome: &str) -> u64 {
 }
 
 #[tokio::test]
-async fn an_update_goes_to_its_customer_and_order() {
+async fn an_update_is_published_on_the_subject_of_its_customer_and_order() {
     let server = Server::start(([127, 0, 0, 1], 0).into()).await;
     let (bridge, registry) = bridge(&server).await;
-    bridge.tell("orders.events", &update("ada")).await;
+    bridge.publish("orders.events", &update("ada")).await;
     until(|| *server.subjects.lock() == ["live.orders.ada.o-1"]).await;
     assert_eq!(counted(&registry, "sent"), 1);
 }
 
 #[tokio::test]
-async fn a_customer_who_cannot_be_addressed_holds_up_nobody() {
+async fn an_update_with_an_invalid_customer_is_refused_and_the_next_one_is_sent() {
     let server = Server::start(([127, 0, 0, 1], 0).into()).await;
     let (bridge, registry) = bridge(&server).await;
-    bridge.tell("orders.events", &update("ada.>")).await;
-    bridge.tell("orders.events", &update("ada")).await;
+    bridge.publish("orders.events", &update("ada.>")).await;
+    bridge.publish("orders.events", &update("ada")).await;
     assert_eq!((counted(&registry, "refused"), counted(&registry, "sent")), (1, 1));
 }
 
 #[tokio::test]
-async fn while_nats_is_away_updates_are_lost_at_once() {
+async fn while_nats_is_unavailable_updates_are_lost_without_waiting() {
     let server = Server::start(([127, 0, 0, 1], 0).into()).await;
     let (bridge, registry) = bridge(&server).await;
     let address = server.stop().await;
@@ -127,14 +127,14 @@ async fn while_nats_is_away_updates_are_lost_at_once() {
     // The server stays away until all updates were sent: an update that waited for it would wait forever.
     let all = async {
         for _ in 0..100 {
-            bridge.tell("orders.events", &update("ada")).await;
+            bridge.publish("orders.events", &update("ada")).await;
         }
     };
-    timeout(PATIENCE, all).await.expect("no update waits for a server");
+    timeout(TIMEOUT, all).await.expect("no update waits for a server");
     assert_eq!(counted(&registry, "lost"), 100);
     let server = Server::start(address).await;
     until(|| bridge.nats.is_connected()).await;
-    bridge.tell("orders.events", &update("ada")).await;
+    bridge.publish("orders.events", &update("ada")).await;
     until(|| server.subjects.lock().len() == 1).await;
     assert_eq!((counted(&registry, "sent"), bridge.lost.load(Ordering::Relaxed)), (1, 0));
 }

@@ -1,5 +1,6 @@
-//! The live update that a customer's page gets of an event.
+//! Conversions from events to the live updates of a customer's page.
 
+use chassis::contract::Envelope;
 use proto::{
     inventory::v1::InventoryEvent,
     limits::Limited,
@@ -7,40 +8,37 @@ use proto::{
     orders::v1::{CancelReason, OrderEvent, Status, order_event},
     payments::v1::PaymentEvent,
     shipping::v1::ShipmentEvent,
-    topics::Envelope,
 };
 
-/// An event that can be turned into a live update.
-pub(crate) trait News: Envelope + Limited {
-    fn update(&self) -> LiveUpdate;
+/// An event that becomes a live update.
+pub(crate) trait ToUpdate: Envelope + Limited {
+    fn to_update(&self) -> LiveUpdate;
 }
 
-macro_rules! news {
-    ($($envelope:ident => $change:expr),+ $(,)?) => {
-        $(
-            impl News for $envelope {
-                fn update(&self) -> LiveUpdate {
-                    LiveUpdate {
-                        order_id: self.order_id.clone(),
-                        customer: self.customer.clone(),
-                        occurred_at_us: self.occurred_at_us,
-                        event_type: self.event_type().unwrap_or_default().to_owned(),
-                        change: $change(self),
-                    }
+macro_rules! updates {
+    ($($envelope:ident => $change:expr),+ $(,)?) => {$(
+        impl ToUpdate for $envelope {
+            fn to_update(&self) -> LiveUpdate {
+                LiveUpdate {
+                    order_id: self.order_id.clone(),
+                    customer: self.customer.clone(),
+                    occurred_at_us: self.occurred_at_us,
+                    event_type: self.event_type().unwrap_or_default().to_owned(),
+                    change: $change(self),
                 }
             }
-        )+
-    };
+        }
+    )+};
 }
 
-news! {
+updates! {
     OrderEvent => change,
     PaymentEvent => |_| None,
     ShipmentEvent => |_| None,
     InventoryEvent => |_| None,
 }
 
-/// Only an order's own events change its status; the others show what happens in other services.
+/// The status that an order took. Only the events of `orders` change it; the events of other services show what they do.
 fn change(event: &OrderEvent) -> Option<StatusChange> {
     use order_event::Event::{Cancelled, Completed, Dispatched, Paid, Placed};
     let mut reason = CancelReason::Unspecified;
@@ -80,8 +78,8 @@ mod tests {
     }
 
     #[test]
-    fn an_orders_event_is_a_change_of_its_status() {
-        let update = order(order_event::Event::Paid(OrderPaid {})).update();
+    fn an_event_of_orders_becomes_a_change_of_status() {
+        let update = order(order_event::Event::Paid(OrderPaid {})).to_update();
         assert_eq!(
             (&*update.order_id, &*update.customer, update.occurred_at_us),
             ("o-1", "ada", 7)
@@ -92,12 +90,10 @@ mod tests {
     }
 
     #[test]
-    fn a_cancelled_order_says_why() {
+    fn a_cancelled_order_has_its_reason() {
         let reason = CancelReason::PaymentDeclined.into();
-        let change = order(order_event::Event::Cancelled(OrderCancelled { reason }))
-            .update()
-            .change
-            .unwrap();
+        let event = order(order_event::Event::Cancelled(OrderCancelled { reason }));
+        let change = event.to_update().change.unwrap();
         assert_eq!(
             (change.status(), change.cancel_reason()),
             (Status::Cancelled, CancelReason::PaymentDeclined)
@@ -105,9 +101,10 @@ mod tests {
     }
 
     #[test]
-    fn a_payments_event_changes_no_status() {
+    fn an_event_of_payments_changes_no_status() {
         let event = Some(payment_event::Event::Authorized(PaymentAuthorized::default()));
-        let update = PaymentEvent { order_id: "o-1".into(), event, ..Default::default() }.update();
+        let event = PaymentEvent { order_id: "o-1".into(), event, ..Default::default() };
+        let update = event.to_update();
         assert_eq!(update.event_type, types::PaymentAuthorized);
         assert_eq!(update.change, None);
     }
