@@ -20,6 +20,7 @@ mod requests;
 mod resources;
 #[cfg(test)]
 mod tests;
+mod wire;
 
 use std::sync::Arc;
 

@@ -4,7 +4,6 @@ mod catalog;
 mod inventory;
 mod orders;
 mod updates;
-mod wire;
 
 use chassis::{Error, Kind};
 use tonic::Status;

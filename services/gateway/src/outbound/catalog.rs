@@ -4,10 +4,11 @@ use chassis::{Error, grpc::Channel};
 use proto::catalog::v1::{GetProductRequest, catalog_client::CatalogClient};
 use tonic::Status;
 
-use super::{named, wire};
+use super::named;
 use crate::{
     requests::ProductQuery,
     resources::{Product, ProductPage},
+    wire,
 };
 
 /// Reads the products; their availability is not set here.

@@ -7,10 +7,11 @@ use proto::{
 };
 use tonic::Status;
 
-use super::{named, wire};
+use super::named;
 use crate::{
     requests::{OrderQuery, PlaceOrder},
     resources::{Order, OrderPage},
+    wire,
 };
 
 /// Places orders and reads their state.

@@ -3,7 +3,7 @@
 use std::future;
 
 use chassis::{Error, Kind, metrics::IntCounter, nats, telemetry};
-use futures::{StreamExt, future::BoxFuture, stream, stream::BoxStream};
+use futures::{StreamExt, stream, stream::BoxStream};
 use proto::{
     limits,
     notifications::v1::LiveUpdate,
@@ -11,18 +11,21 @@ use proto::{
     values::{CustomerId, OrderId},
 };
 
-use super::wire;
-use crate::resources::{Reason, Status};
+use crate::{
+    resources::{Reason, Status},
+    wire,
+};
 
 /// The source of an order's live messages.
+#[tonic::async_trait]
 pub(crate) trait Updates: Send + Sync + 'static {
     /// Subscribes: messages that are published after this has returned are received, unless they are lost. Fails at once
     /// without a connection.
-    fn subscribe<'a>(
-        &'a self,
-        customer: &'a CustomerId,
-        order_id: &'a OrderId,
-    ) -> BoxFuture<'a, Result<BoxStream<'static, LiveMessage>, Error>>;
+    async fn subscribe(
+        &self,
+        customer: &CustomerId,
+        order_id: &OrderId,
+    ) -> Result<BoxStream<'static, LiveMessage>, Error>;
 }
 
 /// What a subscriber receives.
@@ -65,39 +68,36 @@ impl Nats {
     }
 }
 
+#[tonic::async_trait]
 impl Updates for Nats {
-    fn subscribe<'a>(
-        &'a self,
-        customer: &'a CustomerId,
-        order_id: &'a OrderId,
-    ) -> BoxFuture<'a, Result<BoxStream<'static, LiveMessage>, Error>> {
-        Box::pin(async move {
-            if !self.client.is_connected() {
-                return Err(Error::new(Kind::Unavailable, "no connection to NATS"));
+    async fn subscribe(
+        &self,
+        customer: &CustomerId,
+        order_id: &OrderId,
+    ) -> Result<BoxStream<'static, LiveMessage>, Error> {
+        if !self.client.is_connected() {
+            return Err(Error::new(Kind::Unavailable, "no connection to NATS"));
+        }
+        let reconnections = self.client.reconnections();
+        let subject = [customer.as_str(), order_id.as_str()];
+        let messages = self.client.subscribe(LiveOrders, &subject).await?;
+        let (order_id, malformed) = (order_id.clone(), self.malformed.clone());
+        let messages = messages.filter(move |message| {
+            let valid = is_valid(&message.body, order_id.as_str());
+            if !valid {
+                malformed.inc();
             }
-            let reconnections = self.client.reconnections();
-            let messages =
-                self.client.subscribe(LiveOrders, &[customer.as_str(), order_id.as_str()]).await?;
-            let (order_id, malformed) = (order_id.clone(), self.malformed.clone());
-            let messages = messages.filter(move |message| {
-                let valid = is_valid(&message.body, order_id.as_str());
-                if !valid {
-                    malformed.inc();
-                }
-                future::ready(valid)
+            future::ready(valid)
+        });
+        let both =
+            stream::unfold((messages, reconnections), async |(mut messages, mut reconnections)| {
+                let message = tokio::select! {
+                    message = messages.next() => LiveMessage::Update(update(message?)),
+                    () = reconnections.next() => LiveMessage::Reconnected,
+                };
+                Some((message, (messages, reconnections)))
             });
-            let both = stream::unfold(
-                (messages, reconnections),
-                async |(mut messages, mut reconnections)| {
-                    let message = tokio::select! {
-                        message = messages.next() => LiveMessage::Update(update(message?)),
-                        () = reconnections.next() => LiveMessage::Reconnected,
-                    };
-                    Some((message, (messages, reconnections)))
-                },
-            );
-            Ok(both.boxed())
-        })
+        Ok(both.boxed())
     }
 }
 

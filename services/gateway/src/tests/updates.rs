@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chassis::{Error, Kind};
-use futures::{StreamExt, future::BoxFuture, stream, stream::BoxStream};
+use futures::{StreamExt, stream, stream::BoxStream};
 use parking_lot::Mutex;
 use proto::values::{CustomerId, OrderId};
 use tokio::sync::mpsc;
@@ -61,22 +61,21 @@ impl FakeUpdates {
     }
 }
 
+#[tonic::async_trait]
 impl Updates for FakeUpdates {
-    fn subscribe<'a>(
-        &'a self,
-        _: &'a CustomerId,
-        _: &'a OrderId,
-    ) -> BoxFuture<'a, Result<BoxStream<'static, LiveMessage>, Error>> {
-        Box::pin(async {
-            if self.away.load(Ordering::SeqCst) {
-                return Err(Error::new(Kind::Unavailable, "no connection to NATS"));
-            }
-            let (sender, messages) = mpsc::unbounded_channel();
-            self.subscribers.lock().push(sender);
-            let messages = stream::unfold(messages, |mut messages| async {
-                Some((messages.recv().await?, messages))
-            });
-            Ok(messages.boxed())
-        })
+    async fn subscribe(
+        &self,
+        _: &CustomerId,
+        _: &OrderId,
+    ) -> Result<BoxStream<'static, LiveMessage>, Error> {
+        if self.away.load(Ordering::SeqCst) {
+            return Err(Error::new(Kind::Unavailable, "no connection to NATS"));
+        }
+        let (sender, messages) = mpsc::unbounded_channel();
+        self.subscribers.lock().push(sender);
+        let messages = stream::unfold(messages, |mut messages| async {
+            Some((messages.recv().await?, messages))
+        });
+        Ok(messages.boxed())
     }
 }

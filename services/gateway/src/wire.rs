@@ -20,7 +20,7 @@ use crate::{
 ///
 /// # Errors
 /// Names every part of the order that is wrong.
-pub(super) fn place(
+pub(crate) fn place(
     customer: &CustomerId,
     order: PlaceOrder,
     key: String,
@@ -47,7 +47,7 @@ fn saturated(number: i64) -> i32 {
 ///
 /// # Errors
 /// Names every parameter that is wrong.
-pub(super) fn list_products(query: ProductQuery) -> Result<ListProductsRequest, Error> {
+pub(crate) fn list_products(query: ProductQuery) -> Result<ListProductsRequest, Error> {
     let mut violations = Violations::at_most(MOST);
     let request = ListProductsRequest {
         page_size: page_size(query.limit, &mut violations),
@@ -61,7 +61,7 @@ pub(super) fn list_products(query: ProductQuery) -> Result<ListProductsRequest, 
 ///
 /// # Errors
 /// Names every parameter that is wrong.
-pub(super) fn list_orders(customer: &CustomerId, query: OrderQuery) -> Result<ListRequest, Error> {
+pub(crate) fn list_orders(customer: &CustomerId, query: OrderQuery) -> Result<ListRequest, Error> {
     let mut violations = Violations::at_most(MOST);
     let page_size = page_size(query.limit, &mut violations);
     let status = query.status.and_then(|word| {
@@ -112,13 +112,13 @@ fn checked<M: Limited>(
     Err(found.iter().fold(error, |error, one| error.field(&one.field, &one.message)))
 }
 
-pub(super) fn product(wire: WireProduct) -> Result<Product, Error> {
+pub(crate) fn product(wire: WireProduct) -> Result<Product, Error> {
     let price = wire.price.ok_or_else(|| broken("catalog", "a product without a price"))?;
     let WireProduct { sku, name, description, .. } = wire;
     Ok(Product { sku, name, description, price: price.into(), available: None })
 }
 
-pub(super) fn order(wire: Option<orders::Order>) -> Result<Order, Error> {
+pub(crate) fn order(wire: Option<orders::Order>) -> Result<Order, Error> {
     let broken = |what| broken("orders", what);
     let wire = wire.ok_or_else(|| broken("no order"))?;
     let items: Option<_> = wire.items.into_iter().map(item).collect();
@@ -144,17 +144,17 @@ fn step(wire: orders::Step) -> Option<Step> {
 }
 
 /// An error for a service that broke its contract.
-pub(super) fn broken(service: &'static str, what: &'static str) -> Error {
+pub(crate) fn broken(service: &'static str, what: &'static str) -> Error {
     Error::new(Kind::Internal, format!("{service} sent {what}"))
 }
 
 /// The cursor of the next page; `None` if the token is empty.
-pub(super) fn next_cursor(token: String) -> Option<String> {
+pub(crate) fn next_cursor(token: String) -> Option<String> {
     Some(token).filter(|token| !token.is_empty())
 }
 
 /// `None` for a status that this build does not know.
-pub(super) fn status(number: i32) -> Option<Status> {
+pub(crate) fn status(number: i32) -> Option<Status> {
     Status::ALL.into_iter().find(|status| orders::Status::from(*status) as i32 == number)
 }
 
@@ -171,7 +171,7 @@ impl From<Status> for orders::Status {
 }
 
 /// `None` if there is no reason, or one that this build does not know.
-pub(super) fn reason(number: i32) -> Option<Reason> {
+pub(crate) fn reason(number: i32) -> Option<Reason> {
     Some(match CancelReason::try_from(number).ok()? {
         CancelReason::Unspecified => return None,
         CancelReason::PaymentDeclined => Reason::PaymentDeclined,
@@ -191,7 +191,7 @@ impl From<WireMoney> for Money {
 const LAST_SECOND: u64 = 253_402_300_799;
 
 /// Formats microseconds since the epoch as RFC 3339.
-pub(super) fn rfc3339(micros: i64) -> String {
+pub(crate) fn rfc3339(micros: i64) -> String {
     let since = Duration::from_micros(u64::try_from(micros).unwrap_or(0));
     let at = SystemTime::UNIX_EPOCH + since.min(Duration::from_secs(LAST_SECOND));
     humantime::format_rfc3339_micros(at).to_string()
