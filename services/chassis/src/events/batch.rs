@@ -66,7 +66,11 @@ impl<H: BatchHandler> Batch<H> {
 
     /// Handles a batch. If it failed, the error is how often each of its events may be tried alone; 0 if they are left to the
     /// next owner of the partition.
-    async fn together(&self, records: &[&Record], cancel: &CancellationToken) -> Result<(), u32> {
+    async fn handle_batch(
+        &self,
+        records: &[&Record],
+        cancel: &CancellationToken,
+    ) -> Result<(), u32> {
         let (subscription, started) = (&self.context, Instant::now());
         let context = subscription.batch_span(records);
         let database = Some(&self.database);
@@ -123,7 +127,7 @@ impl<H: BatchHandler> Batch<H> {
             }
             _ => {}
         }
-        match self.together(&good, cancel).await {
+        match self.handle_batch(&good, cancel).await {
             Ok(()) => done.extend(good.iter().map(|record| record.offset)),
             // They are left to the next owner of the partition.
             Err(0) => {}
@@ -148,7 +152,7 @@ impl<H: BatchHandler> Attempt for Batch<H> {
         Some(&self.database)
     }
 
-    async fn attempt(&self, delivery: &Delivery<'_>) -> Result<Effect, Failure> {
+    async fn run(&self, delivery: &Delivery<'_>) -> Result<Effect, Failure> {
         let Delivery { record, context, cancel, .. } = *delivery;
         let new = self.apply(&[record], Some(context), cancel).await?;
         Ok(if new.is_empty() { Effect::Known } else { Effect::Applied })

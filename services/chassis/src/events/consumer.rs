@@ -90,8 +90,8 @@ impl Consumer {
     /// The topic has a handler already.
     pub fn handle<H: Handler>(&mut self, database: &Database, handler: H) -> anyhow::Result<()> {
         let context = self.context::<H::Message>(H::TYPES);
-        let way = Transactional { handler, database: database.clone() };
-        self.subscribe(PerEvent { context, way })
+        let attempt = Transactional { handler, database: database.clone() };
+        self.subscribe(PerEvent { context, attempt })
     }
 
     /// Hands a topic's events to a handler that calls a third party before each transaction.
@@ -104,8 +104,8 @@ impl Consumer {
         handler: H,
     ) -> anyhow::Result<()> {
         let context = self.context::<H::Message>(H::TYPES);
-        let way = WithSideEffect { handler, database: database.clone() };
-        self.subscribe(PerEvent { context, way })
+        let attempt = WithSideEffect { handler, database: database.clone() };
+        self.subscribe(PerEvent { context, attempt })
     }
 
     /// Hands a topic's events to a handler, several in one transaction.
@@ -127,7 +127,7 @@ impl Consumer {
     /// The topic has a handler already.
     pub fn observe<H: Observer>(&mut self, observer: H) -> anyhow::Result<()> {
         let context = self.context::<H::Message>(H::TYPES);
-        self.subscribe(PerEvent { context, way: AtLeastOnce { observer } })
+        self.subscribe(PerEvent { context, attempt: AtLeastOnce { observer } })
     }
 
     fn context<M: Envelope>(&self, types: &'static [&'static str]) -> SubscriptionContext {

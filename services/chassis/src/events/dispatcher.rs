@@ -1,5 +1,5 @@
 //! Decides when each record is handled: those of one key one after the other, different keys concurrently. Stores in the client
-//! the offsets up to which everything is done with; the client commits them.
+//! each partition's low-water mark; the client commits it.
 
 mod hand_over;
 mod poison;
@@ -39,7 +39,7 @@ use crate::kafka::{
     watermarks::WatermarkPoller,
 };
 
-/// How often the age of the oldest event is measured, and the ends of paused partitions are asked for.
+/// How often the gauges are updated, partitions without progress are examined, and the high watermarks of paused partitions are polled.
 const UPDATE_INTERVAL: Duration = Duration::from_secs(1);
 
 type Id = (&'static str, i32);

@@ -1,6 +1,6 @@
 //! The inbox: one row for each event that was handled, written in the transaction of its effect.
 //!
-//! A row has the place that its event was delivered from. It is deleted when it is old and the group has committed a higher
+//! A row has the place of its event: the topic, partition and offset that it was delivered from. It is deleted when it is old and the group has committed a higher
 //! offset: until then the event may be delivered again, however long the process was away meanwhile.
 
 use crate::{
@@ -20,7 +20,7 @@ pub(super) enum Entry {
     Moved,
 }
 
-/// Whether the event has been handled. Updates its place if that is another one.
+/// Returns whether the event has been handled. Updates its place if that is another one.
 pub(super) async fn knows(
     database: &Database,
     record: &Record,

@@ -71,12 +71,12 @@ impl Outcome {
         }
     }
 
-    /// Whether its duration is measured: the others took no handler's time.
+    /// Returns whether its duration is measured: the other outcomes took no handler's time.
     pub(super) fn is_measured(self) -> bool {
         matches!(self, Self::Handled | Self::DeadLettered)
     }
 
-    /// Whether the event is done with.
+    /// Returns whether the event is finished.
     pub(super) fn is_final(self) -> bool {
         self != Self::Abandoned
     }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-/// The records of one partition, from the first that is not done with to the last that was fetched.
+/// The records of one partition, from the first unfinished one to the last that was fetched.
 #[derive(Debug, Default)]
 pub(super) struct OffsetTracker {
     window: VecDeque<Entry>,
@@ -32,7 +32,7 @@ impl OffsetTracker {
         self.next = Some(to);
     }
 
-    /// Notes that a record is done with.
+    /// Notes that a record is finished.
     pub(super) fn finish(&mut self, offset: i64) {
         let Ok(index) = self.window.binary_search_by_key(&offset, |entry| entry.offset) else {
             return;
@@ -45,18 +45,18 @@ impl OffsetTracker {
         }
     }
 
-    /// Returns the offset to commit: the lowest that is not done with, where a new owner of the partition begins. `None` if nothing
-    /// was fetched.
+    /// Returns the offset to commit: the lowest unfinished one, where a new owner of the partition begins. `None` if no record was
+    /// fetched.
     pub(super) fn low_water(&self) -> Option<i64> {
         self.window.front().map(|entry| entry.offset).or(self.next)
     }
 
-    /// Returns when the oldest record that is not done with was published, in milliseconds since the Unix epoch.
+    /// Returns when the oldest unfinished record was published, in milliseconds since the Unix epoch.
     pub(super) fn oldest_ms(&self) -> Option<i64> {
         self.window.front().map(|entry| entry.at_ms)
     }
 
-    /// Returns how many records are not done with.
+    /// Returns how many records are unfinished.
     pub(super) fn open(&self) -> usize {
         self.open
     }

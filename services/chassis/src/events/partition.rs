@@ -1,4 +1,4 @@
-//! One assigned partition: its records that are queued, in flight, and done with.
+//! One assigned partition: its records that are queued, in flight, and finished.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 use super::{key_queues::KeyQueues, offsets::OffsetTracker, subscription::Subscription};
 use crate::kafka::record::Record;
 
-/// How many records may be fetched beyond the first that is not done with. This bounds the memory for them, and how many records
-/// a crash would let be fetched again.
+/// How many records may be fetched from the first unfinished one on. This limits the memory for them, and how many records are
+/// delivered again after a crash.
 const MAX_WINDOW: usize = 100_000;
 
 /// How many records are fetched for each that may be in flight. A partition that is resumed waits for the end of the fetch under
@@ -33,11 +33,11 @@ pub(super) struct Partition {
     expected: Option<i64>,
     /// When the last record came, or when unreadable records were last skipped.
     last_record: Instant,
-    /// When a record was last done with, or when the first one came after a time without open records.
+    /// When a record was last finished, or when the first one came after a time without unfinished records.
     last_finished: Instant,
     queues: Queues,
     in_flight: InFlight,
-    /// How many records may be in flight, and how many may be fetched and not done with.
+    /// How many records may be in flight, and how many may be fetched and unfinished.
     concurrency: usize,
     fetch_limit: usize,
 }
@@ -134,22 +134,22 @@ impl Partition {
         gap
     }
 
-    /// The offset that should come next, if it is known.
+    /// Returns the offset that should come next; `None` if it is unknown.
     pub(super) fn next_offset(&self) -> Option<i64> {
         self.expected
     }
 
-    /// The first of the offsets that are missing if this offset comes next.
+    /// Returns the first missing offset if this offset comes next; `None` if none is missing.
     pub(super) fn missing(&self, offset: i64) -> Option<i64> {
         self.expected.filter(|expected| *expected < offset)
     }
 
-    /// How long no record has come.
+    /// Returns for how long no record has come.
     pub(super) fn quiet_for(&self) -> Duration {
         self.last_record.elapsed()
     }
 
-    /// How long no record has been done with although some are waiting; `None` if none are.
+    /// Returns for how long no record has been finished although some wait; `None` if none wait.
     pub(super) fn idle_for(&self, waits: impl FnOnce() -> bool) -> Option<Duration> {
         match self.open() {
             0 => waits().then(|| self.quiet_for().min(self.last_finished.elapsed())),
@@ -157,7 +157,7 @@ impl Partition {
         }
     }
 
-    /// How many records are not done with.
+    /// Returns how many records are unfinished.
     pub(super) fn open(&self) -> usize {
         self.offsets.open()
     }
@@ -169,7 +169,7 @@ impl Partition {
         self.offsets.add_range(from, to);
     }
 
-    /// Notes that the task of a key ended, and which offsets are done with.
+    /// Notes that the task of a key has ended, and which offsets it has finished.
     pub(super) fn finish(&mut self, key: u64, done: &[i64]) {
         let stale = self.in_flight.remove(&key).is_some_and(|task| task.stale);
         let done = if stale { &[] } else { done };
@@ -202,7 +202,7 @@ impl Partition {
         self.fetch_limit = (FETCH_AHEAD * concurrency).max(minimum);
     }
 
-    /// When the next batch is due; `None` if no record waits, or while a batch is in flight.
+    /// Returns when the next batch is due; `None` if no record waits, or while a batch is in flight.
     pub(super) fn batch_due(&self, most: usize, wait: Duration) -> Option<Instant> {
         let Queues::Batch { queue, since: Some(since) } = &self.queues else { return None };
         if !self.in_flight.is_empty() {
@@ -257,13 +257,13 @@ impl Partition {
         self.in_flight.is_empty()
     }
 
-    /// Whether fetching should pause. Once paused, it resumes when fewer records than half of the limit are not done with.
+    /// Returns whether fetching should pause. Once paused, it resumes when fewer than half of the limit are unfinished.
     pub(super) fn is_full(&self) -> bool {
         let limit = if self.paused { self.fetch_limit / 2 } else { self.fetch_limit };
         self.offsets.open() >= limit.max(1) || self.offsets.window() >= MAX_WINDOW
     }
 
-    /// The lowest offset that is not done with, which may be committed. `None` if nothing was fetched.
+    /// Returns the lowest unfinished offset, which may be committed. `None` if no record was fetched.
     pub(super) fn low_water(&self) -> Option<i64> {
         self.offsets.low_water()
     }

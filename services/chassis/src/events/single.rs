@@ -57,10 +57,7 @@ pub(super) trait Attempt: Send + Sync + 'static {
     fn database(&self) -> Option<&Database>;
 
     /// Tries to handle an event.
-    fn attempt(
-        &self,
-        delivery: &Delivery<'_>,
-    ) -> impl Future<Output = Result<Effect, Failure>> + Send;
+    fn run(&self, delivery: &Delivery<'_>) -> impl Future<Output = Result<Effect, Failure>> + Send;
 }
 
 /// Handles each event in a transaction.
@@ -76,7 +73,7 @@ impl<H: Handler> Attempt for Transactional<H> {
         Some(&self.database)
     }
 
-    async fn attempt(&self, delivery: &Delivery<'_>) -> Result<Effect, Failure> {
+    async fn run(&self, delivery: &Delivery<'_>) -> Result<Effect, Failure> {
         let Self { handler, database } = self;
         let event = delivery.decode()?;
         let _slot = transaction_slot(database, delivery.cancel).await?;
@@ -102,7 +99,7 @@ impl<H: SideEffectHandler> Attempt for WithSideEffect<H> {
         Some(&self.database)
     }
 
-    async fn attempt(&self, delivery: &Delivery<'_>) -> Result<Effect, Failure> {
+    async fn run(&self, delivery: &Delivery<'_>) -> Result<Effect, Failure> {
         let Self { handler, database } = self;
         let event = delivery.decode()?;
         let known = inbox::knows(database, delivery.record, delivery.subscription.group).await;
@@ -133,7 +130,7 @@ impl<H: Observer> Attempt for AtLeastOnce<H> {
         None
     }
 
-    async fn attempt(&self, delivery: &Delivery<'_>) -> Result<Effect, Failure> {
+    async fn run(&self, delivery: &Delivery<'_>) -> Result<Effect, Failure> {
         self.observer.observe(delivery.decode()?).await.map_err(Failure::of_handler)?;
         Ok(Effect::Applied)
     }
@@ -159,11 +156,11 @@ impl Delivery<'_> {
     }
 
     /// Tries the event until it is handled. If it fails for good, makes it a dead letter.
-    async fn run<A: Attempt>(&self, way: &A, attempts: u32) -> Outcome {
+    async fn retry<A: Attempt>(&self, attempt: &A, max_attempts: u32) -> Outcome {
         let Self { subscription, record, context, cancel } = *self;
-        let retries = RetryLoop { subscription, database: way.database(), cancel, context };
-        let attempt = || way.attempt(self).with_context(context.clone());
-        match retries.run(attempts, attempt).await {
+        let retries = RetryLoop { subscription, database: attempt.database(), cancel, context };
+        let once = || attempt.run(self).with_context(context.clone());
+        match retries.run(max_attempts, once).await {
             RetryOutcome::Done(Effect::Applied) => {
                 subscription.observe_delay(context, record);
                 Outcome::Handled
@@ -194,7 +191,7 @@ pub(super) async fn transaction_slot<'a>(
 /// Handles each event on its own.
 pub(super) struct PerEvent<A> {
     pub(super) context: SubscriptionContext,
-    pub(super) way: A,
+    pub(super) attempt: A,
 }
 
 impl<A: Attempt> Subscription for PerEvent<A> {
@@ -212,10 +209,10 @@ impl<A: Attempt> Subscription for PerEvent<A> {
         cancel: CancellationToken,
     ) -> BoxFuture<'static, Vec<i64>> {
         Box::pin(async move {
-            let Self { context, way } = &*self;
+            let Self { context, attempt } = &*self;
             let mut done = Vec::with_capacity(records.len());
             for record in &records {
-                if handle_one(context, way, record, &cancel, context.settings.attempts).await {
+                if handle_one(context, attempt, record, &cancel, context.settings.attempts).await {
                     done.push(record.offset);
                 }
             }
@@ -224,13 +221,13 @@ impl<A: Attempt> Subscription for PerEvent<A> {
     }
 }
 
-/// Handles one event, with at most this many attempts. Returns whether the event is done with.
+/// Handles one event, with at most `max_attempts`. Returns whether the event is finished: handled, skipped, or a dead letter.
 pub(super) async fn handle_one<A: Attempt>(
     subscription: &SubscriptionContext,
-    way: &A,
+    attempt: &A,
     record: &Record,
     cancel: &CancellationToken,
-    attempts: u32,
+    max_attempts: u32,
 ) -> bool {
     let started = Instant::now();
     let body = record.decode::<A::Message>();
@@ -242,7 +239,9 @@ pub(super) async fn handle_one<A: Attempt>(
     }
     let context = &subscription.span(record);
     let outcome = match body {
-        Ok(_) => Delivery { subscription, record, context, cancel }.run(way, attempts).await,
+        Ok(_) => {
+            Delivery { subscription, record, context, cancel }.retry(attempt, max_attempts).await
+        }
         Err(error) => {
             let cause = (Reason::Undecodable, &*error, 0);
             subscription.dead_letter(record, context, cancel, cause).await

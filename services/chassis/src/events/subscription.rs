@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     contract::Envelope,
-    kafka::{Producer, Settings, record::Record, unreadable::LOOKS},
+    kafka::{Producer, Settings, record::Record, unreadable::READ_ATTEMPTS},
     telemetry,
 };
 
@@ -28,7 +28,7 @@ pub(super) trait Subscription: Send + Sync {
     /// Whether records are handled in batches: several of a partition at once, whatever their keys.
     fn batches(&self) -> bool;
 
-    /// Handles records. Returns the offsets of those that are done with.
+    /// Handles records. Returns the offsets of those that are finished.
     fn process(
         self: Arc<Self>,
         records: Vec<Record>,
@@ -47,7 +47,7 @@ pub(super) struct SubscriptionContext {
 }
 
 impl SubscriptionContext {
-    /// Whether the record is for this group and of a type that the handler wants. Only headers are read: a record whose
+    /// Returns whether the record is for this group and of a type that the handler wants. Only headers are read: a record whose
     /// headers name no type counts as wanted.
     pub(super) fn accepts(&self, record: &Record) -> bool {
         !record.is_for_another(self.group)
@@ -70,7 +70,7 @@ impl SubscriptionContext {
         ]
     }
 
-    /// The span of one event: a child of its producer's span, and linked to it.
+    /// Starts the span of one event: a child of its producer's span, and linked to it.
     pub(super) fn span(&self, record: &Record) -> Context {
         let parent = record.context();
         let mut attributes = self.attributes(record.partition);
@@ -90,7 +90,7 @@ impl SubscriptionContext {
         parent.with_span(span)
     }
 
-    /// The span of a batch of several events: a trace of its own, linked to each event's span.
+    /// Starts the span of a batch of several events: a trace of its own, linked to each event's span.
     pub(super) fn batch_span(&self, records: &[&Record]) -> Context {
         let mut attributes = self.attributes(records.first().map_or(-1, |record| record.partition));
         attributes.push(KeyValue::new("messaging.batch.message_count", records.len() as i64));
@@ -105,7 +105,8 @@ impl SubscriptionContext {
         root.with_span(span)
     }
 
-    /// Whether this version knows the event's type and the handler wants it: for records whose headers do not name the type.
+    /// Returns whether this version knows the event's type and the handler wants it. It is for records whose headers do not name the
+    /// type.
     pub(super) fn handles(&self, body: &impl Envelope) -> bool {
         body.event_type().is_some_and(|kind| self.types.contains(&kind))
     }
@@ -150,7 +151,7 @@ impl SubscriptionContext {
         self.set_aside(record, &verdict, context, cancel).await
     }
 
-    /// Sets records aside that the client cannot read, as one dead letter without content. Returns whether they are done with.
+    /// Sets records aside that the client cannot read, as one dead letter without content. Returns whether they are finished.
     pub(super) async fn unreadable(
         &self,
         partition: i32,
@@ -163,7 +164,7 @@ impl SubscriptionContext {
         let verdict = Verdict {
             reason: Reason::Unreadable,
             error,
-            attempts: LOOKS,
+            attempts: READ_ATTEMPTS,
             group: self.group,
             last: Some(offsets.end - 1),
         };

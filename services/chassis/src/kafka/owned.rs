@@ -32,7 +32,7 @@ impl Owned {
     }
 
     /// Takes a partition's lag and end from the client's statistics. Ignores partitions that this process does not own.
-    pub(crate) fn tell(&self, topic: &str, partition: i32, lag: Option<i64>, end: i64) {
+    pub(crate) fn update(&self, topic: &str, partition: i32, lag: Option<i64>, end: i64) {
         let mut ends = self.ends.lock();
         let Some(known) = ends.get_mut(&(topic.to_owned(), partition)) else { return };
         *known = Some(end).filter(|end| *end >= 0);
@@ -53,21 +53,21 @@ mod tests {
     use crate::metrics::Registry;
 
     #[test]
-    fn a_partition_that_moved_has_no_lag_any_more_whatever_the_client_says() {
+    fn a_partition_that_moved_has_no_lag_whatever_the_statistics_say() {
         let registry = Registry::new();
         let lag: IntGaugeVec = registry
             .register("mesh_consumer_lag", "Lag.", &["topic", "partition", "group"])
             .unwrap();
         let owned = Owned::new("orders", lag);
         let series = || registry.text().lines().filter(|line| line.starts_with("mesh_")).count();
-        owned.tell("a", 0, Some(3), 7);
+        owned.update("a", 0, Some(3), 7);
         assert_eq!((series(), owned.end("a", 0)), (0, None), "it was never ours");
         owned.add(&[("a".into(), 0, None), ("a".into(), 1, None)]);
-        owned.tell("a", 0, Some(3), 7);
-        owned.tell("a", 1, None, -1);
+        owned.update("a", 0, Some(3), 7);
+        owned.update("a", 1, None, -1);
         assert_eq!((series(), owned.end("a", 0), owned.end("a", 1)), (1, Some(7), None));
         owned.remove("a", 0);
-        owned.tell("a", 0, Some(3), 7);
+        owned.update("a", 0, Some(3), 7);
         assert_eq!((series(), owned.end("a", 0)), (0, None));
     }
 }

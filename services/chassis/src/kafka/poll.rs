@@ -30,7 +30,7 @@ use crate::metrics::{IntCounter, IntGaugeVec};
 const POLL: Duration = Duration::from_millis(200);
 /// How long a new owner of a partition waits to learn its committed offset. The client itself asks for it again and begins there:
 /// without this answer, only a gap before the first record goes unnoticed.
-const ASK: Duration = Duration::from_secs(5);
+const COMMITTED_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A partition and an offset in it.
 pub(crate) type Position = (String, i32, i64);
@@ -108,7 +108,7 @@ impl ConsumerCallbacks {
         let committed = if list.count() == 0 {
             None
         } else {
-            consumer.committed_offsets(list.clone(), ASK).ok()
+            consumer.committed_offsets(list.clone(), COMMITTED_TIMEOUT).ok()
         };
         let start = |topic: &str, partition| {
             let found = committed.as_ref()?.find_partition(topic, partition)?;
@@ -211,7 +211,7 @@ impl ClientContext for ConsumerCallbacks {
                 // For an empty partition, in which nothing was ever committed, the client reports no lag.
                 let empty = (partition.hi_offset == 0).then_some(0);
                 let fetched = Some(partition.consumer_lag).filter(|lag| *lag >= 0).or(empty);
-                self.owned.tell(topic, number, asked.max(fetched), partition.hi_offset);
+                self.owned.update(topic, number, asked.max(fetched), partition.hi_offset);
                 committed.push((topic.clone(), number, partition.committed_offset));
             }
         }

@@ -20,13 +20,13 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 /// How often the same error must occur: a record that was damaged in transit is whole the next time.
-pub(crate) const LOOKS: u32 = 3;
+pub(crate) const READ_ATTEMPTS: u32 = 3;
 /// The pause between two attempts to read at the same offset.
-const PAUSE: Duration = Duration::from_millis(200);
+const READ_PAUSE: Duration = Duration::from_millis(200);
 /// How long one attempt waits for a record, an error or the end of the partition.
-const LOOK: Duration = Duration::from_secs(2);
+const READ_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a broker may take to say where a partition ends.
-const ASK: Duration = Duration::from_secs(1);
+const WATERMARK_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A partition that makes no progress, and the offset that should come next, if it is known.
 pub(crate) struct Suspect {
@@ -78,8 +78,8 @@ impl Examiner {
     }
 
     /// Begins an examination. Does nothing while one is running.
-    pub(crate) fn look(&mut self, suspects: Vec<Suspect>) {
-        if suspects.is_empty() || self.is_looking() {
+    pub(crate) fn examine(&mut self, suspects: Vec<Suspect>) {
+        if suspects.is_empty() || self.is_running() {
             return;
         }
         let (config, stop, findings) =
@@ -87,15 +87,15 @@ impl Examiner {
         self.running = Some(spawn_blocking(move || {
             // Without a client nothing can be found. The next examination tries again.
             let Ok(client) = config.create::<BaseConsumer>() else { return };
-            let look = Look { client, stop };
+            let examination = Examination { client, stop };
             for suspect in suspects {
-                let found = look.examine(&suspect);
+                let found = examination.examine(&suspect);
                 findings.lock().extend(found);
             }
         }));
     }
 
-    pub(crate) fn is_looking(&self) -> bool {
+    pub(crate) fn is_running(&self) -> bool {
         self.running.as_ref().is_some_and(|running| !running.is_finished())
     }
 
@@ -114,14 +114,14 @@ impl Examiner {
     }
 }
 
-struct Look {
+struct Examination {
     client: BaseConsumer,
     stop: CancellationToken,
 }
 
 /// What the client delivered at an offset.
 #[derive(Debug, PartialEq, Eq)]
-enum Seen {
+enum ReadResult {
     Record,
     End,
     Unreadable(RDKafkaErrorCode),
@@ -129,31 +129,31 @@ enum Seen {
     Nothing,
 }
 
-impl Look {
+impl Examination {
     /// Examines a partition. Returns `None` if it has no record to read, or the broker does not answer.
     fn examine(&self, suspect: &Suspect) -> Option<Finding> {
         let Suspect { topic, partition, next } = *suspect;
-        let (low, end) = self.client.fetch_watermarks(topic, partition, ASK).ok()?;
+        let (low, end) = self.client.fetch_watermarks(topic, partition, WATERMARK_TIMEOUT).ok()?;
         let from = next.unwrap_or(low).max(low);
         if from >= end {
             return None;
         }
         let found = |to, error| Some(Finding { topic, partition, from, to, error });
-        let mut seen = Seen::Nothing;
-        for look in 0..LOOKS {
-            if look > 0 {
-                sleep(PAUSE);
+        let mut result = ReadResult::Nothing;
+        for attempt in 0..READ_ATTEMPTS {
+            if attempt > 0 {
+                sleep(READ_PAUSE);
             }
-            seen = self.at(topic, partition, from)?;
-            if seen == Seen::Record {
+            result = self.read_at(topic, partition, from)?;
+            if result == ReadResult::Record {
                 return found(from, None);
             }
         }
-        let error = match seen {
-            Seen::Unreadable(code) => code.to_string(),
+        let error = match result {
+            ReadResult::Unreadable(code) => code.to_string(),
             // Only if the broker answers at another offset is the silence due to the record.
-            Seen::Nothing if self.at(topic, partition, end)? == Seen::End => {
-                "what is there is no whole record".into()
+            ReadResult::Nothing if self.read_at(topic, partition, end)? == ReadResult::End => {
+                "the log has no complete record at this offset".into()
             }
             _ => return None,
         };
@@ -165,36 +165,36 @@ impl Look {
     fn readable(&self, topic: &str, partition: i32, from: i64, end: i64) -> Option<i64> {
         let mut next = from + 1;
         while next < end {
-            match self.at(topic, partition, next)? {
-                Seen::Record | Seen::End => break,
-                Seen::Unreadable(_) | Seen::Nothing => next += 1,
+            match self.read_at(topic, partition, next)? {
+                ReadResult::Record | ReadResult::End => break,
+                ReadResult::Unreadable(_) | ReadResult::Nothing => next += 1,
             }
         }
         Some(next)
     }
 
     /// Reads at an offset. Returns `None` if it should stop, or the broker does not answer.
-    fn at(&self, topic: &str, partition: i32, offset: i64) -> Option<Seen> {
+    fn read_at(&self, topic: &str, partition: i32, offset: i64) -> Option<ReadResult> {
         let mut list = TopicPartitionList::with_capacity(1);
         list.add_partition_offset(topic, partition, Offset::Offset(offset)).ok()?;
         self.client.assign(&list).ok()?;
-        let deadline = Instant::now() + LOOK;
+        let deadline = Instant::now() + READ_TIMEOUT;
         while Instant::now() < deadline {
             if self.stop.is_cancelled() {
                 return None;
             }
             match self.client.poll(Duration::from_millis(50)) {
-                Some(Ok(_)) => return Some(Seen::Record),
-                Some(Err(KafkaError::PartitionEOF(_))) => return Some(Seen::End),
+                Some(Ok(_)) => return Some(ReadResult::Record),
+                Some(Err(KafkaError::PartitionEOF(_))) => return Some(ReadResult::End),
                 Some(Err(KafkaError::MessageConsumption(code)))
                     if is_about_a_record(&KafkaError::MessageConsumption(code)) =>
                 {
-                    return Some(Seen::Unreadable(code));
+                    return Some(ReadResult::Unreadable(code));
                 }
                 Some(Err(_)) | None => {}
             }
         }
-        self.client.fetch_watermarks(topic, partition, ASK).ok()?;
-        Some(Seen::Nothing)
+        self.client.fetch_watermarks(topic, partition, WATERMARK_TIMEOUT).ok()?;
+        Some(ReadResult::Nothing)
     }
 }

@@ -30,7 +30,7 @@ async fn events_that_were_handled_but_not_committed_are_delivered_again_and_drop
             consumer.handle_with_side_effect(database, ThirdParty::default()).unwrap()
         })
         .await;
-    // Until this event is done with, no offset is committed.
+    // Until this event is finished, no offset is committed.
     orders.publish("stuck", "slow", 1).await;
     for order in 0..100 {
         orders.publish(&format!("o-{order}"), "ada", 1).await;

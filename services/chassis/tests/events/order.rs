@@ -1,4 +1,4 @@
-//! Events are handled in order per key, concurrently across keys, and committed only when they are done with.
+//! Events are handled in order per key, concurrently across keys, and committed only when they are finished.
 
 use chassis::events::Publish;
 use std::{collections::HashMap, sync::atomic::Ordering};

@@ -69,7 +69,7 @@ impl Dispatcher {
             next: partition.next_offset(),
         });
         let suspects = suspects.collect();
-        self.examiner.look(suspects);
+        self.examiner.examine(suspects);
     }
 
     /// Raises a condition if events of a partition wait and none has been finished for long.

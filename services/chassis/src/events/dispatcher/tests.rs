@@ -247,7 +247,7 @@ async fn a_partition_without_progress_raises_the_condition_until_an_event_is_fin
     // The log has one more record, which the client does not deliver.
     let owned = &scene.dispatcher.consumer.context().owned;
     owned.add(&[(TOPIC.into(), 0, None)]);
-    owned.tell(TOPIC, 0, Some(1), 2);
+    owned.update(TOPIC, 0, Some(1), 2);
     advance(STUCK_FOR).await;
     assert_eq!(scene.progress(), "nothing of orders.events/0 was finished for 31 s, 0 in hand");
     scene.record(1);
