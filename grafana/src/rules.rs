@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-pub use services::{SERVICES, WORKED};
+pub use services::{WORKED, services};
 
 /// A group of rules, which Prometheus evaluates one after the other at an interval.
 #[derive(Clone, Debug, Serialize)]

@@ -22,10 +22,6 @@ use crate::{
 /// Variables that Grafana itself replaces, and values for them.
 const BUILT_IN: [(&str, &str); 2] = [("$__rate_interval", "30s"), ("$__range", "5m")];
 
-/// Every choice of `$service`, one after the other.
-const SERVICES: [&str; 7] =
-    ["gateway", "catalog", "inventory", "orders", "payments", "shipping", "notifications"];
-
 /// Series that exist only after faults that a minute does not cause: a query with one of them must be valid, but may have an
 /// empty result.
 const ONLY_IN_TROUBLE: [&str; 2] =
@@ -86,10 +82,11 @@ fn ask(found: &mut Vec<Question>, variables: &[&str], place: &str, query: &str) 
     for variable in variables.iter().filter(|variable| **variable != "service") {
         query = query.replace(&format!("${variable}"), ".+");
     }
-    let services: &[&str] = match (variables.contains(&"service"), place) {
-        (true, place) if place.starts_with("Mesh / Service") => &SERVICES,
-        (true, _) => &[".+"],
-        (false, _) => &["$service"],
+    let services = match (variables.contains(&"service"), place) {
+        // Every choice of `$service`, one after the other.
+        (true, place) if place.starts_with("Mesh / Service") => registry::of_the_mesh().collect(),
+        (true, _) => vec![".+"],
+        (false, _) => vec!["$service"],
     };
     for service in services {
         let query = query.replace("$service", service);

@@ -7,9 +7,6 @@ use serde_json::Value;
 
 use crate::stack::{Stack, list, text};
 
-/// Every service that takes part in an order's trace.
-const ALL: [&str; 7] =
-    ["catalog", "gateway", "inventory", "notifications", "orders", "payments", "shipping"];
 /// Sender and receiver of each edge: gRPC, both ways over Kafka, and NATS.
 const EDGES: [[&str; 4]; 5] = [
     ["gateway", "mesh.orders.v1.Orders/Place", "orders", "mesh.orders.v1.Orders/Place"],
@@ -41,9 +38,8 @@ fn spans(trace: &Value) -> BTreeMap<&str, Span<'_>> {
 fn missing(trace: &Value) -> Vec<String> {
     let spans = spans(trace);
     let services: BTreeSet<_> = spans.values().map(|span| span.service).collect();
-    let mut missing: Vec<_> = ALL
-        .iter()
-        .filter(|one| !services.contains(*one))
+    let mut missing: Vec<_> = registry::of_the_mesh()
+        .filter(|one| !services.contains(one))
         .map(|one| format!("a span of {one}"))
         .collect();
     for [from, sent, to, received] in EDGES {
@@ -111,7 +107,7 @@ async fn jaeger_lists_every_service_but_itself() {
         let answer = stack.get("JAEGER", "/api/services").await?;
         let names: BTreeSet<_> = list(&answer, "/data").iter().filter_map(Value::as_str).collect();
         assert!(!names.contains("jaeger"), "{names:?}");
-        ALL.iter().all(|one| names.contains(one)).then_some(())
+        registry::of_the_mesh().all(|one| names.contains(one)).then_some(())
     })
     .await;
 }

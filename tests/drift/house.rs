@@ -15,8 +15,6 @@ mod imports;
 mod layout;
 #[path = "house/purity.rs"]
 mod purity;
-#[path = "house/real.rs"]
-mod real;
 #[path = "house/source.rs"]
 mod source;
 #[path = "house/tree.rs"]
@@ -77,11 +75,6 @@ fn files_are_found_by_their_noun() {
 #[test]
 fn every_folder_has_a_readme_with_decisions() {
     hold(layout::decisions);
-}
-
-#[test]
-fn the_real_lane_has_every_topic_and_every_ledger() {
-    hold(real::complete);
 }
 
 #[test]

@@ -16,7 +16,7 @@ set -euo pipefail
 
 # The topics of proto::topics, with the number of partitions; every topic has a dead letter queue, which needs no order and so
 # only one partition.
-TOPICS="orders.events payments.events shipments.events inventory.events"
+TOPICS="inventory.events orders.events payments.events shipments.events"
 PARTITIONS=3
 # The services with a ledger: each has a database and a role with the name of the service, which is also the password.
 LEDGERS="catalog inventory orders payments shipping"

@@ -12,9 +12,6 @@ use std::{
 use harness::{Answer, Gateway, Options, Order, until};
 use tokio::{task::JoinSet, time::Instant};
 
-const SERVICES: [&str; 7] =
-    ["gateway", "catalog", "inventory", "orders", "payments", "shipping", "notifications"];
-
 /// Slightly less than the gateway's `deadline`, at which it answers 504.
 const DEADLINE: Duration = Duration::from_millis(4_900);
 
@@ -73,7 +70,7 @@ pub(crate) async fn all_final(gateway: &Gateway, accepted: &[Order]) {
 pub(crate) async fn a_killed_service_loses_no_order(options: Options) {
     let mesh = options.start().await;
     let customers = Customers::at(&mesh.gateway());
-    for service in SERVICES {
+    for service in registry::of_the_mesh() {
         mesh.kill(service).await;
     }
     let accepted = customers.leave().await;
@@ -91,7 +88,7 @@ pub(crate) async fn a_request_refused_during_a_crash_succeeds_when_repeated(opti
     for name in ["ada", "bob", "eve"] {
         customers.spawn(patient(mesh.gateway(), name, Arc::clone(&stop)));
     }
-    for service in SERVICES {
+    for service in registry::of_the_mesh() {
         mesh.kill(service).await;
     }
     stop.store(true, Ordering::Relaxed);

@@ -10,9 +10,6 @@ use promql_parser::{
     util::{ExprVisitor, walk_expr},
 };
 
-const SERVICES: [&str; 8] =
-    ["catalog", "gateway", "inventory", "notifications", "orders", "payments", "shipping", "lens"];
-
 /// A metric that a service cannot have: lens has no dependency that could be unavailable.
 const NEEDS_NONE: [(&str, &str); 1] = [("lens", "mesh_degraded")];
 
@@ -77,7 +74,7 @@ pub(crate) async fn every_series_of_a_rule_exists_from_the_start(options: Option
     let read = read();
     assert!(read.len() > 50, "only {} selectors were found", read.len());
     let mut missing = Vec::new();
-    for service in SERVICES {
+    for service in registry::SERVICES.iter().map(|one| one.name) {
         let consumes = mesh.metrics(service).await.has("mesh_consumer_assigned_partitions");
         until(
             &format!("the lag of {service}, a gauge that is there with the first assignment"),

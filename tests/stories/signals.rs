@@ -4,8 +4,10 @@ use std::{collections::BTreeSet, fs, net::TcpListener, path::Path};
 
 use harness::{Mesh, Options, until};
 
-const SERVICES: [&str; 7] =
-    ["catalog", "gateway", "inventory", "notifications", "orders", "payments", "shipping"];
+/// The services that take part in an order, sorted by name.
+fn sorted() -> BTreeSet<&'static str> {
+    registry::of_the_mesh().collect()
+}
 
 /// Service × signal: metrics, traces, logs.
 pub(crate) async fn every_service_has_every_signal(options: Options) {
@@ -15,13 +17,13 @@ pub(crate) async fn every_service_has_every_signal(options: Options) {
     let traced = until("spans of every service", || async {
         let services: BTreeSet<_> =
             mesh.collector().trace(&order.trace_id).into_iter().map(|span| span.service).collect();
-        SERVICES.iter().all(|service| services.contains(*service)).then_some(services)
+        registry::of_the_mesh().all(|service| services.contains(service)).then_some(services)
     });
     traced.await;
     until("log lines of every service", || async {
         let services: BTreeSet<_> =
             mesh.collector().lines().into_iter().map(|line| line.service).collect();
-        SERVICES.iter().all(|service| services.contains(*service)).then_some(())
+        registry::of_the_mesh().all(|service| services.contains(service)).then_some(())
     })
     .await;
     let of_the_order = until("log lines of the order's trace", || async {
@@ -31,7 +33,7 @@ pub(crate) async fn every_service_has_every_signal(options: Options) {
             .find(|line| line.trace_id == order.trace_id && line.body == "order settled")
     });
     assert_eq!(of_the_order.await.severity, "INFO");
-    for service in SERVICES {
+    for service in registry::of_the_mesh() {
         let metrics = mesh.metrics(service).await;
         for name in [
             "mesh_build_info",
@@ -98,7 +100,7 @@ pub(crate) async fn a_silent_collector_delays_no_request(options: Options) {
 /// counter exists from the start, and no undeclared series appears.
 pub(crate) async fn metrics_match_the_contract(options: Options) {
     let mesh = options.with_lens().start().await;
-    let services = || SERVICES.into_iter().chain(["lens"]);
+    let services = || sorted().into_iter().chain(["lens"]);
     let mut contract = String::new();
     for service in services() {
         let declared = mesh.admin(service, "/metrics/families").await.expect("it is ready");
@@ -185,7 +187,7 @@ pub(crate) async fn lens_shows_the_topology_and_the_trace(options: Options) {
             .values()
             .filter_map(|process| process["serviceName"].as_str().map(str::to_owned))
             .collect();
-        SERVICES.iter().all(|service| services.contains(*service)).then_some(services)
+        registry::of_the_mesh().all(|service| services.contains(service)).then_some(services)
     });
     services.await;
     let printed = mesh.run(&["trace", &order.id]).await;

@@ -184,7 +184,7 @@ fn custom(panel: &Panel) -> Value {
 /// Later overrides win: what a panel says about a series comes after the colours of the services.
 fn overrides(panel: &Panel) -> Value {
     let drawn = matches!(panel.kind, Kind::Lines | Kind::Stacked);
-    let services = palette::SERVICES.iter().filter(|_| drawn && panel.is_by_service()).map(|(name, colour)| {
+    let services = palette::services().filter(|_| drawn && panel.is_by_service()).map(|(name, colour)| {
         json!({
             "matcher": { "id": "byRegexp", "options": palette::pattern(name) },
             "properties": [{ "id": "color", "value": { "mode": "fixed", "fixedColor": colour } }],

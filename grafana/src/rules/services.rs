@@ -3,9 +3,10 @@
 
 use super::{Group, Recording, Rule};
 
-/// Every service of the mesh, by its value of the label `service`.
-pub const SERVICES: [&str; 8] =
-    ["gateway", "catalog", "inventory", "orders", "payments", "shipping", "notifications", "lens"];
+/// Every service, by its value of the label `service`.
+pub fn services() -> Vec<&'static str> {
+    registry::SERVICES.iter().map(|one| one.name).collect()
+}
 
 /// Short, so that a fault made in a demonstration shows at once; still two scrapes if they are 30 s apart.
 const WINDOW: &str = "1m";
@@ -76,13 +77,13 @@ fn up() -> String {
     let name = |service: &&str| {
         format!("label_replace(vector(0), \"service\", \"{service}\", \"\", \"\")")
     };
-    let names = SERVICES.iter().map(name).collect::<Vec<_>>().join("\nor ");
-    format!("max by (service) (up{{service=~\"{}\"}})\nor {names}", SERVICES.join("|"))
+    let names = services().iter().map(name).collect::<Vec<_>>().join("\nor ");
+    format!("max by (service) (up{{service=~\"{}\"}})\nor {names}", services().join("|"))
 }
 
 /// The sum by service; 0 for a service that gets no requests, or that is absent.
 fn sum(series: impl Fn(&Requests) -> String) -> String {
-    let names = SERVICES.join("|");
+    let names = services().join("|");
     let idle = format!("0 * sum by (service) (up{{service=~\"{names}\"}})");
     format!("sum by (service) (\n  {}\n)\nor {idle}", rates(series))
 }

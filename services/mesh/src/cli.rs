@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::{
-    audit, completions, config, dlq, health, load, logs, outbox, output, service::Service, status,
-    topics, trace, up,
+    audit, completions, config, dlq, health, load, logs, outbox, output, service::Service,
+    services, status, topics, trace, up,
 };
 
 /// A small, real system of microservices in which everything that happens can be seen.
@@ -25,6 +25,7 @@ Examples:
   mesh logs orders -f         what a service logs
   mesh status                 what runs, and what it costs
   mesh audit                  prove that nothing was lost and nothing happened twice
+  mesh services               which services there are, with their ports, calls and topics
   mesh topics                 make the topics on your own Kafka
   mesh health URL             ask one service how it is, as a container's health check does
   mesh orders                 run one service, as a container would";
@@ -47,6 +48,8 @@ enum Command {
     Dlq(dlq::Options),
     #[command(after_help = outbox::EXAMPLES)]
     Outbox(outbox::Options),
+    #[command(after_help = services::EXAMPLES)]
+    Services(services::Options),
     #[command(after_help = config::EXAMPLES)]
     Config(config::Options),
     #[command(after_help = topics::EXAMPLES)]
@@ -84,6 +87,7 @@ fn parse_and_run() -> ExitCode {
         Command::Audit(options) => audit::run(&options),
         Command::Dlq(options) => dlq::run(options),
         Command::Outbox(options) => outbox::run(options),
+        Command::Services(options) => services::run(&options),
         Command::Config(options) => config::run(&options),
         Command::Topics(options) => topics::run(&options),
         Command::Health(options) => health::run(&options),

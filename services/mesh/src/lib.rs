@@ -20,6 +20,7 @@ mod output;
 mod refusals;
 mod running;
 mod service;
+mod services;
 mod signals;
 mod status;
 mod topics;

@@ -64,7 +64,7 @@ Ctrl-C stops it in order; what was begun is finished at the next start. A second
 #[derive(Args)]
 pub(crate) struct Options {
     /// The lowest port; everything else has its place above it.
-    #[arg(long, default_value_t = layout::BASE, value_name = "PORT")]
+    #[arg(long, default_value_t = registry::PORT_BASE, value_name = "PORT")]
     port_base: u16,
     /// Forget all orders: begin with empty databases.
     #[arg(long, conflicts_with = "postgres")]

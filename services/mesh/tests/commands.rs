@@ -17,8 +17,13 @@ fn complaints(output: &Output) -> String {
 }
 
 /// Commands that print much, or little, and need no mesh.
-const ANSWERS: [&[&str]; 4] =
-    [&["--help"], &["completions", "bash"], &["config", "orders", "--json"], &["load", "--help"]];
+const ANSWERS: [&[&str]; 5] = [
+    &["--help"],
+    &["completions", "bash"],
+    &["config", "orders", "--json"],
+    &["load", "--help"],
+    &["services", "--json"],
+];
 
 #[test]
 #[cfg(target_os = "linux")]

@@ -119,6 +119,9 @@ impl Member {
     fn may_depend_on(&self, other: &Dependency) -> bool {
         match (self.name.as_str(), other.package.as_str()) {
             ("proto", package) => package == "chassis",
+            // The list of services depends on nothing; the services themselves need no list.
+            ("registry", _) => false,
+            ("grafana" | "harness", "registry") => true,
             (_, "harness") => other.kind == Kind::Development,
             // The embedded servers know nothing of the mesh.
             ("embedded-kafka" | "embedded-nats", "embedded-limits") => true,

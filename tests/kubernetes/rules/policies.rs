@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use registry::{Protocol, Service, Stage};
 use serde_json::{Value, json};
 
 use crate::objects::{Objects, Workload, items, selects, text};
@@ -10,104 +11,107 @@ use crate::objects::{Objects, Workload, items, selects, text};
 /// Connections from each of some pods to each of some `name:port`.
 type Table = [(&'static [&'static str], &'static [&'static str])];
 
-/// The pods that send telemetry: all of the mesh.
-const MESH: &[&str] = &[
-    "gateway",
-    "catalog",
-    "inventory",
-    "orders",
-    "payments",
-    "shipping",
-    "notifications",
-    "lens",
-    "topics",
-];
-const LEDGERS: &[&str] = &["catalog", "inventory", "orders", "payments", "shipping"];
-const EVENTS: &[&str] = &["inventory", "orders", "payments", "shipping", "notifications", "topics"];
-const LIVE: &[&str] = &["gateway", "notifications"];
-
 /// Connections that the mesh and its observability need in every overlay.
 const EVERYWHERE: &Table = &[
     (&["anywhere"], &["gateway:8080"]),
-    (&["gateway"], &["catalog:9090", "inventory:9090", "orders:9090"]),
-    (&["orders"], &["catalog:9090", "inventory:9090"]),
     (&["catalog"], &["valkey:6379"]),
-    (MESH, &["otel-collector:4317"]),
+    (&["topics"], &["otel-collector:4317"]),
     (&["otel-collector"], &["jaeger:4317", "lens:4317", "loki:3100"]),
     (&["grafana"], &["prometheus:9090", "jaeger:16686", "loki:3100", "alertmanager:9093"]),
     (
         &["prometheus"],
         &["alertmanager:9093", "grafana:3000", "jaeger:8888", "loki:3100", "otel-collector:8888"],
     ),
-    (
-        &["prometheus"],
-        &["gateway:8081", "catalog:8081", "inventory:8081", "orders:8081", "payments:8081"],
-    ),
-    (&["prometheus"], &["shipping:8081", "notifications:8081", "lens:8081"]),
-    (
-        &["lens"],
-        &["gateway:8081", "catalog:8081", "inventory:8081", "orders:8081", "payments:8081"],
-    ),
-    (&["lens"], &["shipping:8081", "notifications:8081"]),
     // The address of the API server is not known in advance, and its port differs between distributions.
     (
         &["prometheus"],
         &["anywhere:443", "anywhere:6443", "anywhere:7443", "anywhere:8443", "anywhere:16443"],
     ),
     // `mesh audit` and the like, in pods with the label of an operator.
-    (
-        &["operator"],
-        &[
-            "gateway:8080",
-            "catalog:9090",
-            "inventory:9090",
-            "orders:9090",
-            "payments:9090",
-            "shipping:9090",
-        ],
-    ),
+    (&["operator"], &["gateway:8080"]),
 ];
 
 /// With brokers and databases in the namespace, and one front door.
-pub(crate) const LOCAL: [&Table; 2] = [
-    EVERYWHERE,
-    &[
-        (EVENTS, &["kafka:9092"]),
-        (LIVE, &["nats:4222"]),
-        (LEDGERS, &["postgres:5432"]),
-        (&["postgres-databases"], &["postgres:5432"]),
-        // `mesh dlq` and `mesh load`.
-        (&["operator"], &["kafka:9092", "nats:4222"]),
-        (&["gateway"], &["grafana:3000", "jaeger:16686", "prometheus:9090", "alertmanager:9093"]),
-        (&["gateway"], &["lens:8080"]),
+pub(crate) const LOCAL: Expected = Expected {
+    kafka: &["kafka:9092"],
+    nats: &["nats:4222"],
+    postgres: &["postgres:5432"],
+    others: [
+        EVERYWHERE,
+        &[
+            (&["postgres-databases"], &["postgres:5432"]),
+            // `mesh dlq` and `mesh load`.
+            (&["operator"], &["kafka:9092", "nats:4222"]),
+            (
+                &["gateway"],
+                &["grafana:3000", "jaeger:16686", "prometheus:9090", "alertmanager:9093"],
+            ),
+            (&["gateway"], &["lens:8080"]),
+        ],
     ],
-];
+};
 
 /// With brokers and databases outside of the cluster.
-pub(crate) const PRODUCTION: [&Table; 2] = [
-    EVERYWHERE,
-    &[
-        (EVENTS, &["anywhere:9092", "anywhere:9093", "anywhere:9094", "anywhere:9096"]),
-        (LIVE, &["anywhere:4222"]),
-        (LEDGERS, &["anywhere:5432"]),
-        (&["operator"], &["anywhere:9092", "anywhere:9093", "anywhere:9094", "anywhere:9096"]),
-        (&["operator"], &["anywhere:4222"]),
+pub(crate) const PRODUCTION: Expected = Expected {
+    kafka: &["anywhere:9092", "anywhere:9093", "anywhere:9094", "anywhere:9096"],
+    nats: &["anywhere:4222"],
+    postgres: &["anywhere:5432"],
+    others: [
+        EVERYWHERE,
+        &[
+            (&["operator"], &["anywhere:9092", "anywhere:9093", "anywhere:9094", "anywhere:9096"]),
+            (&["operator"], &["anywhere:4222"]),
+        ],
     ],
-];
+};
+
+/// The connections of an overlay: those of the services follow from the registry and from where the brokers and databases are.
+pub(crate) struct Expected {
+    kafka: &'static [&'static str],
+    nats: &'static [&'static str],
+    postgres: &'static [&'static str],
+    others: [&'static Table; 2],
+}
+
+impl Expected {
+    fn edges(&self) -> BTreeSet<String> {
+        let mut edges = BTreeSet::new();
+        let mut add = |from: &str, to: &str| {
+            edges.insert(format!("{from} > {to}"));
+        };
+        for (from, to) in self.others.iter().flat_map(|table| table.iter()) {
+            for from in *from {
+                to.iter().for_each(|to| add(from, to));
+            }
+        }
+        self.kafka.iter().for_each(|to| add("topics", to));
+        for Service { name, calls, ledger, live, ports, stage, .. } in registry::SERVICES {
+            add(name, "otel-collector:4317");
+            add("prometheus", &format!("{name}:8081"));
+            if *stage != Stage::Telemetry {
+                add("lens", &format!("{name}:8081"));
+                if ports.iter().any(|port| port.protocol == Protocol::Grpc) {
+                    add("operator", &format!("{name}:9090"));
+                }
+            }
+            calls.iter().for_each(|called| add(name, &format!("{called}:9090")));
+            let consumes = registry::find(name).is_some_and(Service::uses_kafka);
+            let parts = [(consumes, self.kafka), (*live, self.nats), (*ledger, self.postgres)];
+            for (_, part) in parts.iter().filter(|(uses, _)| *uses) {
+                part.iter().for_each(|to| add(name, to));
+            }
+        }
+        edges
+    }
+}
 
 /// The DNS servers: the cluster's, the cache on the node, and OpenShift's.
 const NAMES: [&str; 3] = ["kube-system:53", "169.254.0.0/16:53", "openshift-dns:5353"];
 
 /// The policies allow exactly the connections of these tables; in addition, every pod may make DNS queries.
-pub(crate) fn edges(objects: &Objects, tables: &[&Table]) -> Vec<String> {
+pub(crate) fn edges(objects: &Objects, expected: &Expected) -> Vec<String> {
     let network = Network::of(objects);
-    let mut wanted: BTreeSet<_> = tables
-        .iter()
-        .flat_map(|table| table.iter())
-        .flat_map(|(from, to)| {
-            from.iter().flat_map(|from| to.iter().map(move |to| format!("{from} > {to}")))
-        })
-        .collect();
+    let mut wanted = expected.edges();
     for pod in network.pods() {
         wanted.extend(NAMES.map(|place| format!("{} > {place}", pod.name)));
     }

@@ -91,7 +91,7 @@ mod tests {
     use chassis::config::Sources;
 
     use super::*;
-    use crate::{running::Kafka, service, up::layout::BASE};
+    use crate::{running::Kafka, service};
 
     fn backing() -> Backing {
         Backing {
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn what_the_user_has_decided_stays() {
-        let layout = Layout::new(BASE, &BTreeMap::new(), false).unwrap();
+        let layout = Layout::new(registry::PORT_BASE, &BTreeMap::new(), false).unwrap();
         let payments =
             layout.processes.iter().find(|process| process.service == "payments").unwrap();
         let provider = |chosen: &HashSet<String>| {
@@ -150,7 +150,7 @@ mod tests {
     /// Every variable is a setting that the service has: an unknown one would keep it from starting.
     #[test]
     fn every_service_accepts_its_compose_environment() {
-        let layout = Layout::new(BASE, &BTreeMap::new(), false).unwrap();
+        let layout = Layout::new(registry::PORT_BASE, &BTreeMap::new(), false).unwrap();
         assert_eq!(layout.processes.len(), service::ALL.len());
         for entry in service::ALL {
             let environment = told(entry.name, &layout, &backing()).into_iter().collect();
@@ -167,7 +167,7 @@ mod tests {
     /// `mesh <service>`, started by hand, finds the other services where `mesh up` runs them.
     #[test]
     fn the_defaults_are_the_same_places() {
-        let layout = Layout::new(BASE, &BTreeMap::new(), false).unwrap();
+        let layout = Layout::new(registry::PORT_BASE, &BTreeMap::new(), false).unwrap();
         for entry in service::ALL {
             let process =
                 layout.processes.iter().find(|process| process.service == entry.name).unwrap();

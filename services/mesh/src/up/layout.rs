@@ -1,121 +1,20 @@
-//! The processes of a mesh, their ports, and which service calls which.
+//! The processes of a mesh and their ports.
 //!
 //! Every port has a fixed distance from the port base; with the base 8080, the ports are the services' own defaults.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{bail, ensure};
+pub(crate) use registry::Protocol;
+use registry::{Port, SERVICES, Service, Stage};
 
-/// The protocol of a port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Protocol {
-    Http,
-    Grpc,
-    Admin,
-}
-
-/// One port of a service: the setting that changes it, and its distance from the base.
-struct Place {
-    setting: &'static str,
-    protocol: Protocol,
-    offset: u16,
-}
-
-struct Service {
-    name: &'static str,
-    places: &'static [Place],
-    /// The services that it calls; the settings with their addresses have the same names.
-    calls: &'static [&'static str],
-    /// Whether it has a database.
-    ledger: bool,
-    /// Whether it consumes topics, as a consumer group with its name.
-    consumes: bool,
-}
-
-const fn place(setting: &'static str, protocol: Protocol, offset: u16) -> Place {
-    Place { setting, protocol, offset }
-}
-
-const fn admin(offset: u16) -> Place {
-    place("admin.listen", Protocol::Admin, offset)
-}
-
-const SERVICES: [Service; 8] = [
-    Service {
-        name: "gateway",
-        places: &[place("listen", Protocol::Http, 0), admin(10)],
-        calls: &["catalog", "inventory", "orders"],
-        ledger: false,
-        consumes: false,
-    },
-    Service {
-        name: "catalog",
-        places: &[place("listen", Protocol::Grpc, 21), admin(11)],
-        calls: &[],
-        ledger: true,
-        consumes: false,
-    },
-    Service {
-        name: "inventory",
-        places: &[place("listen", Protocol::Grpc, 22), admin(12)],
-        calls: &[],
-        ledger: true,
-        consumes: true,
-    },
-    Service {
-        name: "orders",
-        places: &[place("listen", Protocol::Grpc, 23), admin(13)],
-        calls: &["catalog", "inventory"],
-        ledger: true,
-        consumes: true,
-    },
-    Service {
-        name: "payments",
-        places: &[
-            place("listen", Protocol::Grpc, 24),
-            place("provider_listen", Protocol::Http, 34),
-            admin(14),
-        ],
-        calls: &[],
-        ledger: true,
-        consumes: true,
-    },
-    Service {
-        name: "shipping",
-        places: &[place("listen", Protocol::Grpc, 25), admin(15)],
-        calls: &[],
-        ledger: true,
-        consumes: true,
-    },
-    Service {
-        name: "notifications",
-        places: &[admin(16)],
-        calls: &[],
-        ledger: false,
-        consumes: true,
-    },
-    Service {
-        name: "lens",
-        places: &[
-            place("listen", Protocol::Http, 7),
-            place("otlp_listen", Protocol::Grpc, 27),
-            admin(17),
-        ],
-        calls: &[],
-        ledger: false,
-        consumes: false,
-    },
-];
-
-/// The port base at which the services' own defaults apply.
-pub(super) const BASE: u16 = 8080;
 /// The supervisor's control port.
 const CONTROL: u16 = 9;
 /// The embedded Kafka broker.
 const KAFKA: u16 = 41;
 /// The embedded NATS server.
 const NATS: u16 = 42;
-/// The distance between the ports of two replicas: more than any place above the base; two replicas fit into a hundred.
+/// The distance between the ports of two replicas: more than any port above the base; two replicas fit into a hundred.
 const STRIDE: u16 = 50;
 /// More replicas on one machine show nothing new.
 const MOST_REPLICAS: u16 = 8;
@@ -137,6 +36,7 @@ pub(crate) struct Process {
     pub(crate) listeners: Vec<Listener>,
     pub(crate) calls: &'static [&'static str],
     pub(crate) ledger: bool,
+    pub(crate) stage: Stage,
 }
 
 impl Process {
@@ -173,7 +73,7 @@ pub(crate) struct Layout {
 impl Layout {
     /// The consumer groups of all services.
     pub(crate) fn groups() -> BTreeSet<String> {
-        let consumers = SERVICES.iter().filter(|service| service.consumes);
+        let consumers = SERVICES.iter().filter(|service| !service.consumes.is_empty());
         consumers.map(|service| service.name.to_owned()).collect()
     }
 
@@ -187,7 +87,7 @@ impl Layout {
         shared_databases: bool,
     ) -> anyhow::Result<Self> {
         for (name, count) in replicas {
-            let Some(service) = SERVICES.iter().find(|service| service.name == name) else {
+            let Some(service) = registry::find(name) else {
                 bail!("--replicas {name}={count}: there is no such service")
             };
             ensure!(
@@ -237,17 +137,18 @@ impl Layout {
 }
 
 fn process(service: &Service, replica: u16, base: u16) -> Process {
-    let listener = |place: &Place| Listener {
-        setting: place.setting,
-        protocol: place.protocol,
-        port: base + place.offset + (replica - 1) * STRIDE,
+    let listener = |port: &Port| Listener {
+        setting: port.setting,
+        protocol: port.protocol,
+        port: base + port.offset + (replica - 1) * STRIDE,
     };
     Process {
         service: service.name,
         replica,
-        listeners: service.places.iter().map(listener).collect(),
+        listeners: service.ports.iter().map(listener).collect(),
         calls: service.calls,
         ledger: service.ledger,
+        stage: service.stage,
     }
 }
 
@@ -261,23 +162,11 @@ mod tests {
         pairs.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
     }
 
-    /// A group that is missing here would lose unread records when the embedded broker is full.
-    #[test]
-    fn the_groups_are_those_of_the_services_that_consume() {
-        for service in &SERVICES {
-            let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-            let wiring = std::fs::read_to_string(format!("{folder}/{}/src/lib.rs", service.name));
-            let wiring = wiring.unwrap();
-            let consumes = wiring.contains("app.consume") || wiring.contains("app.observe(");
-            assert_eq!(Layout::groups().contains(service.name), consumes, "{}", service.name);
-        }
-    }
-
     #[test]
     fn no_two_things_have_the_same_port() {
         let eight: Vec<_> =
             SERVICES.iter().filter(|service| service.name != "lens").map(|s| (s.name, 8)).collect();
-        let layout = Layout::new(BASE, &replicas(&eight), true).unwrap();
+        let layout = Layout::new(registry::PORT_BASE, &replicas(&eight), true).unwrap();
         let mut ports = BTreeSet::from([layout.control, layout.kafka, layout.nats]);
         for listener in layout.processes.iter().flat_map(|process| &process.listeners) {
             assert!(ports.insert(listener.port), "{listener:?}");
@@ -302,13 +191,18 @@ mod tests {
     #[test]
     fn what_cannot_be_replicated_is_told() {
         let refused = |name, count| {
-            Layout::new(BASE, &replicas(&[(name, count)]), false).unwrap_err().to_string()
+            Layout::new(registry::PORT_BASE, &replicas(&[(name, count)]), false)
+                .unwrap_err()
+                .to_string()
         };
         assert!(refused("orders", 2).contains("--postgres"));
         assert!(refused("order", 2).contains("no such service"));
         assert!(refused("gateway", 9).contains("expected 1 to 8"));
         assert!(refused("lens", 2).contains("memory"));
-        assert!(Layout::new(BASE, &replicas(&[("gateway", 2), ("orders", 1)]), false).is_ok());
+        assert!(
+            Layout::new(registry::PORT_BASE, &replicas(&[("gateway", 2), ("orders", 1)]), false)
+                .is_ok()
+        );
         assert!(
             Layout::new(65_200, &replicas(&[]), false)
                 .unwrap_err()

@@ -58,11 +58,13 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::{running::Kafka, up::layout::BASE};
+    use crate::running::Kafka;
 
     #[test]
     fn everything_is_there_and_nothing_secret() {
-        let layout = Layout::new(BASE, &BTreeMap::from([("gateway".into(), 2)]), false).unwrap();
+        let layout =
+            Layout::new(registry::PORT_BASE, &BTreeMap::from([("gateway".into(), 2)]), false)
+                .unwrap();
         let backing = Backing {
             kafka: Kafka { brokers: "127.0.0.1:4711".into(), embedded: true },
             log_id: None,

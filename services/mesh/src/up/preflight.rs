@@ -53,11 +53,11 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::up::layout::{BASE, Layout};
+    use crate::up::layout::Layout;
 
     #[test]
     fn the_same_mistake_is_told_once() {
-        let layout = Layout::new(BASE, &BTreeMap::new(), false).unwrap();
+        let layout = Layout::new(registry::PORT_BASE, &BTreeMap::new(), false).unwrap();
         let wrong = vec![("MESH_KAFKA__BROKER".to_owned(), "x".to_owned())];
         let children = layout.processes.iter().map(|process| (process, wrong.as_slice()));
         let text = check(children).unwrap().unwrap_err().to_string();

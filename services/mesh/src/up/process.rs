@@ -323,7 +323,7 @@ mod tests {
     async fn a_process_that_refuses_its_configuration_is_not_started_again() {
         use std::os::unix::fs::PermissionsExt;
 
-        use crate::up::layout::{BASE, Layout};
+        use crate::up::layout::Layout;
 
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("refuses");
@@ -331,7 +331,8 @@ mod tests {
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
         let starts = folder.path().join("starts");
         let environment = vec![("STARTS".to_owned(), starts.display().to_string())];
-        let layout = Layout::new(BASE, &std::collections::BTreeMap::new(), false).unwrap();
+        let layout =
+            Layout::new(registry::PORT_BASE, &std::collections::BTreeMap::new(), false).unwrap();
         let (log, writer) = Log::open(false, false).unwrap();
         let process = layout.processes[0].clone();
         let client = ready::client().unwrap();

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use futures::future::join_all;
+use registry::Stage;
 use tokio::time::timeout;
 
 use super::{
@@ -11,24 +12,14 @@ use super::{
     process::{Supervised, Wish},
 };
 
-/// The services that stop together. The ledgers may stop at the same time: events that one has not sent to another yet are in its
-/// outbox. Lens is the last, so that it sees the others stop.
-const STAGES: [&[&str]; 4] = [
-    &["gateway"],
-    &["catalog", "inventory", "orders", "payments", "shipping"],
-    &["notifications"],
-    &["lens"],
-];
-
 /// Longer than the deadline that a service sets itself (20 s), and the flush of its telemetry.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Drains everything in order; returns whether all ended cleanly.
 pub(super) async fn drain(processes: &[Arc<Supervised>], log: &Log) -> bool {
     let mut peaceful = true;
-    for stage in STAGES {
-        let members: Vec<_> =
-            processes.iter().filter(|one| stage.contains(&one.process.service)).collect();
+    for stage in Stage::ALL {
+        let members: Vec<_> = processes.iter().filter(|one| one.process.stage == stage).collect();
         for member in &members {
             member.want(Wish::Drain);
         }
