@@ -38,7 +38,7 @@ macro_rules! services {
     (@database $name:ident) => {
         None
     };
-    ($($(#[doc = $doc:literal])+ $Command:ident = $name:ident $(with $outbox:ident)?: $example:literal),+ $(,)?) => {
+    ($($(#[doc = $doc:literal])+ $Command:ident = $name:ident::wire $(with $outbox:ident)?: $example:literal),+ $(,)?) => {
         const NAMES: &[&str] = &[$(stringify!($name)),+];
 
         /// Every service, in the order of their ports.
@@ -83,21 +83,21 @@ macro_rules! services {
 
 services! {
     /// Run the gateway: REST for the outside, gRPC to the inside.
-    Gateway = gateway: "mesh gateway --set listen=0.0.0.0:8080",
+    Gateway = gateway::wire: "mesh gateway --set listen=0.0.0.0:8080",
     /// Run the catalog: what the shop sells.
-    Catalog = catalog: "mesh catalog --set database.url=postgres://catalog@db/catalog",
+    Catalog = catalog::wire: "mesh catalog --set database.url=postgres://catalog@db/catalog",
     /// Run the inventory: how much there is, and for whom it is held.
-    Inventory = inventory with outbox: "mesh inventory --set log.filter=debug",
+    Inventory = inventory::wire with outbox: "mesh inventory --set log.filter=debug",
     /// Run the orders: the saga from placed to completed or cancelled.
-    Orders = orders with outbox: "mesh orders --set kafka.brokers=kafka:9092",
+    Orders = orders::wire with outbox: "mesh orders --set kafka.brokers=kafka:9092",
     /// Run the payments: charges and refunds at a slow third party.
-    Payments = payments with outbox: "mesh payments --set provider=http://psp:8114",
+    Payments = payments::wire with outbox: "mesh payments --set provider=http://psp:8114",
     /// Run the shipping: parcels and their timers.
-    Shipping = shipping with outbox: "mesh shipping --set kafka.brokers=kafka:9092",
+    Shipping = shipping::wire with outbox: "mesh shipping --set kafka.brokers=kafka:9092",
     /// Run the notifications: from durable events to live messages.
-    Notifications = notifications: "mesh notifications --set nats.url=nats://nats:4222",
+    Notifications = notifications::wire: "mesh notifications --set nats.url=nats://nats:4222",
     /// Run lens: traces, logs and the topology, in memory.
-    Lens = lens: "mesh lens --set listen=0.0.0.0:8087",
+    Lens = lens::wire: "mesh lens --set listen=0.0.0.0:8087",
 }
 
 /// How a service is started.
