@@ -33,13 +33,13 @@ macro_rules! packages {
 }
 
 packages! {
-    /// What the shop sells.
+    /// The products of the shop.
     catalog,
     /// The stock and its reservations.
     inventory,
-    /// What a customer's open page is told.
+    /// The updates that a customer's open page receives.
     notifications,
-    /// Orders and their story.
+    /// Orders and their history.
     orders,
     /// Charges and refunds.
     payments,

@@ -15,13 +15,13 @@ pub struct Product {
     #[prost(message, optional, tag = "4")]
     pub price: ::core::option::Option<super::super::types::v1::Money>,
 }
-/// Which page of products is wanted.
+/// Selects a page of products.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListProductsRequest {
-    /// Most products to return, 1 to 100; 0 means 20.
+    /// The most products to return, 1 to 100; 0 means 20.
     #[prost(int32, tag = "1")]
     pub page_size: i32,
-    /// `next_page_token` of the page before; empty for the first page.
+    /// `next_page_token` of the previous page; empty for the first page.
     #[prost(string, tag = "2")]
     pub page_token: ::prost::alloc::string::String,
     /// Words that name, SKU or description must contain, without regard to case; empty for all products.
@@ -38,21 +38,21 @@ pub struct ListProductsResponse {
     #[prost(string, tag = "2")]
     pub next_page_token: ::prost::alloc::string::String,
 }
-/// Which product is wanted.
+/// Selects a product.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetProductRequest {
     /// Its SKU.
     #[prost(string, tag = "1")]
     pub sku: ::prost::alloc::string::String,
 }
-/// The product asked for.
+/// The requested product.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetProductResponse {
     /// Always set.
     #[prost(message, optional, tag = "1")]
     pub product: ::core::option::Option<Product>,
 }
-/// Which products are wanted.
+/// Selects products.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetProductsRequest {
     /// Their SKUs, at most 100.
@@ -62,7 +62,7 @@ pub struct GetProductsRequest {
 /// The products that exist.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GetProductsResponse {
-    /// Fewer than asked for if some do not exist.
+    /// Fewer than requested if some do not exist.
     #[prost(message, repeated, tag = "1")]
     pub products: ::prost::alloc::vec::Vec<Product>,
 }
@@ -208,7 +208,7 @@ pub mod catalog_client {
                 .insert(GrpcMethod::new("mesh.catalog.v1.Catalog", "GetProduct"));
             self.inner.unary(req, path, codec).await
         }
-        /// Returns those of the asked products that exist, in the order asked.
+        /// Returns the requested products that exist, in the order of the request.
         pub async fn get_products(
             &mut self,
             request: impl tonic::IntoRequest<super::GetProductsRequest>,
@@ -264,7 +264,7 @@ pub mod catalog_server {
             tonic::Response<super::GetProductResponse>,
             tonic::Status,
         >;
-        /// Returns those of the asked products that exist, in the order asked.
+        /// Returns the requested products that exist, in the order of the request.
         async fn get_products(
             &self,
             request: tonic::Request<super::GetProductsRequest>,

@@ -20,7 +20,7 @@ pub mod inventory_event {
     /// What happened.
     #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum Event {
-        /// The hold ran out; the stock stays held until the order's end is known.
+        /// The hold expired; the stock stays held until the order is paid for or cancelled.
         #[prost(message, tag = "10")]
         ReservationExpired(super::ReservationExpired),
         /// The goods left the stock.
@@ -31,7 +31,7 @@ pub mod inventory_event {
         ReservationReleased(super::ReservationReleased),
     }
 }
-/// The hold ran out before the order was paid for.
+/// The hold expired before the order was paid for.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ReservationExpired {}
 /// The order was paid for: its goods left the stock.
@@ -50,21 +50,21 @@ pub struct Item {
     #[prost(int32, tag = "2")]
     pub quantity: i32,
 }
-/// Whose availability is wanted.
+/// Selects the products.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetAvailabilityRequest {
     /// SKUs, at most 100.
     #[prost(string, repeated, tag = "1")]
     pub skus: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
-/// What can be sold now.
+/// The quantities that can be sold now.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GetAvailabilityResponse {
-    /// In the order asked; an unknown SKU is left out.
+    /// In the order of the request; an unknown SKU is left out.
     #[prost(message, repeated, tag = "1")]
     pub items: ::prost::alloc::vec::Vec<Item>,
 }
-/// What is to be held, and for whom.
+/// What to hold, and for which order.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ReserveRequest {
     /// The order's id (UUID).
@@ -80,11 +80,11 @@ pub struct ReserveRequest {
 /// The stock is held.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ReserveResponse {
-    /// When the hold runs out, microseconds since the Unix epoch.
+    /// When the hold expires, microseconds since the Unix epoch.
     #[prost(int64, tag = "1")]
     pub expires_at_us: i64,
 }
-/// Asks for all reservations.
+/// Selects all reservations.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListReservationsRequest {}
 /// One order's hold on the stock.
@@ -93,16 +93,16 @@ pub struct Reservation {
     /// The order's id (UUID).
     #[prost(string, tag = "1")]
     pub order_id: ::prost::alloc::string::String,
-    /// What became of it.
+    /// Its state.
     #[prost(enumeration = "reservation::State", tag = "2")]
     pub state: i32,
-    /// What it holds or held.
+    /// What it holds, or held.
     #[prost(message, repeated, tag = "3")]
     pub items: ::prost::alloc::vec::Vec<Item>,
 }
 /// Nested message and enum types in `Reservation`.
 pub mod reservation {
-    /// What became of a hold.
+    /// The states of a reservation.
     #[derive(
         Clone,
         Copy,
@@ -118,7 +118,7 @@ pub mod reservation {
     pub enum State {
         /// Never sent.
         Unspecified = 0,
-        /// Counted as unavailable, waiting for the order's end.
+        /// The goods are held until the order is paid for or cancelled.
         Held = 1,
         /// The goods left the stock.
         Committed = 2,
@@ -242,7 +242,7 @@ pub mod inventory_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
-        /// Returns what can be sold now. Idempotent.
+        /// Returns the quantities that can be sold now. Idempotent.
         pub async fn get_availability(
             &mut self,
             request: impl tonic::IntoRequest<super::GetAvailabilityRequest>,
@@ -339,7 +339,7 @@ pub mod inventory_server {
     /// Generated trait containing gRPC methods that should be implemented for use with InventoryServer.
     #[async_trait]
     pub trait Inventory: std::marker::Send + std::marker::Sync + 'static {
-        /// Returns what can be sold now. Idempotent.
+        /// Returns the quantities that can be sold now. Idempotent.
         async fn get_availability(
             &self,
             request: tonic::Request<super::GetAvailabilityRequest>,

@@ -23,13 +23,13 @@ pub mod payment_event {
         /// The third party charged the order.
         #[prost(message, tag = "10")]
         Authorized(super::PaymentAuthorized),
-        /// The third party refused.
+        /// The third party refused the charge.
         #[prost(message, tag = "11")]
         Declined(super::PaymentDeclined),
-        /// The third party did not answer, however often it was asked; what it may have charged is given back.
+        /// The third party did not respond to any attempt; what it may have charged is refunded.
         #[prost(message, tag = "12")]
         Failed(super::PaymentFailed),
-        /// The charge was given back.
+        /// The charge was refunded.
         #[prost(message, tag = "13")]
         Refunded(super::PaymentRefunded),
     }
@@ -41,33 +41,33 @@ pub struct PaymentAuthorized {
     #[prost(string, tag = "1")]
     pub charge_id: ::prost::alloc::string::String,
 }
-/// The third party refused.
+/// The third party refused the charge.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PaymentDeclined {
-    /// The third party's word for why, e.g. "insufficient_funds".
+    /// The third party's reason, e.g. "insufficient_funds".
     #[prost(string, tag = "1")]
     pub reason: ::prost::alloc::string::String,
 }
-/// The third party did not answer.
+/// The third party did not respond.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PaymentFailed {}
-/// The charge was given back.
+/// The charge was refunded.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PaymentRefunded {
     /// The third party's id of the charge.
     #[prost(string, tag = "1")]
     pub charge_id: ::prost::alloc::string::String,
 }
-/// Asks for all payments.
+/// Selects all payments.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListPaymentsRequest {}
-/// What was tried to charge for one order.
+/// The payment of one order.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Payment {
     /// The order's id (UUID).
     #[prost(string, tag = "1")]
     pub order_id: ::prost::alloc::string::String,
-    /// What became of it.
+    /// Its state.
     #[prost(enumeration = "payment::State", tag = "2")]
     pub state: i32,
     /// How much.
@@ -76,7 +76,7 @@ pub struct Payment {
 }
 /// Nested message and enum types in `Payment`.
 pub mod payment {
-    /// What became of it.
+    /// The states of a payment.
     #[derive(
         Clone,
         Copy,
@@ -92,15 +92,15 @@ pub mod payment {
     pub enum State {
         /// Never sent.
         Unspecified = 0,
-        /// The third party charged it.
+        /// The third party charged the order.
         Authorized = 1,
-        /// The third party refused it.
+        /// The third party refused to charge the order.
         Declined = 2,
-        /// The third party did not answer, and has not charged it.
+        /// The third party did not respond, and did not charge the order.
         Failed = 3,
-        /// It was charged and given back.
+        /// It was charged and refunded.
         Refunded = 4,
-        /// The third party did not answer, and may have charged it: it is being voided.
+        /// The third party did not respond and may have charged the order: the charge is being voided.
         Unknown = 5,
     }
     impl State {
@@ -132,7 +132,7 @@ pub mod payment {
         }
     }
 }
-/// Asks for all charges.
+/// Selects all charges.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListChargesRequest {}
 /// One charge in the third party's ledger.
@@ -147,7 +147,7 @@ pub struct Charge {
     /// How much.
     #[prost(message, optional, tag = "3")]
     pub amount: ::core::option::Option<super::super::types::v1::Money>,
-    /// Whether it was given back.
+    /// Whether it was refunded.
     #[prost(bool, tag = "4")]
     pub refunded: bool,
 }
@@ -162,7 +162,7 @@ pub mod payments_client {
     )]
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
-    /// Tells what was charged.
+    /// Lists what was charged.
     #[derive(Debug, Clone)]
     pub struct PaymentsClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -298,7 +298,7 @@ pub mod payments_server {
             tonic::Status,
         >;
     }
-    /// Tells what was charged.
+    /// Lists what was charged.
     #[derive(Debug)]
     pub struct PaymentsServer<T> {
         inner: Arc<T>,
@@ -472,7 +472,7 @@ pub mod charges_client {
     )]
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
-    /// Tells what the third party says that it charged.
+    /// Lists what the third party charged, by its own account.
     #[derive(Debug, Clone)]
     pub struct ChargesClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -554,7 +554,7 @@ pub mod charges_client {
             self
         }
         /// Lists every charge that the third party has made, as its own ledger has it, for reconciliation. Idempotent.
-        /// UNIMPLEMENTED if the third party shows no ledger.
+        /// UNIMPLEMENTED if the third party has no ledger to read.
         pub async fn list_charges(
             &mut self,
             request: impl tonic::IntoRequest<super::ListChargesRequest>,
@@ -601,7 +601,7 @@ pub mod charges_server {
             + std::marker::Send
             + 'static;
         /// Lists every charge that the third party has made, as its own ledger has it, for reconciliation. Idempotent.
-        /// UNIMPLEMENTED if the third party shows no ledger.
+        /// UNIMPLEMENTED if the third party has no ledger to read.
         async fn list_charges(
             &self,
             request: tonic::Request<super::ListChargesRequest>,
@@ -610,7 +610,7 @@ pub mod charges_server {
             tonic::Status,
         >;
     }
-    /// Tells what the third party says that it charged.
+    /// Lists what the third party charged, by its own account.
     #[derive(Debug)]
     pub struct ChargesServer<T> {
         inner: Arc<T>,

@@ -26,7 +26,7 @@ pub mod shipment_event {
         /// It reached the customer.
         #[prost(message, tag = "11")]
         Delivered(super::ShipmentDelivered),
-        /// It was called back, since its order was cancelled after it had left.
+        /// It was returned, since its order was cancelled after it had left.
         #[prost(message, tag = "12")]
         Returned(super::ShipmentReturned),
     }
@@ -37,10 +37,10 @@ pub struct ShipmentDispatched {}
 /// The parcel reached the customer.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ShipmentDelivered {}
-/// The parcel was called back.
+/// The parcel was returned.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ShipmentReturned {}
-/// Asks for all shipments.
+/// Selects all shipments.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListShipmentsRequest {}
 /// One order's parcel.
@@ -49,13 +49,13 @@ pub struct Shipment {
     /// The order's id (UUID).
     #[prost(string, tag = "1")]
     pub order_id: ::prost::alloc::string::String,
-    /// Where it is.
+    /// Its state.
     #[prost(enumeration = "shipment::State", tag = "2")]
     pub state: i32,
 }
 /// Nested message and enum types in `Shipment`.
 pub mod shipment {
-    /// Where it is.
+    /// Its state.
     #[derive(
         Clone,
         Copy,
@@ -75,11 +75,11 @@ pub mod shipment {
         Scheduled = 1,
         /// On its way.
         Dispatched = 2,
-        /// At the customer's.
+        /// Delivered to the customer.
         Delivered = 3,
         /// Cancelled before it left.
         Cancelled = 4,
-        /// Cancelled after it left, and called back.
+        /// Cancelled after it left, and returned.
         Returned = 5,
     }
     impl State {
@@ -122,7 +122,7 @@ pub mod shipping_client {
     )]
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
-    /// Tells what was shipped.
+    /// Lists what was shipped.
     #[derive(Debug, Clone)]
     pub struct ShippingClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -258,7 +258,7 @@ pub mod shipping_server {
             tonic::Status,
         >;
     }
-    /// Tells what was shipped.
+    /// Lists what was shipped.
     #[derive(Debug)]
     pub struct ShippingServer<T> {
         inner: Arc<T>,

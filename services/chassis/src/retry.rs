@@ -1,7 +1,7 @@
 //! Backoff before a retry: exponential, with full jitter.
 //! <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>
 
-use std::time::Duration;
+use std::{error::Error, future::Future, time::Duration};
 
 use tokio::time::sleep;
 
@@ -31,9 +31,73 @@ impl Backoff {
     }
 }
 
+/// Repeats `work` forever: after the interval, or at once if it returns `true`, since there is more to do.
+///
+/// While the work fails, the waits grow up to ten intervals, and each outage is logged once: "cannot {what}, trying again".
+/// Never returns; the result is that of a task of [`App`](crate::App::spawn).
+pub async fn every<E, Work>(
+    interval: Duration,
+    what: &'static str,
+    mut work: impl FnMut() -> Work,
+) -> anyhow::Result<()>
+where
+    E: Error + 'static,
+    Work: Future<Output = Result<bool, E>>,
+{
+    let mut outage: Option<Backoff> = None;
+    loop {
+        match work().await {
+            Ok(there_is_more) => {
+                outage = None;
+                if !there_is_more {
+                    sleep(interval).await;
+                }
+            }
+            Err(error) => {
+                if outage.is_none() {
+                    tracing::warn!(error = &error as &dyn Error, "cannot {what}, trying again");
+                }
+                outage.get_or_insert_with(|| Backoff::new(interval, interval * 10)).wait().await;
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::{cell::Cell, io};
+
+    use tokio::time::timeout;
+
     use super::*;
+
+    /// The number of runs in so many seconds and a half, of work that returns this.
+    async fn runs(seconds: u64, result: impl Fn(u32) -> io::Result<bool>) -> u32 {
+        let (runs, interval) = (Cell::new(0), Duration::from_secs(1));
+        let work = || {
+            runs.set(runs.get() + 1);
+            let result = result(runs.get());
+            async { result }
+        };
+        timeout(Duration::from_millis(seconds * 1000 + 500), every(interval, "count", work))
+            .await
+            .unwrap_err();
+        runs.get()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn work_is_repeated_after_the_interval_and_at_once_if_there_is_more() {
+        assert_eq!(runs(5, |_| Ok(false)).await, 6);
+        assert_eq!(runs(5, |run| Ok(run <= 100)).await, 106);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn failing_work_is_repeated_more_and_more_rarely_and_normally_afterwards() {
+        let failing = |_| Err(io::Error::other("away"));
+        assert!((10..300).contains(&runs(300, failing).await), "within half an interval and ten");
+        let recovered = |run| if run < 10 { Err(io::Error::other("away")) } else { Ok(false) };
+        assert!(runs(300, recovered).await > 200);
+    }
 
     #[test]
     fn the_ceiling_doubles_up_to_the_longest() {

@@ -12,6 +12,23 @@ use proto::values::{CustomerId, OrderId, Timestamp};
 
 pub(crate) use items::{Item, Shortage, by_sku};
 
+/// A request to reserve stock for an order: each product once.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) order: OrderId,
+    pub(crate) customer: CustomerId,
+    /// In the order of the request, since errors refer to items by their index.
+    pub(crate) items: Vec<Item>,
+}
+
+/// An order whose outcome is known.
+#[derive(Clone, Debug)]
+pub(crate) struct Order {
+    pub(crate) id: OrderId,
+    pub(crate) customer: CustomerId,
+    pub(crate) outcome: OrderOutcome,
+}
+
 /// An order's hold on the stock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Reservation {

@@ -7,11 +7,11 @@ use chassis::{
     events::Publish,
     telemetry::{self, Kept},
 };
-use proto::values::{CustomerId, OrderId, Timestamp};
+use proto::values::{OrderId, Timestamp};
 use tracing::{debug, info, instrument};
 
 use crate::{
-    domain::{Change, Item, OrderOutcome, Reservation, Shortage, State, by_sku},
+    domain::{Change, Item, Order, OrderOutcome, Request, Reservation, Shortage, State, by_sku},
     error::Error,
     events,
     metrics::Metrics,
@@ -23,23 +23,6 @@ const BATCH: i64 = 100;
 
 /// Reservations per page: all of them do not fit into memory.
 pub(crate) const PAGE: i64 = 500;
-
-/// A request to reserve stock for an order: each product once.
-#[derive(Clone, Debug)]
-pub(crate) struct Request {
-    pub(crate) order: OrderId,
-    pub(crate) customer: CustomerId,
-    /// In the order of the request, since errors refer to items by their index.
-    pub(crate) items: Vec<Item>,
-}
-
-/// An order whose outcome is known.
-#[derive(Clone, Debug)]
-pub(crate) struct Order {
-    pub(crate) id: OrderId,
-    pub(crate) customer: CustomerId,
-    pub(crate) outcome: OrderOutcome,
-}
 
 /// The stock, and the orders' holds on it.
 pub(crate) struct Reservations {

@@ -7,9 +7,8 @@ use proto::{
 };
 
 use crate::{
-    domain::{Item, OrderOutcome, Reservation, State},
+    domain::{Item, Order, OrderOutcome, Request, Reservation, State},
     error::Error,
-    reservations::{Order, Request},
 };
 
 impl TryFrom<ReserveRequest> for Request {

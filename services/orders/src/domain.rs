@@ -85,6 +85,14 @@ pub(crate) enum Fact {
     CustomerCancelled,
 }
 
+/// A fact about an order, reported by another service.
+#[derive(Clone, Debug)]
+pub(crate) struct Report {
+    pub(crate) order: OrderId,
+    pub(crate) customer: CustomerId,
+    pub(crate) fact: Fact,
+}
+
 /// A quantity of one product, and its price when the order was placed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Item {
@@ -197,7 +205,7 @@ impl Progress {
 
     /// Records a fact, and appends the statuses that follow from it to the history. A fact that is known, or arrives after the
     /// end, changes nothing.
-    pub(crate) fn learn(&mut self, fact: Fact, at: Timestamp) {
+    pub(crate) fn record(&mut self, fact: Fact, at: Timestamp) {
         if self.status().is_final() {
             return;
         }

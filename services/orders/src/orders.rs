@@ -15,7 +15,7 @@ use proto::values::{CustomerId, OrderId, Timestamp};
 use tracing::{info, instrument};
 
 use crate::{
-    domain::{Fact, Order, Page, Progress, Reason, Selection, Status, Step},
+    domain::{Fact, Order, Page, Progress, Reason, Report, Selection, Status, Step},
     error::Error,
     events,
     metrics::Metrics,
@@ -29,14 +29,6 @@ pub(crate) use abandon::GRACE;
 
 /// Orders per page of the list of all orders: all of them do not fit into memory.
 const PAGE: i64 = 500;
-
-/// A fact about an order, reported by another service.
-#[derive(Clone, Debug)]
-pub(crate) struct Report {
-    pub(crate) order: OrderId,
-    pub(crate) customer: CustomerId,
-    pub(crate) fact: Fact,
-}
 
 /// Takes orders, and settles them when facts arrive.
 pub(crate) struct Orders {
@@ -163,7 +155,7 @@ impl Orders {
         trace: Option<&telemetry::Context>,
     ) -> Result<bool, Error> {
         let before = order.progress.clone();
-        order.progress.learn(fact, Timestamp::now());
+        order.progress.record(fact, Timestamp::now());
         if order.progress == before {
             return Ok(true);
         }

@@ -376,7 +376,7 @@ async fn a_request_with_an_id_of_an_earlier_version_returns_its_order() {
 /// The commit may fail: until it succeeds, the order is not settled.
 #[tokio::test]
 async fn a_settlement_that_is_rolled_back_is_not_counted() {
-    use crate::{domain::Fact, orders::Report};
+    use crate::domain::{Fact, Report};
     let stage = Stage::new(usize::MAX >> 4).await;
     let order = stage.place(teapots("ada", 1)).await.unwrap();
     let report = Report {

@@ -15,10 +15,10 @@ use proto::{
 
 use crate::{
     domain::{
-        Fact, Item, Order, Page, Position, Reason, Request, RequestedItem, Selection, Status,
+        Fact, Item, Order, Page, Position, Reason, Report, Request, RequestedItem, Selection,
+        Status,
     },
     error::Error,
-    orders::Report,
 };
 
 impl TryFrom<PlaceRequest> for Request {

@@ -16,6 +16,14 @@ use std::time::Duration;
 
 use proto::values::{CustomerId, Money, OrderId, Timestamp};
 
+/// An order, and what it requires of this service.
+#[derive(Clone, Debug)]
+pub(crate) struct Order {
+    pub(crate) id: OrderId,
+    pub(crate) customer: CustomerId,
+    pub(crate) command: Command,
+}
+
 /// What an order requires of this service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Command {

@@ -3,11 +3,11 @@
 mod unknown;
 
 use chassis::{database::Tx, events::Publish};
-use proto::values::{CustomerId, Money, OrderId, Timestamp};
+use proto::values::{Money, OrderId, Timestamp};
 use tracing::{info, instrument, warn};
 
 use crate::{
-    domain::{Command, Conflict, Delays, Outcome, Payment, ProviderCall, State},
+    domain::{Command, Conflict, Delays, Order, Outcome, Payment, ProviderCall, State},
     error::Error,
     events,
     metrics::Metrics,
@@ -17,14 +17,6 @@ use crate::{
 
 #[cfg(test)]
 pub(crate) use unknown::UNRESOLVED_AFTER;
-
-/// An order, and what it requires of this service.
-#[derive(Clone, Debug)]
-pub(crate) struct Order {
-    pub(crate) id: OrderId,
-    pub(crate) customer: CustomerId,
-    pub(crate) command: Command,
-}
 
 /// The payments of all orders.
 pub(crate) struct Payments {

@@ -8,10 +8,9 @@ use proto::{
 };
 
 use crate::{
-    domain::{Command, Payment, State},
+    domain::{Command, Order, Payment, State},
     error::Error,
     outbound::Entry,
-    payments::Order,
 };
 
 impl TryFrom<&OrderEvent> for Order {

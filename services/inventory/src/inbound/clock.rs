@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::time::sleep;
+use chassis::retry::every;
 
 use crate::reservations::Reservations;
 
@@ -11,17 +11,5 @@ const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Expires holds, forever. Holds are rows, so it does not matter which replica does it, or when that replica was started.
 pub(crate) async fn expire(reservations: Arc<Reservations>) -> anyhow::Result<()> {
-    loop {
-        match reservations.expire().await {
-            Ok(true) => {}
-            Ok(false) => sleep(INTERVAL).await,
-            Err(error) => {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "the events of expired reservations cannot be written, trying again"
-                );
-                sleep(INTERVAL).await;
-            }
-        }
-    }
+    every(INTERVAL, "expire reservations", || reservations.expire()).await
 }

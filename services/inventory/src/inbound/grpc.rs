@@ -17,10 +17,7 @@ use proto::{
 };
 use tonic::{Request, Response, Status};
 
-use crate::{
-    domain::Reservation,
-    reservations::{self, Reservations},
-};
+use crate::{domain::Reservation, reservations::Reservations};
 
 /// The gRPC service `mesh.inventory.v1.Inventory`.
 pub(crate) fn services(reservations: &Arc<Reservations>) -> Services {
@@ -54,7 +51,7 @@ impl inventory_server::Inventory for Grpc {
         &self,
         request: Request<ReserveRequest>,
     ) -> Result<Response<ReserveResponse>, Status> {
-        let request = reservations::Request::try_from(request.into_inner()).map_err(Error::from)?;
+        let request = request.into_inner().try_into().map_err(Error::from)?;
         let expires_at = self.reservations.reserve(&request).await.map_err(Error::from)?;
         Ok(Response::new(ReserveResponse { expires_at_us: expires_at.into() }))
     }

@@ -11,10 +11,7 @@ use proto::{
     topics::event_types::{OrderCancelled, OrderPaid},
 };
 
-use crate::{
-    error::Error,
-    reservations::{Order, Reservations},
-};
+use crate::{domain::Order, error::Error, reservations::Reservations};
 
 /// Settles the reservation of an order that was paid for or cancelled.
 pub(crate) struct OnOrder {

@@ -15,7 +15,7 @@ const FACTS: [Fact; 7] = [
 fn after(facts: &[Fact]) -> Progress {
     let mut progress = Progress::placed(Timestamp::from_micros(0));
     for (at, fact) in (1..).zip(facts) {
-        progress.learn(*fact, Timestamp::from_micros(at));
+        progress.record(*fact, Timestamp::from_micros(at));
     }
     progress
 }
@@ -73,13 +73,13 @@ proptest! {
         let mut progress = Progress::placed(Timestamp::from_micros(0));
         for (at, fact) in (1..).zip(&facts) {
             let before = progress.clone();
-            progress.learn(*fact, Timestamp::from_micros(at));
+            progress.record(*fact, Timestamp::from_micros(at));
             prop_assert!(progress.history.starts_with(&before.history), "history is only added to");
             if before.status().is_final() {
                 prop_assert_eq!(&progress, &before, "the end is the end");
             }
             let again = progress.clone();
-            progress.learn(*fact, Timestamp::from_micros(at + 1));
+            progress.record(*fact, Timestamp::from_micros(at + 1));
             prop_assert_eq!(&progress, &again, "a repeated fact changes nothing");
         }
         let words = statuses(&progress);

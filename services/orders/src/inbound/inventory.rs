@@ -8,10 +8,7 @@ use chassis::{
 };
 use proto::{inventory::v1::InventoryEvent, topics::event_types::ReservationExpired};
 
-use crate::{
-    error::Error,
-    orders::{Orders, Report},
-};
+use crate::{domain::Report, error::Error, orders::Orders};
 
 /// Settles the order whose reservation expired.
 pub(crate) struct OnReservation {

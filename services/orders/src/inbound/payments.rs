@@ -11,10 +11,7 @@ use proto::{
     topics::event_types::{PaymentAuthorized, PaymentDeclined, PaymentFailed},
 };
 
-use crate::{
-    error::Error,
-    orders::{Orders, Report},
-};
+use crate::{domain::Report, error::Error, orders::Orders};
 
 /// Settles the order that a payment belongs to.
 pub(crate) struct OnPayment {

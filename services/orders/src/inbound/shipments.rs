@@ -11,10 +11,7 @@ use proto::{
     topics::event_types::{ShipmentDelivered, ShipmentDispatched},
 };
 
-use crate::{
-    error::Error,
-    orders::{Orders, Report},
-};
+use crate::{domain::Report, error::Error, orders::Orders};
 
 /// Settles the order that a shipment belongs to.
 pub(crate) struct OnShipment {

@@ -59,9 +59,9 @@ async fn place(store: &Store, order: &Order) -> bool {
     placed
 }
 
-async fn learn(store: &Store, before: &Order, fact: Fact) -> bool {
+async fn record(store: &Store, before: &Order, fact: Fact) -> bool {
     let mut order = before.clone();
-    order.progress.learn(fact, 7.into());
+    order.progress.record(fact, 7.into());
     let mut tx = store.begin("settle order").await.unwrap();
     let updated = store.update(&mut tx, &before.progress, &order).await.unwrap();
     tx.commit().await.unwrap();
@@ -83,8 +83,8 @@ async fn open_orders_are_counted_by_status_with_their_oldest() {
         assert!(place(&store, &teapots(number, at)).await);
     }
     let (paid, cancelled) = (get(&store, "3").await, get(&store, "4").await);
-    assert!(learn(&store, &paid, Fact::PaymentAuthorized).await);
-    assert!(learn(&store, &cancelled, Fact::CustomerCancelled).await);
+    assert!(record(&store, &paid, Fact::PaymentAuthorized).await);
+    assert!(record(&store, &cancelled, Fact::CustomerCancelled).await);
     let mut open = store.open_orders().await.unwrap();
     open.sort_by_key(|group| group.status);
     let placed = Open { status: Status::Placed, number: 2, oldest_at: 5.into() };
@@ -98,7 +98,7 @@ async fn an_order_is_read_as_it_was_written() {
     assert!(place(&store, &order).await);
     assert_eq!(get(&store, "1").await, order);
     assert!(!place(&store, &teapots("1", 6)).await, "an id is taken once");
-    assert!(learn(&store, &order, Fact::CustomerCancelled).await);
+    assert!(record(&store, &order, Fact::CustomerCancelled).await);
     let cancelled = get(&store, "1").await;
     assert_eq!(cancelled.progress.cancelled, Some(Reason::Customer));
     assert_eq!(cancelled.progress.history.len(), 2);
@@ -110,11 +110,11 @@ async fn of_two_concurrent_changes_of_an_order_the_second_is_refused() {
     let seen = teapots("1", 5);
     place(&store, &seen).await;
     assert!(
-        learn(&store, &seen, Fact::ShipmentDispatched).await,
+        record(&store, &seen, Fact::ShipmentDispatched).await,
         "a fact without a status counts too"
     );
-    assert!(!learn(&store, &seen, Fact::PaymentAuthorized).await);
-    assert!(learn(&store, &get(&store, "1").await, Fact::PaymentAuthorized).await);
+    assert!(!record(&store, &seen, Fact::PaymentAuthorized).await);
+    assert!(record(&store, &get(&store, "1").await, Fact::PaymentAuthorized).await);
     assert_eq!(get(&store, "1").await.progress.status(), Status::Dispatched);
 }
 
@@ -143,7 +143,7 @@ async fn orders_are_listed_page_by_page_newest_first() {
     let after = Some(Position { placed_at: 2.into(), id: id("c") });
     let second = store.list(&Selection { after, ..all("ada") }, 2).await.unwrap();
     assert_eq!(ids(&second), ["b", "a"]);
-    learn(&store, &get(&store, "b").await, Fact::PaymentAuthorized).await;
+    record(&store, &get(&store, "b").await, Fact::PaymentAuthorized).await;
     let paid = Selection { status: Some(Status::Paid), ..all("ada") };
     assert_eq!(ids(&store.list(&paid, 9).await.unwrap()), ["b"]);
     assert!(store.list(&all("bob"), 9).await.unwrap().is_empty());

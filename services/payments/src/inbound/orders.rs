@@ -13,9 +13,9 @@ use proto::{
 };
 
 use crate::{
-    domain::Outcome,
+    domain::{Order, Outcome},
     error::Error,
-    payments::{Order, Payments},
+    payments::Payments,
 };
 
 /// Charges an order that was placed, and refunds one that was cancelled.
