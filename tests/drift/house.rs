@@ -84,10 +84,10 @@ fn every_part_has_one_version_in_kubernetes_compose_and_the_lanes() {
 
 #[test]
 fn no_room_of_the_chassis_imports_upwards_or_sideways() {
-    hold(floors::new_in_chassis);
+    hold(floors::chassis);
 }
 
 #[test]
 fn no_files_import_each_other_in_a_circle() {
-    hold(floors::new_circles);
+    hold(floors::circles);
 }

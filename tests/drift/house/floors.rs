@@ -14,54 +14,18 @@ const CHASSIS: &str = "services/chassis/src/lib.rs";
 
 /// The rooms of the chassis by floor, from the top. A room is a module that `lib.rs` declares, with everything below it. Each
 /// uses rooms of the floors below its own, and no room beside it.
-const FLOORS: [&[&str]; 6] = [
+const FLOORS: [&[&str]; 7] = [
     &["app"],
     &["events"],
     &["cache", "database", "grpc", "http", "kafka", "nats"],
     &["telemetry"],
-    &["breaker", "config", "deadline"],
+    &["breaker", "config", "deadline", "messaging", "readiness", "server"],
     &["contract", "error", "identity", "metrics", "retry"],
+    &["text"],
 ];
-
-/// Known complaints: the root of a crate, and at most how many of its files are in circles. Numbers only shrink.
-const KNOWN_CIRCLES: &[(&str, usize)] = &[
-    (CHASSIS, 46),
-    ("services/inventory/src/lib.rs", 2),
-    ("services/orders/src/lib.rs", 2),
-    ("services/payments/src/lib.rs", 5),
-];
-
-/// Known complaints about the floors, at most. It only shrinks.
-const KNOWN_FLOORS: usize = 15;
-
-/// The floors of the chassis, apart from what is known.
-pub(crate) fn new_in_chassis(tree: &Tree) -> Vec<String> {
-    let complaints = chassis(tree);
-    if complaints.is_empty() && KNOWN_FLOORS > 0 {
-        return vec!["the chassis is in order: delete KNOWN_FLOORS".to_owned()];
-    }
-    if complaints.len() <= KNOWN_FLOORS { vec![] } else { complaints }
-}
-
-/// Circles of files, apart from what is known.
-pub(crate) fn new_circles(tree: &Tree) -> Vec<String> {
-    let judge = |of: &Crate| {
-        let (complaints, size) = circles_of(of);
-        let root = of.file(&Module::new());
-        let known = KNOWN_CIRCLES.iter().find(|(known, _)| *known == root);
-        match known {
-            Some(_) if size == 0 => {
-                vec![format!("{root} has no circle any more: delete it from KNOWN_CIRCLES")]
-            }
-            Some((_, most)) if size <= *most => vec![],
-            _ => complaints,
-        }
-    };
-    imports::crates(tree).iter().flat_map(judge).collect()
-}
 
 /// The chassis can be understood from the ground up: no import runs upwards or sideways.
-fn chassis(tree: &Tree) -> Vec<String> {
+pub(crate) fn chassis(tree: &Tree) -> Vec<String> {
     let chassis = Crate::read(tree, CHASSIS);
     let rooms = chassis.modules().filter_map(|module| module.first()).collect::<BTreeSet<_>>();
     let strangers = rooms.iter().filter(|room| floor(room).is_none());
@@ -92,12 +56,12 @@ fn floor(room: &str) -> Option<usize> {
 }
 
 /// No file needs itself in the end: each file can be read, tested and moved after those that it uses.
-fn circles(tree: &Tree) -> Vec<String> {
-    imports::crates(tree).iter().flat_map(|of| circles_of(of).0).collect()
+pub(crate) fn circles(tree: &Tree) -> Vec<String> {
+    imports::crates(tree).iter().flat_map(circles_of).collect()
 }
 
-/// For each knot of files that reach each other, a shortest circle through its first file; and how many files are in knots.
-fn circles_of(of: &Crate) -> (Vec<String>, usize) {
+/// For each knot of files that reach each other, a shortest circle through its first file.
+fn circles_of(of: &Crate) -> Vec<String> {
     let mut next: BTreeMap<Module, Vec<Arrow>> = BTreeMap::new();
     for arrow in of.arrows() {
         next.entry(arrow.from.clone()).or_default().push(arrow);
@@ -121,7 +85,7 @@ fn circles_of(of: &Crate) -> (Vec<String>, usize) {
             of.file(module)
         ));
     }
-    (complaints, knotted.len())
+    complaints
 }
 
 /// A shortest way from a file to each that it reaches, itself included if it does.
