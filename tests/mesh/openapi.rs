@@ -1,4 +1,4 @@
-//! Writes the served OpenAPI document to a file, for foreign tools.
+//! Checks the served OpenAPI document with the tools of others.
 
 use std::process::{Command, Stdio};
 

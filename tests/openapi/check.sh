@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Validates the OpenAPI document of a gateway with a foreign program, generates a client from it, and buys something with that
-# client. Node and npm are needed; a missing program is a failure.
+# Validates the OpenAPI document of a gateway with redocly, generates a client from it, and places an order with that client. The
+# script needs Node and npm, and fails without them.
 #
 #   check.sh http://127.0.0.1:8080
 set -euo pipefail
@@ -8,7 +8,7 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 TOOLS=${GLASSMESH_TOOLS:-$HOME/.cache/glassmesh-tools}
 # The folder depends on the lock file: another lock file is another folder.
 PROGRAMS=$TOOLS/openapi-$(sha256sum "$HERE/package-lock.json" | cut -c1-12)
-GATEWAY=${1:?the address of a gateway}
+GATEWAY=${1:?expected the URL of a gateway}
 
 command -v npm >/dev/null || { echo "npm is missing: install Node.js 20 or newer" >&2; exit 1; }
 if [ ! -d "$PROGRAMS" ]; then
@@ -32,7 +32,7 @@ linted() { node_modules/.bin/redocly lint --config redocly.yaml --max-problems 2
 linted openapi.json || { cat lint.log >&2; exit 1; }
 # The validation must be able to fail: this document has a reference to a missing schema.
 sed 's|#/components/schemas/OrderPage|#/components/schemas/Nothing|' openapi.json >broken.json
-! linted broken.json || { echo "a reference to nothing was not found" >&2; exit 1; }
+! linted broken.json || { echo "the linter did not report a reference to a missing schema" >&2; exit 1; }
 
 node_modules/.bin/openapi-typescript openapi.json --output api.ts >generated.log 2>&1 || { cat generated.log >&2; exit 1; }
 node_modules/.bin/tsc --project . --pretty false

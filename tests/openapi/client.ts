@@ -1,4 +1,4 @@
-// A customer whose client was made from the document: what it sends and what it reads are the document's types.
+// A client that was generated from the document: its requests and answers have the types of the document.
 import createClient from "openapi-fetch";
 
 import type { paths } from "./api";
@@ -27,12 +27,12 @@ const listed = await shop.GET("/api/orders");
 const orders = expect("all orders", listed.data, listed.error).items;
 if (!orders.some((one) => one.id === id)) throw new Error(`not listed: ${JSON.stringify(orders)}`);
 
-// The story as a stream of text, up to the order's end.
+// The order's events as a stream of text, up to the last one.
 const live = await shop.GET("/api/orders/{id}/live", { params: { path: { id } }, parseAs: "stream" });
-let story = "";
-const text = expect("the story", live.data ?? undefined, live.error).pipeThrough(new TextDecoderStream());
-for await (const piece of text) story += piece;
-if (!story.includes('"status":"completed"')) throw new Error(`it does not end: ${story}`);
+let events = "";
+const text = expect("the events", live.data ?? undefined, live.error).pipeThrough(new TextDecoderStream());
+for await (const piece of text) events += piece;
+if (!events.includes('"status":"completed"')) throw new Error(`the order is not completed: ${events}`);
 
 const refused = await shop.GET("/api/products/{sku}", { params: { path: { sku: "unicorn" } } });
 if (refused.response.status !== 404 || refused.error?.status !== 404) throw new Error(JSON.stringify(refused));

@@ -1,8 +1,8 @@
-// Places an order and shows its story, as any client of the API could.
-const story = document.getElementById("story");
+// Places an order and shows its events, as any client of the API can.
+const list = document.getElementById("events");
 let events;
 
-function tell(at, text, link) {
+function show(at, text, link) {
   const line = document.createElement("li");
   line.textContent = `${at} ${text} `;
   if (link) {
@@ -11,14 +11,14 @@ function tell(at, text, link) {
     anchor.textContent = "trace";
     line.append(anchor);
   }
-  story.append(line);
+  list.append(line);
 }
 
 const clock = (at) => at.slice(11, 23);
 
 document.getElementById("place").addEventListener("click", async () => {
   events?.close();
-  story.replaceChildren();
+  list.replaceChildren();
   const answer = await fetch("/api/orders", {
     method: "POST",
     headers: { "content-type": "application/json", "idempotency-key": String(Math.random()) },
@@ -28,15 +28,15 @@ document.getElementById("place").addEventListener("click", async () => {
     }),
   });
   const order = await answer.json();
-  if (!answer.ok) return tell(clock(new Date().toISOString()), `${order.title}: ${order.detail}`);
+  if (!answer.ok) return show(clock(new Date().toISOString()), `${order.title}: ${order.detail}`);
   events = new EventSource(order.links.live);
   events.addEventListener("status", (event) => {
     const change = JSON.parse(event.data);
-    tell(clock(change.at), change.status + (change.reason ? ` (${change.reason})` : ""), order.links.trace);
+    show(clock(change.at), change.status + (change.reason ? ` (${change.reason})` : ""), order.links.trace);
     if (["completed", "cancelled"].includes(change.status)) events.close();
   });
   events.addEventListener("activity", (event) => {
     const activity = JSON.parse(event.data);
-    tell(clock(activity.at), activity.type);
+    show(clock(activity.at), activity.type);
   });
 });

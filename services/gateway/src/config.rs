@@ -115,7 +115,7 @@ impl TryFrom<String> for TraceUrl {
         if text.contains(TRACE_ID) {
             return Ok(Self(text));
         }
-        Err(format!("{text:?} is not where traces are; expected a URL with {TRACE_ID} in it"))
+        Err(format!("{text:?} is no URL of a trace; expected a URL with {TRACE_ID} in it"))
     }
 }
 
@@ -130,14 +130,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_trace_is_found_at_its_url() {
+    fn the_url_of_a_trace_contains_its_id() {
         let url = TraceUrl::try_from("http://lens/trace/{trace_id}?x=1".to_owned()).unwrap();
         assert_eq!(url.of("4bf9"), "http://lens/trace/4bf9?x=1");
         assert!(TraceUrl::try_from("http://lens".to_owned()).unwrap_err().contains("{trace_id}"));
     }
 
     #[test]
-    fn an_upstream_is_a_base_url_or_nothing() {
+    fn an_upstream_is_a_base_url_or_empty() {
         let read = |text: &str| Upstream::try_from(text.to_owned());
         assert_eq!(read("http://grafana:3000").unwrap().base(), Some("http://grafana:3000"));
         assert_eq!(read("").unwrap().base(), None);

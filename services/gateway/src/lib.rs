@@ -29,7 +29,7 @@ use chassis::{App, http};
 pub use config::{Config, FrontDoor, TraceUrl, Upstream};
 use inbound::{
     front_door::passed_on,
-    rest::{self, Shop},
+    rest::{self, AppState},
 };
 use live::{Live, ReadIntervals};
 use metrics::Metrics;
@@ -62,7 +62,7 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
     // Inbound: what can reach it.
     let Config { listen, customer, trace_url, front_door, deadline, .. } = config;
     let passed_on = passed_on(&front_door);
-    let shop = Shop { products, orders, live, customer, trace_url, front_door, metrics };
+    let state = AppState { products, orders, live, customer, trace_url, front_door, metrics };
     let options = http::Options {
         limit: deadline,
         passed_on,
@@ -70,6 +70,6 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
         guard: Some(app.guard()),
         ..http::Options::default()
     };
-    app.serve_http(listen, rest::router(shop)?, options).await?;
+    app.serve_http(listen, rest::router(state)?, options).await?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Metrics of the edge beyond those of HTTP.
+//! The business numbers of `gateway`.
 
 /// The reasons why the gateway refuses an order.
 pub(crate) const REFUSALS: [&str; 8] = [

@@ -8,7 +8,7 @@ use crate::config::FrontDoor;
 /// A server whose pages the gateway proxies.
 pub(crate) struct Door<'a> {
     pub(crate) path: &'static str,
-    /// What the server is for, in a few words.
+    /// What the server shows, in a few words.
     pub(crate) purpose: &'static str,
     base: &'a str,
 }
@@ -19,16 +19,16 @@ pub(crate) fn doors(config: &FrontDoor) -> Vec<Door<'_>> {
         ("/grafana", "dashboards, alerts, logs", &config.grafana),
         ("/jaeger", "traces", &config.jaeger),
         ("/prometheus", "metrics, rules, targets", &config.prometheus),
-        ("/alertmanager", "alerts that were sent", &config.alertmanager),
-        ("/lens", "who talks to whom, recent orders, log lines", &config.lens),
+        ("/alertmanager", "notifications of alerts", &config.alertmanager),
+        ("/lens", "the topology of the services, recent orders, log lines", &config.lens),
     ];
-    let there = all.into_iter().filter_map(|(path, purpose, upstream)| {
+    let configured = all.into_iter().filter_map(|(path, purpose, upstream)| {
         Some(Door { path, purpose, base: upstream.base()? })
     });
-    there.collect()
+    configured.collect()
 }
 
-/// The paths below which requests go to these servers, and not to the shop.
+/// The paths below which requests go to these servers, and not to the API.
 pub(crate) fn passed_on(config: &FrontDoor) -> Vec<String> {
     doors(config).iter().map(|door| format!("{}/", door.path)).collect()
 }

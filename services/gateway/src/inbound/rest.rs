@@ -24,8 +24,8 @@ use crate::{
     products::Products,
 };
 
-/// What the handlers share.
-pub(crate) struct Shop {
+/// What the handlers use.
+pub(crate) struct AppState {
     pub(crate) products: Products,
     pub(crate) orders: Orders,
     pub(crate) live: Live,
@@ -36,11 +36,12 @@ pub(crate) struct Shop {
 }
 
 /// All routes that the gateway serves.
-pub(crate) fn router(shop: Shop) -> anyhow::Result<Router> {
+pub(crate) fn router(state: AppState) -> anyhow::Result<Router> {
     let (router, document) = api().split_for_parts();
     let document = openapi::serialized(&document)?;
-    let (pages, others) = (pages::router(&shop.front_door), front_door::router(&shop.front_door)?);
-    Ok(router.with_state(Arc::new(shop)).layer(document).merge(pages).merge(others))
+    let (pages, others) =
+        (pages::router(&state.front_door), front_door::router(&state.front_door)?);
+    Ok(router.with_state(Arc::new(state)).layer(document).merge(pages).merge(others))
 }
 
 /// Every answer that the OpenAPI document describes.
@@ -65,7 +66,7 @@ pub(crate) fn answers() -> Vec<Known> {
 }
 
 /// The routes that the OpenAPI document describes.
-fn api() -> OpenApiRouter<Arc<Shop>> {
+fn api() -> OpenApiRouter<Arc<AppState>> {
     OpenApiRouter::with_openapi(openapi::Document::openapi())
         .routes(routes!(products::list))
         .routes(routes!(products::get))
@@ -79,10 +80,10 @@ fn api() -> OpenApiRouter<Arc<Shop>> {
 /// The customer of a request. There is no login: all requests have the same customer.
 struct Customer(CustomerId);
 
-impl FromRequestParts<Arc<Shop>> for Customer {
+impl FromRequestParts<Arc<AppState>> for Customer {
     type Rejection = Infallible;
 
-    async fn from_request_parts(_: &mut Parts, shop: &Arc<Shop>) -> Result<Self, Infallible> {
-        Ok(Self(shop.customer.clone()))
+    async fn from_request_parts(_: &mut Parts, state: &Arc<AppState>) -> Result<Self, Infallible> {
+        Ok(Self(state.customer.clone()))
     }
 }

@@ -32,7 +32,7 @@ use crate::{
     config::{Config, FrontDoor},
     inbound::{
         front_door::passed_on,
-        rest::{self, Shop},
+        rest::{self, AppState},
     },
     live::{Live, ReadIntervals},
     metrics::Metrics,
@@ -114,7 +114,7 @@ impl TestGateway {
         let metrics = Metrics::register(&registry).unwrap();
         let orders = Orders::new(channel());
         let source = Arc::clone(&updates) as Arc<dyn Updates>;
-        let shop = Shop {
+        let state = AppState {
             products: Products::new(
                 Catalog::new(channel()),
                 Inventory::new(channel()),
@@ -134,9 +134,9 @@ impl TestGateway {
             front_door,
             metrics,
         };
-        let passed_on = passed_on(&shop.front_door);
+        let passed_on = passed_on(&state.front_door);
         let options = Options { limit: LIMIT, passed_on, ..Options::default() };
-        let router = Edge::alone(&registry, options).unwrap().around(rest::router(shop).unwrap());
+        let router = Edge::alone(&registry, options).unwrap().around(rest::router(state).unwrap());
         Self { router, peers, updates, draining, registry, _tasks: tasks }
     }
 

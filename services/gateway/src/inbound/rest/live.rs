@@ -15,7 +15,7 @@ use futures::{Stream, StreamExt, stream};
 use utoipa::ToSchema;
 
 use super::{
-    Customer, Shop,
+    AppState, Customer,
     orders::Id,
     problems::{refusals, refused},
 };
@@ -87,14 +87,14 @@ refusals!(FollowRefusals: NO_ORDER);
     ),
 )]
 pub(super) async fn follow(
-    State(shop): State<Arc<Shop>>,
+    State(state): State<Arc<AppState>>,
     Customer(customer): Customer,
     Id(id): Id,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     telemetry::annotate("order.id", id.to_string());
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok());
-    let Some(stream) = shop.live.open(&customer, &id, last).await.map_err(refused)? else {
+    let Some(stream) = state.live.open(&customer, &id, last).await.map_err(refused)? else {
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
     let events = Sse::new(events(stream)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));

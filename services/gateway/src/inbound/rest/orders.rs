@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
-    Customer, Shop,
+    AppState, Customer,
     problems::{refusals, refused},
 };
 use crate::{
@@ -84,21 +84,21 @@ refusals!(PlaceRefusals: MALFORMED, OUT_OF_STOCK, CHANGED, ABANDONED, TOO_LARGE,
     ),
 )]
 pub(super) async fn place(
-    State(shop): State<Arc<Shop>>,
+    State(state): State<Arc<AppState>>,
     Customer(customer): Customer,
     headers: HeaderMap,
     body: Result<Json<Object<PlaceOrder>>, Problem>,
 ) -> Result<Response, Problem> {
     let placed = match body {
         Ok(Json(Object(order))) => {
-            shop.orders.place(&customer, order, idempotency_key(&headers)).await.map_err(refused)
+            state.orders.place(&customer, order, idempotency_key(&headers)).await.map_err(refused)
         }
         Err(problem) => Err(problem),
     };
     match &placed {
-        Ok(_) => shop.metrics.orders_accepted_total.inc(),
+        Ok(_) => state.metrics.orders_accepted_total.inc(),
         Err(problem) => {
-            shop.metrics.orders_refused_total.with_label_values(&[reason(problem)]).inc();
+            state.metrics.orders_refused_total.with_label_values(&[reason(problem)]).inc();
         }
     }
     let order = placed?;
@@ -106,7 +106,7 @@ pub(super) async fn place(
     let location = format!("/api/orders/{}", order.id);
     let links = Links {
         live: format!("{location}/live"),
-        trace: order.trace_id.as_deref().map(|trace_id| shop.trace_url.of(trace_id)),
+        trace: order.trace_id.as_deref().map(|trace_id| state.trace_url.of(trace_id)),
         order: location.clone(),
     };
     let accepted = Accepted { id: order.id, status: order.status, trace_id: order.trace_id, links };
@@ -147,11 +147,11 @@ refusals!(ListRefusals: BAD_QUERY);
     responses((status = 200, description = "A page of orders.", body = OrderPage), ListRefusals),
 )]
 pub(super) async fn list(
-    State(shop): State<Arc<Shop>>,
+    State(state): State<Arc<AppState>>,
     Customer(customer): Customer,
     Query(query): Query<OrderQuery>,
 ) -> Result<Json<OrderPage>, Problem> {
-    shop.orders.list(&customer, query).await.map(Json).map_err(refused)
+    state.orders.list(&customer, query).await.map(Json).map_err(refused)
 }
 
 refusals!(GetRefusals: NO_ORDER);
@@ -163,11 +163,11 @@ refusals!(GetRefusals: NO_ORDER);
     responses((status = 200, description = "The order.", body = Order), GetRefusals),
 )]
 pub(super) async fn get(
-    State(shop): State<Arc<Shop>>,
+    State(state): State<Arc<AppState>>,
     Customer(customer): Customer,
     Id(id): Id,
 ) -> Result<Json<Order>, Problem> {
-    shop.orders.get(&customer, &id).await.map(Json).map_err(refused)
+    state.orders.get(&customer, &id).await.map(Json).map_err(refused)
 }
 
 refusals!(CancelRefusals: NO_ORDER, NOT_CANCELLABLE, CHANGED);
@@ -182,12 +182,12 @@ refusals!(CancelRefusals: NO_ORDER, NOT_CANCELLABLE, CHANGED);
     responses((status = 200, description = "The cancelled order.", body = Order), CancelRefusals),
 )]
 pub(super) async fn cancel(
-    State(shop): State<Arc<Shop>>,
+    State(state): State<Arc<AppState>>,
     Customer(customer): Customer,
     Id(id): Id,
 ) -> Result<Json<Order>, Problem> {
     telemetry::annotate("order.id", id.to_string());
-    shop.orders.cancel(&customer, &id).await.map(Json).map_err(refused)
+    state.orders.cancel(&customer, &id).await.map(Json).map_err(refused)
 }
 
 /// The id in the path. Text that cannot be an id names an order that does not exist.

@@ -6,7 +6,7 @@ use axum::{extract::State, http::StatusCode};
 use chassis::http::{Json, Path, Problem, Query};
 
 use super::{
-    Shop,
+    AppState,
     problems::{refusals, refused},
 };
 use crate::{
@@ -26,10 +26,10 @@ refusals!(ListRefusals: BAD_QUERY);
     responses((status = 200, description = "A page of products.", body = ProductPage), ListRefusals),
 )]
 pub(super) async fn list(
-    State(shop): State<Arc<Shop>>,
+    State(state): State<Arc<AppState>>,
     Query(query): Query<ProductQuery>,
 ) -> Result<Json<ProductPage>, Problem> {
-    shop.products.list(query).await.map(Json).map_err(refused)
+    state.products.list(query).await.map(Json).map_err(refused)
 }
 
 refusals!(GetRefusals: NO_PRODUCT);
@@ -43,7 +43,7 @@ refusals!(GetRefusals: NO_PRODUCT);
     responses((status = 200, description = "The product.", body = Product), GetRefusals),
 )]
 pub(super) async fn get(
-    State(shop): State<Arc<Shop>>,
+    State(state): State<Arc<AppState>>,
     sku: Result<Path<String>, Problem>,
 ) -> Result<Json<Product>, Problem> {
     let not_utf8 = |_| {
@@ -54,5 +54,5 @@ pub(super) async fn get(
         )
     };
     let Path(sku) = sku.map_err(not_utf8)?;
-    shop.products.get(&sku).await.map(Json).map_err(refused)
+    state.products.get(&sku).await.map(Json).map_err(refused)
 }
