@@ -2,8 +2,8 @@
 # The mesh with its brokers, databases and observability, in Kubernetes on this machine.
 #
 #   local.sh up       create a cluster, build the image and load it there, apply overlays/local, wait, print the URLs
-#   local.sh status   print what runs, and the URLs
-#   local.sh down     delete the cluster, or only the mesh if the cluster was yours
+#   local.sh status   print the pods and the URLs
+#   local.sh down     delete the cluster, or only the mesh if the script did not create the cluster
 #
 # It uses the first of these that it finds: a cluster `glassmesh` that it created, kind, k3d, the cluster of your kubectl if
 # its name is that of a local one.
@@ -184,11 +184,11 @@ not_ready() {
   local todo="look: kubectl --context $CONTEXT -n $NAMESPACE describe pods -l app.kubernetes.io/name=$name"
   case $reason in
   *ErrImageNeverPull* | *ImagePullBackOff* | *ErrImagePull*)
-    todo="its image is not to be had: is there a way to the registry? GLASSMESH_PATIENCE=1200 waits longer" ;;
-  *OOMKilled*) todo="it needed more memory than its limit: tell us, or raise the limit in an overlay of your own" ;;
-  *Unschedulable*) todo="no node has room: the overlay wants 1.6 GiB; give Docker or the cluster more memory" ;;
+    todo="its image cannot be pulled: can the cluster reach the registry? GLASSMESH_PATIENCE=1200 waits longer" ;;
+  *OOMKilled*) todo="it needed more memory than its limit: report this, or raise the limit in an overlay of your own" ;;
+  *Unschedulable*) todo="no node has enough memory: the overlay needs 1.6 GiB; give Docker or the cluster more memory" ;;
   esac
-  die "$1 is not ready after $PATIENCE s" "$todo" "then run this again: it goes on where it was"
+  die "$1 is not ready after $PATIENCE s" "$todo" "then run this command again: it continues where it stopped"
 }
 
 ## The front door
@@ -233,11 +233,11 @@ await_door() {
   done
 }
 
-tell() {
+print_urls() {
   local url=http://localhost:$PORT
   cat <<TEXT
 
-  the shop          $url/api/products
+  products          $url/api/products
   dashboards        $url/grafana/
   traces            $url/jaeger/
   metrics, alerts   $url/prometheus/  $url/alertmanager/
@@ -247,7 +247,7 @@ tell() {
                          -d '{"items":[{"sku":"teapot","quantity":2}],"payment_token":"tok_ok"}'
   look inside       kubectl --context $CONTEXT -n $NAMESPACE get pods
   what runs         $0 status
-  end it            $0 down
+  stop the mesh     $0 down
 
 TEXT
 }
@@ -263,13 +263,13 @@ up() {
   open_door
   await_door
   say "ready after $SECONDS s"
-  tell
+  print_urls
 }
 
 status() {
   choose
   kc -n "$NAMESPACE" get pods -o wide || die "the cluster $CONTEXT does not answer" "start all of it: $0 up"
-  if answers; then tell; else say "http://localhost:$PORT does not answer; to mend it: $0 up"; fi
+  if answers; then print_urls; else say "http://localhost:$PORT does not answer; to repair this: $0 up"; fi
 }
 
 down() {

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# What one looks at the mesh with, as it is deployed, beside a mesh that runs here: Collector, Jaeger, Prometheus with our
-# rules, Alertmanager. No containers.
+# Runs the observability stack as it is deployed, without containers, beside a mesh on this machine: Collector, Jaeger, Prometheus
+# with our rules, Alertmanager.
 #
-#   stack.sh start  <dir> [base]   start all of it with its data in <dir>; prints the addresses, NAME=address, which are in
-#                                  <dir>/addresses, too. With the port base of a mesh (8080) Prometheus scrapes that one
+#   stack.sh start  <dir> [base]   start all parts with their data in <dir>; prints their addresses, NAME=address, and writes
+#                                  them to <dir>/addresses. With the port base of a mesh (8080), Prometheus scrapes that mesh
 #   stack.sh scrape <dir> <base>   scrape the mesh with this port base from now on
-#   stack.sh stop   <dir>          stop all of it
+#   stack.sh stop   <dir>          stop all parts
 #
-# It takes the files of deploy/components/observability and grafana/rules; only names become addresses. The mesh is to be
-# given the first of them: OTEL_EXPORTER_OTLP_ENDPOINT=http://$OTLP. STACK_PARTS chooses the parts, in the
-# order of their start: with loki in it log lines go there ("jaeger loki otelcol alertmanager prometheus"), otherwise into
-# <dir>/otelcol/lines.json. Other YAML files in <dir>/otelcol go on top of ours.
+# It uses the files of deploy/components/observability and grafana/rules, with local addresses instead of names. Start the mesh
+# with the first address: OTEL_EXPORTER_OTLP_ENDPOINT=http://$OTLP. STACK_PARTS lists the parts in the order of their start. With
+# loki among them ("jaeger loki otelcol alertmanager prometheus") the Collector sends log lines there, otherwise it writes them to
+# <dir>/otelcol/lines.json. It merges other YAML files in <dir>/otelcol into its configuration.
 set -euo pipefail
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

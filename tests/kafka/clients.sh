@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Clients of Kafka that are not ours, and share no code with ours or with each other.
+# Kafka clients of others, which share no code with our client or with each other.
 #
-#   clients.sh install                           install them all, at the versions that are named here
-#   clients.sh run <client> <address> [embedded] let one produce, consume and administer; `embedded`: and be refused, too
+#   clients.sh install                           install all clients, in the versions that this file names
+#   clients.sh run <client> <address> [embedded] produce, consume and administer with one client; `embedded`: also check what the
+#                                                embedded broker refuses
 #
-# Clients: confluent (librdkafka), aio, kafka_python, franz, segmentio, java, kcat. What is installed is kept in
-# ${GLASSMESH_TOOLS:-$HOME/.cache/glassmesh-tools}; kcat comes with the system. Linux.
+# Clients: confluent (librdkafka), aio, kafka_python, franz, segmentio, java, kcat. They are installed in
+# ${GLASSMESH_TOOLS:-$HOME/.cache/glassmesh-tools}; kcat comes with the system. For Linux.
 set -euo pipefail
 
 # renovate: datasource=pypi depName=confluent-kafka

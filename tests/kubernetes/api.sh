@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# A Kubernetes API and nothing behind it (etcd and the API server of cluster.sh's binary): what it says to a manifest is what
-# any cluster would say. Started for one check, and gone after it. Needs no root.
+# A Kubernetes API without nodes (etcd and the API server of cluster.sh's binary): it answers to a manifest as any cluster would.
+# It runs for one check only, and needs no root.
 #
-#   api.sh check FOLDER MANIFEST...   apply each file, server-side and strict, to an API that knows the custom resources; any
-#                                     refusal and any warning fails. FOLDER gets what it made of each: <name>.json
+#   api.sh check FOLDER MANIFEST...   apply each file, server-side and strict, to an API that knows the custom resources; the check
+#                                     fails for an error or a warning. It writes the stored objects to FOLDER/<name>.json
 #
-# Nothing runs there, so applying is the strictest dry run: objects find their namespace, and admission says what it would.
+# No pod runs there, so that applying is the strictest dry run: namespaces exist, and admission answers as in a cluster.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/settings.sh"

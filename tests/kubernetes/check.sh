@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Every check of the manifests that does not run them: they are built, admitted by a real API server, scored, and tested
-# against the rules of rules.rs. Needs no root.
+# Checks the manifests without running them: builds them, lets a real API server admit them, scores them, and tests them against
+# the rules of rules.rs. Needs no root.
 #
 # check.sh [FOLDER]    FOLDER keeps the built objects (<overlay>.yaml) and the admitted ones (<overlay>.json)
 set -euo pipefail
@@ -21,7 +21,7 @@ build_all() {
     "$KUSTOMIZE" build "$TOP/$overlay" >"$OUT/$name.yaml" || die "kustomize cannot build $overlay"
     # Users build with the kustomize in their kubectl.
     "$BIN/kubectl" kustomize "$TOP/$overlay" | cmp -s - "$OUT/$name.yaml" ||
-      die "$overlay: kubectl and kustomize make different things of it"
+      die "$overlay: kubectl and kustomize build different objects"
     say "$overlay: $(grep -c ^kind: "$OUT/$name.yaml") objects"
   done
 }
@@ -59,7 +59,7 @@ score() {
     END {
       for (i = 1; i <= n; i++) if (!used[i]) { print "accepted.txt has a reason for what is not found: " line[i]; bad = 1 }
       exit bad
-    }' "$HERE/accepted.txt" "$OUT/findings" >&2 || die "mend what kube-score finds, or give a reason in accepted.txt"
+    }' "$HERE/accepted.txt" "$OUT/findings" >&2 || die "correct what kube-score finds, or give a reason in accepted.txt"
   say "kube-score: $(wc -l <"$OUT/findings") findings, and a reason for each"
 }
 

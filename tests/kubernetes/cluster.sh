@@ -1,18 +1,19 @@
 #!/usr/bin/env bash
-# A Kubernetes with one node and real pods, on this machine, without containers to run it in and without a registry.
+# A Kubernetes cluster with one node and real pods on this machine. It runs outside of containers and needs no registry.
 #
 #   cluster.sh install      install what is missing: Debian's containerd, runc and network plugins; Kubernetes from its modules
-#   cluster.sh up           start it and wait until pods can run; does nothing if it is up
-#   cluster.sh down         end all of it, and forget it
+#   cluster.sh up           start the cluster and wait until pods can run; does nothing if it runs
+#   cluster.sh down         end all its processes, and delete its data
 #   cluster.sh kubeconfig   print the path of its kubeconfig, for KUBECONFIG
-#   cluster.sh kubectl ...  the kubectl of its version, for it
+#   cluster.sh kubectl ...  run the kubectl of its version for it
 #   cluster.sh load TAR     put an image (an OCI or Docker archive) into the node; image.py makes one from files
 #
-# Everything runs in network, mount and PID namespaces of its own: nothing of the machine's network, mounts or sysctls changes,
-# nothing gets out, and ending one process ends it all. The API is on 127.0.0.1:${KUBERNETES_PORT:-6443}. Needs root.
+# The cluster has network, mount and PID namespaces of its own: it does not change the machine's network, mounts or sysctls, its
+# pods reach no other machine, and the end of its first process ends all others. The API is on
+# 127.0.0.1:${KUBERNETES_PORT:-6443}. Needs root.
 #
-# There is no network plugin that enforces NetworkPolicies, no ingress controller and no load balancer. Two volumes are there
-# to be claimed.
+# It has no network plugin that enforces NetworkPolicies, no ingress controller and no load balancer. It has two volumes that pods
+# can claim.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/settings.sh"
@@ -55,7 +56,7 @@ running() { # name
 
 up() {
   [ "$(id -u)" = 0 ] || die "run this as root: it makes namespaces and network devices"
-  if running holder; then say "it is up already"; return; fi
+  if running holder; then say "the cluster runs already"; return; fi
   [ -x "$BIN/kube" ] || die "run 'cluster.sh install' first"
   ! (exec 3<>"/dev/tcp/127.0.0.1/$PORT") 2>/dev/null || die "something else listens on 127.0.0.1:$PORT: choose another KUBERNETES_PORT"
   down
@@ -77,7 +78,7 @@ up() {
   wait_for 90 "the node" "$BIN/kubectl" wait node "$NODE" --for=condition=Ready --timeout=1s
   "$BIN/kubectl" -n kube-system rollout status deployment/coredns --timeout=90s >&2
   wait_for 90 "the metrics API" "$BIN/kubectl" get --raw /apis/metrics.k8s.io/v1beta1/nodes
-  say "it is up: export KUBECONFIG=$KUBECONFIG"
+  say "the cluster runs: export KUBECONFIG=$KUBECONFIG"
 }
 
 credentials() {

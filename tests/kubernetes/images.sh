@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Loads the images that overlays/local names into the node of cluster.sh. They are made of programs of this machine: the mesh
-# from our own release build, and for each third-party part a stand-in from what tests/real/parts.sh has installed. A stand-in
-# has the name, the entrypoint, the paths and the user of the real image as far as the manifests rely on them; it does not
-# show that the manifests fit the real images.
+# Loads the images that overlays/local names into the node of cluster.sh. It makes them of programs of this machine: the mesh from
+# our own release build, and for each part of a third party a stand-in from the programs that tests/real/parts.sh has installed. A
+# stand-in has the name, the entrypoint, the paths and the user of the real image as far as the manifests rely on them. So the test
+# does not show that the manifests fit the real images.
 #
 #   images.sh MESH PART...    MESH is the binary; parts: kafka nats postgres valkey otelcol jaeger prometheus alertmanager loki
 #
-# The full names of images are read from the manifests: a new version there is a new version here.
+# The names and versions of the images come from the manifests.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/settings.sh"

@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# The real parts that the mesh works with, run natively: no containers.
+# Runs the real parts that the mesh works with, without containers.
 #
-#   parts.sh install [part]...             install what is missing; prints each part's programs
-#   parts.sh start   <part> <dir> [port]   start it with its data in <dir>, wait until it serves, print its address
-#   parts.sh stop    <part> <dir>          let it finish, then end it
-#   parts.sh kill    <part> <dir>          end it at once, as a crash would (SIGKILL, children included)
-#   parts.sh restart <part> <dir>          stop it if it runs, start it again: same address, same data
-#   parts.sh address <part> <dir> [name]   print the address it has, or had; or a further one by its name
+#   parts.sh install [part]...             install the parts that are missing; prints each part's programs
+#   parts.sh start   <part> <dir> [port]   start the part with its data in <dir>, wait until it serves, print its address
+#   parts.sh stop    <part> <dir>          stop the part and wait for its end
+#   parts.sh kill    <part> <dir>          end the part and its children at once, as a crash would (SIGKILL)
+#   parts.sh restart <part> <dir>          stop the part if it runs, and start it with the same address and data
+#   parts.sh address <part> <dir> [name]   print the last address of the part, or a further address by its name
 #
 # Parts: kafka, nats, postgres (these are installed by default), valkey; otelcol, prometheus, alertmanager, jaeger, loki;
-# and checkers, with nothing to start. parts/<part>.sh has what is special about each. Each has a <dir> of its own. Without
-# a port the first start picks a free one; later starts keep it. A start reads <dir>/environment, if there is one.
-# Programs are kept in ${GLASSMESH_TOOLS:-$HOME/.cache/glassmesh-tools}. Linux.
+# and checkers, which only consists of programs. parts/<part>.sh contains the details of a part. Each part needs a <dir> of its
+# own. Without a port, the first start picks a free one, and later starts keep it. A start reads <dir>/environment, if it exists.
+# Programs are installed in ${GLASSMESH_TOOLS:-$HOME/.cache/glassmesh-tools}. For Linux.
 set -euo pipefail
 
 # The topics of proto::topics, with the number of partitions; every topic has a dead letter queue, which needs no order and so
