@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_shop_is_filled_once_and_not_again_when_it_was_sold_out() {
+    async fn stock_is_added_once_and_not_again_when_it_is_sold_out() {
         let (_folder, store) = store([("teapot", 0)]).await;
         for _ in 0..2 {
             fill(&store).await.unwrap();

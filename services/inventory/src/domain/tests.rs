@@ -69,7 +69,7 @@ proptest! {
 
     /// A cancelled order keeps no pieces, whatever other outcomes arrived before or after.
     #[test]
-    fn a_cancelled_order_keeps_nothing(
+    fn a_cancelled_order_holds_no_pieces(
         before in vec(prop_oneof![Just(OrderOutcome::Paid), Just(OrderOutcome::Cancelled)], 0..5),
         after in vec(prop_oneof![Just(OrderOutcome::Paid), Just(OrderOutcome::Cancelled)], 0..5),
     ) {

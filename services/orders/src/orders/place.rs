@@ -47,10 +47,11 @@ impl Orders {
     async fn place_once(self: &Arc<Self>, request: Request) -> Result<Order, Error> {
         let id = request.id();
         tracing::Span::current().record("order.id", id.as_str());
+        self.unwritten.attempt(&id);
         if let Some(found) = self.store.find(&id).await? {
-            return same(found, &request);
+            return existing(found, &request);
         }
-        if let Some(order) = self.placed_formerly(&request).await? {
+        if let Some(order) = self.find_former(&request).await? {
             return Ok(order);
         }
         let prices = self.catalog.prices(&request.items).await?;
@@ -61,7 +62,7 @@ impl Orders {
     }
 
     /// The order that this customer placed with the same key while ids had their former format.
-    async fn placed_formerly(&self, request: &Request) -> Result<Option<Order>, Error> {
+    async fn find_former(&self, request: &Request) -> Result<Option<Order>, Error> {
         let (id, fingerprint) = request.former();
         match self.store.find(&id).await? {
             Some(Found::Order(order)) if order.customer == request.customer => {
@@ -79,7 +80,6 @@ impl Orders {
         order: Order,
         request: &Request,
     ) -> Result<Order, Error> {
-        self.unwritten.attempt(&order.id);
         let reserve = self.inventory.reserve(&order);
         let placed = match deadline::within(RESERVING, reserve).await.flatten() {
             Ok(()) => self.write(&order, request).await,
@@ -116,7 +116,7 @@ impl Orders {
         if !self.store.insert(&mut tx, order).await? {
             drop(tx);
             let found = self.store.find(&order.id).await?;
-            return same(found.ok_or_else(|| Error::Conflict(order.id.clone()))?, request);
+            return existing(found.ok_or_else(|| Error::Conflict(order.id.clone()))?, request);
         }
         tx.publish(&events::placed(order, &request.payment_token)).await?;
         annotate("order.status", Status::Placed.as_str());
@@ -157,7 +157,7 @@ fn not_reserved(error: Remote) -> Error {
 }
 
 /// The existing order, if it belongs to the customer and was placed with the same request.
-fn same(found: Found, request: &Request) -> Result<Order, Error> {
+fn existing(found: Found, request: &Request) -> Result<Order, Error> {
     match found {
         Found::Abandoned => Err(Error::Abandoned),
         Found::Order(order)

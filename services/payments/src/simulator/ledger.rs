@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde::Serialize;
 use uuid::Uuid;
 
-/// The most keys that are kept, at some 250 bytes each; beyond it the oldest are forgotten.
+/// The most keys that are kept, at some 250 bytes each; beyond it the oldest are dropped.
 const MOST: usize = 20_000;
 
 /// Charges by their idempotency key.
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_charge_is_made_once_and_given_back_once() {
+    fn a_charge_is_made_once_and_refunded_once() {
         let (mut ledger, id) = (Ledger::default(), Uuid::from_u128(1));
         assert_eq!(ledger.charge("k", made(1)), Some(id));
         assert_eq!(ledger.charge("k", made(1)), Some(id));
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_are_forgotten_and_pages_follow_each_other() {
+    fn the_oldest_charges_are_dropped_and_later_pages_follow_earlier_ones() {
         let mut ledger = Ledger::default();
         for charge in 0..MOST as u128 + 2 {
             ledger.charge("k", made(charge));
