@@ -189,15 +189,15 @@ impl Inner {
 impl Permit {
     /// The destination answered the call, whatever the answer.
     pub fn succeeded(mut self) {
-        self.told(true);
+        self.record(true);
     }
 
     /// The destination did not answer the call, or it answered that it is unable to serve it.
     pub fn failed(mut self) {
-        self.told(false);
+        self.record(false);
     }
 
-    fn told(&mut self, succeeded: bool) {
+    fn record(&mut self, succeeded: bool) {
         self.breaker.learn(self.epoch, self.probe, succeeded);
         self.probe = false;
     }

@@ -19,7 +19,7 @@ pub use settings::{Settings, Tls};
 
 use crate::{
     Error, breaker,
-    metrics::{Begin, IntCounter, Registry},
+    metrics::{InitSeries, IntCounter, Registry},
     readiness::Readiness,
 };
 
@@ -75,7 +75,7 @@ impl Caches {
         V: Clone + Send + Sync + 'static,
     {
         let outcomes = ["hit", "miss", "error"];
-        self.metrics.operations_total.begin(outcomes.map(|outcome| [name, outcome]));
+        self.metrics.operations_total.init_series(outcomes.map(|outcome| [name, outcome]));
         let count = |outcome| self.metrics.operations_total.with_label_values(&[name, outcome]);
         let kept = if self.shared.is_some() { TOGETHER } else { ttl };
         Cache {

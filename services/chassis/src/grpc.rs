@@ -84,14 +84,14 @@ pub(crate) fn connect(
 }
 
 /// Whether the call is one of infrastructure. These are neither traced nor measured: telemetry about telemetry never ends.
-fn is_machinery(path: &str) -> bool {
+fn is_untraced(path: &str) -> bool {
     ["/opentelemetry.proto.collector.", "/grpc.health.", "/grpc.reflection."]
         .iter()
         .any(|prefix| path.starts_with(prefix))
 }
 
 /// Whether the call's request is a stream: the caller continues to send while it gets answers.
-fn is_conversation(path: &str) -> bool {
+fn is_bidirectional(path: &str) -> bool {
     ["/grpc.health.", "/grpc.reflection."].iter().any(|prefix| path.starts_with(prefix))
 }
 

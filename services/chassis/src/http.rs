@@ -1,9 +1,9 @@
 //! HTTP: every request is measured, traced and limited in time; every error is a problem document.
 
 mod client;
+mod connection_close;
 mod cors;
 mod edge;
-mod farewell;
 mod guard;
 mod json;
 mod plain;
@@ -18,9 +18,9 @@ use ::http::StatusCode;
 
 pub(crate) use client::Metrics as ClientMetrics;
 pub use client::{Answer, Client, base_url};
+pub(crate) use connection_close::connection_close;
 pub use edge::Edge;
 pub(crate) use edge::Metrics as ServerMetrics;
-pub(crate) use farewell::farewell;
 pub use guard::{Guard, GuardSettings};
 pub use json::{Json, Path, Query};
 pub(crate) use plain::with_problems;
@@ -40,7 +40,7 @@ const IN_FLIGHT: usize = 128;
 pub struct Options {
     /// Requests whose paths begin with one of these prefixes are neither traced nor measured, and have no deadline: telemetry
     /// about telemetry never ends.
-    pub machinery: Vec<String>,
+    pub untraced_prefixes: Vec<String>,
     /// Requests whose paths begin with one of these prefixes are passed on to another server, with request and answer streamed.
     /// They are neither traced nor measured, since looking at the mesh is not load of the mesh; the [`Proxy`] itself limits
     /// them.
@@ -73,7 +73,7 @@ pub struct Known {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            machinery: Vec::new(),
+            untraced_prefixes: Vec::new(),
             passed_on: Vec::new(),
             in_flight: IN_FLIGHT,
             limit: LIMIT,

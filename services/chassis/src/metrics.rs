@@ -2,10 +2,10 @@
 //! [`metrics!`](crate::metrics!) macro.
 
 mod accept;
-mod begin;
 mod exemplars;
 mod exposition;
 mod families;
+mod init_series;
 mod limits;
 mod runtime;
 
@@ -15,10 +15,10 @@ use parking_lot::Mutex;
 use prometheus::{core::Collector, proto::MetricFamily};
 
 pub(crate) use accept::prefers_openmetrics;
-pub use begin::{Begin, each};
 pub use exemplars::{Histogram, HistogramVec};
 pub use exposition::{OPENMETRICS, TEXT};
 pub use families::Family;
+pub use init_series::{InitSeries, each};
 pub use prometheus::{Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts};
 pub(crate) use runtime::observe_runtime;
 
@@ -191,7 +191,7 @@ impl Declared for Histogram {
 /// assert!(registry.text().contains("mesh_teapot_poured_total{tea=\"sencha\"} 0"));
 /// ```
 ///
-/// After `=` stand the label values that are known beforehand: their series exist from the start, at zero, see [`Begin`].
+/// After `=` stand the label values that are known beforehand: their series exist from the start, at zero, see [`InitSeries`].
 /// A metric's name is the prefix after `in`, an underscore, and the field's name; with an empty prefix, the field's name alone.
 #[macro_export]
 macro_rules! metrics {
@@ -228,7 +228,7 @@ macro_rules! metrics {
                         )?,
                     )+
                 };
-                $($($crate::metrics::Begin::begin(&metrics.$field, $known);)?)+
+                $($($crate::metrics::InitSeries::init_series(&metrics.$field, $known);)?)+
                 Ok(metrics)
             }
         }

@@ -5,6 +5,17 @@ use std::{error::Error, future::Future, time::Duration};
 
 use tokio::time::sleep;
 
+/// Returns the pause before a retry: `first`, then twice as long each time, and never longer than `longest`. `earlier` is the number
+/// of retries before this one.
+pub fn pause(first: Duration, longest: Duration, earlier: u32) -> Duration {
+    first.saturating_mul(2u32.saturating_pow(earlier)).min(longest)
+}
+
+/// Returns a random time up to `longest`, so that many callers that failed together do not retry together.
+pub fn jittered(longest: Duration) -> Duration {
+    longest.mul_f64(rand::random::<f64>())
+}
+
 /// A growing backoff.
 #[derive(Clone, Debug)]
 pub struct Backoff {
@@ -18,10 +29,10 @@ impl Backoff {
         Self { ceiling: first.min(longest), longest }
     }
 
-    /// The next wait: a random time up to the ceiling, so that many callers that failed together do not retry together.
+    /// Returns the next wait: a random time up to the ceiling, which doubles.
     pub fn next_wait(&mut self) -> Duration {
-        let wait = self.ceiling.mul_f64(rand::random::<f64>());
-        self.ceiling = (self.ceiling * 2).min(self.longest);
+        let wait = jittered(self.ceiling);
+        self.ceiling = pause(self.ceiling, self.longest, 1);
         wait
     }
 

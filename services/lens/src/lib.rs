@@ -56,7 +56,7 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
         .merge(inbound::lens::routes(&store, &topology, &scraper));
     // Requests that deliver spans must not be traced: each span would cause another.
     let options = http::Options {
-        machinery: vec!["/v1/".into()],
+        untraced_prefixes: vec!["/v1/".into()],
         body_limit: inbound::otlp_http::BODY_LIMIT,
         guard: Some(app.guard()),
         ..http::Options::default()

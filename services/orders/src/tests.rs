@@ -142,7 +142,7 @@ impl Stage {
             .add_service(inventory_server::InventoryServer::new(peers.clone()))
             .serve_with_incoming(TcpListenerStream::new(listener));
         tasks.spawn(async { server.await.unwrap() });
-        let (channel, keep) = Channel::alone(&endpoints, &registry).unwrap();
+        let (channel, keep) = Channel::for_tests(&endpoints, &registry).unwrap();
         tasks.spawn(keep);
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", folder.path().join("orders.db").display());
@@ -157,7 +157,7 @@ impl Stage {
             Catalog::new(channel.clone()),
             Inventory::new(channel),
             Metrics::register(&registry).unwrap(),
-            Detached::alone(&registry).unwrap(),
+            Detached::for_tests(&registry).unwrap(),
             grace,
         ));
         Self { peers, orders, database, registry, _tasks: tasks, _folder: folder }

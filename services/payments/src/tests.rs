@@ -58,7 +58,7 @@ impl Stage {
         let base = format!("http://{}", listener.local_addr().unwrap());
         let mut third_party = JoinSet::new();
         third_party.spawn(simulator::serve(listener, Duration::ZERO));
-        let client = http::Client::alone("provider", &base, TIMEOUT, &registry).unwrap();
+        let client = http::Client::for_tests("provider", &base, TIMEOUT, &registry).unwrap();
         let metrics = Metrics::register(&registry).unwrap();
         let folder = TempDir::new().unwrap();
         let url = format!("sqlite://{}/payments.db", folder.path().display());

@@ -20,21 +20,26 @@ const MOST: usize = 512;
 #[derive(Clone)]
 pub struct Detached {
     tasks: TaskTracker,
-    room: Arc<Semaphore>,
+    in_flight: Arc<Semaphore>,
     draining: CancellationToken,
     panics: IntCounter,
 }
 
 impl Detached {
     pub(super) fn new(draining: CancellationToken, panics: IntCounter) -> Self {
-        Self { tasks: TaskTracker::new(), room: Arc::new(Semaphore::new(MOST)), draining, panics }
+        Self {
+            tasks: TaskTracker::new(),
+            in_flight: Arc::new(Semaphore::new(MOST)),
+            draining,
+            panics,
+        }
     }
 
     /// An instance that belongs to no [`App`](super::App): for tests of a service's use cases.
     ///
     /// # Errors
     /// The registry already has these metrics.
-    pub fn alone(registry: &crate::metrics::Registry) -> anyhow::Result<Self> {
+    pub fn for_tests(registry: &crate::metrics::Registry) -> anyhow::Result<Self> {
         let panics = registry.register("mesh_panics_total", "Panics that were caught.", &[])?;
         Ok(Self::new(CancellationToken::new(), panics))
     }
@@ -48,7 +53,7 @@ impl Detached {
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> Result<T, Error> {
-        let Ok(place) = Arc::clone(&self.room).try_acquire_owned() else {
+        let Ok(place) = Arc::clone(&self.in_flight).try_acquire_owned() else {
             return Err(Error::new(Kind::Exhausted, "too much is being done at once"));
         };
         let panics = self.panics.clone();
@@ -96,7 +101,7 @@ mod tests {
     use crate::metrics::Registry;
 
     fn detached() -> Detached {
-        Detached::alone(&Registry::new()).unwrap()
+        Detached::for_tests(&Registry::new()).unwrap()
     }
 
     #[tokio::test]
@@ -127,7 +132,7 @@ mod tests {
     #[tokio::test]
     async fn more_work_than_there_is_room_for_is_refused() {
         let detached = detached();
-        let place = Arc::clone(&detached.room).try_acquire_many_owned(MOST as u32).unwrap();
+        let place = Arc::clone(&detached.in_flight).try_acquire_many_owned(MOST as u32).unwrap();
         assert_eq!(detached.run(async {}).await.unwrap_err().kind(), Kind::Exhausted);
         drop(place);
         detached.run(async {}).await.unwrap();

@@ -341,7 +341,7 @@ fn serve(server: Server, app: &App) -> impl Future<Output = anyhow::Result<()>> 
     async move {
         match kind {
             ServerKind::Http(router) => {
-                let router = http::farewell(router, draining);
+                let router = http::connection_close(router, draining);
                 server::serve(listener, router, port, stop).await;
             }
             ServerKind::Grpc(services, edge) => {

@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use super::*;
-use crate::{Kind, database};
+use crate::Kind;
 
 #[derive(Default)]
 struct Server {
@@ -152,7 +152,9 @@ async fn what_everybody_wants_is_loaded_once() {
 async fn a_failure_is_told_and_forgotten() {
     let (caches, _) = caches("");
     let cache = cups(&caches);
-    let failed = cache.get("assam".to_owned(), async { Err(database::Error::PoolTimedOut) }).await;
+    let failed = cache
+        .get("assam".to_owned(), async { Err(Error::new(Kind::Unavailable, "the database")) })
+        .await;
     assert_eq!(failed.unwrap_err().kind(), Kind::Unavailable);
     assert_eq!(cache.get("assam".to_owned(), load(7)).await.unwrap(), 7);
 }

@@ -151,14 +151,16 @@ fn walk_unknown(
     }
 }
 
-/// The setting that was probably meant: one that begins the same.
+/// How alike a setting must be to one that does not exist, to be suggested: 1 is equal.
+const ALIKE: f64 = 0.85;
+
+/// Returns the setting that was probably meant: the most similar one.
 fn nearest<'a>(key: &str, siblings: &'a [String]) -> Option<&'a String> {
     let wrong = key.rsplit('.').next().unwrap_or(key);
-    let alike = |right: &&String| {
-        let shared = wrong.bytes().zip(right.bytes()).take_while(|(a, b)| a == b).count();
-        shared >= 3 && shared + 2 >= right.len().min(wrong.len())
-    };
-    siblings.iter().find(alike)
+    let alike = siblings.iter().map(|name| (strsim::jaro_winkler(wrong, name), name));
+    let (_, name) =
+        alike.filter(|(alike, _)| *alike >= ALIKE).max_by(|a, b| a.0.total_cmp(&b.0))?;
+    Some(name)
 }
 
 /// Every leaf with its source. `typed` shows the values whose type is a secret as `***`; settings with the name of a secret,

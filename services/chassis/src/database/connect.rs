@@ -7,8 +7,11 @@ use sqlx::Executor;
 use tokio::time::sleep;
 
 use super::{Config, Database, Migrations, backend::Backend, error};
-use crate::metrics::Registry;
+use crate::{metrics::Registry, retry};
 
+/// The first and the longest pause between two attempts to connect to a server.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// How long to wait before the work of the start is tried again.
 const ANEW: Duration = Duration::from_millis(200);
 
@@ -66,8 +69,7 @@ fn went_away(error: &anyhow::Error) -> bool {
 
 async fn until_there(database: &Database) -> anyhow::Result<()> {
     let Backend::Postgres(pool) = &database.inner.backend else { return Ok(()) };
-    let mut pause = Duration::from_millis(50);
-    let mut warned = false;
+    let (mut attempts, mut warned) = (0, false);
     loop {
         match pool.acquire().await {
             Ok(_) => return Ok(()),
@@ -82,8 +84,8 @@ async fn until_there(database: &Database) -> anyhow::Result<()> {
             }
             Err(error) => return Err(error).context("connect to the database"),
         }
-        sleep(pause).await;
-        pause = (pause * 2).min(Duration::from_secs(2));
+        sleep(retry::pause(FIRST_PAUSE, LONGEST_PAUSE, attempts)).await;
+        attempts += 1;
     }
 }
 

@@ -5,10 +5,12 @@ use std::{convert::Infallible, time::Duration};
 use tokio::time::sleep;
 
 use super::{Database, Error, backend::Backend, now, sqlite::SqliteDb};
+use crate::retry;
 
 /// The pause between two checks.
 const LOOK: Duration = Duration::from_secs(1);
-/// Longest pause between two probes of a database that does not answer.
+/// First and longest pause between two probes of a database that does not answer.
+const FIRST_PROBE: Duration = Duration::from_millis(50);
 const PROBE_CAP: Duration = Duration::from_secs(1);
 
 impl Database {
@@ -76,8 +78,7 @@ impl Database {
         if self.is_up() {
             return false;
         }
-        let mut pause = Duration::from_millis(50);
-        let mut waited = false;
+        let (mut probes, mut waited) = (0, false);
         while let Err(error) = self.probe().await {
             if !waited {
                 tracing::error!(
@@ -86,8 +87,8 @@ impl Database {
                 );
             }
             waited = true;
-            sleep(pause).await;
-            pause = (pause * 2).min(PROBE_CAP);
+            sleep(retry::pause(FIRST_PROBE, PROBE_CAP, probes)).await;
+            probes += 1;
         }
         if waited {
             tracing::info!("the database answers again");

@@ -22,6 +22,7 @@ pub use crate::kafka::headers::GROUP;
 use crate::{
     contract::DEAD_LETTER_SUFFIX,
     kafka::{Outgoing, Producer, Settings, record::Record},
+    retry,
 };
 
 /// Why the event became a dead letter: `undecodable`, `rejected`, `retries_exhausted`, `panicked`, `unreadable`.
@@ -156,8 +157,7 @@ pub(super) async fn send(
         if refusals == 1 {
             tracing::error!(topic = %topic, error = %error, "a dead letter could not be sent, trying again");
         }
-        let doubled = 2u32.saturating_pow(refusals - 1);
-        sleep(settings.backoff.saturating_mul(doubled).min(settings.backoff_cap)).await;
+        sleep(retry::pause(settings.backoff, settings.backoff_cap, refusals - 1)).await;
     }
 }
 

@@ -4,7 +4,6 @@ use std::{any::Any, panic::AssertUnwindSafe, time::Duration};
 
 use futures::FutureExt;
 use opentelemetry::{Context, KeyValue, trace::TraceContextExt};
-use rand::Rng;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -12,6 +11,7 @@ use super::{dead_letter::Reason, subscription::SubscriptionContext};
 use crate::{
     database::{self, Database},
     error::chain,
+    retry,
 };
 
 /// Why an attempt failed.
@@ -183,10 +183,9 @@ impl RetryLoop<'_> {
 
     /// Full jitter: <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>
     fn pause(&self, attempts: u32) -> Duration {
-        let doubled = 2u32.saturating_pow(attempts.saturating_sub(2));
         let settings = &self.subscription.settings;
-        let longest = settings.backoff.saturating_mul(doubled).min(settings.backoff_cap);
-        longest.mul_f64(rand::rng().random_range(0.0..=1.0))
+        let earlier = attempts.saturating_sub(2);
+        retry::jittered(retry::pause(settings.backoff, settings.backoff_cap, earlier))
     }
 
     fn record_failure(&self, attempts: u32, failure: &Failure) {

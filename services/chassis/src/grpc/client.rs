@@ -70,7 +70,7 @@ impl Channel {
     ///
     /// # Errors
     /// The registry already has these metrics.
-    pub fn alone(
+    pub fn for_tests(
         endpoints: &Endpoints,
         registry: &Registry,
     ) -> anyhow::Result<(Self, impl Future<Output = ()> + Send + use<>)> {

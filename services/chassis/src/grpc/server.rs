@@ -21,7 +21,7 @@ use tower::{Layer, Service};
 
 use super::{
     call::{Answer, Call, status},
-    is_conversation, is_machinery,
+    is_bidirectional, is_untraced,
 };
 use crate::{
     Error, Kind, deadline,
@@ -53,7 +53,7 @@ pub(crate) struct Edge {
     metrics: Metrics,
     panics: IntCounter,
     /// One permit for each call that may be in flight.
-    room: Arc<Semaphore>,
+    in_flight: Arc<Semaphore>,
     arrivals: Arrivals,
     message_limit: usize,
 }
@@ -71,7 +71,7 @@ impl Edge {
         Self {
             metrics,
             panics,
-            room: Arc::new(Semaphore::new(IN_FLIGHT)),
+            in_flight: Arc::new(Semaphore::new(IN_FLIGHT)),
             arrivals: Arrivals::new(ARRIVING),
             message_limit: MESSAGE,
         }
@@ -155,10 +155,10 @@ where
         let fresh = self.inner.clone();
         let mut ready = std::mem::replace(&mut self.inner, fresh);
         let path = request.uri().path();
-        if is_conversation(path) {
+        if is_bidirectional(path) {
             return Box::pin(ready.call(request));
         }
-        if is_machinery(path) {
+        if is_untraced(path) {
             let edge = self.edge.clone();
             return Box::pin(async move {
                 match edge.arrived(request, Instant::now() + ARRIVAL).await {
@@ -200,7 +200,7 @@ where
     let until = Instant::now() + limit;
     let answer = async {
         let request = edge.arrived(request, until.min(Instant::now() + ARRIVAL)).await?;
-        let _room = edge.room.try_acquire().map_err(|_| Edge::full())?;
+        let _place = edge.in_flight.try_acquire().map_err(|_| Edge::full())?;
         Ok(std::panic::AssertUnwindSafe(inner.call(request)).catch_unwind().await)
     };
     let response = match deadline::within(limit, answer.with_context(context)).await.flatten() {

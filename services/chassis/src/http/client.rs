@@ -81,7 +81,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`App::http_client`](crate::App::http_client).
-    pub fn alone(
+    pub fn for_tests(
         peer: &'static str,
         base: &str,
         limit: Duration,
@@ -261,7 +261,7 @@ mod tests {
         let base = format!("http://{}", listener.local_addr().unwrap());
         servers.spawn(async move { axum::serve(listener, router).await.unwrap() });
         let registry = Registry::new();
-        let client = Client::alone("bank", &base, Duration::from_secs(10), &registry).unwrap();
+        let client = Client::for_tests("bank", &base, Duration::from_secs(10), &registry).unwrap();
         (client, registry)
     }
 
@@ -300,7 +300,7 @@ mod tests {
     async fn a_request_does_not_show_by_what_it_was_let_in() {
         let base = "http://ada:hunter2@127.0.0.1:1/v1/";
         let client =
-            Client::alone("bank", base, Duration::from_secs(10), &Registry::new()).unwrap();
+            Client::for_tests("bank", base, Duration::from_secs(10), &Registry::new()).unwrap();
         assert_eq!(client.shown, "http://127.0.0.1:1/v1");
         let error = client.post("/charges", "k", &()).await.unwrap_err();
         let shown = format!("{error} {error:?}");

@@ -45,7 +45,7 @@ pub struct Edge {
     panics: IntCounter,
     options: Options,
     /// One permit for each request that may be in flight.
-    room: Arc<Semaphore>,
+    in_flight: Arc<Semaphore>,
     arrivals: Arrivals,
 }
 
@@ -60,16 +60,16 @@ impl Edge {
         for Known { method, route, status } in &options.answers {
             durations.with(&[method, route, status.as_str()]);
         }
-        let room = Arc::new(Semaphore::new(options.in_flight));
+        let in_flight = Arc::new(Semaphore::new(options.in_flight));
         let arrivals = Arrivals::new(ARRIVING.max(2 * options.body_limit));
-        Self { metrics, panics, options, room, arrivals }
+        Self { metrics, panics, options, in_flight, arrivals }
     }
 
     /// An edge that belongs to no [`App`](crate::App): for tests of a service's routes.
     ///
     /// # Errors
     /// The registry already has these metrics.
-    pub fn alone(registry: &Registry, options: Options) -> anyhow::Result<Self> {
+    pub fn for_tests(registry: &Registry, options: Options) -> anyhow::Result<Self> {
         let panics = registry.register("mesh_panics_total", "Panics that were caught.", &[])?;
         Ok(Self::new(Metrics::register(registry)?, panics, options))
     }
@@ -99,7 +99,7 @@ async fn serve(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> R
     if below(path, &edge.options.passed_on) {
         return next.run(request).await;
     }
-    if below(path, &edge.options.machinery) {
+    if below(path, &edge.options.untraced_prefixes) {
         return match edge.arrived(request).await {
             Ok(request) => next.run(request).await,
             Err(problem) => problem.into_response(),
@@ -109,7 +109,7 @@ async fn serve(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> R
     let context = exchange.context.clone();
     let answer = async {
         let request = edge.arrived(request).await?;
-        let _room = edge.room.try_acquire().map_err(|_| edge.full())?;
+        let _place = edge.in_flight.try_acquire().map_err(|_| edge.full())?;
         Ok::<_, Problem>(edge.answer(request, next).await)
     };
     let answered = async { answer.await.unwrap_or_else(IntoResponse::into_response) };

@@ -53,7 +53,7 @@ pub struct Proxy {
     client: reqwest::Client,
     base: String,
     prefix: String,
-    room: Arc<Semaphore>,
+    in_flight: Arc<Semaphore>,
 }
 
 impl Proxy {
@@ -75,7 +75,7 @@ impl Proxy {
             .pool_max_idle_per_host(IDLE)
             .build()?;
         let (base, prefix) = (base.trim_end_matches('/').to_owned(), String::new());
-        Ok(Self { client, base, prefix, room: Arc::new(Semaphore::new(IN_FLIGHT)) })
+        Ok(Self { client, base, prefix, in_flight: Arc::new(Semaphore::new(IN_FLIGHT)) })
     }
 
     /// Routes for all of `/prefix/…`; the prefix stays in the path.
@@ -92,7 +92,7 @@ impl Proxy {
 }
 
 async fn pass(State(proxy): State<Proxy>, request: Request) -> Response {
-    let Ok(place) = Arc::clone(&proxy.room).try_acquire_owned() else {
+    let Ok(place) = Arc::clone(&proxy.in_flight).try_acquire_owned() else {
         let detail = format!("{IN_FLIGHT} requests are being passed on, and no more fit in");
         return Problem::from(Error::new(Kind::Unavailable, detail).reason("OVERLOADED"))
             .into_response();

@@ -223,7 +223,7 @@ async fn until(condition: impl Fn() -> bool) {
 #[tokio::test]
 async fn who_keeps_a_connection_is_told_to_leave() {
     let draining = CancellationToken::new();
-    let router = farewell(Router::new().route("/", get(|| async {})), draining.clone());
+    let router = connection_close(Router::new().route("/", get(|| async {})), draining.clone());
     let connection = async |version| {
         let request = http::Request::builder().version(version).body(Body::empty()).unwrap();
         let answer = router.clone().oneshot(request).await.unwrap();
@@ -248,7 +248,7 @@ async fn a_third_party_is_told_the_trace_and_the_key() {
         TraceState::NONE,
     );
     let setup = setup().await;
-    let client = Client::alone("third party", &setup.base, PATIENCE, &setup.registry).unwrap();
+    let client = Client::for_tests("third party", &setup.base, PATIENCE, &setup.registry).unwrap();
     let context = Context::new().with_remote_span_context(origin);
     let answer = client.post("/echo", "k-1", &"tea").with_context(context).await.unwrap();
     let [traceparent, key] = answer.json::<[String; 2]>().unwrap();

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::metrics::{ConnectionMetrics, Metrics};
-use crate::{Error, Kind, deadline, readiness::Condition};
+use crate::{Error, Kind, deadline, readiness::Condition, retry};
 
 /// The first pause between attempts to connect: short enough that a restarted server is found before an operator notices, ...
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -24,8 +24,10 @@ const WAITING: usize = 1024;
 
 /// The first attempt is made at once.
 fn pause(attempt: usize) -> Duration {
-    let doublings = attempt.saturating_sub(2).min(8);
-    if attempt <= 1 { Duration::ZERO } else { (FIRST_PAUSE * (1 << doublings)).min(LONGEST_PAUSE) }
+    match u32::try_from(attempt).unwrap_or(u32::MAX) {
+        0 | 1 => Duration::ZERO,
+        attempt => retry::pause(FIRST_PAUSE, LONGEST_PAUSE, attempt - 2),
+    }
 }
 
 pub(super) struct Connection {

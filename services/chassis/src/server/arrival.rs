@@ -24,7 +24,7 @@ pub(crate) struct Arrivals(Arc<Shared>);
 
 struct Shared {
     /// The most bytes of all bodies together.
-    room: usize,
+    limit: usize,
     used: AtomicUsize,
     /// Oldest first.
     bodies: Mutex<Vec<Arriving>>,
@@ -49,9 +49,9 @@ pub(crate) enum Missing {
 
 impl Arrivals {
     /// `room` is the most bytes of all bodies together.
-    pub(crate) fn new(room: usize) -> Self {
+    pub(crate) fn new(limit: usize) -> Self {
         let (used, bodies) = (AtomicUsize::new(0), Mutex::default());
-        Self(Arc::new(Shared { room, used, bodies }))
+        Self(Arc::new(Shared { limit, used, bodies }))
     }
 
     /// Reads a body. If it is longer than `limit`, returns its first `limit + 1` bytes, so that the handler can refuse it.
@@ -83,7 +83,7 @@ impl Arrivals {
     /// If the memory is used up, the oldest bodies are given up: the body of a fast client is never the oldest for long.
     fn take(&self, bytes: usize) {
         let used = self.0.used.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        let mut over = used.saturating_sub(self.0.room);
+        let mut over = used.saturating_sub(self.0.limit);
         for body in self.0.bodies.lock().iter() {
             if over == 0 {
                 break;

@@ -208,7 +208,7 @@ async fn the_span_of_an_http_call_does_not_contain_the_password() {
     let base = "http://ada:hunter2@127.0.0.1:1/v1";
     let limit = std::time::Duration::from_secs(10);
     let registry = chassis::metrics::Registry::new();
-    let client = chassis::http::Client::alone("bank", base, limit, &registry).unwrap();
+    let client = chassis::http::Client::for_tests("bank", base, limit, &registry).unwrap();
     client.post("/charges", "k", &()).with_context(context.clone()).await.unwrap_err();
     let spans = spans(context.span().span_context().trace_id());
     let url = attribute(named(&spans, "POST")[0], "url.full");

@@ -105,7 +105,7 @@ impl TestGateway {
             (Arc::<Peers>::default(), Arc::<FakeUpdates>::default(), JoinSet::new());
         let endpoints = serve(&peers, &mut tasks).await;
         let mut channel = || {
-            let (channel, keep) = Channel::alone(&endpoints, &Registry::new()).unwrap();
+            let (channel, keep) = Channel::for_tests(&endpoints, &Registry::new()).unwrap();
             tasks.spawn(keep);
             channel
         };
@@ -136,7 +136,8 @@ impl TestGateway {
         };
         let passed_on = passed_on(&state.front_door);
         let options = Options { limit: LIMIT, passed_on, ..Options::default() };
-        let router = Edge::alone(&registry, options).unwrap().around(rest::router(state).unwrap());
+        let router =
+            Edge::for_tests(&registry, options).unwrap().around(rest::router(state).unwrap());
         Self { router, peers, updates, draining, registry, _tasks: tasks }
     }
 

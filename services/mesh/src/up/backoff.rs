@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use chassis::retry;
+
 /// Short enough that one crash is hardly noticed.
 const FIRST: Duration = Duration::from_millis(100);
 /// Long enough that a service that cannot start costs nothing.
@@ -21,7 +23,7 @@ impl Backoff {
         if lived >= SETTLED {
             self.deaths = 0;
         }
-        let pause = FIRST.saturating_mul(2_u32.saturating_pow(self.deaths)).min(LONGEST);
+        let pause = retry::pause(FIRST, LONGEST, self.deaths);
         self.deaths = self.deaths.saturating_add(1);
         pause
     }

@@ -6,6 +6,7 @@ use std::{collections::HashMap, time::Duration};
 use tokio::time::Instant;
 
 use super::table::Row;
+use crate::retry;
 
 /// The pause after the first refusal. It doubles with each further one.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -106,7 +107,7 @@ impl Held {
             key.attempts += 1;
         }
         key.tried = now;
-        key.until = now + (PAUSE * 2u32.saturating_pow(key.attempts - 1)).min(PAUSE_CAP);
+        key.until = now + retry::pause(PAUSE, PAUSE_CAP, key.attempts - 1);
         (key.attempts >= ATTEMPTS).then_some(key.attempts)
     }
 

@@ -17,6 +17,8 @@ use tonic::{
 use tonic_prost::ProstCodec;
 use tower::Service;
 
+use crate::{Error, Kind};
+
 pub(super) const NAME: &str = "mesh.payments.v1.Payments";
 const LIST_PAYMENTS: &str = "/mesh.payments.v1.Payments/ListPayments";
 
@@ -111,7 +113,7 @@ where
         request: impl tonic::IntoRequest<ListPaymentsRequest>,
     ) -> Result<Response<tonic::Streaming<Payment>>, Status> {
         let ready = self.0.ready().await;
-        ready.map_err(|error| Status::from_error(error.into()))?;
+        ready.map_err(|error| Error::new(Kind::Unavailable, error.into().to_string()))?;
         let path = http::uri::PathAndQuery::from_static(LIST_PAYMENTS);
         let codec = ProstCodec::default();
         self.0.server_streaming(request.into_request(), path, codec).await

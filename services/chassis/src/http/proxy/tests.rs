@@ -58,7 +58,7 @@ async fn stage(upstream: Option<&str>) -> Stage {
         None => serve(&mut servers, there).await,
     };
     let options = Options { body_limit: 16, passed_on: vec!["/tea/".into()], ..Options::default() };
-    let edge = Edge::alone(&registry, options).unwrap();
+    let edge = Edge::for_tests(&registry, options).unwrap();
     let here = edge.around(Proxy::new(&base).unwrap().router("/tea"));
     let base = serve(&mut servers, here).await;
     Stage { base, _servers: servers }

@@ -16,14 +16,18 @@ use tokio_util::sync::CancellationToken;
 /// says which request was the last one (GOAWAY).
 ///
 /// <https://www.rfc-editor.org/rfc/rfc9112#section-9.6>
-pub(crate) fn farewell(router: Router, draining: CancellationToken) -> Router {
-    router.layer(middleware::from_fn_with_state(draining, say))
+pub(crate) fn connection_close(router: Router, draining: CancellationToken) -> Router {
+    router.layer(middleware::from_fn_with_state(draining, announce))
 }
 
-async fn say(State(draining): State<CancellationToken>, request: Request, next: Next) -> Response {
-    let told = request.version() <= Version::HTTP_11;
+async fn announce(
+    State(draining): State<CancellationToken>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let announced = request.version() <= Version::HTTP_11;
     let mut response = next.run(request).await;
-    if told && draining.is_cancelled() {
+    if announced && draining.is_cancelled() {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response

@@ -4,21 +4,21 @@
 use super::{HistogramVec, IntCounterVec};
 
 /// A metric with labels whose values are known in advance.
-pub trait Begin {
+pub trait InitSeries {
     /// Creates the series with these label values, at zero.
-    fn begin<const N: usize>(&self, known: impl IntoIterator<Item = [&'static str; N]>);
+    fn init_series<const N: usize>(&self, known: impl IntoIterator<Item = [&'static str; N]>);
 }
 
-impl Begin for IntCounterVec {
-    fn begin<const N: usize>(&self, known: impl IntoIterator<Item = [&'static str; N]>) {
+impl InitSeries for IntCounterVec {
+    fn init_series<const N: usize>(&self, known: impl IntoIterator<Item = [&'static str; N]>) {
         for values in known {
             self.with_label_values(&values);
         }
     }
 }
 
-impl Begin for HistogramVec {
-    fn begin<const N: usize>(&self, known: impl IntoIterator<Item = [&'static str; N]>) {
+impl InitSeries for HistogramVec {
+    fn init_series<const N: usize>(&self, known: impl IntoIterator<Item = [&'static str; N]>) {
         for values in known {
             self.with(&values);
         }
@@ -43,9 +43,9 @@ mod tests {
         let registry = Registry::new();
         let cups: IntCounterVec =
             registry.register("cups_total", "Cups.", &["tea", "size"]).unwrap();
-        cups.begin(each(&["assam", "sencha"], &["small"]));
+        cups.init_series(each(&["assam", "sencha"], &["small"]));
         let waits: HistogramVec = registry.register("wait_seconds", "Waiting.", &["who"]).unwrap();
-        waits.begin([["ada"]]);
+        waits.init_series([["ada"]]);
         let text = registry.text();
         assert!(text.contains("cups_total{size=\"small\",tea=\"sencha\"} 0\n"), "{text}");
         assert!(text.contains("wait_seconds_count{who=\"ada\"} 0\n"), "{text}");
