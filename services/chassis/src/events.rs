@@ -11,7 +11,7 @@
 //! may be delivered again; the inbox drops it if it has been handled.
 
 mod batch;
-mod committed;
+mod committed_offsets;
 mod consumer;
 pub mod dead_letter;
 mod dispatcher;
@@ -33,7 +33,7 @@ use opentelemetry::Context;
 
 use crate::{contract::Envelope, database::Migrations, kafka::record::Record};
 
-pub use committed::Committed;
+pub use committed_offsets::CommittedOffsets;
 pub use consumer::Consumer;
 pub use handler::{BatchHandler, Handler, Observer, SideEffectHandler};
 pub use publish::{EVENT_MAX, Publish};

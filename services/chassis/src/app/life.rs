@@ -233,7 +233,7 @@ impl Life {
             relay: JoinSet::new(),
             relay_draining: CancellationToken::new(),
         };
-        let mut committed = events::Committed::default();
+        let mut committed = events::CommittedOffsets::default();
         if let Some(consumer) = app.consumer.take() {
             committed = consumer.committed();
             if app.database.is_some() {

@@ -153,7 +153,7 @@ impl Database {
 
     /// Waits for a place among the consumers' transactions. There are fewer places than connections, so that a backlog of events
     /// does not delay requests.
-    pub(crate) async fn consumer_place(&self) -> SemaphorePermit<'_> {
+    pub(crate) async fn consumer_slot(&self) -> SemaphorePermit<'_> {
         self.inner.consumers.acquire().await.expect("the semaphore is never closed")
     }
 

@@ -15,7 +15,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    BatchHandler, Committed, Handler, Observer, SideEffectHandler,
+    BatchHandler, CommittedOffsets, Handler, Observer, SideEffectHandler,
     batch::Batch,
     dispatcher::{Dispatcher, Subscriptions},
     metrics::Metrics,
@@ -50,7 +50,7 @@ pub struct Consumer {
     panics: IntCounter,
     health: Health,
     subscriptions: Subscriptions,
-    committed: Committed,
+    committed: CommittedOffsets,
 }
 
 impl Consumer {
@@ -75,12 +75,12 @@ impl Consumer {
             panics: panics.clone(),
             health: Health::new(readiness),
             subscriptions: HashMap::new(),
-            committed: Committed::default(),
+            committed: CommittedOffsets::default(),
         })
     }
 
     /// Returns the offsets that the group has committed. They are updated while the consumer runs.
-    pub fn committed(&self) -> Committed {
+    pub fn committed(&self) -> CommittedOffsets {
         self.committed.clone()
     }
 
@@ -195,7 +195,7 @@ impl Consumer {
         )
     }
 
-    /// The context for the client's callbacks.
+    /// Returns the context for the client's callbacks.
     fn callbacks(&self, inputs: mpsc::Sender<Input>, joined: Joined) -> ConsumerCallbacks {
         ConsumerCallbacks {
             group: self.service,

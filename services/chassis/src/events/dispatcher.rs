@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::poison::Refused;
 use super::{
-    Committed,
+    CommittedOffsets,
     partition::{InFlight, Partition, Work},
     subscription::Subscription,
 };
@@ -39,7 +39,8 @@ use crate::kafka::{
     watermarks::WatermarkPoller,
 };
 
-/// How often the gauges are updated, partitions without progress are examined, and the high watermarks of paused partitions are polled.
+/// How often the gauges are updated, partitions without progress are examined, and the high watermarks of paused partitions are
+/// polled.
 const UPDATE_INTERVAL: Duration = Duration::from_secs(1);
 
 type Id = (&'static str, i32);
@@ -62,7 +63,7 @@ pub(super) struct Dispatcher {
     watermark_poller: WatermarkPoller,
     examiner: Examiner,
     refused: Option<Refused>,
-    committed: Committed,
+    committed: CommittedOffsets,
 }
 
 struct Finished {
@@ -85,7 +86,7 @@ impl Dispatcher {
         settings: Settings,
         health: Health,
         draining: CancellationToken,
-        committed: Committed,
+        committed: CommittedOffsets,
     ) -> Self {
         let examiner = Examiner::new(settings.consumer(consumer.context().group));
         Self {

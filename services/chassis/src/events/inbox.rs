@@ -1,7 +1,9 @@
 //! The inbox: one row for each event that was handled, written in the transaction of its effect.
 //!
-//! A row has the place of its event: the topic, partition and offset that it was delivered from. It is deleted when it is old and the group has committed a higher
-//! offset: until then the event may be delivered again, however long the process was away meanwhile.
+//! A row has the position of its event: the topic, partition and offset that it was delivered from. It is deleted when it is old
+//! and the group has committed a higher offset: until then the event may be delivered again, however long the process was away.
+
+pub(super) mod purge;
 
 use crate::{
     database::{Database, Error, Tx, now},
@@ -13,14 +15,14 @@ use crate::{
 pub(super) enum Entry {
     /// The event was not in the inbox. It is now.
     New,
-    /// The event was in the inbox, from the same place.
+    /// The event was in the inbox, from the same position.
     Known,
-    /// The event was in the inbox, from another place: it is on the topic twice. Once the transaction is committed, its row has
-    /// the later place.
+    /// The event was in the inbox, from another position: it is on the topic twice. Once the transaction is committed, its row has
+    /// the later position.
     Moved,
 }
 
-/// Returns whether the event has been handled. Updates its place if that is another one.
+/// Returns whether the event has been handled. Updates its position if that is another one.
 pub(super) async fn knows(
     database: &Database,
     record: &Record,
@@ -28,8 +30,8 @@ pub(super) async fn knows(
 ) -> Result<bool, Error> {
     const SQL: &str =
         "select topic, partition_id, position from inbox where event_id = $1 and consumer = $2";
-    type Place = (Option<String>, Option<i64>, Option<i64>);
-    let found: Option<Place> = database
+    type Found = (Option<String>, Option<i64>, Option<i64>);
+    let found: Option<Found> = database
         .query("look into the inbox", SQL)
         .bind(record.id())
         .bind(consumer)

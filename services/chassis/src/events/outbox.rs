@@ -14,7 +14,6 @@
 //! events that they have handled before.
 
 mod held;
-mod inbox;
 mod leader;
 mod relay;
 mod replay;

@@ -53,7 +53,7 @@ pub(super) struct Delivery<'a> {
 pub(super) trait Attempt: Send + Sync + 'static {
     type Message: Envelope;
 
-    /// The database that an attempt needs; `None` if it needs none.
+    /// Returns the database that an attempt needs; `None` if it needs none.
     fn database(&self) -> Option<&Database>;
 
     /// Tries to handle an event.
@@ -108,7 +108,7 @@ impl<H: SideEffectHandler> Attempt for WithSideEffect<H> {
         }
         let answer = handler.call(&event).await.map_err(Failure::of_handler)?;
         // The third party was called for this event already, so a hand-over does not end the wait.
-        let _slot = database.consumer_place().await;
+        let _slot = database.consumer_slot().await;
         let Some(mut tx) = delivery.begin(database).await? else {
             return Ok(Effect::Known);
         };
@@ -185,7 +185,7 @@ pub(super) async fn transaction_slot<'a>(
     database: &'a Database,
     cancel: &CancellationToken,
 ) -> Result<SemaphorePermit<'a>, Failure> {
-    cancel.run_until_cancelled(database.consumer_place()).await.ok_or_else(Failure::abandoned)
+    cancel.run_until_cancelled(database.consumer_slot()).await.ok_or_else(Failure::abandoned)
 }
 
 /// Handles each event on its own.

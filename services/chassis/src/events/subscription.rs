@@ -22,10 +22,10 @@ use crate::{
 
 /// A topic's handler, independent of its message type.
 pub(super) trait Subscription: Send + Sync {
-    /// The topic, the settings and the metrics of the handler.
+    /// Returns the topic, the settings and the metrics of the handler.
     fn context(&self) -> &SubscriptionContext;
 
-    /// Whether records are handled in batches: several of a partition at once, whatever their keys.
+    /// Returns whether records are handled in batches: several of a partition at once, whatever their keys.
     fn batches(&self) -> bool;
 
     /// Handles records. Returns the offsets of those that are finished.
@@ -105,8 +105,8 @@ impl SubscriptionContext {
         root.with_span(span)
     }
 
-    /// Returns whether this version knows the event's type and the handler wants it. It is for records whose headers do not name the
-    /// type.
+    /// Returns whether this version knows the event's type and the handler wants it. It is for records whose headers do not name
+    /// the type.
     pub(super) fn handles(&self, body: &impl Envelope) -> bool {
         body.event_type().is_some_and(|kind| self.types.contains(&kind))
     }

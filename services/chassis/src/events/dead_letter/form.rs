@@ -42,8 +42,8 @@ impl Form {
         }
     }
 
-    /// The event's own headers, without those of an earlier dead letter and of the trace, which the sender adds; and the headers
-    /// that describe why it failed.
+    /// Returns the event's own headers, without those of an earlier dead letter and of the trace, which the sender adds; and the
+    /// headers that describe why it failed.
     pub(super) fn headers(self, record: &Record, verdict: &Verdict<'_>) -> OwnedHeaders {
         const TRACE: [&str; 3] = ["traceparent", "tracestate", "baggage"];
         let own = record.headers.iter().flatten();

@@ -123,8 +123,14 @@ fn scene(blocks: bool) -> Scene {
     let subscriptions =
         Subscriptions::from([(TOPIC, Arc::new(subscription) as Arc<dyn Subscription>)]);
     let (health, draining) = (Health::new(&readiness), CancellationToken::new());
-    let dispatcher =
-        Dispatcher::new(consumer, subscriptions, settings, health, draining, Committed::default());
+    let dispatcher = Dispatcher::new(
+        consumer,
+        subscriptions,
+        settings,
+        health,
+        draining,
+        CommittedOffsets::default(),
+    );
     Scene { dispatcher, readiness, gate, now, most }
 }
 
@@ -159,7 +165,7 @@ impl Scene {
         self.dispatcher.finished(finished);
     }
 
-    /// The reason of the condition for a consumer without progress; empty if it is not raised.
+    /// Returns the reason of the condition for a consumer without progress; empty if it is not raised.
     fn progress(&self) -> String {
         self.dispatcher.check_progress();
         let raised = self.readiness.degraded();

@@ -37,23 +37,23 @@ struct Key {
 }
 
 impl Held {
-    /// Whether no topic and no key waits.
+    /// Returns whether no topic and no key waits.
     pub(super) fn is_empty(&self) -> bool {
         self.topics.is_empty() && self.keys.is_empty()
     }
 
-    /// Whether this row must wait for now.
+    /// Returns whether this row must wait for now.
     pub(super) fn holds(&self, row: &Row) -> bool {
         self.topics.contains_key(&row.topic)
             || self.keys.get(&key(row)).is_some_and(|key| key.until > Instant::now())
     }
 
-    /// The topics that take no events.
+    /// Returns the topics that take no events.
     pub(super) fn topics(&self) -> impl Iterator<Item = &str> {
         self.topics.keys().map(String::as_str)
     }
 
-    /// The topics that are due to be checked again.
+    /// Returns the topics that are due to be checked again.
     pub(super) fn due(&self) -> Vec<String> {
         let now = Instant::now();
         let due = self.topics.iter().filter(|(_, topic)| topic.until <= now);

@@ -94,7 +94,7 @@ async fn session(database: &Database, service: &str) -> Result<Leadership, Error
     }
 }
 
-/// The number of a service's advisory lock: SipHash-1-3 with the key 0 over `outbox`, `0xff`, the service's name, `0xff`.
+/// Returns the number of a service's advisory lock: SipHash-1-3 with the key 0 over `outbox`, `0xff`, the service's name, `0xff`.
 ///
 /// Every version must compute the same number: with two numbers, two relays would lead during a rolling update. Earlier versions
 /// hashed `("outbox", service)` with the standard library's default hasher, whose algorithm may change; so the algorithm is

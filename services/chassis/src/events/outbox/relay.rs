@@ -8,7 +8,6 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Settings,
     held::Held,
-    inbox,
     leader::{LeaderEvent, Leadership},
     replay::Replay,
     send::Sender,
@@ -18,7 +17,7 @@ use super::{
 };
 use crate::{
     database::{Database, Error, before, now},
-    events::Committed,
+    events::{CommittedOffsets, inbox::purge},
     kafka::Producer,
     metrics::Registry,
     readiness::Condition,
@@ -52,7 +51,7 @@ pub struct Relay {
     pub(super) settings: Settings,
     pub(super) metrics: Metrics,
     condition: Option<Condition>,
-    committed: Option<Committed>,
+    committed: Option<CommittedOffsets>,
 }
 
 /// Why a relay stopped leading.
@@ -105,7 +104,7 @@ impl Relay {
 
     /// Deletes old ids of handled events from the inbox, once the consumer has committed a higher offset.
     #[must_use]
-    pub fn purging_inbox(self, committed: Committed) -> Self {
+    pub fn purging_inbox(self, committed: CommittedOffsets) -> Self {
         Self { committed: Some(committed), ..self }
     }
 
@@ -121,17 +120,17 @@ impl Relay {
     /// Never: it retries for as long as the database or the broker does not answer.
     pub async fn run(self, draining: CancellationToken) -> anyhow::Result<()> {
         // Every process deletes the ids of the events that it handled, whether its relay leads or not.
-        let purge = async {
+        let inbox = async {
             match &self.committed {
                 Some(committed) => {
-                    inbox::purge(&self.database, committed, self.settings.inbox_keep).await
+                    purge::run(&self.database, committed, self.settings.inbox_keep).await
                 }
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
             () = self.relay(&draining) => Ok(()),
-            never = purge => match never {},
+            never = inbox => match never {},
         }
     }
 

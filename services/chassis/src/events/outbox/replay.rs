@@ -67,7 +67,7 @@ impl Replay {
         }
     }
 
-    /// Whether an event of this key must wait, because earlier ones have not been sent again yet.
+    /// Returns whether an event of this key must wait, because earlier ones have not been sent again yet.
     pub(super) fn holds(&self, key: &str) -> bool {
         self.keys.contains_key(&hash(key))
     }

@@ -98,7 +98,7 @@ impl Row {
         Ok(self)
     }
 
-    /// The trace context that the event carries on; empty if it has none.
+    /// Returns the trace context that the event carries on; empty if it has none.
     pub(super) fn context(&self) -> Context {
         global::get_text_map_propagator(|propagator| {
             propagator.extract_with_context(&Context::new(), self)
@@ -204,7 +204,7 @@ pub(super) async fn count(database: &Database) -> Result<(i64, Option<i64>), Err
     database.query("outbox: count", SQL).one().await
 }
 
-/// Whether the outbox or the inbox has a row; otherwise the relay has nothing to send or to purge.
+/// Returns whether the outbox or the inbox has a row; otherwise the relay has nothing to send or to purge.
 pub(super) async fn is_used(database: &Database) -> Result<bool, Error> {
     let outbox = database
         .query("outbox: any", "select seq from outbox limit 1")

@@ -28,17 +28,17 @@ impl Unmarked {
         self.seqs.extend(sent);
     }
 
-    /// Whether this row was sent and is not marked.
+    /// Returns whether this row was sent and is not marked.
     pub(super) fn holds(&self, seq: i64) -> bool {
         self.seqs.contains(&seq)
     }
 
-    /// The row up to which everything was sent, as far as that is known.
+    /// Returns the row up to which everything was sent, as far as that is known.
     pub(super) fn reached(&self) -> i64 {
         self.reached
     }
 
-    /// When the rows must be marked at the latest; `None` if there are none.
+    /// Returns when the rows must be marked at the latest; `None` if there are none.
     pub(super) fn due(&self) -> Option<Instant> {
         let since = self.since?;
         Some(if self.seqs.len() < MAX_ROWS { since + MAX_AGE } else { since })

@@ -6,10 +6,10 @@ use tokio::time::{Instant, sleep};
 
 use crate::{
     database::{Database, Error, before},
-    events::Committed,
+    events::CommittedOffsets,
 };
 
-/// Shortest and longest pause between two purges. In between it is a tenth of the time that ids are kept.
+/// The shortest and the longest pause between two purges. In between it is a tenth of the time that ids are kept.
 const MIN_INTERVAL: Duration = Duration::from_millis(100);
 const MAX_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -17,18 +17,18 @@ const MAX_INTERVAL: Duration = Duration::from_secs(5);
 const MARGIN: Duration = Duration::from_secs(10 * 60);
 
 /// Deletes ids that are older than `keep` and below the group's committed offset, for as long as the process lives.
-pub(super) async fn purge(
+pub(crate) async fn run(
     database: &Database,
-    committed: &Committed,
+    committed: &CommittedOffsets,
     keep: Duration,
 ) -> Infallible {
     let started = Instant::now();
     loop {
         sleep((keep / 10).clamp(MIN_INTERVAL, MAX_INTERVAL)).await;
-        // Rows that earlier versions wrote have no place. An event that is delivered again gives its row one, soon after the
+        // Rows that earlier versions wrote have no position. An event that is delivered again gives its row one, soon after the
         // start.
-        let placeless = started.elapsed() > keep;
-        if let Err(error) = purge_once(database, committed, keep, placeless).await {
+        let no_position = started.elapsed() > keep;
+        if let Err(error) = purge_once(database, committed, keep, no_position).await {
             tracing::debug!(error = &error as &dyn std::error::Error, "old ids stay for now");
         }
     }
@@ -36,9 +36,9 @@ pub(super) async fn purge(
 
 async fn purge_once(
     database: &Database,
-    committed: &Committed,
+    committed: &CommittedOffsets,
     keep: Duration,
-    placeless: bool,
+    no_position: bool,
 ) -> Result<(), Error> {
     let old = before(keep);
     let log: Option<(i64, i64)> = database
@@ -51,25 +51,25 @@ async fn purge_once(
     };
     let margin = i64::try_from(keep.max(MARGIN).as_micros()).unwrap_or(i64::MAX);
     for (topic, partition, offset) in committed.all() {
-        let place = Place { topic: &topic, partition, offset };
-        while place.below(database, old).await? > 0 {}
+        let position = CommittedPosition { topic: &topic, partition, offset };
+        while position.below(database, old).await? > 0 {}
         // Rows of an earlier log with higher offsets: those events cannot be delivered any more.
-        while place.above(database, old.min(since.saturating_sub(margin))).await? > 0 {}
+        while position.above(database, old.min(since.saturating_sub(margin))).await? > 0 {}
     }
-    if placeless {
-        while without_place(database, old).await? > 0 {}
+    if no_position {
+        while without_position(database, old).await? > 0 {}
     }
     Ok(())
 }
 
 /// A partition and the offset that its group has committed.
-struct Place<'a> {
+struct CommittedPosition<'a> {
     topic: &'a str,
     partition: i32,
     offset: i64,
 }
 
-impl Place<'_> {
+impl CommittedPosition<'_> {
     /// Deletes old ids below the offset; returns how many. It reads only the lowest 1000 rows, since higher ones are younger.
     async fn below(&self, database: &Database, old: i64) -> Result<u64, Error> {
         const SQL: &str = "delete from inbox where event_id in (
@@ -104,8 +104,8 @@ impl Place<'_> {
     }
 }
 
-/// Deletes old ids that earlier versions wrote without a place; returns how many.
-async fn without_place(database: &Database, old: i64) -> Result<u64, Error> {
+/// Deletes old ids that earlier versions wrote without a position; returns how many.
+async fn without_position(database: &Database, old: i64) -> Result<u64, Error> {
     let mut tx = database.begin("inbox: purge").await?;
     let rows = tx
         .query(

@@ -8,9 +8,9 @@ use crate::kafka::poll::Position;
 
 /// The committed offsets of the partitions that this process owns; cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct Committed(Arc<Mutex<HashMap<(String, i32), i64>>>);
+pub struct CommittedOffsets(Arc<Mutex<HashMap<(String, i32), i64>>>);
 
-impl Committed {
+impl CommittedOffsets {
     /// Notes the committed offset of a partition. A negative one means that none is committed, and is ignored.
     pub(super) fn set(&self, topic: &str, partition: i32, offset: i64) {
         if offset >= 0 {
