@@ -7,6 +7,7 @@ mod exposition;
 mod families;
 mod init_series;
 mod limits;
+mod process;
 mod runtime;
 
 use std::sync::Arc;

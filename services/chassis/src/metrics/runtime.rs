@@ -1,48 +1,20 @@
-//! Metrics of the process and of its async runtime, collected at each scrape.
+//! Metrics of the async runtime, and the registration of all metrics that are collected at each scrape.
 
 use parking_lot::Mutex;
 use prometheus::{
     core::{Collector, Desc},
-    process_collector::ProcessCollector,
-    proto::{Counter, MetricFamily},
+    proto::MetricFamily,
 };
-use rustix::time::{ClockId, clock_gettime};
 use tokio::runtime::Handle;
 use tokio_metrics::{RuntimeIntervals, RuntimeMonitor};
 
-use super::{IntCounter, IntGauge, Opts, Registry, limits::Limits};
+use super::{IntCounter, IntGauge, Opts, Registry, limits::Limits, process::Process};
 
 /// Registers `process_*`, `tokio_*` and the limits of the process' cgroup.
 pub(crate) fn observe_runtime(registry: &Registry) -> anyhow::Result<()> {
-    registry.add(Process(ProcessCollector::for_self()))?;
+    registry.add(Process::new()?)?;
     registry.add(Limits::new()?)?;
     registry.add(Runtime::new()?)
-}
-
-/// The metrics of the process, with its CPU time as a fraction. The library rounds it to whole seconds, so that a rate over a
-/// minute would be 0 or a sixtieth of a core.
-struct Process(ProcessCollector);
-
-const CPU: &str = "process_cpu_seconds_total";
-
-impl Collector for Process {
-    fn desc(&self) -> Vec<&Desc> {
-        self.0.desc()
-    }
-
-    fn collect(&self) -> Vec<MetricFamily> {
-        let mut families = self.0.collect();
-        let used = clock_gettime(ClockId::ProcessCPUTime);
-        let seconds = used.tv_sec as f64 + used.tv_nsec as f64 / 1e9;
-        for family in families.iter_mut().filter(|family| family.name() == CPU) {
-            for metric in family.mut_metric().iter_mut() {
-                let mut counter = Counter::default();
-                counter.set_value(seconds);
-                metric.set_counter(counter);
-            }
-        }
-        families
-    }
 }
 
 /// Tokio's own counters: <https://docs.rs/tokio-metrics>
