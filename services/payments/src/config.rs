@@ -20,7 +20,7 @@ pub struct Config {
     pub provider_timeout: Duration,
     /// The most attempts of a charge, the first included, before its outcome counts as unknown.
     pub provider_attempts: u32,
-    /// How long after its answer was lost a charge is voided; this wait doubles with each attempt.
+    /// How long after its response was lost a charge is voided; this wait doubles with each attempt.
     #[serde(with = "humantime_serde")]
     pub resolve_after: Duration,
     /// The longest wait between two attempts to void a charge.

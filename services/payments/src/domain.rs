@@ -14,6 +14,7 @@
 
 use std::time::Duration;
 
+use chassis::retry::pause;
 use proto::values::{CustomerId, Money, OrderId, Timestamp};
 
 /// An order, and what it requires of this service.
@@ -135,8 +136,8 @@ pub(crate) struct Delays {
 impl Delays {
     /// The time of the next attempt after `attempts` of them.
     pub(crate) fn next_attempt(self, attempts: i64, now: Timestamp) -> Timestamp {
-        let doublings = u32::try_from(attempts.clamp(0, 20)).unwrap_or(20);
-        now + self.first.saturating_mul(1 << doublings).min(self.longest)
+        let earlier = u32::try_from(attempts.max(0)).unwrap_or(u32::MAX);
+        now + pause(self.first, self.longest, earlier)
     }
 }
 

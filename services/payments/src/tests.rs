@@ -211,7 +211,7 @@ async fn a_refused_charge_is_declined_and_one_without_a_response_has_failed() {
     ));
 }
 
-/// The third party charged, and its answer was lost in all attempts.
+/// The third party charged, and its response was lost in all attempts.
 #[tokio::test]
 async fn a_charge_whose_response_was_lost_is_refunded() {
     let stage = Stage::new(2).await;

@@ -230,7 +230,7 @@ fn happens() -> impl Strategy<Value = Happens> {
 
 proptest! {
     /// Events and timers arrive in any order and repeatedly, the process dies at any point, and answers are lost: a charge
-    /// whose answer was lost is given back, since its order is cancelled.
+    /// whose response was lost is refunded, since its order is cancelled.
     #[test]
     fn an_order_is_charged_once_or_refunded(
         events in prop::collection::vec((happens(), 0..3usize, verdict(), 0..3usize), 0..12),
