@@ -72,7 +72,7 @@ impl Subscription {
 
 /// The outcome of routing a message.
 pub(super) enum Routed {
-    Nobody,
+    NoReceiver,
     Delivered,
     /// Delivered, but this client's outbox is filling up.
     Crowded(Arc<Client>),
@@ -257,7 +257,7 @@ impl Hub {
     where
         C: for<'a> FnOnce(Vec<&'a Arc<Subscription>>) -> Vec<&'a Arc<Subscription>>,
     {
-        let mut routed = Routed::Nobody;
+        let mut routed = Routed::NoReceiver;
         let mut ended = Vec::new();
         let subscriptions = self.subscriptions.read();
         for subscription in choose(subscriptions.find(message.subject)) {
@@ -268,7 +268,7 @@ impl Hub {
             }
             if self.deliver(subscription, message) == Level::High {
                 routed = Routed::Crowded(Arc::clone(&subscription.client));
-            } else if matches!(routed, Routed::Nobody) {
+            } else if matches!(routed, Routed::NoReceiver) {
                 routed = Routed::Delivered;
             }
         }

@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_are_left_out_for_who_does_not_understand_them() {
+    fn a_client_without_headers_gets_the_payload_alone() {
         let message = Message {
             subject: "a",
             reply: Some("r"),

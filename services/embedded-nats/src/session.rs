@@ -214,7 +214,7 @@ impl Session<'_> {
                 // Goes on in either case: the client's next message checks again.
                 timeout(PAUSE, receiver.outbox.has_room()).await.ok();
             }
-            Routed::Nobody => {
+            Routed::NoReceiver => {
                 let options = *self.client.options.read();
                 if let Some(reply) = reply
                     && options.no_responders

@@ -2,12 +2,12 @@
 
 pub(crate) mod jaeger;
 pub(crate) mod lens;
-#[cfg(test)]
-mod load;
 mod otlp;
 pub(crate) mod otlp_grpc;
 pub(crate) mod otlp_http;
 mod otlp_json;
 mod params;
 #[cfg(test)]
-mod world;
+mod tests;
+#[cfg(test)]
+mod throughput;

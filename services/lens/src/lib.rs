@@ -20,9 +20,9 @@ mod intake;
 mod metrics;
 mod scrape;
 mod store;
-mod topology;
 #[cfg(test)]
-mod wired;
+mod tests;
+mod topology;
 
 use std::sync::Arc;
 

@@ -155,12 +155,12 @@ impl Scraper {
 
     async fn ask(&self, url: Url) -> Result<Bytes, String> {
         let request = self.client.get(url).header("accept", "text/plain").send();
-        let mut response = request.await.map_err(|error| told(&error))?;
+        let mut response = request.await.map_err(|error| error_text(&error))?;
         if !response.status().is_success() {
             return Err(format!("answered {}", response.status()));
         }
         let mut text = BytesMut::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| told(&error))? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| error_text(&error))? {
             if text.len() + chunk.len() > LONGEST_TEXT {
                 return Err(format!("said more than {LONGEST_TEXT} bytes"));
             }
@@ -264,7 +264,7 @@ impl Target {
 }
 
 /// The error with its causes: the last cause of a `reqwest` error says what happened.
-fn told(error: &reqwest::Error) -> String {
+fn error_text(error: &reqwest::Error) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {

@@ -6,13 +6,13 @@
 mod catalogue;
 mod codec;
 mod flows;
+mod interner;
 mod logs;
 mod record;
 mod search;
 #[cfg(test)]
-mod stories;
+mod tests;
 mod traces;
-mod words;
 
 use parking_lot::RwLock;
 
@@ -20,14 +20,14 @@ use self::{
     catalogue::Catalogue,
     codec::Encoder,
     flows::{Flow, Flows},
+    interner::Interner,
     logs::Lines,
     record::View,
     traces::{Trace, Traces},
-    words::Words,
 };
 pub(crate) use self::{
     flows::Rules,
-    logs::{Found, Line, Wanted},
+    logs::{Found, Line, LogQuery},
     search::Search,
 };
 use crate::domain::{Kind, Logs, Scope, Source, Span, Spans, TraceId};
@@ -47,7 +47,7 @@ struct Memory {
     budget: usize,
     /// The bytes of the budget that other parts of lens use.
     reserved: usize,
-    words: Words,
+    interner: Interner,
     catalogue: Catalogue,
     traces: Traces,
     lines: Lines,
@@ -108,7 +108,7 @@ impl Store {
         let memory = Memory {
             budget,
             reserved: 0,
-            words: Words::new(budget / WORDS_SHARE),
+            interner: Interner::new(budget / WORDS_SHARE),
             catalogue: Catalogue::default(),
             traces: Traces::new(budget),
             lines: Lines::default(),
@@ -134,8 +134,8 @@ impl Store {
         let mut memory = self.memory.write();
         let mut taken = Taken::default();
         for log in &logs.lines {
-            let Memory { words, lines, .. } = &mut *memory;
-            lines.insert(words, &logs.source.service, log);
+            let Memory { interner, lines, .. } = &mut *memory;
+            lines.insert(interner, &logs.source.service, log);
             taken.kept += 1;
             memory.keep_within(&mut taken);
         }
@@ -178,7 +178,7 @@ impl Store {
 
     pub(crate) fn trace(&self, id: TraceId) -> Option<FoundTrace> {
         let memory = self.memory.read();
-        Some(found(memory.traces.get(id)?, &memory.words))
+        Some(found(memory.traces.get(id)?, &memory.interner))
     }
 
     pub(crate) fn has_trace(&self, id: TraceId) -> bool {
@@ -188,18 +188,18 @@ impl Store {
     /// The newest traces that match, newest first.
     pub(crate) fn search(&self, search: &Search) -> Vec<TraceId> {
         let memory = self.memory.read();
-        let Memory { words, catalogue, traces, .. } = &*memory;
+        let Memory { interner, catalogue, traces, .. } = &*memory;
         let bit = search.service.as_deref().map_or(0, |service| catalogue.bit(service));
         let fits = |trace: &&Trace| {
-            search.may_be_in(trace, bit) && trace.views(words).any(|span| search.means(&span))
+            search.may_be_in(trace, bit) && trace.views(interner).any(|span| search.means(&span))
         };
         traces.newest_first().filter(fits).take(search.limit).map(|trace| trace.id).collect()
     }
 
     /// The last log lines that match, newest last; or the next ones that have arrived since a position.
-    pub(crate) fn lines(&self, wanted: &Wanted) -> Found {
+    pub(crate) fn lines(&self, wanted: &LogQuery) -> Found {
         let memory = self.memory.read();
-        memory.lines.find(&memory.words, wanted)
+        memory.lines.find(&memory.interner, wanted)
     }
 
     /// The flows whose trace is still kept, newest first; or those in one state.
@@ -213,7 +213,7 @@ impl Store {
 impl Memory {
     fn used(&self) -> usize {
         self.reserved
-            + self.words.bytes()
+            + self.interner.bytes()
             + self.catalogue.bytes()
             + self.traces.bytes()
             + self.lines.bytes()
@@ -223,7 +223,7 @@ impl Memory {
     fn origin(&mut self, source: &Source, scope: &Scope) -> Vec<u8> {
         let mut origin = Vec::new();
         record::write_origin(
-            &mut Encoder { out: &mut origin, words: &mut self.words, trace: 0 },
+            &mut Encoder { out: &mut origin, interner: &mut self.interner, trace: 0 },
             source,
             scope,
         );
@@ -232,7 +232,7 @@ impl Memory {
 
     fn take_span(&mut self, service: &str, origin: &[u8], span: &Span, taken: &mut Taken) {
         let bit = self.catalogue.note(service, &span.name, span.kind);
-        if self.traces.insert(&mut self.words, origin, bit, span) {
+        if self.traces.insert(&mut self.interner, origin, bit, span) {
             taken.kept += 1;
             self.flows.note(span);
         } else {
@@ -273,10 +273,10 @@ impl Memory {
 }
 
 /// Decodes a trace. A span that was exported twice, because its exporter did not receive the answer, occurs once.
-fn found(trace: &Trace, words: &Words) -> FoundTrace {
+fn found(trace: &Trace, interner: &Interner) -> FoundTrace {
     let mut sources: Vec<View<'_>> = Vec::new();
     let mut spans: Vec<FoundSpan> = Vec::new();
-    for view in trace.views(words) {
+    for view in trace.views(interner) {
         let source =
             sources.iter().position(|known| known.is_of_same_source(&view)).unwrap_or_else(|| {
                 sources.push(view);

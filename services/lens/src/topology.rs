@@ -10,7 +10,7 @@ mod pairing;
 mod role;
 mod series;
 #[cfg(test)]
-mod stories;
+mod tests;
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use self::{
     graph::Graph,
     pairing::{Callee, Caller, Pairing},
     role::{Role, role_of},
-    series::{SLOT_SECONDS, SLOTS, Seen},
+    series::{Observation, SLOT_SECONDS, SLOTS},
 };
 pub(crate) use self::{
     role::{NodeKind, Protocol},
@@ -51,7 +51,7 @@ struct State {
 
 /// The topology over one window.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Picture {
+pub(crate) struct Snapshot {
     pub(crate) nodes: Vec<Node>,
     pub(crate) edges: Vec<Edge>,
     /// The seconds that rates are over: the window, or the time since the first spans if that is shorter.
@@ -70,7 +70,7 @@ pub(crate) struct Node {
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Edge {
-    /// Indexes in [`Picture::nodes`].
+    /// Indexes in [`Snapshot::nodes`].
     pub(crate) from: usize,
     pub(crate) to: usize,
     pub(crate) protocol: Protocol,
@@ -112,7 +112,7 @@ impl Topology {
     }
 
     /// The topology over the last `window`.
-    pub(crate) fn picture(&self, window: Duration, now: Duration) -> Picture {
+    pub(crate) fn snapshot(&self, window: Duration, now: Duration) -> Snapshot {
         let now = now.as_secs();
         let state = self.state.lock();
         let from = now.saturating_sub(window.as_secs()).div_ceil(SLOT_SECONDS);
@@ -129,7 +129,7 @@ impl Topology {
             edges.push(Edge { from, to, protocol, calls });
         }
         let seconds = now.saturating_sub(begin).max(1);
-        Picture { nodes, edges, seconds, is_partial: state.graph.is_partial }
+        Snapshot { nodes, edges, seconds, is_partial: state.graph.is_partial }
     }
 
     /// The calls between services in the `lookback` before `end` (since the Unix epoch).
@@ -169,14 +169,14 @@ impl State {
     }
 
     fn observe(&mut self, service: u16, span: &Span, now: u64) {
-        let seen = Seen {
+        let seen = Observation {
             at: now,
             duration_us: span.duration_ns / 1_000,
             is_error: span.is_error(),
             times: 1,
         };
         let caller = |protocol, is_message| {
-            let Seen { duration_us, is_error, .. } = seen;
+            let Observation { duration_us, is_error, .. } = seen;
             Caller { service, protocol, duration_us, is_error, is_message }
         };
         match role_of(span) {
@@ -189,13 +189,15 @@ impl State {
             Role::Query(system, name) => self.asked(service, system, name, seen),
             Role::Sends(to) => {
                 if let Some(node) = self.graph.node(to.kind, to.name) {
-                    self.graph
-                        .talked((service, node, to.protocol), Seen { times: to.messages, ..seen });
+                    self.graph.talked(
+                        (service, node, to.protocol),
+                        Observation { times: to.messages, ..seen },
+                    );
                 }
                 self.precedes(span, caller(to.protocol, true), now);
             }
             Role::Handles(from) => {
-                let seen = Seen { times: from.messages, ..seen };
+                let seen = Observation { times: from.messages, ..seen };
                 self.graph.handled(service, seen);
                 if let Some(node) = self.graph.node(from.kind, from.name) {
                     self.graph.talked((node, service, from.protocol), seen);
@@ -206,7 +208,7 @@ impl State {
     }
 
     /// Adds a query. A database without a name belongs to its service alone: two services with SQLite have two.
-    fn asked(&mut self, service: u16, system: &str, name: Option<&str>, seen: Seen) {
+    fn asked(&mut self, service: u16, system: &str, name: Option<&str>, seen: Observation) {
         let own = || format!("{} ({system})", self.graph.name(service).1);
         let name = name.map_or_else(own, str::to_owned);
         if let Some(database) = self.graph.node(NodeKind::Database, &name) {
@@ -242,7 +244,7 @@ impl State {
         self.graph.depend(caller.service, callee.service, now / 60);
         if !caller.is_message {
             let is_error = caller.is_error || callee.is_error;
-            let seen = Seen { at: now, duration_us: caller.duration_us, is_error, times: 1 };
+            let seen = Observation { at: now, duration_us: caller.duration_us, is_error, times: 1 };
             self.graph.talked((caller.service, callee.service, caller.protocol), seen);
         }
     }

@@ -95,7 +95,7 @@ fn parse_and_run() -> ExitCode {
         Command::Service(service) => Ok(service.run()),
     };
     done.unwrap_or_else(|error| {
-        output::complaint(format!("{error:#}"));
+        output::print_error(format!("{error:#}"));
         ExitCode::FAILURE
     })
 }

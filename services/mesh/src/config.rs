@@ -37,7 +37,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let effective = match (entry.effective)(&Sources::of_process(options.overrides.clone())) {
         Ok(effective) => effective,
         Err(mistakes) => {
-            output::complaint(mistakes);
+            output::print_error(mistakes);
             return Ok(ExitCode::from(EX_CONFIG));
         }
     };

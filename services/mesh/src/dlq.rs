@@ -108,7 +108,7 @@ pub(crate) fn run(options: Options) -> anyhow::Result<ExitCode> {
     let settings = service::settings(&Sources::of_process(Vec::new()))?.kafka;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let failures = runtime.block_on(act(options.action, &Broker::new(kafka, settings)))?;
-    failures.iter().for_each(output::complaint);
+    failures.iter().for_each(output::print_error);
     Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -21,7 +21,7 @@ pub(crate) struct Options {
 }
 
 /// Shorter than the timeout of a container's health check, so that the reason is printed before the check is killed.
-const PATIENCE: Duration = Duration::from_secs(2);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 /// The maximum length of an answer that is shown: it should fit on one line of a container's health log.
 const SHOWN: usize = 200;
 
@@ -35,7 +35,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
     match runtime.block_on(ask(&options.url)) {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(reason) => {
-            output::complaint(format_args!("{} {reason}", options.url));
+            output::print_error(format_args!("{} {reason}", options.url));
             Ok(ExitCode::FAILURE)
         }
     }
@@ -44,7 +44,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
 /// # Errors
 /// The reason why the service is not well, on one line.
 async fn ask(url: &str) -> Result<(), String> {
-    let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE);
+    let client = reqwest::Client::builder().no_proxy().timeout(REQUEST_TIMEOUT);
     let client = client.redirect(reqwest::redirect::Policy::none()).build();
     let answer = client.map_err(|error| why(&error))?.get(url).send().await;
     let answer = answer.map_err(|error| why(&error))?;
@@ -60,7 +60,7 @@ async fn ask(url: &str) -> Result<(), String> {
 
 fn why(error: &reqwest::Error) -> String {
     if error.is_timeout() {
-        return format!("does not answer within {} s", PATIENCE.as_secs());
+        return format!("does not answer within {} s", REQUEST_TIMEOUT.as_secs());
     }
     let mut innermost: &dyn Error = error;
     while let Some(source) = innermost.source() {
@@ -81,7 +81,7 @@ mod tests {
             .route("/livez", get(|| async { "ok" }))
             .route("/readyz", get(move || async move { waits }))
             .route("/moved", get(|| async { axum::response::Redirect::to("/livez") }))
-            .route("/slow", get(|| async { tokio::time::sleep(2 * PATIENCE).await }));
+            .route("/slow", get(|| async { tokio::time::sleep(2 * REQUEST_TIMEOUT).await }));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         #[expect(clippy::disallowed_methods, reason = "a test has no App")]
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_there_is_told_as_what_it_is() {
+    async fn an_address_without_a_server_is_an_error_with_its_cause() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         drop(listener);

@@ -3,12 +3,12 @@
 //! It is an open loop: a slow answer delays no later order, and a latency counts from the time when an order was meant to be
 //! sent, so that a mesh that stops for a second cannot hide it.
 
-mod book;
 mod gateway;
 mod generator;
 mod mix;
-mod pace;
 mod report;
+mod schedule;
+mod tracker;
 mod updates;
 
 use std::{
@@ -113,15 +113,15 @@ pub(crate) fn run(options: Options) -> anyhow::Result<ExitCode> {
 async fn drive(plan: Plan, duration: Duration) -> anyhow::Result<Option<Report>> {
     let mut interrupts = Interrupts::listen()?;
     let generator = tokio::select! {
-        generator = Generator::prepare(plan, output::complaint) => generator?,
+        generator = Generator::prepare(plan, output::print_error) => generator?,
         _ = interrupts.next() => return Ok(None),
     };
     let bar = bar(duration, generator.is_live());
-    let (enough, mut told) = watch::channel(false);
-    let stop = async move {
-        told.wait_for(|enough| *enough).await.ok();
+    let (stop, mut stopped) = watch::channel(false);
+    let interrupted = async move {
+        stopped.wait_for(|stop| *stop).await.ok();
     };
-    let report = generator.run(stop, MOVES, |report| {
+    let report = generator.run(interrupted, MOVES, |report| {
         bar.set_position(report.duration as u64);
         let ms = |of: fn(&Percentiles) -> f64| milliseconds(report.accepted_ms.as_ref().map(of));
         bar.set_message(format!(
@@ -136,7 +136,7 @@ async fn drive(plan: Plan, duration: Duration) -> anyhow::Result<Option<Report>>
         report = report => Some(report),
         () = async {
             interrupts.next().await;
-            enough.send_replace(true);
+            stop.send_replace(true);
             interrupts.next().await;
         } => None,
     };

@@ -60,7 +60,7 @@ const MOST: i64 = 1_000;
 const USUAL: u16 = 100;
 /// The pause between two requests: exporters send every second or so, and this adds little to that.
 const AGAIN: Duration = Duration::from_millis(300);
-const PATIENCE: Duration = Duration::from_secs(5);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 fn trace(text: &str) -> Result<String, String> {
     let is_trace = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -84,7 +84,7 @@ async fn show(options: &Options) -> anyhow::Result<()> {
         Some(lens) => lens.clone(),
         None => status::lens().await.context("--lens says where one is")?,
     };
-    let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build()?;
+    let client = reqwest::Client::builder().no_proxy().timeout(REQUEST_TIMEOUT).build()?;
     let lines = match (options.lines, options.since) {
         (Some(lines), _) => lines,
         (None, Some(_)) => MOST as u16,
@@ -111,7 +111,7 @@ async fn show(options: &Options) -> anyhow::Result<()> {
                 // A mesh that has stopped logs nothing more; a lens that was killed starts again.
                 ensure!(options.lens.is_some() || Running::here().is_ok(), "the mesh has stopped");
                 if !std::mem::replace(&mut is_away, true) {
-                    output::complaint(format_args!("{error:#}; trying again"));
+                    output::print_error(format_args!("{error:#}; trying again"));
                 }
                 answer.items.clear();
             }

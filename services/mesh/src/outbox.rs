@@ -100,7 +100,7 @@ pub(crate) fn run(options: Options) -> anyhow::Result<ExitCode> {
     let config = match config(name, &Sources::of_process(options.overrides))? {
         Ok(config) => config,
         Err(mistakes) => {
-            output::complaint(mistakes);
+            output::print_error(mistakes);
             return Ok(ExitCode::from(EX_CONFIG));
         }
     };
@@ -120,10 +120,14 @@ async fn act(action: &Action, config: &database::Config) -> anyhow::Result<()> {
     match action {
         Action::List { json, .. } => list(&outbox::list(&database).await?, *json)?,
         Action::Retry(Chosen { which, .. }) => {
-            tell(outbox::retry(&database, which.0).await?, *which, "put back into the outbox")?;
+            print_count(
+                outbox::retry(&database, which.0).await?,
+                *which,
+                "put back into the outbox",
+            )?;
         }
         Action::Purge(Chosen { which, .. }) => {
-            tell(outbox::purge(&database, which.0).await?, *which, "given up")?;
+            print_count(outbox::purge(&database, which.0).await?, *which, "given up")?;
         }
     }
     database.close().await;
@@ -142,7 +146,7 @@ async fn open(config: &database::Config) -> anyhow::Result<Database> {
     Database::connect(config, &[events::MIGRATIONS], &Registry::new()).await
 }
 
-fn tell(events: u64, which: Which, done: &str) -> anyhow::Result<()> {
+fn print_count(events: u64, which: Which, done: &str) -> anyhow::Result<()> {
     ensure!(events > 0 || which.0.is_none(), "no event of this number was set aside");
     let events = if events == 1 { "1 event was".into() } else { format!("{events} events were") };
     output::line(format_args!("{events} {done}"));

@@ -47,7 +47,7 @@ pub(crate) fn finish(status: ExitCode) -> ExitCode {
     note(io::stdout().lock().flush());
     match FAILED.lock().take() {
         Some(error) if error.kind() != ErrorKind::BrokenPipe => {
-            complaint(format_args!("cannot write to standard output: {error}"));
+            print_error(format_args!("cannot write to standard output: {error}"));
             ExitCode::FAILURE
         }
         _ => status,
@@ -55,7 +55,7 @@ pub(crate) fn finish(status: ExitCode) -> ExitCode {
 }
 
 /// Prints an error message.
-pub(crate) fn complaint(text: impl Display) {
+pub(crate) fn print_error(text: impl Display) {
     writeln!(io::stderr().lock(), "mesh: {}", escaped(&text.to_string())).ok();
 }
 

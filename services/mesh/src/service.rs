@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_service_is_told_with_the_known_ones() {
+    fn an_unknown_service_is_an_error_that_lists_the_known_ones() {
         let error = find("order").err().map(|error| error.to_string()).unwrap_or_default();
         assert!(error.contains("\"order\"") && error.contains("gateway, catalog"), "{error}");
     }

@@ -66,7 +66,7 @@ pub(crate) struct Degraded {
 /// The maximum length of a reason: somewhat more than one line of a terminal.
 const REASON: usize = 200;
 /// Longer than the supervisor waits for its children's answers.
-const PATIENCE: Duration = Duration::from_secs(5);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let running = Running::here()?;
@@ -83,7 +83,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
 /// Asks the supervisor for its report.
 pub(crate) async fn ask(running: &Running) -> anyhow::Result<Report> {
     let url = format!("{}/status", running.control);
-    let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build()?;
+    let client = reqwest::Client::builder().no_proxy().timeout(REQUEST_TIMEOUT).build()?;
     let answer = client.get(&url).send().await;
     let answer = answer.with_context(|| {
         let pid = running.pid;

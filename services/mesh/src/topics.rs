@@ -15,7 +15,9 @@ use rdkafka::{
 };
 use tokio::time::{Instant, sleep};
 
-use crate::{config::EX_CONFIG, output, refusals, refusals::Refusals, service};
+use crate::{
+    config::EX_CONFIG, connection_errors, connection_errors::ConnectionErrors, output, service,
+};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -37,7 +39,7 @@ pub(crate) struct Options {
 }
 
 /// A broker that runs answers at once.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const BROKER_TIMEOUT: Duration = Duration::from_secs(10);
 /// The pause between attempts: a broker in a container takes seconds to start, and a refused connection fails at once.
 const PAUSE: Duration = Duration::from_millis(500);
 /// The brokers' default number of replicas.
@@ -49,7 +51,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let settings = match service::settings(&Sources::of_process(options.overrides.clone())) {
         Ok(settings) => settings,
         Err(mistakes) => {
-            output::complaint(mistakes);
+            output::print_error(mistakes);
             return Ok(ExitCode::from(EX_CONFIG));
         }
     };
@@ -64,7 +66,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
         };
         table.row([name.as_str(), &now.to_string(), done]);
         if now < partitions {
-            output::complaint(format_args!(
+            output::print_error(format_args!(
                 "{name} has fewer partitions than the {partitions} that so many replicas could share; \
                  more would move its keys, so it stays as it is"
             ));
@@ -123,7 +125,7 @@ async fn make_within(kafka: &kafka::Settings, wait: Duration) -> anyhow::Result<
     let end = Instant::now() + wait;
     loop {
         let left = end.saturating_duration_since(Instant::now());
-        match make(kafka, PATIENCE.min(left).max(PAUSE)).await {
+        match make(kafka, BROKER_TIMEOUT.min(left).max(PAUSE)).await {
             Err(error) if is_temporary(&error) && !left.is_zero() => sleep(PAUSE.min(left)).await,
             done => return done,
         }
@@ -175,13 +177,14 @@ async fn make_these(
     kafka.secure(&mut config);
     config.set("bootstrap.servers", brokers).set("client.id", "mesh-topics");
     config.set("reconnect.backoff.max.ms", "500").set("allow.auto.create.topics", "false");
-    let refusals = Refusals::of(&mut config);
-    let admin: AdminClient<Refusals> = config.create_with_context(refusals.clone())?;
-    let unreachable = || refusals.explain(brokers);
+    let connection_errors = ConnectionErrors::of(&mut config);
+    let admin: AdminClient<ConnectionErrors> =
+        config.create_with_context(connection_errors.clone())?;
+    let unreachable = || connection_errors.explain(brokers);
     // The client requires a group name; it does not join the group.
     config.set("group.id", "mesh-topics");
-    let consumer = config.create_with_context(refusals.clone())?;
-    let metadata = refusals::metadata(&consumer, brokers, patience)?;
+    let consumer = config.create_with_context(connection_errors.clone())?;
+    let metadata = connection_errors::metadata(&consumer, brokers, patience)?;
     for topic in &mut topics {
         let there = metadata.topics().iter().find(|there| there.name() == topic.name);
         topic.there = there.and_then(|there| i32::try_from(there.partitions().len()).ok());
@@ -228,11 +231,11 @@ mod tests {
         let broker = embedded_broker(([127, 0, 0, 1], 0).into()).await;
         let kafka = at(broker.bootstrap_servers());
         let wanted = |partitions| vec![Topic::new("teapots", partitions)];
-        let make = |partitions| make_these(wanted(partitions), &kafka, PATIENCE);
+        let make = |partitions| make_these(wanted(partitions), &kafka, BROKER_TIMEOUT);
         assert_eq!(make(2).await.unwrap()[0].there, None);
         assert_eq!(make(2).await.unwrap()[0].there, Some(2));
         assert_eq!(make(9).await.unwrap()[0].there, Some(2));
-        let again = make_within(&kafka, PATIENCE).await.unwrap();
+        let again = make_within(&kafka, BROKER_TIMEOUT).await.unwrap();
         assert!(again.iter().all(|topic| topic.there == Some(topic.partitions)), "{again:?}");
     }
 
@@ -257,7 +260,7 @@ mod tests {
         let ask = move || {
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(make_within(&at(&brokers), PATIENCE)).unwrap()
+            runtime.block_on(make_within(&at(&brokers), BROKER_TIMEOUT)).unwrap()
         };
         tokio::task::spawn_blocking(ask).await.unwrap()
     }

@@ -1,6 +1,6 @@
 //! `mesh trace`: shows an order's trace on a terminal, read from lens or Jaeger.
 
-mod story;
+mod tree;
 
 use std::{process::ExitCode, time::Duration};
 
@@ -9,7 +9,7 @@ use clap::Args;
 use reqwest::StatusCode;
 use serde::{Deserialize, de::DeserializeOwned};
 
-use self::story::Trace;
+use self::tree::Trace;
 use crate::{address, output, running::Running, status};
 
 pub(crate) const EXAMPLES: &str = "\
@@ -45,19 +45,19 @@ struct Order {
     trace_id: String,
 }
 
-const PATIENCE: Duration = Duration::from_secs(5);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let trace = runtime.block_on(find(options))?;
-    for line in trace.tell(options.all, output::width()) {
+    for line in trace.to_lines(options.all, output::width()) {
         output::line(line);
     }
     Ok(ExitCode::SUCCESS)
 }
 
 async fn find(options: &Options) -> anyhow::Result<Trace> {
-    let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build()?;
+    let client = reqwest::Client::builder().no_proxy().timeout(REQUEST_TIMEOUT).build()?;
     let id = trace_id(&client, options).await?;
     let jaeger = match &options.jaeger {
         Some(url) => url.clone(),

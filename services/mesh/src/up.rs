@@ -5,6 +5,7 @@
 //!                                              └── a child that dies is started again
 //! ```
 
+mod addresses;
 mod backoff;
 mod brokers;
 mod control;
@@ -15,7 +16,6 @@ pub(crate) mod line;
 mod log;
 mod memory;
 mod mesh;
-mod open;
 mod owner;
 mod ports;
 mod preflight;
@@ -141,13 +141,13 @@ async fn supervise(options: &Options, log: &Log, begun: Instant) -> anyhow::Resu
     let mesh = match Mesh::plan(options, layout, log).await? {
         Ok(mesh) => mesh,
         Err(mistakes) => {
-            output::complaint(mistakes);
+            output::print_error(mistakes);
             return Ok(ExitCode::from(EX_CONFIG));
         }
     };
     let mut tasks = JoinSet::new();
     mesh.start(&mut tasks).await?;
-    folder.tell(&mesh.running())?;
+    folder.to_lines(&mesh.running())?;
     let ready = async {
         until_ready(&mesh, log).await;
         let seconds = begun.elapsed().as_secs_f64();
@@ -174,13 +174,13 @@ async fn live(
     interrupts: &mut Interrupts,
     early: Option<&'static str>,
 ) -> ExitCode {
-    let (enough, told) = watch::channel(false);
+    let (stop, stopped) = watch::channel(false);
     let mut loads = JoinSet::new();
     let why = match early {
         Some(why) => why,
         None => {
             if let Some(rate) = options.load {
-                loads.spawn(mesh.load(rate, log.clone(), told));
+                loads.spawn(mesh.load(rate, log.clone(), stopped));
             }
             tokio::select! {
                 why = interrupts.next() => why,
@@ -193,15 +193,15 @@ async fn live(
         Level::Info,
         format!("{why}: stopping in order; once more ends everything at once"),
     );
-    enough.send_replace(true);
+    stop.send_replace(true);
     let in_order = async {
         while loads.join_next().await.is_some() {}
         mesh.drain(log).await
     };
     tokio::select! {
-        peaceful = in_order => {
+        clean = in_order => {
             log.say(SUPERVISOR, Level::Info, "stopped");
-            match (why, peaceful) {
+            match (why, clean) {
                 (REFUSED, _) => ExitCode::from(EX_CONFIG),
                 (_, true) => ExitCode::SUCCESS,
                 (_, false) => ExitCode::FAILURE,

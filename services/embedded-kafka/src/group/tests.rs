@@ -44,7 +44,7 @@ fn sync(group: &mut Group, id: &str, decided: &[&str], now: Instant) -> Waiting<
     waiting
 }
 
-fn told<T>(waiting: &mut Waiting<T>) -> Result<T, ResponseError> {
+fn response<T>(waiting: &mut Waiting<T>) -> Result<T, ResponseError> {
     waiting.try_recv().unwrap()
 }
 
@@ -55,17 +55,17 @@ fn waits<T>(waiting: &mut Waiting<T>) -> bool {
 /// A group with the members `a`, which leads, and `b`.
 fn two(now: Instant) -> Group {
     let mut group = Group::default();
-    assert_eq!(told(&mut join(&mut group, "a", now)).unwrap().generation, 1);
+    assert_eq!(response(&mut join(&mut group, "a", now)).unwrap().generation, 1);
     let mut second = join(&mut group, "b", now);
     assert!(waits(&mut second));
     assert_eq!(group.heartbeat(who("a", 1), now), Err(ResponseError::RebalanceInProgress));
-    let first = told(&mut join(&mut group, "a", now)).unwrap();
+    let first = response(&mut join(&mut group, "a", now)).unwrap();
     assert_eq!((first.generation, first.members.len(), &*first.leader), (2, 2, "a"));
-    assert_eq!(told(&mut second).unwrap().members.len(), 0);
+    assert_eq!(response(&mut second).unwrap().members.len(), 0);
     let mut second = sync(&mut group, "b", &[], now);
     assert!(waits(&mut second));
-    assert_eq!(told(&mut sync(&mut group, "a", &["a", "b"], now)), Ok("a".into()));
-    assert_eq!(told(&mut second), Ok("b".into()));
+    assert_eq!(response(&mut sync(&mut group, "a", &["a", "b"], now)), Ok("a".into()));
+    assert_eq!(response(&mut second), Ok("b".into()));
     assert_eq!(group.state, State::Stable);
     group
 }
@@ -76,7 +76,7 @@ fn a_rebalance_is_over_as_soon_as_all_have_come_back() {
 }
 
 #[test]
-fn who_falls_silent_is_removed_and_the_others_rebalance() {
+fn a_silent_member_is_removed_and_the_others_rebalance() {
     let now = Instant::now();
     let mut group = two(now);
     group.heartbeat(who("b", 2), now + SESSION / 2).unwrap();
@@ -86,12 +86,12 @@ fn who_falls_silent_is_removed_and_the_others_rebalance() {
         group.heartbeat(who("b", 2), now + SESSION),
         Err(ResponseError::RebalanceInProgress)
     );
-    let joined = told(&mut join(&mut group, "b", now + SESSION)).unwrap();
+    let joined = response(&mut join(&mut group, "b", now + SESSION)).unwrap();
     assert_eq!((joined.generation, &*joined.leader), (3, "b"));
 }
 
 #[test]
-fn who_only_says_that_it_lives_does_not_hold_up_the_others_for_ever() {
+fn a_member_that_sends_only_heartbeats_is_removed_at_the_rebalance_timeout() {
     let now = Instant::now();
     let mut group = two(now);
     let mut third = join(&mut group, "c", now);
@@ -103,13 +103,13 @@ fn who_only_says_that_it_lives_does_not_hold_up_the_others_for_ever() {
         assert!(waits(&mut first) && waits(&mut third));
     }
     group.tick(now + REBALANCE);
-    assert_eq!(told(&mut first).unwrap().members.len(), 2);
-    assert_eq!(told(&mut third).unwrap().generation, 3);
+    assert_eq!(response(&mut first).unwrap().members.len(), 2);
+    assert_eq!(response(&mut third).unwrap().generation, 3);
     assert!(!group.members.contains_key("b"));
 }
 
 #[test]
-fn who_hangs_up_while_it_waits_is_not_waited_for() {
+fn a_member_that_disconnects_while_it_joins_delays_the_others_for_one_session_at_most() {
     let now = Instant::now();
     let mut group = two(now);
     drop(join(&mut group, "c", now));
@@ -117,22 +117,22 @@ fn who_hangs_up_while_it_waits_is_not_waited_for() {
     let mut second = join(&mut group, "b", now);
     assert!(waits(&mut first));
     group.tick(now + SESSION);
-    assert_eq!(told(&mut first).unwrap().members.len(), 2);
-    assert!(told(&mut second).is_ok());
+    assert_eq!(response(&mut first).unwrap().members.len(), 2);
+    assert!(response(&mut second).is_ok());
 }
 
 #[test]
-fn who_leaves_is_replaced_at_once_and_an_empty_group_begins_anew() {
+fn a_leaving_leader_is_replaced_at_once_and_an_empty_group_starts_anew() {
     let now = Instant::now();
     let mut group = two(now);
     let mut second = join(&mut group, "b", now);
-    assert_eq!(told(&mut second).unwrap().generation, 2, "nothing has changed for it");
+    assert_eq!(response(&mut second).unwrap().generation, 2, "nothing has changed for it");
     group.leave("a", None, now).unwrap();
-    assert_eq!(told(&mut join(&mut group, "b", now)).unwrap().leader, "b");
+    assert_eq!(response(&mut join(&mut group, "b", now)).unwrap().leader, "b");
     group.leave("b", None, now).unwrap();
     assert_eq!((group.state, group.may_commit(who("", -1), now)), (State::Empty, Ok(())));
     assert_eq!(group.leave("b", None, now), Err(ResponseError::UnknownMemberId));
-    assert_eq!(told(&mut join(&mut group, "c", now)).unwrap().leader, "c");
+    assert_eq!(response(&mut join(&mut group, "c", now)).unwrap().leader, "c");
 }
 
 #[test]
@@ -140,12 +140,12 @@ fn all_must_be_able_to_do_what_is_chosen() {
     let now = Instant::now();
     let mut group = Group::default();
     let mut first = join_with(&mut group, "a", &["new", "old"], now);
-    assert_eq!(told(&mut first).unwrap().protocol, "new");
-    let refused = told(&mut join_with(&mut group, "b", &["other"], now)).unwrap_err();
+    assert_eq!(response(&mut first).unwrap().protocol, "new");
+    let refused = response(&mut join_with(&mut group, "b", &["other"], now)).unwrap_err();
     assert_eq!(refused, ResponseError::InconsistentGroupProtocol);
     let mut second = join_with(&mut group, "b", &["old"], now);
-    told(&mut join_with(&mut group, "a", &["new", "old"], now)).unwrap();
-    assert_eq!(told(&mut second).unwrap().protocol, "old");
+    response(&mut join_with(&mut group, "a", &["new", "old"], now)).unwrap();
+    assert_eq!(response(&mut second).unwrap().protocol, "old");
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn only_members_of_this_generation_commit() {
 }
 
 #[test]
-fn ids_that_nobody_uses_are_forgotten() {
+fn unused_member_ids_expire() {
     let now = Instant::now();
     let mut group = Group::default();
     while group.promise(group.promised.len().to_string(), now + SESSION).is_ok() {}
@@ -183,12 +183,12 @@ fn join_as(group: &mut Group, id: &str, instance: &str, now: Instant) -> Waiting
 /// A group with the static members `a`, which leads, with the id `a1`, and `b`, with the id `b1`.
 fn two_static(now: Instant) -> Group {
     let mut group = Group::default();
-    told(&mut join_as(&mut group, "a1", "a", now)).unwrap();
+    response(&mut join_as(&mut group, "a1", "a", now)).unwrap();
     let mut second = join_as(&mut group, "b1", "b", now);
-    told(&mut join_as(&mut group, "a1", "a", now)).unwrap();
-    let listed = told(&mut second).unwrap();
+    response(&mut join_as(&mut group, "a1", "a", now)).unwrap();
+    let listed = response(&mut second).unwrap();
     assert_eq!((listed.generation, listed.members.len()), (2, 0));
-    told(&mut sync(&mut group, "a1", &["a1", "b1"], now)).unwrap();
+    response(&mut sync(&mut group, "a1", &["a1", "b1"], now)).unwrap();
     assert_eq!(group.state, State::Stable);
     group
 }
@@ -197,11 +197,11 @@ fn two_static(now: Instant) -> Group {
 fn a_static_member_that_comes_back_has_what_it_had_and_the_others_go_on() {
     let now = Instant::now();
     let mut group = two_static(now);
-    let joined = told(&mut join_as(&mut group, "b2", "b", now)).unwrap();
+    let joined = response(&mut join_as(&mut group, "b2", "b", now)).unwrap();
     assert_eq!((joined.generation, joined.instead_of, &*joined.leader), (2, None, "a1"));
-    assert_eq!(told(&mut sync(&mut group, "b2", &[], now)), Ok("b1".into()));
+    assert_eq!(response(&mut sync(&mut group, "b2", &[], now)), Ok("b1".into()));
     assert_eq!(group.heartbeat(who("a1", 2), now), Ok(()));
-    let leader = told(&mut join_as(&mut group, "a2", "a", now)).unwrap();
+    let leader = response(&mut join_as(&mut group, "a2", "a", now)).unwrap();
     assert_eq!(leader.instead_of.as_deref(), Some("a1"));
     assert_eq!((leader.generation, leader.members.len(), &*leader.leader), (2, 2, "a2"));
 }
@@ -210,7 +210,7 @@ fn a_static_member_that_comes_back_has_what_it_had_and_the_others_go_on() {
 fn a_static_member_is_fenced_by_its_next_self() {
     let now = Instant::now();
     let mut group = two_static(now);
-    told(&mut join_as(&mut group, "b2", "b", now)).unwrap();
+    response(&mut join_as(&mut group, "b2", "b", now)).unwrap();
     let before = Identity { instance: Some("b"), ..who("b1", 2) };
     assert_eq!(group.heartbeat(before, now), Err(ResponseError::FencedInstanceId));
     assert_eq!(group.may_commit(before, now), Err(ResponseError::FencedInstanceId));

@@ -47,7 +47,7 @@ fn what_a_group_was_shown_is_kept_before_its_first_commit() {
 }
 
 #[test]
-fn what_nobody_reads_is_kept_for_a_while() {
+fn records_that_no_group_reads_are_kept_up_to_a_limit() {
     let log = filled(Retention::Consumed, 50);
     assert!(log.start() > 30 && log.size() <= KEPT_CONSUMED);
     let mut letters = filled(Retention::Budget, 50);
@@ -78,7 +78,7 @@ fn as_much_is_read_as_fits_and_one_batch_at_least() {
 }
 
 #[test]
-fn only_those_who_live_wait() {
+fn fetches_that_were_dropped_are_forgotten() {
     let mut log = filled(Retention::Consumed, 1);
     let waiting = Arc::new(Notify::new());
     for _ in 0..100 {

@@ -5,7 +5,7 @@
 
 mod json;
 #[cfg(test)]
-mod stories;
+mod tests;
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 
 use super::{
     lens,
-    params::{Bad, Params, TRACE_ID, parse_lookback},
+    params::{InvalidParam, Params, TRACE_ID, parse_lookback},
 };
 use crate::{
     coverage,
@@ -98,7 +98,8 @@ async fn operations(State(jaeger): Shared, params: Params) -> Result<Response, R
 }
 
 async fn trace(State(jaeger): Shared, Path(id): Path<String>) -> Result<Response, Refusal> {
-    let bad = || Bad { name: "traceID".into(), value: id.clone(), expected: TRACE_ID.into() };
+    let bad =
+        || InvalidParam { name: "traceID".into(), value: id.clone(), expected: TRACE_ID.into() };
     let id = TraceId::parse(&id).ok_or_else(bad)?;
     let Some(found) = jaeger.store.trace(id) else { return Err(Refusal::not_found()) };
     Ok(list(0, [json::trace(&found)]))
@@ -106,11 +107,14 @@ async fn trace(State(jaeger): Shared, Path(id): Path<String>) -> Result<Response
 
 async fn search(State(jaeger): Shared, params: Params) -> Result<Response, Refusal> {
     let wanted = params.all("traceID").map(|id| {
-        let bad =
-            || Bad { name: "traceID".into(), value: id.to_owned(), expected: TRACE_ID.into() };
+        let bad = || InvalidParam {
+            name: "traceID".into(),
+            value: id.to_owned(),
+            expected: TRACE_ID.into(),
+        };
         TraceId::parse(id).ok_or_else(bad)
     });
-    let wanted = wanted.collect::<Result<Vec<_>, Bad>>()?;
+    let wanted = wanted.collect::<Result<Vec<_>, InvalidParam>>()?;
     if wanted.is_empty() {
         let found = jaeger.store.search(&search_of(&params)?);
         return Ok(stream_traces(jaeger, found, Value::Null));
@@ -125,7 +129,7 @@ async fn search(State(jaeger): Shared, params: Params) -> Result<Response, Refus
     Ok(stream_traces(jaeger, found, errors))
 }
 
-fn search_of(params: &Params) -> Result<Search, Bad> {
+fn search_of(params: &Params) -> Result<Search, InvalidParam> {
     let micros = "microseconds since the Unix epoch";
     let nanos = |micros: Option<u64>| micros.map(|micros| micros.saturating_mul(1_000));
     let end = nanos(params.number("end", micros)?);
@@ -139,7 +143,7 @@ fn search_of(params: &Params) -> Result<Search, Bad> {
     let longest = params.duration("maxDuration")?.map(|duration| duration.as_nanos() as u64);
     if shortest.zip(longest).is_some_and(|(shortest, longest)| longest < shortest) {
         let value = params.text("maxDuration").unwrap_or_default().to_owned();
-        return Err(Bad {
+        return Err(InvalidParam {
             name: "maxDuration".into(),
             value,
             expected: "no less than minDuration".into(),
@@ -161,8 +165,8 @@ fn search_of(params: &Params) -> Result<Search, Bad> {
 }
 
 /// Reads `tag=key:value` and `tags={"key":"value"}`.
-fn tags_of(params: &Params) -> Result<Vec<(String, String)>, Bad> {
-    let bad = |name: &str, value: &str, expected: &str| Bad {
+fn tags_of(params: &Params) -> Result<Vec<(String, String)>, InvalidParam> {
+    let bad = |name: &str, value: &str, expected: &str| InvalidParam {
         name: name.to_owned(),
         value: value.to_owned(),
         expected: expected.to_owned(),
@@ -259,8 +263,8 @@ impl Refusal {
     }
 }
 
-impl From<Bad> for Refusal {
-    fn from(bad: Bad) -> Self {
+impl From<InvalidParam> for Refusal {
+    fn from(bad: InvalidParam) -> Self {
         Self { status: StatusCode::BAD_REQUEST, message: bad.to_string() }
     }
 }

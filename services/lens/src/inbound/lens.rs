@@ -1,7 +1,7 @@
 //! Lens' own API: the topology, log lines, flows, and the state of the services.
 
 #[cfg(test)]
-mod stories;
+mod tests;
 
 use std::{
     collections::BTreeMap,
@@ -19,14 +19,14 @@ use axum::{
 use chassis::http::{Json, Problem};
 use serde_json::{Map, Value, json};
 
-use super::params::{Bad, Params};
+use super::params::{InvalidParam, Params};
 use crate::{
     coverage::{self, Measured},
     domain::Severity,
     intake::since_epoch,
     scrape::{REACH, Red, Scraper, Service},
-    store::{FoundFlow, Line, Store, Wanted},
-    topology::{Calls, LONGEST_WINDOW, Node, NodeKind, Picture, Topology},
+    store::{FoundFlow, Line, LogQuery, Store},
+    topology::{Calls, LONGEST_WINDOW, Node, NodeKind, Snapshot, Topology},
 };
 
 /// The window of a query that sets none.
@@ -85,28 +85,28 @@ pub(crate) fn routes(
 
 async fn topology_of_window(State(lens): Shared, params: Params) -> Result<Json<Value>, Problem> {
     let window = params.window(USUAL_WINDOW, LONGEST_WINDOW).map_err(refused)?;
-    let picture = lens.topology.picture(window, since_epoch());
+    let snapshot = lens.topology.snapshot(window, since_epoch());
     let measured = lens.scraper.measured(window);
-    let share = share_of(&picture, &measured);
+    let share = share_of(&snapshot, &measured);
     let id = |node: &Node| format!("{}:{}", node.kind.label(), node.name);
-    let nodes = picture.nodes.iter().map(|node| {
+    let nodes = snapshot.nodes.iter().map(|node| {
         let mut named = json!({ "id": id(node), "kind": node.kind.label(), "name": node.name });
         if let (NodeKind::Service, Some(measured)) = (node.kind, measured.get(&node.name)) {
             let (rate, errors) = (rounded(measured.handled), rounded(measured.errors));
             named["measured"] = json!({ "rate": rate, "errors_per_second": errors });
         }
-        with_calls(named, &node.calls, picture.seconds)
+        with_calls(named, &node.calls, snapshot.seconds)
     });
-    let edges = picture.edges.iter().map(|edge| {
-        let [source, target] = [edge.from, edge.to].map(|node| picture.nodes.get(node).map(id));
+    let edges = snapshot.edges.iter().map(|edge| {
+        let [source, target] = [edge.from, edge.to].map(|node| snapshot.nodes.get(node).map(id));
         let named =
             json!({ "source": source, "target": target, "protocol": edge.protocol.label() });
-        with_calls(named, &edge.calls, picture.seconds)
+        with_calls(named, &edge.calls, snapshot.seconds)
     });
     let (nodes, edges): (Vec<_>, Vec<_>) = (nodes.collect(), edges.collect());
     Ok(Json(json!({
-        "window_seconds": picture.seconds,
-        "partial": picture.is_partial,
+        "window_seconds": snapshot.seconds,
+        "partial": snapshot.is_partial,
         "sampled": share.map(coverage::is_sampled),
         "coverage": share.map(rounded),
         "nodes": nodes,
@@ -116,14 +116,14 @@ async fn topology_of_window(State(lens): Shared, params: Params) -> Result<Json<
 
 /// The share of what the services handle that has spans here; `None` if too little is known.
 pub(super) fn share(topology: &Topology, scraper: &Scraper) -> Option<f64> {
-    let picture = topology.picture(USUAL_WINDOW, since_epoch());
-    share_of(&picture, &scraper.measured(USUAL_WINDOW))
+    let snapshot = topology.snapshot(USUAL_WINDOW, since_epoch());
+    share_of(&snapshot, &scraper.measured(USUAL_WINDOW))
 }
 
-fn share_of(picture: &Picture, measured: &BTreeMap<String, Measured>) -> Option<f64> {
-    let services = picture.nodes.iter().filter(|node| node.kind == NodeKind::Service);
+fn share_of(snapshot: &Snapshot, measured: &BTreeMap<String, Measured>) -> Option<f64> {
+    let services = snapshot.nodes.iter().filter(|node| node.kind == NodeKind::Service);
     let spans = services.map(|node| (node.name.as_str(), node.calls.calls));
-    coverage::share(spans, picture.seconds, measured)
+    coverage::share(spans, snapshot.seconds, measured)
 }
 
 fn with_calls(mut named: Value, calls: &Calls, seconds: u64) -> Value {
@@ -144,8 +144,8 @@ pub(super) fn rounded(value: f64) -> f64 {
 
 async fn logs(State(lens): Shared, params: Params) -> Result<Json<Value>, Problem> {
     let words = Severity::WORDS.map(|(word, _)| word);
-    let wanted = || -> Result<Wanted, Bad> {
-        Ok(Wanted {
+    let wanted = || -> Result<LogQuery, InvalidParam> {
+        Ok(LogQuery {
             trace: params.trace_id("trace_id")?,
             service: params.text("service").map(str::to_owned),
             severity: params.one_of("severity", &words, Severity::parse)?,
@@ -256,7 +256,7 @@ fn items(items: impl Iterator<Item = Value>) -> Json<Value> {
     Json(json!({ "items": items.collect::<Vec<_>>() }))
 }
 
-fn refused(bad: Bad) -> Problem {
+fn refused(bad: InvalidParam) -> Problem {
     let problem = Problem::new(StatusCode::BAD_REQUEST, "invalid-argument", bad.to_string());
     problem.field(bad.name, format!("is {:?}; expected {}", bad.value, bad.expected))
 }

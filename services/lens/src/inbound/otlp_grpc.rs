@@ -24,20 +24,20 @@ use crate::intake::Intake;
 
 /// The services that exporters call.
 pub(crate) fn routes(intake: &Arc<Intake>) -> Services {
-    let traces = TraceServiceServer::new(Inlet(Arc::clone(intake)))
+    let traces = TraceServiceServer::new(OtlpService(Arc::clone(intake)))
         .accept_compressed(CompressionEncoding::Gzip)
         .max_decoding_message_size(LARGEST);
-    let logs = LogsServiceServer::new(Inlet(Arc::clone(intake)))
+    let logs = LogsServiceServer::new(OtlpService(Arc::clone(intake)))
         .accept_compressed(CompressionEncoding::Gzip)
         .max_decoding_message_size(LARGEST);
     // The crate with OTLP has no descriptors: reflection lists the services alone.
     Services::new(&[], traces).with(logs).message_limit(LARGEST)
 }
 
-struct Inlet(Arc<Intake>);
+struct OtlpService(Arc<Intake>);
 
 #[tonic::async_trait]
-impl TraceService for Inlet {
+impl TraceService for OtlpService {
     async fn export(
         &self,
         request: Request<ExportTraceServiceRequest>,
@@ -47,7 +47,7 @@ impl TraceService for Inlet {
 }
 
 #[tonic::async_trait]
-impl LogsService for Inlet {
+impl LogsService for OtlpService {
     async fn export(
         &self,
         request: Request<ExportLogsServiceRequest>,

@@ -1,7 +1,7 @@
 //! OTLP over HTTP, protobuf and JSON: <https://opentelemetry.io/docs/specs/otlp/#otlphttp>.
 
 #[cfg(test)]
-mod stories;
+mod tests;
 
 use std::{io::Read as _, sync::Arc};
 

@@ -9,7 +9,7 @@
 mod message;
 mod scalar;
 #[cfg(test)]
-mod stories;
+mod tests;
 
 use opentelemetry_proto::tonic::{
     collector::{logs::v1::ExportLogsServiceRequest, trace::v1::ExportTraceServiceRequest},

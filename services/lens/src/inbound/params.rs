@@ -10,7 +10,7 @@ use crate::domain::TraceId;
 /// A parameter with an invalid value.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error("parameter {name:?} is {value:?}; expected {expected}")]
-pub(super) struct Bad {
+pub(super) struct InvalidParam {
     pub(super) name: String,
     pub(super) value: String,
     pub(super) expected: String,
@@ -51,8 +51,8 @@ impl Params {
         name: &str,
         expected: &str,
         read: impl FnOnce(&str) -> Option<T>,
-    ) -> Result<Option<T>, Bad> {
-        let bad = |value: &str| Bad {
+    ) -> Result<Option<T>, InvalidParam> {
+        let bad = |value: &str| InvalidParam {
             name: name.to_owned(),
             value: value.to_owned(),
             expected: expected.to_owned(),
@@ -60,20 +60,23 @@ impl Params {
         self.text(name).map(|value| read(value).ok_or_else(|| bad(value))).transpose()
     }
 
-    pub(super) fn required(&self, name: &str, expected: &str) -> Result<&str, Bad> {
-        let bad =
-            || Bad { name: name.to_owned(), value: String::new(), expected: expected.to_owned() };
+    pub(super) fn required(&self, name: &str, expected: &str) -> Result<&str, InvalidParam> {
+        let bad = || InvalidParam {
+            name: name.to_owned(),
+            value: String::new(),
+            expected: expected.to_owned(),
+        };
         self.text(name).ok_or_else(bad)
     }
 
-    pub(super) fn limit(&self, default: usize, most: usize) -> Result<usize, Bad> {
+    pub(super) fn limit(&self, default: usize, most: usize) -> Result<usize, InvalidParam> {
         let expected = format!("a whole number from 1 to {most}");
         let read = |text: &str| text.parse().ok().filter(|limit| (1..=most).contains(limit));
         Ok(self.read("limit", &expected, read)?.unwrap_or(default))
     }
 
     /// The limit, lowered to `most` if it is higher.
-    pub(super) fn limit_cut(&self, default: usize, most: usize) -> Result<usize, Bad> {
+    pub(super) fn limit_cut(&self, default: usize, most: usize) -> Result<usize, InvalidParam> {
         let is_more = |text: &str| text.parse().is_ok_and(|limit: u64| limit > most as u64);
         if self.text("limit").is_some_and(is_more) {
             return Ok(most);
@@ -81,16 +84,24 @@ impl Params {
         self.limit(default, most)
     }
 
-    pub(super) fn number<N: FromStr>(&self, name: &str, expected: &str) -> Result<Option<N>, Bad> {
+    pub(super) fn number<N: FromStr>(
+        &self,
+        name: &str,
+        expected: &str,
+    ) -> Result<Option<N>, InvalidParam> {
         self.read(name, expected, |text| text.parse().ok())
     }
 
     /// A duration in Go's format, which Jaeger's clients send: `1.5s`, `100ms`, `1h30m`.
-    pub(super) fn duration(&self, name: &str) -> Result<Option<Duration>, Bad> {
+    pub(super) fn duration(&self, name: &str) -> Result<Option<Duration>, InvalidParam> {
         self.read(name, "a duration with its unit, as 1.5s, 100ms or 500us", parse_duration)
     }
 
-    pub(super) fn window(&self, default: Duration, longest: Duration) -> Result<Duration, Bad> {
+    pub(super) fn window(
+        &self,
+        default: Duration,
+        longest: Duration,
+    ) -> Result<Duration, InvalidParam> {
         let expected = format!("a duration from 5s to {}s, as 60s or 2m", longest.as_secs());
         let fits = |window: &Duration| (Duration::from_secs(5)..=longest).contains(window);
         Ok(self
@@ -103,11 +114,11 @@ impl Params {
         name: &str,
         words: &[&str],
         read: impl FnOnce(&str) -> Option<T>,
-    ) -> Result<Option<T>, Bad> {
+    ) -> Result<Option<T>, InvalidParam> {
         self.read(name, &format!("one of {}", words.join(", ")), read)
     }
 
-    pub(super) fn trace_id(&self, name: &str) -> Result<Option<TraceId>, Bad> {
+    pub(super) fn trace_id(&self, name: &str) -> Result<Option<TraceId>, InvalidParam> {
         self.read(name, TRACE_ID, TraceId::parse)
     }
 }
@@ -199,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mistake_is_told_with_what_was_expected() {
+    fn an_invalid_parameter_is_an_error_with_the_expected_form() {
         let params = Params(vec![("limit".into(), "0".into()), ("service".into(), String::new())]);
         assert_eq!(
             params.limit(20, 100).unwrap_err().to_string(),

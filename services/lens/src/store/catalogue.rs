@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{cost, domain::Kind};
 
-/// The maximum of operations and services. Operation names are words from a service's source. A service that puts ids into them
+/// The maximum of operations and services. Operation names are interner from a service's source. A service that puts ids into them
 /// makes a mistake, which must not take all memory: further operations are missing in the lists, but their traces can be found.
 const OPERATIONS: usize = 4_096;
 

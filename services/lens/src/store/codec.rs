@@ -1,9 +1,9 @@
-//! The encoding of spans and log lines: one sequence of bytes each, numbers as varints, strings as words of the dictionary. A
+//! The encoding of spans and log lines: one sequence of bytes each, numbers as varints, strings as interner of the dictionary. A
 //! span of the mesh takes about a tenth of its decoded size.
 
 use uuid::{Uuid, fmt::Hyphenated};
 
-use super::words::{Word, Words};
+use super::interner::{Interned, Interner};
 use crate::domain::{Attribute, Value};
 
 /// The value of an attribute, borrowed from the record.
@@ -53,8 +53,8 @@ pub(super) fn write_number(out: &mut Vec<u8>, mut value: u64) {
 
 pub(super) struct Encoder<'a> {
     pub(super) out: &'a mut Vec<u8>,
-    pub(super) words: &'a mut Words,
-    /// The trace that the values belong to: see [`Words::value`].
+    pub(super) interner: &'a mut Interner,
+    /// The trace that the values belong to: see [`Interner::value`].
     pub(super) trace: u64,
 }
 
@@ -74,19 +74,19 @@ impl Encoder<'_> {
     }
 
     pub(super) fn name(&mut self, bytes: &[u8]) {
-        let word = self.words.name(bytes);
-        self.word(word);
+        let word = self.interner.name(bytes);
+        self.interned(word);
     }
 
     pub(super) fn value(&mut self, bytes: &[u8]) {
-        let word = self.words.value(bytes, self.trace);
-        self.word(word);
+        let word = self.interner.value(bytes, self.trace);
+        self.interned(word);
     }
 
-    fn word(&mut self, word: Word<'_>) {
+    fn interned(&mut self, word: Interned<'_>) {
         match word {
-            Word::Symbol(symbol) => self.number(u64::from(symbol) << 1 | 1),
-            Word::Inline(bytes) => {
+            Interned::Symbol(symbol) => self.number(u64::from(symbol) << 1 | 1),
+            Interned::Inline(bytes) => {
                 self.number((bytes.len() as u64) << 1);
                 self.out.extend_from_slice(bytes);
             }
@@ -144,12 +144,12 @@ fn uuid_of(text: &str) -> Option<Uuid> {
 #[derive(Clone, Copy)]
 pub(super) struct Decoder<'a> {
     rest: &'a [u8],
-    words: &'a Words,
+    interner: &'a Interner,
 }
 
 impl<'a> Decoder<'a> {
-    pub(super) fn new(bytes: &'a [u8], words: &'a Words) -> Self {
-        Self { rest: bytes, words }
+    pub(super) fn new(bytes: &'a [u8], interner: &'a Interner) -> Self {
+        Self { rest: bytes, interner }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -201,7 +201,7 @@ impl<'a> Decoder<'a> {
     pub(super) fn bytes(&mut self) -> &'a [u8] {
         let word = self.number();
         if word & 1 == 1 {
-            self.words.resolve((word >> 1) as u32)
+            self.interner.resolve((word >> 1) as u32)
         } else {
             self.take((word >> 1) as usize)
         }
@@ -213,7 +213,7 @@ impl<'a> Decoder<'a> {
 
     /// A part that was encoded on its own and is stored as one word.
     pub(super) fn nested(&mut self) -> Self {
-        Self::new(self.bytes(), self.words)
+        Self::new(self.bytes(), self.interner)
     }
 
     /// Calls `each` for every attribute until it returns `true`; returns whether it did. Only if it never did, the decoder is
@@ -272,18 +272,18 @@ mod tests {
     }
 
     proptest! {
-        /// All attributes that are encoded can be decoded, with words that are shared, words that are not, and a full dictionary.
+        /// All attributes that are encoded can be decoded, with interner that are shared, interner that are not, and a full dictionary.
         #[test]
         fn attributes_survive(
             attributes in proptest::collection::vec(("[a-z.]{1,12}", value()), 0..20),
             limit in prop_oneof![Just(0), Just(1 << 20)],
         ) {
             let attributes: Vec<_> = attributes.into_iter().map(|(key, value)| Attribute { key, value }).collect();
-            let mut words = Words::new(limit);
+            let mut interner = Interner::new(limit);
             for trace in 1..4 {
                 let mut out = Vec::new();
-                Encoder { out: &mut out, words: &mut words, trace }.attributes(&attributes);
-                let mut decoder = Decoder::new(&out, &words);
+                Encoder { out: &mut out, interner: &mut interner, trace }.attributes(&attributes);
+                let mut decoder = Decoder::new(&out, &interner);
                 prop_assert_eq!(decoder.attributes(), attributes.clone());
                 prop_assert!(decoder.is_empty());
             }
@@ -291,13 +291,13 @@ mod tests {
 
         #[test]
         fn numbers_survive(unsigned: u64, signed: i64, fixed: u64) {
-            let mut words = Words::new(0);
+            let mut interner = Interner::new(0);
             let mut out = Vec::new();
-            let mut encoder = Encoder { out: &mut out, words: &mut words, trace: 1 };
+            let mut encoder = Encoder { out: &mut out, interner: &mut interner, trace: 1 };
             encoder.number(unsigned);
             encoder.signed(signed);
             encoder.fixed(fixed);
-            let mut decoder = Decoder::new(&out, &words);
+            let mut decoder = Decoder::new(&out, &interner);
             prop_assert_eq!((decoder.number(), decoder.signed(), decoder.fixed()), (unsigned, signed, fixed));
         }
     }

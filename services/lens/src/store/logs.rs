@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::{
     codec::{Decoder, Encoder, write_number},
-    words::Words,
+    interner::Interner,
 };
 use crate::{
     cost,
@@ -41,7 +41,7 @@ pub(super) struct Lines {
 
 /// A query for log lines; every field that is set must match.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Wanted {
+pub(crate) struct LogQuery {
     pub(crate) trace: Option<TraceId>,
     pub(crate) service: Option<String>,
     /// The lowest severity.
@@ -81,12 +81,12 @@ impl Lines {
         self.lines
     }
 
-    pub(super) fn insert(&mut self, words: &mut Words, service: &str, log: &Log) {
+    pub(super) fn insert(&mut self, interner: &mut Interner, service: &str, log: &Log) {
         self.record.clear();
         write(
             &mut Encoder {
                 out: &mut self.record,
-                words,
+                interner,
                 trace: log.trace.map_or(0, |id| id.get() as u64),
             },
             service,
@@ -133,23 +133,23 @@ impl Lines {
     }
 
     /// The last lines that match, newest last; or, with a position, the first that have arrived since.
-    pub(super) fn find(&self, words: &Words, wanted: &Wanted) -> Found {
+    pub(super) fn find(&self, interner: &Interner, wanted: &LogQuery) -> Found {
         let (mut lines, next) = match wanted.from {
             // A position beyond the end is from before a restart of lens: all lines have arrived since.
-            Some(from) => self.first(words, wanted, if from > self.next { 0 } else { from }),
-            None => (self.last(words, wanted), self.next),
+            Some(from) => self.first(interner, wanted, if from > self.next { 0 } else { from }),
+            None => (self.last(interner, wanted), self.next),
         };
         lines.sort_by_key(|line| line.log.at_ns);
         Found { lines, next }
     }
 
-    fn first(&self, words: &Words, wanted: &Wanted, from: u64) -> (Vec<Line>, u64) {
+    fn first(&self, interner: &Interner, wanted: &LogQuery, from: u64) -> (Vec<Line>, u64) {
         let mut found = Vec::new();
         for segment in &self.segments {
             if segment.first + u64::from(segment.lines) <= from {
                 continue;
             }
-            for (number, view) in find_in(segment, words, wanted) {
+            for (number, view) in find_in(segment, interner, wanted) {
                 if number >= from {
                     found.push(view.line());
                 }
@@ -161,14 +161,14 @@ impl Lines {
         (found, self.next)
     }
 
-    fn last(&self, words: &Words, wanted: &Wanted) -> Vec<Line> {
+    fn last(&self, interner: &Interner, wanted: &LogQuery) -> Vec<Line> {
         let mut found = Vec::new();
         for segment in self.segments.iter().rev() {
             let missing = wanted.limit - found.len();
             if missing == 0 {
                 break;
             }
-            let mut here = find_in(segment, words, wanted);
+            let mut here = find_in(segment, interner, wanted);
             here.drain(..here.len().saturating_sub(missing));
             found.extend(here.into_iter().rev());
         }
@@ -177,13 +177,17 @@ impl Lines {
 }
 
 /// The lines of a segment that match, with their numbers.
-fn find_in<'a>(segment: &'a Segment, words: &'a Words, wanted: &Wanted) -> Vec<(u64, View<'a>)> {
-    let mut records = Decoder::new(&segment.records, words);
+fn find_in<'a>(
+    segment: &'a Segment,
+    interner: &'a Interner,
+    wanted: &LogQuery,
+) -> Vec<(u64, View<'a>)> {
+    let mut records = Decoder::new(&segment.records, interner);
     let mut found = Vec::new();
     let mut number = segment.first;
     while !records.is_empty() {
         let length = records.number() as usize;
-        let view = View::read(Decoder::new(records.take(length), words));
+        let view = View::read(Decoder::new(records.take(length), interner));
         if view.fits(wanted) {
             found.push((number, view));
         }
@@ -223,7 +227,7 @@ impl<'a> View<'a> {
         Self { severity, trace, service, at_ns, rest: decoder }
     }
 
-    fn fits(&self, wanted: &Wanted) -> bool {
+    fn fits(&self, wanted: &LogQuery) -> bool {
         wanted.trace.is_none_or(|trace| self.trace == Some(trace))
             && wanted.since_ns.is_none_or(|since| self.at_ns >= since)
             && wanted.severity.is_none_or(|severity| self.severity >= severity)

@@ -21,7 +21,7 @@ pub(super) fn write_origin(encoder: &mut Encoder<'_>, source: &Source, scope: &S
 
 fn write_blob(encoder: &mut Encoder<'_>, write: impl FnOnce(&mut Encoder<'_>)) {
     let mut blob = Vec::new();
-    write(&mut Encoder { out: &mut blob, words: encoder.words, trace: encoder.trace });
+    write(&mut Encoder { out: &mut blob, interner: encoder.interner, trace: encoder.trace });
     encoder.name(&blob);
 }
 

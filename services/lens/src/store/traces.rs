@@ -4,8 +4,8 @@ use std::collections::{HashMap, VecDeque, hash_map::Entry};
 
 use super::{
     codec::{Decoder, Encoder, write_number},
+    interner::Interner,
     record::{self, View},
-    words::Words,
 };
 use crate::{
     cost,
@@ -77,14 +77,14 @@ impl Trace {
         self.errors += u32::from(span.is_error());
     }
 
-    pub(super) fn views<'a>(&'a self, words: &'a Words) -> impl Iterator<Item = View<'a>> {
-        let mut records = Decoder::new(&self.records, words);
+    pub(super) fn views<'a>(&'a self, interner: &'a Interner) -> impl Iterator<Item = View<'a>> {
+        let mut records = Decoder::new(&self.records, interner);
         std::iter::from_fn(move || {
             if records.is_empty() {
                 return None;
             }
             let length = records.number() as usize;
-            Some(View::read(Decoder::new(records.take(length), words), self.base_ns))
+            Some(View::read(Decoder::new(records.take(length), interner), self.base_ns))
         })
     }
 }
@@ -123,7 +123,7 @@ impl Traces {
     /// Stores a span; returns whether it was kept. `origin` and `service` identify the process that made it.
     pub(super) fn insert(
         &mut self,
-        words: &mut Words,
+        interner: &mut Interner,
         origin: &[u8],
         service: u64,
         span: &Span,
@@ -138,7 +138,8 @@ impl Traces {
             }
         };
         self.record.clear();
-        let mut encoder = Encoder { out: &mut self.record, words, trace: span.trace.get() as u64 };
+        let mut encoder =
+            Encoder { out: &mut self.record, interner, trace: span.trace.get() as u64 };
         record::write(&mut encoder, origin, trace.base_ns, span);
 
         let before = trace.bytes();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use super::{
     role::{NodeKind, Protocol},
-    series::{Calls, SLOT_SECONDS, Seen, Series},
+    series::{Calls, Observation, SLOT_SECONDS, Series},
 };
 use crate::cost;
 
@@ -90,14 +90,14 @@ impl Graph {
     }
 
     /// Counts what a service handled.
-    pub(super) fn handled(&mut self, service: u16, seen: Seen) {
+    pub(super) fn handled(&mut self, service: u16, seen: Observation) {
         if self.handled.contains_key(&service) || self.has_room(seen.at / SLOT_SECONDS) {
             self.handled.entry(service).or_default().record(seen);
         }
     }
 
     /// Counts traffic from one node to another.
-    pub(super) fn talked(&mut self, edge: Edge, seen: Seen) {
+    pub(super) fn talked(&mut self, edge: Edge, seen: Observation) {
         if self.edges.contains_key(&edge) || self.has_room(seen.at / SLOT_SECONDS) {
             self.edges.entry(edge).or_default().record(seen);
         }

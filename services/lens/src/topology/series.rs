@@ -27,7 +27,7 @@ struct Slot {
 
 /// One call or message, or, in a batch, several messages at once.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Seen {
+pub(super) struct Observation {
     /// In seconds since the Unix epoch.
     pub(super) at: u64,
     pub(super) duration_us: u64,
@@ -54,7 +54,7 @@ impl Series {
             + self.slots.len() * cost::allocation(size_of::<Slot>())
     }
 
-    pub(super) fn record(&mut self, seen: Seen) {
+    pub(super) fn record(&mut self, seen: Observation) {
         let slot = seen.at / SLOT_SECONDS;
         if self.slots.back().is_none_or(|last| last.number < slot) {
             self.slots.push_back(Box::new(Slot { number: slot, ..Slot::default() }));

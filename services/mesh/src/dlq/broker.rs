@@ -15,10 +15,10 @@ use rdkafka::{
 use tokio::time::Instant;
 
 use super::letter::{HANDLED, Handled, Letter, NOTE, Place, Queue};
-use crate::{refusals, refusals::Refusals, running::Kafka};
+use crate::{connection_errors, connection_errors::ConnectionErrors, running::Kafka};
 
 /// How long the broker may take to answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+const BROKER_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) struct Broker {
     kafka: Kafka,
@@ -50,9 +50,10 @@ impl Broker {
         // The client requires a group name; it joins no group and commits nothing. An empty fetch reports a partition's end.
         config.set("group.id", "mesh-dlq").set("enable.auto.commit", "false");
         config.set("enable.partition.eof", "true").set("fetch.wait.max.ms", "10");
-        let refusals = Refusals::of(&mut config);
-        let consumer: BaseConsumer<Refusals> = config.create_with_context(refusals)?;
-        let metadata = refusals::metadata(&consumer, &self.kafka.brokers, PATIENCE)?;
+        let connection_errors = ConnectionErrors::of(&mut config);
+        let consumer: BaseConsumer<ConnectionErrors> =
+            config.create_with_context(connection_errors)?;
+        let metadata = connection_errors::metadata(&consumer, &self.kafka.brokers, BROKER_TIMEOUT)?;
         let wanted = topics::ALL.map(dead_letter::topic);
         let (mut records, mut unread) = (Vec::new(), Vec::new());
         for topic in
@@ -76,11 +77,11 @@ impl Broker {
     pub(super) fn sender(&self) -> anyhow::Result<Sender> {
         let mut config = self.config();
         config.set("acks", "all").set("enable.idempotence", "true").set("linger.ms", "0");
-        config.set("message.timeout.ms", PATIENCE.as_millis().to_string());
-        let refusals = Refusals::of(&mut config);
-        let producer = config.create_with_context(refusals.clone())?;
+        config.set("message.timeout.ms", BROKER_TIMEOUT.as_millis().to_string());
+        let connection_errors = ConnectionErrors::of(&mut config);
+        let producer = config.create_with_context(connection_errors.clone())?;
         let brokers = self.kafka.brokers.clone();
-        let mut sender = Sender { producer, refusals, brokers, topics: HashSet::new() };
+        let mut sender = Sender { producer, connection_errors, brokers, topics: HashSet::new() };
         sender.topics = sender.ask()?;
         Ok(sender)
     }
@@ -88,8 +89,8 @@ impl Broker {
 
 /// Sends letters, and notes about them.
 pub(super) struct Sender {
-    producer: FutureProducer<Refusals>,
-    refusals: Refusals,
+    producer: FutureProducer<ConnectionErrors>,
+    connection_errors: ConnectionErrors,
     brokers: String,
     /// The topics that exist: for any other topic, the client would wait until its timeout.
     topics: HashSet<String>,
@@ -101,8 +102,8 @@ impl Sender {
     /// # Errors
     /// The broker does not answer, so sending to it is of no use.
     pub(super) fn ask(&self) -> anyhow::Result<HashSet<String>> {
-        let metadata = self.producer.client().fetch_metadata(None, PATIENCE);
-        let metadata = metadata.with_context(|| self.refusals.explain(&self.brokers))?;
+        let metadata = self.producer.client().fetch_metadata(None, BROKER_TIMEOUT);
+        let metadata = metadata.with_context(|| self.connection_errors.explain(&self.brokers))?;
         Ok(metadata.topics().iter().map(|topic| topic.name().to_owned()).collect())
     }
 
@@ -128,7 +129,7 @@ impl Sender {
         let note = Header { key: NOTE, value: Some(&place) };
         let headers = OwnedHeaders::new()
             .insert(note)
-            .insert(Header { key: HANDLED, value: Some(handled.word()) });
+            .insert(Header { key: HANDLED, value: Some(handled.as_str()) });
         self.send(&letter.place.topic, letter.key.as_deref(), None, headers).await
     }
 
@@ -142,7 +143,7 @@ impl Sender {
         let mut record = FutureRecord::<[u8], [u8]>::to(topic).headers(headers);
         record.key = key;
         record.payload = payload;
-        match self.producer.send(record, PATIENCE).await {
+        match self.producer.send(record, BROKER_TIMEOUT).await {
             Ok(_) => Ok(()),
             Err((error, _)) => Err(error).with_context(|| format!("cannot send to {topic}")),
         }
@@ -150,7 +151,7 @@ impl Sender {
 }
 
 fn partition_of(
-    consumer: &BaseConsumer<Refusals>,
+    consumer: &BaseConsumer<ConnectionErrors>,
     topic: &str,
     partition: i32,
 ) -> anyhow::Result<Vec<Letter>> {
@@ -158,18 +159,18 @@ fn partition_of(
     assignment.add_partition_offset(topic, partition, Offset::Beginning)?;
     consumer.assign(&assignment)?;
     let mut records = Vec::new();
-    let mut deadline = Instant::now() + PATIENCE;
+    let mut deadline = Instant::now() + BROKER_TIMEOUT;
     loop {
         match consumer.poll(Duration::from_millis(100)) {
             Some(Err(KafkaError::PartitionEOF(_))) => return Ok(records),
             Some(Ok(message)) => {
                 records.push(letter(&message));
-                deadline = Instant::now() + PATIENCE;
+                deadline = Instant::now() + BROKER_TIMEOUT;
             }
             // Connections may fail for a moment: an error is returned only when no record has come for long.
             Some(Err(error)) if Instant::now() >= deadline => return Err(error.into()),
             None if Instant::now() >= deadline => {
-                bail!("nothing came for {} s", PATIENCE.as_secs())
+                bail!("nothing came for {} s", BROKER_TIMEOUT.as_secs())
             }
             Some(Err(_)) | None => {}
         }
@@ -254,8 +255,8 @@ mod tests {
             .set("group.id", "test")
             .set("enable.partition.eof", "true")
             .set("fetch.wait.max.ms", "10");
-        let consumer: BaseConsumer<Refusals> =
-            config.create_with_context(Refusals::default()).unwrap();
+        let consumer: BaseConsumer<ConnectionErrors> =
+            config.create_with_context(ConnectionErrors::default()).unwrap();
         (0..topics::PARTITIONS)
             .flat_map(|partition| partition_of(&consumer, "orders.events", partition).unwrap())
             .collect()

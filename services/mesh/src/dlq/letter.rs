@@ -52,7 +52,7 @@ pub(super) enum Handled {
 
 impl Handled {
     /// Its word in a note.
-    pub(super) fn word(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Replayed => "replayed",
             Self::GivenUp => "given_up",
@@ -180,7 +180,7 @@ impl Letter {
         };
         let word = self.header(HANDLED);
         let handled =
-            [Handled::Replayed, Handled::GivenUp].into_iter().find(|one| one.word() == word)?;
+            [Handled::Replayed, Handled::GivenUp].into_iter().find(|one| one.as_str() == word)?;
         Some((place, handled))
     }
 }

@@ -10,7 +10,7 @@ use reqwest::StatusCode;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
 
-use super::book::Outcome;
+use super::tracker::Outcome;
 
 /// One gateway, or several replicas in turn. Connections are kept open.
 pub(super) struct Gateway {
@@ -59,7 +59,7 @@ struct Step {
 }
 
 /// The timeout of a request; the gateway's own limit is shorter.
-const PATIENCE: Duration = Duration::from_secs(10);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// Products with less stock are not ordered: they are left to users who want to see a product sell out.
 const PLENTY: i64 = 100;
 /// The longest page that the gateway serves.
@@ -68,8 +68,11 @@ const PAGE: usize = 100;
 impl Gateway {
     pub(super) fn new(bases: Vec<String>) -> anyhow::Result<Self> {
         ensure!(!bases.is_empty(), "no gateway to send orders to");
-        let client =
-            reqwest::Client::builder().no_proxy().timeout(PATIENCE).tcp_nodelay(true).build()?;
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .timeout(REQUEST_TIMEOUT)
+            .tcp_nodelay(true)
+            .build()?;
         let bases = bases.into_iter().map(|base| base.trim_end_matches('/').to_owned()).collect();
         Ok(Self { client, bases, next: AtomicUsize::new(0) })
     }
@@ -131,7 +134,7 @@ impl Gateway {
 
     /// The newest orders with this outcome.
     pub(super) async fn newest(&self, outcome: Outcome) -> anyhow::Result<Vec<Order>> {
-        let status = word(outcome).to_owned();
+        let status = outcome_label(outcome).to_owned();
         let page: Page<Order> =
             self.get("/api/orders", &[("limit", PAGE.to_string()), ("status", status)]).await?;
         Ok(page.items)
@@ -181,7 +184,7 @@ fn unsampled() -> String {
     format!("00-{:032x}-{:016x}-00", rand::random::<u128>() | 1, rand::random::<u64>() | 1)
 }
 
-fn word(outcome: Outcome) -> &'static str {
+fn outcome_label(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Completed => "completed",
         Outcome::Cancelled => "cancelled",
@@ -193,7 +196,7 @@ impl Order {
     pub(super) fn end(&self) -> Option<(Outcome, SystemTime)> {
         let outcome = [Outcome::Completed, Outcome::Cancelled]
             .into_iter()
-            .find(|one| word(*one) == self.status)?;
+            .find(|one| outcome_label(*one) == self.status)?;
         let step = self.history.iter().rev().find(|step| step.status == self.status);
         let at = step
             .and_then(|step| humantime::parse_rfc3339(&step.at).ok())

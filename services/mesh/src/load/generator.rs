@@ -15,11 +15,11 @@ use tokio::{
 
 use super::{
     Clock,
-    book::Book,
     gateway::{self, Answer, Gateway},
     mix::Mix,
-    pace,
     report::Report,
+    schedule,
+    tracker::OrderTracker,
     updates,
 };
 
@@ -43,7 +43,7 @@ pub(crate) struct Generator {
     gateway: Arc<Gateway>,
     stock: Arc<RwLock<Vec<String>>>,
     messages: Option<async_nats::Subscriber>,
-    book: Arc<Mutex<Book>>,
+    tracker: Arc<Mutex<OrderTracker>>,
 }
 
 /// The maximum of open requests: more mean that the gateway does not answer, and file descriptors run out.
@@ -63,17 +63,23 @@ const LOOK_AT_ONCE: usize = 100;
 
 impl Generator {
     /// Reads the stock and subscribes to live messages; sends no order yet. If the mesh cannot say what is in stock, tries again
-    /// for a while: its services may be starting. `tell` gets the reason.
-    pub(crate) async fn prepare(plan: Plan, tell: impl Fn(String)) -> anyhow::Result<Self> {
+    /// for a while: its services may be starting. `warn` gets the reason.
+    pub(crate) async fn prepare(plan: Plan, warn: impl Fn(String)) -> anyhow::Result<Self> {
         let gateway = Arc::new(Gateway::new(plan.gateway.clone())?);
-        let stock = stock(&gateway, STARTS, tell).await.context("cannot see what is in stock")?;
+        let stock = stock(&gateway, STARTS, warn).await.context("cannot see what is in stock")?;
         ensure!(!stock.is_empty(), "nothing is in stock: there is nothing to order");
         let messages = match &plan.nats {
             Some(url) => updates::subscribe(url).await.ok(),
             None => None,
         };
         let stock = Arc::new(RwLock::new(stock));
-        Ok(Self { plan, gateway, stock, messages, book: Arc::new(Mutex::new(Book::new())) })
+        Ok(Self {
+            plan,
+            gateway,
+            stock,
+            messages,
+            tracker: Arc::new(Mutex::new(OrderTracker::new())),
+        })
     }
 
     /// Whether ends of orders are received as live messages.
@@ -81,39 +87,39 @@ impl Generator {
         self.messages.is_some()
     }
 
-    /// Sends until the duration is over or `stop` completes, then waits for open orders; passes a report to `tell` at intervals.
+    /// Sends until the duration is over or `stop` completes, then waits for open orders; passes a report to `on_report` at intervals.
     pub(crate) async fn run(
         mut self,
         stop: impl Future<Output = ()>,
         every: Duration,
-        tell: impl Fn(&Report),
+        on_report: impl Fn(&Report),
     ) -> Report {
         let clock = Clock::start();
         let mut background = JoinSet::new();
         match self.messages.take() {
             Some(messages) => {
-                background.spawn(updates::listen(messages, Arc::clone(&self.book), clock.begin))
+                background.spawn(updates::listen(messages, Arc::clone(&self.tracker), clock.begin))
             }
             None => background.spawn(updates::poll(
                 Arc::clone(&self.gateway),
-                Arc::clone(&self.book),
+                Arc::clone(&self.tracker),
                 clock,
             )),
         };
         background.spawn(restock(Arc::clone(&self.gateway), Arc::clone(&self.stock)));
-        background.spawn(reconcile(Arc::clone(&self.gateway), Arc::clone(&self.book), clock));
-        let telling = async {
+        background.spawn(reconcile(Arc::clone(&self.gateway), Arc::clone(&self.tracker), clock));
+        let reporting = async {
             loop {
                 sleep(every).await;
-                tell(&self.report(clock.begin.elapsed()));
+                on_report(&self.report(clock.begin.elapsed()));
             }
         };
         let sent_for = tokio::select! {
             sent_for = self.send(clock, stop) => sent_for,
-            () = telling => Duration::ZERO,
+            () = reporting => Duration::ZERO,
         };
         let end = Instant::now() + self.plan.grace;
-        while self.book.lock().open() > 0 && Instant::now() < end {
+        while self.tracker.lock().open() > 0 && Instant::now() < end {
             sleep(Duration::from_millis(20)).await;
         }
         // This may time out if there are very many; orders that were not read count as unfinished, which is true of them, too.
@@ -123,13 +129,13 @@ impl Generator {
 
     /// Reads every open order to find out whether the mesh knows it.
     async fn look_for_lost(&self, clock: Clock) {
-        let open = self.book.lock().overdue(clock.begin.elapsed(), Duration::ZERO);
+        let open = self.tracker.lock().overdue(clock.begin.elapsed(), Duration::ZERO);
         for id in open {
             match self.gateway.order(&id).await {
-                Ok(None) => self.book.lock().lost(&id),
+                Ok(None) => self.tracker.lock().lost(&id),
                 Ok(Some(order)) => {
                     if let Some((outcome, at)) = order.end() {
-                        self.book.lock().ended(&id, outcome, clock.since(at));
+                        self.tracker.lock().ended(&id, outcome, clock.since(at));
                     }
                 }
                 Err(_) => {}
@@ -138,12 +144,12 @@ impl Generator {
     }
 
     fn report(&self, duration: Duration) -> Report {
-        self.book.lock().report(self.plan.rate, duration)
+        self.tracker.lock().report(self.plan.rate, duration)
     }
 
     /// Sends the orders; returns for how long it sent.
     async fn send(&self, clock: Clock, stop: impl Future<Output = ()>) -> Duration {
-        let mut ticks = pace::ticks(self.plan.rate, self.plan.duration, clock.begin);
+        let mut ticks = schedule::ticks(self.plan.rate, self.plan.duration, clock.begin);
         let mut requests = JoinSet::new();
         tokio::pin!(stop);
         loop {
@@ -163,20 +169,20 @@ impl Generator {
 
     fn place(&self, requests: &mut JoinSet<()>, meant: Duration, clock: Clock) {
         let sku = self.stock.read().choose(&mut rand::rng()).cloned();
-        let mut book = self.book.lock();
-        book.sent();
-        let Some(sku) = sku else { return book.refused("nothing in stock".into()) };
+        let mut tracker = self.tracker.lock();
+        tracker.sent();
+        let Some(sku) = sku else { return tracker.refused("nothing in stock".into()) };
         if requests.len() >= MOST_IN_FLIGHT {
-            return book.refused("not sent".into());
+            return tracker.refused("not sent".into());
         }
-        let (gateway, book, token) =
-            (Arc::clone(&self.gateway), Arc::clone(&self.book), self.plan.mix.pick().to_owned());
+        let (gateway, tracker, token) =
+            (Arc::clone(&self.gateway), Arc::clone(&self.tracker), self.plan.mix.pick().to_owned());
         requests.spawn(async move {
             let answer = gateway.place(&sku, &token).await;
             let now = clock.begin.elapsed();
             match answer {
-                Answer::Accepted(id) => book.lock().accepted(id, meant, now),
-                Answer::Refused(why) => book.lock().refused(why),
+                Answer::Accepted(id) => tracker.lock().accepted(id, meant, now),
+                Answer::Refused(why) => tracker.lock().refused(why),
             }
         });
     }
@@ -185,16 +191,16 @@ impl Generator {
 /// Reads the stock as soon as the mesh can answer.
 async fn stock(
     gateway: &Gateway,
-    patience: Duration,
-    tell: impl Fn(String),
+    max_wait: Duration,
+    warn: impl Fn(String),
 ) -> anyhow::Result<Vec<String>> {
-    let end = Instant::now() + patience;
-    let mut told = false;
+    let end = Instant::now() + max_wait;
+    let mut warned = false;
     loop {
         match gateway.in_stock().await {
             Err(error) if gateway::may_pass(&error) && Instant::now() < end => {
-                if !std::mem::replace(&mut told, true) {
-                    tell(format!("waiting up to {} s: {error:#}", patience.as_secs()));
+                if !std::mem::replace(&mut warned, true) {
+                    warn(format!("waiting up to {} s: {error:#}", max_wait.as_secs()));
                 }
                 sleep(STARTS_AGAIN).await;
             }
@@ -212,15 +218,15 @@ async fn restock(gateway: Arc<Gateway>, stock: Arc<RwLock<Vec<String>>>) {
     }
 }
 
-async fn reconcile(gateway: Arc<Gateway>, book: Arc<Mutex<Book>>, clock: Clock) {
+async fn reconcile(gateway: Arc<Gateway>, tracker: Arc<Mutex<OrderTracker>>, clock: Clock) {
     loop {
         sleep(LOOK).await;
-        let overdue = book.lock().overdue(clock.begin.elapsed(), OVERDUE);
+        let overdue = tracker.lock().overdue(clock.begin.elapsed(), OVERDUE);
         for id in overdue.into_iter().take(LOOK_AT_ONCE) {
             if let Ok(Some(order)) = gateway.order(&id).await
                 && let Some((outcome, at)) = order.end()
             {
-                book.lock().ended(&id, outcome, clock.since(at));
+                tracker.lock().ended(&id, outcome, clock.since(at));
             }
         }
     }

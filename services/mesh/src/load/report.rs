@@ -105,14 +105,14 @@ pub(crate) fn milliseconds(value: Option<f64>) -> String {
 mod tests {
     use std::time::Duration;
 
-    use crate::load::book::Book;
+    use crate::load::tracker::OrderTracker;
 
     #[test]
     fn where_nothing_was_measured_there_is_no_number() {
-        let mut book = Book::new();
-        book.sent();
-        book.refused("422".into());
-        let report = book.report(1.0, Duration::from_secs(1));
+        let mut tracker = OrderTracker::new();
+        tracker.sent();
+        tracker.refused("422".into());
+        let report = tracker.report(1.0, Duration::from_secs(1));
         let lines = report.lines();
         assert_eq!(lines[1..], ["accepted   –", "completed  –", "refused    422: 1"]);
         let json = serde_json::to_value(&report).unwrap();

@@ -8,8 +8,8 @@ use proto::{Message, notifications::v1::LiveUpdate, orders::v1::Status};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{
-    book::{Book, Outcome},
     gateway::Gateway,
+    tracker::{OrderTracker, Outcome},
 };
 
 /// The live messages of all customers: `proto::subjects::LiveOrders`.
@@ -17,23 +17,24 @@ const SUBJECT: &str = "live.orders.>";
 /// A subject without subscribers: the answer "no responders" arrives after the server has processed all earlier operations.
 const NOBODY: &str = "mesh.load.round-trip";
 /// A server on this machine answers at once, or not at all.
-const PATIENCE: Duration = Duration::from_secs(2);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Subscribes to all live messages from now on.
 pub(super) async fn subscribe(url: &str) -> anyhow::Result<async_nats::Subscriber> {
     let connected =
-        timeout(PATIENCE, async_nats::ConnectOptions::new().name("mesh load").connect(url)).await;
+        timeout(CONNECT_TIMEOUT, async_nats::ConnectOptions::new().name("mesh load").connect(url))
+            .await;
     let client = connected??;
     let messages = client.subscribe(SUBJECT).await?;
     // Only a round trip shows that the server has the subscription; the request itself fails, as it must.
-    timeout(PATIENCE, client.request(NOBODY, Vec::new().into())).await?.ok();
+    timeout(CONNECT_TIMEOUT, client.request(NOBODY, Vec::new().into())).await?.ok();
     Ok(messages)
 }
 
 /// Notes the end of every order as its live message arrives.
 pub(super) async fn listen(
     mut messages: async_nats::Subscriber,
-    book: Arc<Mutex<Book>>,
+    tracker: Arc<Mutex<OrderTracker>>,
     begin: Instant,
 ) {
     while let Some(message) = messages.next().await {
@@ -43,7 +44,7 @@ pub(super) async fn listen(
             Some(Status::Cancelled) => Outcome::Cancelled,
             _ => continue,
         };
-        book.lock().ended(&update.order_id, outcome, begin.elapsed());
+        tracker.lock().ended(&update.order_id, outcome, begin.elapsed());
     }
 }
 
@@ -51,13 +52,17 @@ pub(super) async fn listen(
 const EVERY: Duration = Duration::from_millis(250);
 
 /// Notes the ends among the newest orders, again and again.
-pub(super) async fn poll(gateway: Arc<Gateway>, book: Arc<Mutex<Book>>, clock: super::Clock) {
+pub(super) async fn poll(
+    gateway: Arc<Gateway>,
+    tracker: Arc<Mutex<OrderTracker>>,
+    clock: super::Clock,
+) {
     loop {
         for outcome in [Outcome::Completed, Outcome::Cancelled] {
             // A read that fails is repeated in the next round.
             for order in gateway.newest(outcome).await.unwrap_or_default() {
                 if let Some((outcome, at)) = order.end() {
-                    book.lock().ended(&order.id, outcome, clock.since(at));
+                    tracker.lock().ended(&order.id, outcome, clock.since(at));
                 }
             }
         }

@@ -103,17 +103,18 @@ mod tests {
         }
     }
 
-    fn told(service: &str, layout: &Layout, backing: &Backing) -> BTreeMap<String, String> {
+    fn variables(service: &str, layout: &Layout, backing: &Backing) -> BTreeMap<String, String> {
         let process = layout.processes.iter().find(|process| process.service == service).unwrap();
         of(process, layout, backing, &HashSet::new()).into_iter().collect()
     }
 
     #[test]
-    fn a_child_is_told_where_everything_is() {
+    fn a_child_gets_the_addresses_of_everything_that_it_uses() {
         let replicas = BTreeMap::from([("inventory".to_owned(), 2)]);
         let layout = Layout::new(9000, &replicas, true).unwrap();
         let url = "postgres://{service}:{service}@db/{service}";
-        let orders = told("orders", &layout, &Backing { postgres: Some(url.into()), ..backing() });
+        let orders =
+            variables("orders", &layout, &Backing { postgres: Some(url.into()), ..backing() });
         let value = |name: &str| orders.get(name).map_or("", String::as_str);
         assert_eq!(value("MESH_ORDERS__LISTEN"), "127.0.0.1:9023");
         assert_eq!(value("MESH_ORDERS__ADMIN__LISTEN"), "127.0.0.1:9013");
@@ -125,7 +126,7 @@ mod tests {
         );
         assert_eq!(value("MESH_ORDERS__TELEMETRY__ENDPOINT"), "http://127.0.0.1:9027");
         assert_eq!(value("MESH_SHIPPING__DISPATCH_AFTER"), "0s");
-        let lens = told("lens", &layout, &backing());
+        let lens = variables("lens", &layout, &backing());
         assert_eq!(
             lens["MESH_LENS__SCRAPE__TARGETS__INVENTORY_2"],
             "http://127.0.0.1:9062/metrics"
@@ -138,8 +139,9 @@ mod tests {
         let payments =
             layout.processes.iter().find(|process| process.service == "payments").unwrap();
         let provider = |chosen: &HashSet<String>| {
-            let told = of(payments, &layout, &backing(), chosen);
-            told.into_iter()
+            let variables = of(payments, &layout, &backing(), chosen);
+            variables
+                .into_iter()
                 .find(|(name, _)| name == "MESH_PAYMENTS__PROVIDER")
                 .map(|(_, value)| value)
         };
@@ -153,7 +155,7 @@ mod tests {
         let layout = Layout::new(registry::PORT_BASE, &BTreeMap::new(), false).unwrap();
         assert_eq!(layout.processes.len(), service::ALL.len());
         for entry in service::ALL {
-            let environment = told(entry.name, &layout, &backing()).into_iter().collect();
+            let environment = variables(entry.name, &layout, &backing()).into_iter().collect();
             let sources = Sources { environment, ..Sources::default() };
             let effective = (entry.effective)(&sources)
                 .unwrap_or_else(|mistakes| panic!("{}: {mistakes}", entry.name));

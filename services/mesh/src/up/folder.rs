@@ -47,7 +47,7 @@ impl Folder {
     }
 
     /// Writes the addresses of the mesh for the other commands.
-    pub(super) fn tell(&self, running: &Running) -> anyhow::Result<()> {
+    pub(super) fn to_lines(&self, running: &Running) -> anyhow::Result<()> {
         running.write(&self.path)
     }
 
@@ -96,7 +96,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let (folder, left) = Folder::claim(place.path()).unwrap();
         assert_eq!(left, None);
-        folder.tell(&running()).unwrap();
+        folder.to_lines(&running()).unwrap();
         let refused = Folder::claim(place.path()).err().unwrap().to_string();
         assert!(refused.contains("process 4711, gateway http://127.0.0.1:8080"), "{refused}");
         drop(folder);

@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_replicated_is_told() {
+    fn a_service_that_cannot_be_replicated_is_refused_with_the_reason() {
         let refused = |name, count| {
             Layout::new(registry::PORT_BASE, &replicas(&[(name, count)]), false)
                 .unwrap_err()

@@ -24,7 +24,7 @@ impl Level {
         }
     }
 
-    fn word(self) -> &'static str {
+    fn as_str(self) -> &'static str {
         match self {
             Self::Debug => "debug",
             Self::Info => "info",
@@ -103,7 +103,7 @@ impl Line {
         };
         let process = printable(&self.process, LONGEST_NAME);
         let process = paint(colour(&self.process), &format!("{process:<WIDTH$}"));
-        let level = paint(self.level.colour(), &format!("{:<5}", self.level.word()));
+        let level = paint(self.level.colour(), &format!("{:<5}", self.level.as_str()));
         let time = paint(DIM, &printable(&self.time, TIME));
         let message = printable(&self.message.replace('\t', " "), LONGEST_MESSAGE);
         let mut line = format!("{time} {process} {level} {message}");
@@ -166,7 +166,7 @@ mod tests {
         "span_id":"1","target":"orders::orders","time":"2026-01-02T12:00:01.234Z","trace_id":"abc"}"#;
 
     #[test]
-    fn a_line_says_when_who_and_what_and_ends_with_its_trace() {
+    fn a_line_has_time_service_and_message_and_ends_with_its_trace() {
         let line = Line::read("orders.2", PLACED);
         assert_eq!(
             line.render(false),

@@ -7,13 +7,12 @@ use chassis::config::Sources;
 use tokio::{sync::watch, task::JoinSet};
 
 use super::{
-    Options,
+    Options, addresses,
     brokers::{Backing, Brokers},
     control, environment,
     layout::{Layout, Protocol, local},
     line::Level,
     log::{Log, SUPERVISOR},
-    open,
     preflight::{self, Mistakes},
     process::Supervised,
     ready, stop,
@@ -103,7 +102,7 @@ impl Mesh {
 
     /// The addresses that a user can open.
     pub(super) fn describe(&self) -> String {
-        open::describe(&self.layout, &self.backing)
+        addresses::describe(&self.layout, &self.backing)
     }
 
     /// Returns once every process has been ready.
@@ -198,5 +197,5 @@ fn brief(report: &Report) -> String {
 async fn make_topics(brokers: &str) -> anyhow::Result<()> {
     let mut kafka = service::settings(&Sources::of_process(Vec::new()))?.kafka;
     brokers.clone_into(&mut kafka.brokers);
-    topics::make(&kafka, topics::PATIENCE).await.map(drop)
+    topics::make(&kafka, topics::BROKER_TIMEOUT).await.map(drop)
 }

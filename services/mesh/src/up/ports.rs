@@ -36,7 +36,11 @@ pub(super) async fn check(
             (embedded.nats, layout.nats, "the embedded NATS server"),
         ];
         for (_, port, name) in own.into_iter().filter(|(wanted, ..)| *wanted) {
-            taken.extend(why_taken(port).map(|why| Taken { port, wanted_by: name.into(), why }));
+            taken.extend(why_taken(port).map(|why| PortConflict {
+                port,
+                wanted_by: name.into(),
+                why,
+            }));
         }
         if taken.is_empty() {
             return Ok(());
@@ -49,13 +53,13 @@ pub(super) async fn check(
 }
 
 /// A port that is taken.
-struct Taken {
+struct PortConflict {
     port: u16,
     wanted_by: String,
     why: String,
 }
 
-impl fmt::Display for Taken {
+impl fmt::Display for PortConflict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "port {}, wanted by {}, {}", self.port, self.wanted_by, self.why)
     }
@@ -67,16 +71,16 @@ pub(super) fn of_process(process: &Process) -> Option<String> {
     (!taken.is_empty()).then(|| summary(&taken))
 }
 
-fn taken_by_others(process: &Process) -> Vec<Taken> {
+fn taken_by_others(process: &Process) -> Vec<PortConflict> {
     let taken = |port, setting: &str| {
         let wanted_by = format!("{} ({setting})", process.label());
-        why_taken(port).map(|why| Taken { port, wanted_by, why })
+        why_taken(port).map(|why| PortConflict { port, wanted_by, why })
     };
     process.listeners.iter().filter_map(|listener| taken(listener.port, listener.setting)).collect()
 }
 
 /// One line for all ports: another mesh takes twenty, and one of them says as much.
-fn summary(taken: &[Taken]) -> String {
+fn summary(taken: &[PortConflict]) -> String {
     let (first, rest) = taken.split_first().expect("there is a reason to tell");
     let ports: Vec<_> = rest.iter().map(|one| one.port.to_string()).collect();
     match ports.len() {
@@ -125,7 +129,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_taken_port_is_told_with_who_wanted_it_and_what_moves_it() {
+    async fn a_taken_port_is_an_error_with_the_service_and_the_option_that_moves_it() {
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = taken.local_addr().unwrap().port();
         let mut layout = Layout::new(20_000, &BTreeMap::new(), false).unwrap();
@@ -135,8 +139,8 @@ mod tests {
         let nothing = Embedded { kafka: false, nats: false };
         let error = check(&layout, nothing, false).await.unwrap_err().to_string();
         assert!(!error.contains("Kafka"), "{error}");
-        let told = format!("port {port}, wanted by orders (listen), is taken by ");
-        assert!(error.starts_with(&told) && !error.contains('\n'), "{error}");
+        let expected = format!("port {port}, wanted by orders (listen), is taken by ");
+        assert!(error.starts_with(&expected) && !error.contains('\n'), "{error}");
         assert!(error.contains("--port-base"), "{error}");
         if cfg!(target_os = "linux") {
             let this = format!("process {} (", std::process::id());
@@ -152,7 +156,8 @@ mod tests {
 
     #[test]
     fn however_many_are_taken_it_is_one_line() {
-        let taken = |port| Taken { port, wanted_by: "orders".into(), why: "is taken".into() };
+        let taken =
+            |port| PortConflict { port, wanted_by: "orders".into(), why: "is taken".into() };
         let all: Vec<_> = (8080..8100).map(taken).collect();
         assert_eq!(
             summary(&all),

@@ -56,7 +56,7 @@ mod tests {
     use crate::up::layout::Layout;
 
     #[test]
-    fn the_same_mistake_is_told_once() {
+    fn a_mistake_in_the_settings_of_several_services_is_reported_once() {
         let layout = Layout::new(registry::PORT_BASE, &BTreeMap::new(), false).unwrap();
         let wrong = vec![("MESH_KAFKA__BROKER".to_owned(), "x".to_owned())];
         let children = layout.processes.iter().map(|process| (process, wrong.as_slice()));

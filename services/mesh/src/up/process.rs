@@ -31,12 +31,12 @@ use super::{
 
 /// The state that the supervisor wants for a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wish {
-    Live,
+pub(super) enum Desired {
+    Running,
     /// Finish open work, then end.
-    Drain,
+    Drained,
     /// End now.
-    Die,
+    Killed,
 }
 
 /// The state of a process.
@@ -61,7 +61,7 @@ pub(super) struct Supervised {
     environment: Vec<(String, String)>,
     log: Log,
     client: reqwest::Client,
-    wish: watch::Sender<Wish>,
+    desired: watch::Sender<Desired>,
     state: watch::Sender<State>,
     backoff: Mutex<Backoff>,
 }
@@ -78,7 +78,8 @@ impl Supervised {
         client: reqwest::Client,
     ) -> Self {
         let label = process.label();
-        let (wish, state) = (watch::Sender::new(Wish::Live), watch::Sender::new(State::default()));
+        let (desired, state) =
+            (watch::Sender::new(Desired::Running), watch::Sender::new(State::default()));
         Self {
             process,
             label,
@@ -86,7 +87,7 @@ impl Supervised {
             environment,
             log,
             client,
-            wish,
+            desired,
             state,
             backoff: Mutex::default(),
         }
@@ -105,29 +106,29 @@ impl Supervised {
         self.state.subscribe()
     }
 
-    pub(super) fn want(&self, wish: Wish) {
-        self.wish.send_replace(wish);
+    pub(super) fn set_desired(&self, desired: Desired) {
+        self.desired.send_replace(desired);
     }
 
     /// Keeps it running until the supervisor wants it to end.
     pub(super) async fn keep(self: Arc<Self>) {
-        let mut wish = self.wish.subscribe();
+        let mut desired = self.desired.subscribe();
         loop {
             let born = Instant::now();
             let status = self.live().await;
             let was_ready = self.state.borrow().ready;
             self.state.send_modify(|state| (state.pid, state.ready) = (None, false));
-            let wanted = *wish.borrow_and_update();
-            if wanted != Wish::Live {
-                let (peaceful, expected) = judge(&status, wanted, was_ready);
+            let wanted = *desired.borrow_and_update();
+            if wanted != Desired::Running {
+                let (clean, expected) = classify_exit(&status, wanted, was_ready);
                 if !expected {
                     self.log.say(
                         &self.label,
                         Level::Warn,
-                        format!("did not end in peace: {}", told(&status)),
+                        format!("did not end in peace: {}", describe(&status)),
                     );
                 }
-                self.state.send_modify(|state| state.ended = Some(peaceful));
+                self.state.send_modify(|state| state.ended = Some(clean));
                 return;
             }
             if status.as_ref().is_ok_and(|status| status.code() == Some(EX_CONFIG.into())) {
@@ -140,7 +141,7 @@ impl Supervised {
             self.tell_of_death(&status, pause);
             tokio::select! {
                 () = sleep(pause) => self.state.send_modify(|state| state.restarts += 1),
-                _ = wish.changed() => {
+                _ = desired.changed() => {
                     self.state.send_modify(|state| state.ended = Some(true));
                     return;
                 }
@@ -153,7 +154,7 @@ impl Supervised {
         // A clean exit follows a stop signal from elsewhere, which is a warning; any other end is an error.
         let (level, what) = match status {
             Ok(status) if status.success() => (Level::Warn, "ended".to_owned()),
-            _ => (Level::Error, format!("died ({})", told(status))),
+            _ => (Level::Error, format!("died ({})", describe(status))),
         };
         self.log.say(&self.label, level, format!("{what}, starting it again in {after}"));
         if let Some(taken) = ports::of_process(&self.process) {
@@ -163,8 +164,8 @@ impl Supervised {
 
     /// One run of the process, from its first line to its last.
     async fn live(&self) -> io::Result<ExitStatus> {
-        let mut wish = self.wish.subscribe();
-        wish.mark_changed();
+        let mut desired = self.desired.subscribe();
+        desired.mark_changed();
         let mut child = self.spawn()?;
         let pid = child.id();
         self.state.send_modify(|state| state.pid = pid);
@@ -186,7 +187,7 @@ impl Supervised {
                 tokio::select! {
                     status = child.wait() => break status,
                     () = &mut until_ready, if !is_ready => is_ready = true,
-                    Ok(()) = wish.changed() => tell(&child, *wish.borrow_and_update()),
+                    Ok(()) = desired.changed() => signal(&child, *desired.borrow_and_update()),
                 }
             }
         };
@@ -226,11 +227,11 @@ impl Supervised {
     }
 }
 
-fn tell(child: &Child, wish: Wish) {
-    let signal = match wish {
-        Wish::Live => return,
-        Wish::Drain => Signal::TERM,
-        Wish::Die => Signal::KILL,
+fn signal(child: &Child, desired: Desired) {
+    let signal = match desired {
+        Desired::Running => return,
+        Desired::Drained => Signal::TERM,
+        Desired::Killed => Signal::KILL,
     };
     // The process was not waited for yet, so its id still belongs to it.
     let pid = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
@@ -241,14 +242,18 @@ fn tell(child: &Child, wish: Wish) {
 
 /// Returns whether a process that was to end did so cleanly, and whether it ended as expected. A process that did not handle
 /// signals yet is ended by the first one, with no work begun; and a process that was to be killed may end by SIGKILL.
-fn judge(status: &io::Result<ExitStatus>, wanted: Wish, was_ready: bool) -> (bool, bool) {
+fn classify_exit(
+    status: &io::Result<ExitStatus>,
+    wanted: Desired,
+    was_ready: bool,
+) -> (bool, bool) {
     let Ok(status) = status else { return (false, false) };
     let ended_by = |signal: Signal| status.signal() == Some(signal.as_raw());
-    let peaceful = status.success() || (!was_ready && ended_by(Signal::TERM));
-    (peaceful, peaceful || (wanted == Wish::Die && ended_by(Signal::KILL)))
+    let clean = status.success() || (!was_ready && ended_by(Signal::TERM));
+    (clean, clean || (wanted == Desired::Killed && ended_by(Signal::KILL)))
 }
 
-fn told(status: &io::Result<ExitStatus>) -> String {
+fn describe(status: &io::Result<ExitStatus>) -> String {
     match status {
         Ok(status) => status.to_string(),
         Err(error) => format!("cannot be started: {error}"),
@@ -295,19 +300,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_an_end_that_nobody_asked_for_is_a_surprise() {
+    fn an_exit_is_clean_only_if_it_was_requested_and_succeeded() {
         let by = |signal| Ok(ExitStatus::from_raw(signal));
         let failed = Ok(ExitStatus::from_raw(1 << 8));
-        assert_eq!(judge(&by(0), Wish::Drain, true), (true, true));
-        assert_eq!(judge(&by(15), Wish::Drain, false), (true, true), "Ctrl-C while it starts");
-        assert_eq!(judge(&by(15), Wish::Drain, true), (false, false));
-        assert_eq!(judge(&by(9), Wish::Die, true), (false, true), "a second Ctrl-C");
-        assert_eq!(judge(&by(9), Wish::Drain, true), (false, false));
-        assert_eq!(judge(&failed, Wish::Drain, true), (false, false));
+        assert_eq!(classify_exit(&by(0), Desired::Drained, true), (true, true));
+        assert_eq!(
+            classify_exit(&by(15), Desired::Drained, false),
+            (true, true),
+            "Ctrl-C while it starts"
+        );
+        assert_eq!(classify_exit(&by(15), Desired::Drained, true), (false, false));
+        assert_eq!(classify_exit(&by(9), Desired::Killed, true), (false, true), "a second Ctrl-C");
+        assert_eq!(classify_exit(&by(9), Desired::Drained, true), (false, false));
+        assert_eq!(classify_exit(&failed, Desired::Drained, true), (false, false));
     }
 
     #[test]
-    fn what_passes_through_is_told_from_what_happens_to_the_service() {
+    fn only_info_lines_of_the_service_itself_are_business() {
         assert!(is_business(
             r#"{"level":"info","message":"order placed","target":"orders::orders"}"#
         ));

@@ -11,7 +11,7 @@ use crate::status::Degraded;
 /// The pause between two checks: a start takes a second, and this adds at most a fiftieth to it.
 const AGAIN: Duration = Duration::from_millis(20);
 /// A process on this machine answers within a millisecond, unless it is stuck.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The answer of a process about itself.
 #[derive(Deserialize)]
@@ -26,7 +26,7 @@ pub(super) struct Answer {
 /// A client for admin ports.
 pub(super) fn client() -> reqwest::Result<Client> {
     // A process on this machine is never behind a proxy.
-    Client::builder().no_proxy().timeout(PATIENCE).build()
+    Client::builder().no_proxy().timeout(PROBE_TIMEOUT).build()
 }
 
 /// The answer of the process; `None` if it does not answer.
@@ -41,13 +41,13 @@ pub(super) async fn missing(client: &Client, admin: &str) -> Option<Vec<String>>
     Some(if answer.ready { Vec::new() } else { answer.missing })
 }
 
-/// Returns when the process is ready; until then, passes what it waits for to `tell`.
-pub(super) async fn until(client: &Client, admin: &str, mut tell: impl FnMut(Vec<String>)) {
+/// Returns when the process is ready; until then, passes what it waits for to `on_missing`.
+pub(super) async fn until(client: &Client, admin: &str, mut on_missing: impl FnMut(Vec<String>)) {
     loop {
         match missing(client, admin).await {
-            Some(missing) if missing.is_empty() => return tell(missing),
-            Some(missing) => tell(missing),
-            None => tell(vec!["an answer on its admin port".into()]),
+            Some(missing) if missing.is_empty() => return on_missing(missing),
+            Some(missing) => on_missing(missing),
+            None => on_missing(vec!["an answer on its admin port".into()]),
         }
         sleep(AGAIN).await;
     }

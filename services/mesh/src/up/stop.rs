@@ -9,44 +9,44 @@ use tokio::time::timeout;
 use super::{
     line::Level,
     log::Log,
-    process::{Supervised, Wish},
+    process::{Desired, Supervised},
 };
 
 /// Longer than the deadline that a service sets itself (20 s), and the flush of its telemetry.
-const PATIENCE: Duration = Duration::from_secs(30);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Drains everything in order; returns whether all ended cleanly.
 pub(super) async fn drain(processes: &[Arc<Supervised>], log: &Log) -> bool {
-    let mut peaceful = true;
+    let mut clean = true;
     for stage in Stage::ALL {
         let members: Vec<_> = processes.iter().filter(|one| one.process.stage == stage).collect();
         for member in &members {
-            member.want(Wish::Drain);
+            member.set_desired(Desired::Drained);
         }
         let ends = join_all(members.iter().map(|member| end(member, log))).await;
-        peaceful &= ends.into_iter().all(|end| end);
+        clean &= ends.into_iter().all(|end| end);
     }
-    peaceful
+    clean
 }
 
 /// Kills everything now.
 pub(super) async fn kill(processes: &[Arc<Supervised>]) {
     for process in processes {
-        process.want(Wish::Die);
+        process.set_desired(Desired::Killed);
     }
     join_all(processes.iter().map(|process| ended(process))).await;
 }
 
 async fn end(process: &Supervised, log: &Log) -> bool {
-    if let Ok(peaceful) = timeout(PATIENCE, ended(process)).await {
-        return peaceful;
+    if let Ok(clean) = timeout(DRAIN_TIMEOUT, ended(process)).await {
+        return clean;
     }
     log.say(
         process.label(),
         Level::Error,
-        format!("did not end within {} s and is killed", PATIENCE.as_secs()),
+        format!("did not end within {} s and is killed", DRAIN_TIMEOUT.as_secs()),
     );
-    process.want(Wish::Die);
+    process.set_desired(Desired::Killed);
     ended(process).await;
     false
 }

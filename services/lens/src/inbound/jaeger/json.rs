@@ -76,7 +76,7 @@ struct Tag<'a> {
 #[serde(untagged)]
 enum TagValue<'a> {
     Text(&'a str),
-    Told(String),
+    Display(String),
     Bool(bool),
     Int(i64),
     Float(f64),
@@ -112,22 +112,22 @@ fn process(source: &Source) -> Process<'_> {
 fn span(found: &FoundSpan) -> JaegerSpan<'_> {
     let span = &found.span;
     let mut tags = Vec::with_capacity(span.attributes.len() + 4);
-    tags.extend(told("otel.scope.name", &found.scope.name));
-    tags.extend(told("otel.scope.version", &found.scope.version));
+    tags.extend(text_tag("otel.scope.name", &found.scope.name));
+    tags.extend(text_tag("otel.scope.version", &found.scope.version));
     tags.extend(span.attributes.iter().map(tag));
     if span.kind != Kind::Unspecified {
-        tags.extend(told("span.kind", span.kind.label()));
+        tags.extend(text_tag("span.kind", span.kind.label()));
     }
     match span.status {
         Status::Unset => {}
-        Status::Ok => tags.extend(told("otel.status_code", "OK")),
+        Status::Ok => tags.extend(text_tag("otel.status_code", "OK")),
         Status::Error => {
-            tags.extend(told("otel.status_code", "ERROR"));
+            tags.extend(text_tag("otel.status_code", "ERROR"));
             tags.push(Tag { key: "error", kind: "bool", value: TagValue::Bool(true) });
         }
     }
-    tags.extend(told("otel.status_description", &span.status_message));
-    tags.extend(told("w3c.tracestate", &span.trace_state));
+    tags.extend(text_tag("otel.status_description", &span.status_message));
+    tags.extend(text_tag("w3c.tracestate", &span.trace_state));
     JaegerSpan {
         trace_id: span.trace.to_string(),
         span_id: span.id.to_string(),
@@ -159,12 +159,12 @@ fn references(span: &Span) -> Vec<Reference> {
 
 fn entry(event: &Event) -> LogEntry<'_> {
     let named = event.attributes.iter().any(|attribute| attribute.key == "event");
-    let name = told("event", &event.name).filter(|_| !named);
+    let name = text_tag("event", &event.name).filter(|_| !named);
     let fields = name.into_iter().chain(event.attributes.iter().map(tag)).collect();
     LogEntry { timestamp: event.at_ns / 1_000, fields }
 }
 
-fn told<'a>(key: &'a str, text: &'a str) -> Option<Tag<'a>> {
+fn text_tag<'a>(key: &'a str, text: &'a str) -> Option<Tag<'a>> {
     (!text.is_empty()).then_some(Tag { key, kind: "string", value: TagValue::Text(text) })
 }
 
@@ -173,13 +173,15 @@ fn tag(attribute: &Attribute) -> Tag<'_> {
         Value::Text(text) | Value::Json(text) => ("string", TagValue::Text(text)),
         Value::Bool(value) => ("bool", TagValue::Bool(*value)),
         Value::Int(value) if value.unsigned_abs() > SAFE_INTEGER => {
-            ("int64", TagValue::Told(value.to_string()))
+            ("int64", TagValue::Display(value.to_string()))
         }
         Value::Int(value) => ("int64", TagValue::Int(*value)),
         // JSON cannot represent these as numbers.
-        Value::Double(value) if !value.is_finite() => ("string", TagValue::Told(value.to_string())),
+        Value::Double(value) if !value.is_finite() => {
+            ("string", TagValue::Display(value.to_string()))
+        }
         Value::Double(value) => ("float64", TagValue::Float(*value)),
-        Value::Bytes(_) => ("binary", TagValue::Told(attribute.value.to_string())),
+        Value::Bytes(_) => ("binary", TagValue::Display(attribute.value.to_string())),
     };
     Tag { key: &attribute.key, kind, value }
 }

@@ -181,7 +181,7 @@ fn what_is_open_is_counted_and_not_judged() {
 }
 
 #[test]
-fn what_was_done_for_nobody_is_a_difference_unless_it_is_only_held() {
+fn an_entry_without_an_order_is_a_difference_unless_it_only_holds_stock() {
     let ledgers = Ledgers { orders: vec![], known: HashSet::new(), ..delivered() };
     complains(
         &ledgers,

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::inbound::world::{START, TRACE, World, an_order, span, text, with};
+use crate::inbound::tests::{START, TRACE, TestLens, an_order, span, text, with};
 
 /// Formats JSON with indentation; values without nested values stay on one line.
 fn pretty(value: &Value, indent: &str) -> String {
@@ -23,7 +23,7 @@ fn pretty(value: &Value, indent: &str) -> String {
 }
 
 /// A message that could not be handled, in a span that has everything a span can have.
-async fn a_failed_delivery(world: &World) -> Value {
+async fn a_failed_delivery(server: &TestLens) -> Value {
     let details = json!({
         "links": [
             { "traceId": TRACE, "spanId": "0000000000000001" },
@@ -42,13 +42,13 @@ async fn a_failed_delivery(world: &World) -> Value {
         json!({ "key": "redelivered", "value": { "boolValue": false } }),
     ];
     let process = span(2, 1, 5, "process orders.events", 1, &attributes);
-    world.sends("payments", &[with(process, &details)]).await;
-    world.answer(&format!("/api/traces/{TRACE}")).await
+    server.sends("payments", &[with(process, &details)]).await;
+    server.answer(&format!("/api/traces/{TRACE}")).await
 }
 
 #[tokio::test]
 async fn a_trace_has_jaegers_shape() {
-    let mut answer = a_failed_delivery(&World::new()).await;
+    let mut answer = a_failed_delivery(&TestLens::new()).await;
     answer["data"][0]["spans"] = "(see below)".into();
     insta::assert_snapshot!(pretty(&answer, ""), @r#"
     {
@@ -77,7 +77,7 @@ async fn a_trace_has_jaegers_shape() {
 
 #[tokio::test]
 async fn a_span_has_jaegers_shape() {
-    let answer = a_failed_delivery(&World::new()).await;
+    let answer = a_failed_delivery(&TestLens::new()).await;
     insta::assert_snapshot!(pretty(&answer["data"][0]["spans"][0], ""), @r#"
     {
       "duration": 2500,
@@ -119,9 +119,9 @@ async fn a_span_has_jaegers_shape() {
 }
 
 #[tokio::test]
-async fn an_unknown_trace_is_told_as_jaeger_tells_it() {
-    let world = World::new();
-    let (status, body) = world.get(&format!("/api/traces/{TRACE}")).await;
+async fn an_unknown_trace_gets_the_answer_of_jaeger() {
+    let server = TestLens::new();
+    let (status, body) = server.get(&format!("/api/traces/{TRACE}")).await;
     assert_eq!(status, StatusCode::NOT_FOUND);
     let errors = json!([{ "code": 404, "msg": "trace not found" }]);
     assert_eq!(
@@ -132,65 +132,65 @@ async fn an_unknown_trace_is_told_as_jaeger_tells_it() {
 
 #[tokio::test]
 async fn forms_are_filled_from_services_and_operations() {
-    let world = World::new();
-    an_order(&world).await;
-    let services = world.answer("/api/services").await;
+    let server = TestLens::new();
+    an_order(&server).await;
+    let services = server.answer("/api/services").await;
     assert_eq!(
         (&services["data"], &services["total"]),
         (&json!(["gateway", "orders", "payments"]), &json!(3))
     );
-    let names = world.answer("/api/services/payments/operations").await;
+    let names = server.answer("/api/services/payments/operations").await;
     assert_eq!(names["data"], json!(["process orders.events", "send payments.events"]));
-    let operations = world.answer("/api/operations?service=payments&spanKind=producer").await;
+    let operations = server.answer("/api/operations?service=payments&spanKind=producer").await;
     assert_eq!(
         operations["data"],
         json!([{ "name": "send payments.events", "spanKind": "producer" }])
     );
-    assert_eq!(world.answer("/api/operations?service=nobody").await["data"], json!([]));
+    assert_eq!(server.answer("/api/operations?service=nobody").await["data"], json!([]));
 }
 
 /// The number of traces that a search finds.
-async fn found(world: &World, query: &str) -> usize {
-    world.answer(&format!("/api/traces?{query}")).await["data"].as_array().unwrap().len()
+async fn found(server: &TestLens, query: &str) -> usize {
+    server.answer(&format!("/api/traces?{query}")).await["data"].as_array().unwrap().len()
 }
 
 #[tokio::test]
 async fn a_search_takes_what_jaegers_page_and_grafana_send() {
-    let world = World::new();
-    an_order(&world).await;
+    let server = TestLens::new();
+    an_order(&server).await;
     let micros = START / 1_000;
     let from_page = format!(
         "end={}&limit=20&lookback=custom&maxDuration&minDuration=1ms&service=payments&start={micros}\
          &operation=process%20orders.events&tags=%7B%22error%22%3A%22true%22%7D",
         micros + 1_000_000
     );
-    assert_eq!(found(&world, &from_page).await, 1);
+    assert_eq!(found(&server, &from_page).await, 1);
     assert_eq!(
-        found(&world, "service=payments&tag=error:true&tag=messaging.system:kafka").await,
+        found(&server, "service=payments&tag=error:true&tag=messaging.system:kafka").await,
         1
     );
     assert_eq!(
-        found(&world, "service=payments&tags=%7B%22attempt%22:2%7D").await,
+        found(&server, "service=payments&tags=%7B%22attempt%22:2%7D").await,
         1,
         "in an event"
     );
-    assert_eq!(found(&world, "service=orders&tag=error:true").await, 0, "another service's error");
-    assert_eq!(found(&world, "service=payments&minDuration=3ms").await, 0);
-    assert_eq!(found(&world, "service=payments&maxDuration=1ms").await, 0);
+    assert_eq!(found(&server, "service=orders&tag=error:true").await, 0, "another service's error");
+    assert_eq!(found(&server, "service=payments&minDuration=3ms").await, 0);
+    assert_eq!(found(&server, "service=payments&maxDuration=1ms").await, 0);
     for lookback in ["1h", "2d", "1w"] {
         let query = format!("service=payments&lookback={lookback}");
-        assert_eq!(found(&world, &query).await, 0, "it was long ago");
+        assert_eq!(found(&server, &query).await, 0, "it was long ago");
     }
-    assert_eq!(found(&world, "service=payments&lookback=custom").await, 1);
-    assert_eq!(found(&world, "service=payments&limit=100000").await, 1);
-    assert_eq!(found(&world, &format!("service=payments&start={}", micros + 1_000_000)).await, 0);
+    assert_eq!(found(&server, "service=payments&lookback=custom").await, 1);
+    assert_eq!(found(&server, "service=payments&limit=100000").await, 1);
+    assert_eq!(found(&server, &format!("service=payments&start={}", micros + 1_000_000)).await, 0);
 }
 
 #[tokio::test]
 async fn traces_asked_for_by_id_come_with_word_of_those_that_are_not_there() {
-    let world = World::new();
-    an_order(&world).await;
-    let answer = world.answer(&format!("/api/traces?traceID={TRACE}&traceID=ff")).await;
+    let server = TestLens::new();
+    an_order(&server).await;
+    let answer = server.answer(&format!("/api/traces?traceID={TRACE}&traceID=ff")).await;
     assert_eq!(answer["data"].as_array().unwrap().len(), 1);
     let missing = "000000000000000000000000000000ff";
     assert_eq!(answer["errors"], json!([{ "msg": "trace not found", "traceID": missing }]));
@@ -198,21 +198,21 @@ async fn traces_asked_for_by_id_come_with_word_of_those_that_are_not_there() {
 
 #[tokio::test]
 async fn dependencies_go_through_the_broker() {
-    let world = World::new();
-    an_order(&world).await;
+    let server = TestLens::new();
+    an_order(&server).await;
     let link =
         |parent: &str, child: &str| json!({ "parent": parent, "child": child, "callCount": 1 });
     let all = [link("gateway", "orders"), link("orders", "payments"), link("payments", "orders")];
     let now = crate::intake::since_epoch().as_millis();
-    let answer = world.answer(&format!("/api/dependencies?endTs={now}&lookback=3600000")).await;
+    let answer = server.answer(&format!("/api/dependencies?endTs={now}&lookback=3600000")).await;
     assert_eq!(answer["data"], json!(all));
-    assert_eq!(world.answer("/api/dependencies?service=gateway").await["data"], json!(all[..1]));
-    assert_eq!(world.answer("/api/dependencies?endTs=1000").await["data"], json!([]));
+    assert_eq!(server.answer("/api/dependencies?service=gateway").await["data"], json!(all[..1]));
+    assert_eq!(server.answer("/api/dependencies?endTs=1000").await["data"], json!([]));
 }
 
 #[tokio::test]
-async fn a_mistake_in_a_question_is_told_by_name() {
-    let world = World::new();
+async fn an_invalid_parameter_is_an_error_with_its_name() {
+    let server = TestLens::new();
     let cases = [
         ("/api/traces", "service", "the name of a service"),
         ("/api/traces?service=a&limit=0", "limit", "a whole number from 1 to 1500"),
@@ -233,7 +233,7 @@ async fn a_mistake_in_a_question_is_told_by_name() {
         ("/api/dependencies?lookback=1h", "lookback", "milliseconds"),
     ];
     for (path, name, expected) in cases {
-        let (status, body) = world.get(path).await;
+        let (status, body) = server.get(path).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{path}");
         let message = body["errors"][0]["msg"].as_str().unwrap();
         assert!(

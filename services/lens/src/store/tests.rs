@@ -68,7 +68,7 @@ fn logged_by(service: &str, lines: Vec<Log>) -> Logs {
     Logs { source: Source { service: service.to_owned(), attributes: Vec::new() }, lines }
 }
 
-fn bodies(store: &Store, wanted: &Wanted) -> Vec<String> {
+fn bodies(store: &Store, wanted: &LogQuery) -> Vec<String> {
     store.lines(wanted).lines.into_iter().map(|line| line.log.body).collect()
 }
 
@@ -168,7 +168,7 @@ fn logs_have_a_share_of_their_own() {
     assert!(store.trace(TraceId::new(1).unwrap()).is_some());
     assert_eq!(store.usage().lines as u64, 20_000 - evicted);
     assert_eq!(
-        bodies(&store, &Wanted { limit: 2, ..Wanted::default() }),
+        bodies(&store, &LogQuery { limit: 2, ..LogQuery::default() }),
         ["line 19998", "line 19999"]
     );
 }
@@ -177,7 +177,8 @@ fn logs_have_a_share_of_their_own() {
 #[test]
 fn log_lines_can_be_followed() {
     let store = store(1 << 20);
-    let from = |from, limit| store.lines(&Wanted { from: Some(from), limit, ..Wanted::default() });
+    let from =
+        |from, limit| store.lines(&LogQuery { from: Some(from), limit, ..LogQuery::default() });
     let texts = |found: &Found| -> Vec<String> {
         found.lines.iter().map(|line| line.log.body.clone()).collect()
     };
@@ -191,11 +192,11 @@ fn log_lines_can_be_followed() {
     assert_eq!((texts(&rest)[0].as_str(), rest.lines.len(), rest.next), ("line 300", 700, 1_000));
     assert_eq!((from(1_000, 10).lines.len(), from(1_000, 10).next), (0, 1_000));
     assert_eq!(texts(&from(5_000, 1)), ["line 0"], "a lens that has started anew");
-    let warned = Wanted {
+    let warned = LogQuery {
         severity: Severity::parse("warn"),
         from: Some(990),
         limit: 2,
-        ..Wanted::default()
+        ..LogQuery::default()
     };
     let warned = store.lines(&warned);
     assert_eq!((texts(&warned), warned.next), (vec!["line 991".into(), "line 993".into()], 994));
@@ -212,18 +213,18 @@ fn log_lines_are_found_by_trace_service_and_severity() {
         "payments",
         vec![line(1, "warn", "declined"), line(2, "info", "paid")],
     ));
-    let all = Wanted { limit: 100, ..Wanted::default() };
-    let of_trace = Wanted { trace: TraceId::new(1), ..all.clone() };
+    let all = LogQuery { limit: 100, ..LogQuery::default() };
+    let of_trace = LogQuery { trace: TraceId::new(1), ..all.clone() };
     assert_eq!(bodies(&store, &of_trace), ["order placed", "no stock", "declined"]);
     assert_eq!(
-        bodies(&store, &Wanted { service: Some("payments".into()), ..of_trace.clone() }),
+        bodies(&store, &LogQuery { service: Some("payments".into()), ..of_trace.clone() }),
         ["declined"]
     );
     assert_eq!(
-        bodies(&store, &Wanted { severity: Severity::parse("warn"), ..all.clone() }),
+        bodies(&store, &LogQuery { severity: Severity::parse("warn"), ..all.clone() }),
         ["no stock", "declined"]
     );
-    assert_eq!(bodies(&store, &Wanted { limit: 1, ..all.clone() }), ["paid"]);
+    assert_eq!(bodies(&store, &LogQuery { limit: 1, ..all.clone() }), ["paid"]);
     assert_eq!(
         store.lines(&all).lines[1],
         Line { service: "orders".into(), log: line(1, "error", "no stock") }
@@ -283,7 +284,7 @@ fn stage(trace: u128, start_s: u64, order: &str, status: Option<&str>) -> Span {
 }
 
 #[test]
-fn a_flow_is_told_from_the_spans_that_name_its_order() {
+fn a_flow_consists_of_the_spans_that_name_its_order() {
     let store = store(1 << 20);
     let mut root = span(1, 1, "POST /api/orders");
     root.start_ns = 9 * SECOND;

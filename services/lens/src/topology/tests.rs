@@ -26,10 +26,10 @@ impl Board {
 
     /// The edges with traffic in the last `seconds`, as text.
     fn edges(&self, seconds: u64) -> Vec<String> {
-        let picture = self.topology.picture(Duration::from_secs(seconds), self.now);
-        let used = picture.edges.iter().filter(|edge| edge.calls.calls > 0);
+        let snapshot = self.topology.snapshot(Duration::from_secs(seconds), self.now);
+        let used = snapshot.edges.iter().filter(|edge| edge.calls.calls > 0);
         let text = |edge: &Edge| {
-            let [from, to] = [edge.from, edge.to].map(|node| &picture.nodes[node].name);
+            let [from, to] = [edge.from, edge.to].map(|node| &snapshot.nodes[node].name);
             format!(
                 "{from} -{}-> {to}: {} calls, {} errors",
                 edge.protocol.label(),
@@ -157,7 +157,7 @@ fn a_batch_counts_its_records_and_knows_their_senders() {
 }
 
 #[test]
-fn subjects_are_told_apart_by_template_not_by_customer() {
+fn subjects_are_grouped_by_template_and_not_by_customer() {
     let board = board();
     for order in ["1", "2"] {
         let name = format!("live.orders.ada.{order}");
@@ -176,8 +176,8 @@ fn subjects_are_told_apart_by_template_not_by_customer() {
             "notifications -nats-> live.orders.{customer}.{order}: 2 calls, 0 errors",
         ]
     );
-    let picture = board.topology.picture(LONGEST_WINDOW, board.now);
-    let subject = picture.nodes.iter().find(|node| node.kind == NodeKind::Subject).unwrap();
+    let snapshot = board.topology.snapshot(LONGEST_WINDOW, board.now);
+    let subject = snapshot.nodes.iter().find(|node| node.kind == NodeKind::Subject).unwrap();
     assert_eq!(subject.calls.calls, 2);
 }
 
@@ -218,9 +218,9 @@ fn a_window_shows_what_happened_in_it() {
         board.sees("orders", send(second + 1, 1));
         board.pass(1);
     }
-    let picture = board.topology.picture(Duration::from_secs(60), board.now);
-    assert_eq!((picture.edges[0].calls.calls, picture.seconds), (60, 60));
-    let p99 = picture.edges[0].calls.p99_us.unwrap();
+    let snapshot = board.topology.snapshot(Duration::from_secs(60), board.now);
+    assert_eq!((snapshot.edges[0].calls.calls, snapshot.seconds), (60, 60));
+    let p99 = snapshot.edges[0].calls.p99_us.unwrap();
     assert!((4_000.0..4_500.0).contains(&p99), "4 ms, to an eighth: {p99}");
     board.pass(70);
     assert_eq!(board.edges(60), [""; 0]);
@@ -229,9 +229,9 @@ fn a_window_shows_what_happened_in_it() {
     board.sees("other", call(7, 7));
     assert_eq!(board.edges(300), [""; 0], "older than that is forgotten");
     assert_eq!(
-        board.topology.picture(LONGEST_WINDOW, board.now).edges.len(),
+        board.topology.snapshot(LONGEST_WINDOW, board.now).edges.len(),
         1,
-        "at rest, still in the picture"
+        "at rest, still in the snapshot"
     );
 }
 
@@ -240,7 +240,7 @@ fn rates_right_after_the_start_are_not_thinned_by_time_before_it() {
     let mut board = board();
     board.sees("orders", send(1, 1));
     board.pass(10);
-    assert_eq!(board.topology.picture(Duration::from_secs(60), board.now).seconds, 10);
+    assert_eq!(board.topology.snapshot(Duration::from_secs(60), board.now).seconds, 10);
 }
 
 #[test]
@@ -255,7 +255,7 @@ fn nodes_named_by_ids_do_not_take_the_memory() {
         now += Duration::from_millis(50);
     }
     assert!(topology.bytes() < 2 << 20, "{}", topology.bytes());
-    assert!(topology.picture(LONGEST_WINDOW, now).is_partial, "and who looks is told");
+    assert!(topology.snapshot(LONGEST_WINDOW, now).is_partial, "and who looks is told");
 }
 
 /// The same definition as the recording rules of Prometheus: an event counts once, when it was handled or dead-lettered.

@@ -4,7 +4,7 @@ use opentelemetry_proto::tonic::{common::v1::any_value::Value as Any, trace::v1:
 use serde_json::{Value, json};
 
 use super::*;
-use crate::inbound::world::{TRACE, span, text, traces as export, with};
+use crate::inbound::tests::{TRACE, span, text, traces as export, with};
 
 fn read(json: &Value) -> Read<ExportTraceServiceRequest> {
     traces(json.to_string().as_bytes()).unwrap()
@@ -137,7 +137,7 @@ fn a_resource_or_a_scope_with_a_mistake_costs_its_spans_only() {
 }
 
 #[test]
-fn what_is_no_export_is_refused_whole() {
+fn a_request_that_is_no_export_is_refused_as_a_whole() {
     for bad in
         ["", "[]", "5", "null", "{", r#"{"resourceSpans": {}}"#, r#"{"resourceSpans": 5}"#, "{} {}"]
     {

@@ -16,7 +16,7 @@ use crate::{
     topology::Topology,
 };
 
-pub(super) struct World {
+pub(super) struct TestLens {
     pub(super) router: Router,
     pub(super) scraper: Arc<Scraper>,
     pub(super) registry: chassis::metrics::Registry,
@@ -28,7 +28,7 @@ pub(super) const TRACE: &str = "5b8efff798038103d269b633813fc60c";
 /// The time of most tests, in nanoseconds: 2026-01-02T03:04:05Z.
 pub(super) const START: u64 = 1_767_323_045_000_000_000;
 
-impl World {
+impl TestLens {
     pub(super) fn new() -> Self {
         Self::asking(&BTreeMap::new())
     }
@@ -127,7 +127,7 @@ pub(super) fn with(mut span: Value, fields: &Value) -> Value {
 }
 
 /// Sends the spans of an order that is placed, paid for through Kafka, and completed.
-pub(super) async fn an_order(world: &World) {
+pub(super) async fn an_order(server: &TestLens) {
     let grpc = || text("rpc.system.name", "grpc");
     let kafka = |topic: &str| {
         [text("messaging.system", "kafka"), text("messaging.destination.name", topic)]
@@ -142,12 +142,12 @@ pub(super) async fn an_order(world: &World) {
         &[text("http.request.method", "POST"), text("order.id", "o-1")],
     );
     let link = |id: u64| json!({ "links": [{ "traceId": TRACE, "spanId": format!("{id:016x}") }] });
-    world
+    server
         .sends("gateway", &[post, span(2, 1, 3, "mesh.orders.v1.Orders/Place", 1, &[grpc()])])
         .await;
     let place = [&[grpc()][..], &order("placed")].concat();
     let paid = [&kafka("payments.events")[..], &order("completed")].concat();
-    world
+    server
         .sends(
             "orders",
             &[
@@ -164,7 +164,7 @@ pub(super) async fn an_order(world: &World) {
         ]}],
         "links": link(4)["links"],
     });
-    world
+    server
         .sends(
             "payments",
             &[

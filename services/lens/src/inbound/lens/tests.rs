@@ -17,13 +17,13 @@ use axum::{
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::JoinSet};
 
-use crate::inbound::world::{START, TRACE, World, an_order, resource, text};
+use crate::inbound::tests::{START, TRACE, TestLens, an_order, resource, text};
 
 #[tokio::test]
 async fn an_order_is_a_picture_with_its_topics() {
-    let world = World::new();
-    an_order(&world).await;
-    let picture = world.answer("/lens/v1/topology?window=60s").await;
+    let server = TestLens::new();
+    an_order(&server).await;
+    let snapshot = server.answer("/lens/v1/topology?window=60s").await;
     let edge = |edge: &Value| {
         format!(
             "{} -{}-> {}  calls {} errors {}",
@@ -34,7 +34,7 @@ async fn an_order_is_a_picture_with_its_topics() {
             edge["errors"]
         )
     };
-    let mut edges: Vec<_> = picture["edges"].as_array().unwrap().iter().map(edge).collect();
+    let mut edges: Vec<_> = snapshot["edges"].as_array().unwrap().iter().map(edge).collect();
     edges.sort();
     insta::assert_snapshot!(edges.join("\n"), @"
     service:gateway -grpc-> service:orders  calls 1 errors 0
@@ -43,7 +43,7 @@ async fn an_order_is_a_picture_with_its_topics() {
     topic:orders.events -kafka-> service:payments  calls 1 errors 1
     topic:payments.events -kafka-> service:orders  calls 1 errors 0
     ");
-    let payments = picture["nodes"]
+    let payments = snapshot["nodes"]
         .as_array()
         .unwrap()
         .iter()
@@ -59,9 +59,9 @@ async fn an_order_is_a_picture_with_its_topics() {
 
 #[tokio::test]
 async fn a_window_has_an_end() {
-    let world = World::new();
+    let server = TestLens::new();
     for bad in ["6m", "1s", "60", "long"] {
-        let (status, problem) = world.get(&format!("/lens/v1/topology?window={bad}")).await;
+        let (status, problem) = server.get(&format!("/lens/v1/topology?window={bad}")).await;
         assert_eq!(status, StatusCode::BAD_REQUEST);
         assert_eq!(problem["errors"][0]["field"], "window");
         assert!(
@@ -78,21 +78,21 @@ fn of_unknown_share(items: Value) -> Value {
 
 #[tokio::test]
 async fn an_order_is_a_flow() {
-    let world = World::new();
-    an_order(&world).await;
+    let server = TestLens::new();
+    an_order(&server).await;
     let flow = json!({
         "id": "o-1", "trace_id": TRACE, "state": "completed", "started_at": "2026-01-02T03:04:05.000000Z",
         "duration_ms": 11.5, "spans": 7, "errors": 1, "services": ["gateway", "orders", "payments"],
     });
-    assert_eq!(world.answer("/lens/v1/flows").await, of_unknown_share(json!([flow])));
-    let placed = world.answer("/lens/v1/flows?state=placed&limit=5").await;
+    assert_eq!(server.answer("/lens/v1/flows").await, of_unknown_share(json!([flow])));
+    let placed = server.answer("/lens/v1/flows?state=placed&limit=5").await;
     assert_eq!(placed, of_unknown_share(json!([])));
-    assert_eq!(world.get("/lens/v1/flows?limit=9999").await.0, StatusCode::BAD_REQUEST);
+    assert_eq!(server.get("/lens/v1/flows?limit=9999").await.0, StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test]
 async fn the_lines_of_a_trace_are_read_in_order() {
-    let world = World::new();
+    let server = TestLens::new();
     let line = |at: u64, severity: u8, body: &str| {
         json!({
             "timeUnixNano": (START + at).to_string(), "severityNumber": severity, "body": { "stringValue": body },
@@ -106,8 +106,8 @@ async fn the_lines_of_a_trace_are_read_in_order() {
             line(2_000, 17, "payment failed"), line(1_000, 9, "asking the provider"),
         ]}],
     }]});
-    assert_eq!(world.post("/v1/logs", &lines).await, (StatusCode::OK, json!({})));
-    let all = world.answer(&format!("/lens/v1/logs?trace_id={TRACE}")).await;
+    assert_eq!(server.post("/v1/logs", &lines).await, (StatusCode::OK, json!({})));
+    let all = server.answer(&format!("/lens/v1/logs?trace_id={TRACE}")).await;
     let failed = json!({
         "at": "2026-01-02T03:04:05.000002Z", "severity": "error", "service": "payments", "target": "payments::charge",
         "body": "payment failed", "trace_id": TRACE, "span_id": "00000000000000aa",
@@ -116,14 +116,14 @@ async fn the_lines_of_a_trace_are_read_in_order() {
     assert_eq!(all["items"][0]["body"], "asking the provider");
     assert_eq!(all["items"][1], failed);
     assert_eq!(
-        world.answer("/lens/v1/logs?severity=warn&service=payments").await,
+        server.answer("/lens/v1/logs?severity=warn&service=payments").await,
         json!({ "items": [failed], "next": 2 })
     );
-    assert_eq!(world.answer("/lens/v1/logs?trace_id=ff").await, json!({ "items": [], "next": 2 }));
-    assert_eq!(world.answer("/lens/v1/logs?since=5s").await["items"], json!([]));
+    assert_eq!(server.answer("/lens/v1/logs?trace_id=ff").await, json!({ "items": [], "next": 2 }));
+    assert_eq!(server.answer("/lens/v1/logs?since=5s").await["items"], json!([]));
     for bad in ["trace_id=x", "severity=loud", "limit=0", "since=5", "from=-1"] {
         assert_eq!(
-            world.get(&format!("/lens/v1/logs?{bad}")).await.0,
+            server.get(&format!("/lens/v1/logs?{bad}")).await.0,
             StatusCode::BAD_REQUEST,
             "{bad}"
         );
@@ -132,23 +132,23 @@ async fn the_lines_of_a_trace_are_read_in_order() {
 
 #[tokio::test]
 async fn a_service_that_does_not_answer_is_down() {
-    let world =
-        World::asking(&BTreeMap::from([("orders".into(), "http://127.0.0.1:1/metrics".into())]));
-    world.scraper.scrape().await;
-    let services = world.answer("/lens/v1/services").await;
+    let server =
+        TestLens::asking(&BTreeMap::from([("orders".into(), "http://127.0.0.1:1/metrics".into())]));
+    server.scraper.scrape().await;
+    let services = server.answer("/lens/v1/services").await;
     assert_eq!(services["items"][0]["service"], "orders");
     assert_eq!(
         (&services["items"][0]["up"], &services["items"][0]["requests"]),
         (&json!(false), &Value::Null)
     );
-    assert_eq!(world.get("/lens/v1/services/nobody/metrics").await.0, StatusCode::NOT_FOUND);
+    assert_eq!(server.get("/lens/v1/services/nobody/metrics").await.0, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]
 async fn the_lens_counts_what_it_took() {
-    let world = World::new();
-    an_order(&world).await;
-    let text = world.registry.text();
+    let server = TestLens::new();
+    an_order(&server).await;
+    let text = server.registry.text();
     for line in [
         "mesh_lens_spans_received_total 7",
         "mesh_lens_traces 1",
@@ -173,35 +173,35 @@ async fn a_sampled_picture_says_so() {
     let url = format!("http://{}/metrics", listener.local_addr().unwrap());
     let mut tasks = JoinSet::new();
     tasks.spawn(axum::serve(listener, Router::new().route("/metrics", get(metrics))).into_future());
-    let world = World::asking(&BTreeMap::from([("orders".into(), url)]));
-    an_order(&world).await;
-    let before = world.answer("/lens/v1/topology").await;
+    let server = TestLens::asking(&BTreeMap::from([("orders".into(), url)]));
+    an_order(&server).await;
+    let before = server.answer("/lens/v1/topology").await;
     assert_eq!((&before["sampled"], &before["coverage"]), (&Value::Null, &Value::Null));
     for _ in 0..2 {
-        world.scraper.scrape().await;
+        server.scraper.scrape().await;
     }
-    let picture = world.answer("/lens/v1/topology").await;
-    assert_eq!(picture["sampled"], true, "{picture}");
+    let snapshot = server.answer("/lens/v1/topology").await;
+    assert_eq!(snapshot["sampled"], true, "{snapshot}");
     for counted in ["/lens/v1/flows", "/api/dependencies"] {
-        let answer = world.answer(counted).await;
+        let answer = server.answer(counted).await;
         assert_eq!(answer["sampled"], true, "{counted}: {answer}");
         assert!(answer["coverage"].is_number(), "{counted}: {answer}");
     }
-    let orders = picture["nodes"].as_array().unwrap().iter().find(|node| node["name"] == "orders");
+    let orders = snapshot["nodes"].as_array().unwrap().iter().find(|node| node["name"] == "orders");
     let orders = orders.unwrap();
     assert!(orders["measured"]["rate"].as_f64() > orders["rate"].as_f64(), "{orders}");
 }
 
 #[tokio::test]
 async fn everything_for_people_is_below_one_path_for_the_front_door() {
-    let world = World::new();
-    an_order(&world).await;
+    let server = TestLens::new();
+    an_order(&server).await;
     for path in
         ["/lens/", "/lens/v1/flows", "/lens/api/services", &format!("/lens/api/traces/{TRACE}")]
     {
         let request = Request::get(path).body(Body::empty()).unwrap();
-        assert_eq!(world.ask(request).await.0, StatusCode::OK, "{path}");
+        assert_eq!(server.ask(request).await.0, StatusCode::OK, "{path}");
     }
     let request = Request::post("/lens/v1/traces").body(Body::empty()).unwrap();
-    assert_eq!(world.ask(request).await.0, StatusCode::NOT_FOUND, "spans are not taken there");
+    assert_eq!(server.ask(request).await.0, StatusCode::NOT_FOUND, "spans are not taken there");
 }

@@ -22,7 +22,7 @@ pub(super) fn ticks(
         }
     };
     // Without a thread there are no ticks; the load ends at once, and its report says that nothing was sent.
-    thread::Builder::new().name("pace".into()).spawn(pace).ok();
+    thread::Builder::new().name("schedule".into()).spawn(pace).ok();
     receiver
 }
 

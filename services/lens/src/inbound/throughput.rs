@@ -147,12 +147,12 @@ fn takes_spans() {
     }
     let (usage, there) = (store.usage(), taken - evicted);
     println!(
-        "{taken} spans at {:.0} a second, from protobuf to memory and picture",
+        "{taken} spans at {:.0} a second, from protobuf to memory and snapshot",
         taken as f64 / busy.as_secs_f64()
     );
     println!("full after {full_at:?}; {there} spans in {} traces", usage.traces);
     println!(
-        "{:.0} bytes a span, {} in the picture",
+        "{:.0} bytes a span, {} in the snapshot",
         usage.bytes as f64 / there as f64,
         topology.bytes()
     );

@@ -108,7 +108,7 @@ impl Span {
 impl Trace {
     /// A line for the whole trace, and one for each span: all spans, or only those between services. No line has more than
     /// `width` characters, whatever the names are.
-    pub(super) fn tell(&self, all: bool, width: usize) -> Vec<String> {
+    pub(super) fn to_lines(&self, all: bool, width: usize) -> Vec<String> {
         let children = self.children();
         let begin = self.spans.iter().map(|span| span.start_time).min().unwrap_or_default();
         let end = self.spans.iter().map(Span::end).max().unwrap_or_default();
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_story_is_told_by_its_edges() {
+    fn the_tree_of_a_trace_has_a_line_for_each_edge() {
         let expected = [
             "trace t: 6 spans, 2 services, 2.00 s",
             "     after       took  service       what",
@@ -282,11 +282,11 @@ mod tests {
             "    0.3 ms     1.5 ms  orders           ├─ insert order",
             "    2.00 s     1.5 ms  orders           └─ send orders.events OrderPlaced",
         ];
-        assert_eq!(order().tell(false, 200), expected);
+        assert_eq!(order().to_lines(false, 200), expected);
     }
 
     #[test]
-    fn a_statement_is_no_edge_and_a_failure_is_told() {
+    fn a_database_statement_has_no_line_and_a_failed_span_is_marked() {
         let mut statement = span("2", "1", "client", "insert order", 100, "orders");
         statement["tags"]
             .as_array_mut()
@@ -299,21 +299,21 @@ mod tests {
             .push(json!({ "key": "error", "type": "bool", "value": true }));
         let trace = trace(vec![root, statement]);
         assert_eq!(
-            trace.tell(false, 200)[2..],
+            trace.to_lines(false, 200)[2..],
             ["    0.0 ms     1.5 ms  orders        Orders/Place  FAILED"]
         );
-        assert_eq!(trace.tell(true, 200).len(), 4);
+        assert_eq!(trace.to_lines(true, 200).len(), 4);
     }
 
     #[test]
-    fn nothing_is_left_out_of_the_whole() {
-        assert_eq!(order().tell(true, 200).len(), 2 + 6);
+    fn the_full_tree_has_a_line_for_each_span() {
+        assert_eq!(order().to_lines(true, 200).len(), 2 + 6);
     }
 
     #[test]
-    fn a_span_whose_parent_is_not_here_is_told_all_the_same() {
+    fn a_span_without_its_parent_is_printed_as_a_root() {
         let lost = trace(vec![span("9", "8", "consumer", "process orders.events", 0, "orders")]);
-        assert!(lost.tell(false, 200)[2].ends_with("process orders.events"));
+        assert!(lost.to_lines(false, 200)[2].ends_with("process orders.events"));
     }
 
     #[test]
@@ -327,26 +327,26 @@ mod tests {
         let mut trace = trace(vec![root]);
         trace.id = "\x1b]0;title\x07".into();
         trace.processes.get_mut("orders").unwrap().service_name = "or\u{9b}ders".into();
-        for line in trace.tell(false, 80) {
+        for line in trace.to_lines(false, 80) {
             assert!(!line.contains(char::is_control) && line.chars().count() <= 80, "{line:?}");
         }
-        let line = trace.tell(false, 80).remove(2);
+        let line = trace.to_lines(false, 80).remove(2);
         assert!(line.contains("or\\u{9b}ders") && line.ends_with("x…  FAILED"), "{line}");
     }
 
     #[test]
-    fn a_trace_that_no_service_makes_is_told_once_and_ends() {
+    fn every_span_of_a_trace_with_loops_or_thousands_of_levels_is_printed_once() {
         let twins = vec![
             span("1", "", "server", "a", 0, "orders"),
             span("1", "1", "server", "b", 1, "orders"),
             span("1", "1", "internal", "c", 2, "orders"),
         ];
-        assert_eq!(trace(twins).tell(true, 200).len(), 2 + 3);
+        assert_eq!(trace(twins).to_lines(true, 200).len(), 2 + 3);
         let mut chain = vec![span("0", "", "server", "a", 0, "orders")];
         let link = |n: u64| span(&n.to_string(), &(n - 1).to_string(), "server", "a", n, "orders");
         chain.extend((1..20_000).map(link));
         chain[19_999]["duration"] = json!(u64::MAX);
-        let lines = trace(chain).tell(false, 120);
+        let lines = trace(chain).to_lines(false, 120);
         assert_eq!(lines.len(), 2 + 20_000);
         assert!(lines.iter().all(|line| line.chars().count() <= 130));
     }

@@ -16,7 +16,7 @@ const SEEN: usize = 4_096;
 const LONGEST: usize = 256;
 
 /// The form of a byte string in a record.
-pub(super) enum Word<'a> {
+pub(super) enum Interned<'a> {
     /// The number of a dictionary entry.
     Symbol(u32),
     /// The bytes themselves: they are not in the dictionary, or it has no room.
@@ -25,9 +25,9 @@ pub(super) enum Word<'a> {
 
 /// A dictionary that only grows, up to its limit. At the limit, new strings are stored in the records: that takes memory, which
 /// is accounted for, but loses no data.
-pub(super) struct Words {
+pub(super) struct Interner {
     symbols: HashMap<Arc<[u8]>, u32>,
-    words: Vec<Arc<[u8]>>,
+    strings: Vec<Arc<[u8]>>,
     text_bytes: usize,
     limit: usize,
     hasher: RandomState,
@@ -35,11 +35,11 @@ pub(super) struct Words {
     seen: Box<[(u64, u64)]>,
 }
 
-impl Words {
+impl Interner {
     pub(super) fn new(limit: usize) -> Self {
         Self {
             symbols: HashMap::new(),
-            words: Vec::new(),
+            strings: Vec::new(),
             text_bytes: 0,
             limit,
             hasher: RandomState::new(),
@@ -49,33 +49,33 @@ impl Words {
 
     pub(super) fn bytes(&self) -> usize {
         cost::table::<(Arc<[u8]>, u32)>(self.symbols.capacity())
-            + self.words.capacity() * size_of::<Arc<[u8]>>()
+            + self.strings.capacity() * size_of::<Arc<[u8]>>()
             + self.seen.len() * size_of::<(u64, u64)>()
             + self.text_bytes
     }
 
     pub(super) fn resolve(&self, symbol: u32) -> &[u8] {
-        self.words.get(symbol as usize).map_or(&[], |word| word)
+        self.strings.get(symbol as usize).map_or(&[], |string| string)
     }
 
-    /// The word for a string that has few values by its nature: keys, names of services and operations, resources.
-    pub(super) fn name<'a>(&mut self, bytes: &'a [u8]) -> Word<'a> {
+    /// The string for a string that has few values by its nature: keys, names of services and operations, resources.
+    pub(super) fn name<'a>(&mut self, bytes: &'a [u8]) -> Interned<'a> {
         if let Some(symbol) = self.symbols.get(bytes) {
-            return Word::Symbol(*symbol);
+            return Interned::Symbol(*symbol);
         }
         self.add(bytes)
     }
 
-    /// The word for a value: shared once it was seen in a second trace, so that ids, which never are, do not fill the dictionary.
-    pub(super) fn value<'a>(&mut self, bytes: &'a [u8], trace: u64) -> Word<'a> {
+    /// The string for a value: shared once it was seen in a second trace, so that ids, which never are, do not fill the dictionary.
+    pub(super) fn value<'a>(&mut self, bytes: &'a [u8], trace: u64) -> Interned<'a> {
         if bytes.len() < 2
             || bytes.len() > LONGEST
             || self.limit < 4 * SEEN * size_of::<(u64, u64)>()
         {
-            return Word::Inline(bytes);
+            return Interned::Inline(bytes);
         }
         if let Some(symbol) = self.symbols.get(bytes) {
-            return Word::Symbol(*symbol);
+            return Interned::Symbol(*symbol);
         }
         if self.seen.is_empty() {
             self.seen = vec![(0, 0); SEEN].into_boxed_slice();
@@ -86,20 +86,20 @@ impl Words {
             return self.add(bytes);
         }
         *slot = (hash, trace);
-        Word::Inline(bytes)
+        Interned::Inline(bytes)
     }
 
-    fn add<'a>(&mut self, bytes: &'a [u8]) -> Word<'a> {
+    fn add<'a>(&mut self, bytes: &'a [u8]) -> Interned<'a> {
         // Doubled, because both tables double when they grow.
         if self.bytes() * 2 + bytes.len() > self.limit {
-            return Word::Inline(bytes);
+            return Interned::Inline(bytes);
         }
-        let symbol = self.words.len() as u32;
-        let word: Arc<[u8]> = bytes.into();
-        self.symbols.insert(Arc::clone(&word), symbol);
-        self.words.push(word);
+        let symbol = self.strings.len() as u32;
+        let string: Arc<[u8]> = bytes.into();
+        self.symbols.insert(Arc::clone(&string), symbol);
+        self.strings.push(string);
         self.text_bytes += cost::allocation(bytes.len() + 2 * size_of::<usize>());
-        Word::Symbol(symbol)
+        Interned::Symbol(symbol)
     }
 }
 
@@ -107,28 +107,28 @@ impl Words {
 mod tests {
     use super::*;
 
-    fn is_shared(word: &Word<'_>) -> bool {
-        matches!(word, Word::Symbol(_))
+    fn is_shared(string: &Interned<'_>) -> bool {
+        matches!(string, Interned::Symbol(_))
     }
 
     #[test]
     fn a_value_is_shared_from_the_second_trace_it_occurs_in() {
-        let mut words = Words::new(1 << 20);
+        let mut strings = Interner::new(1 << 20);
         for _ in 0..3 {
-            assert!(!is_shared(&words.value(b"order-17", 1)), "an id that only one trace has");
+            assert!(!is_shared(&strings.value(b"order-17", 1)), "an id that only one trace has");
         }
-        assert!(!is_shared(&words.value(b"orders.events", 1)));
-        assert!(is_shared(&words.value(b"orders.events", 2)));
-        assert!(is_shared(&words.value(b"orders.events", 1)));
+        assert!(!is_shared(&strings.value(b"orders.events", 1)));
+        assert!(is_shared(&strings.value(b"orders.events", 2)));
+        assert!(is_shared(&strings.value(b"orders.events", 1)));
     }
 
     #[test]
     fn a_full_dictionary_leaves_words_where_they_occur() {
-        let mut words = Words::new(8_192);
+        let mut strings = Interner::new(8_192);
         let shared =
-            (0..1_000).filter(|n: &i32| is_shared(&words.name(n.to_string().as_bytes()))).count();
+            (0..1_000).filter(|n: &i32| is_shared(&strings.name(n.to_string().as_bytes()))).count();
         assert!((20..200).contains(&shared), "{shared}");
-        assert!(words.bytes() <= 8_192);
-        assert!(is_shared(&words.name(b"0")), "what is in it stays in it");
+        assert!(strings.bytes() <= 8_192);
+        assert!(is_shared(&strings.name(b"0")), "what is in it stays in it");
     }
 }

@@ -1,4 +1,4 @@
-//! The book of a load: which orders were sent, what was answered, and how each ended. Pure; times are since the load began.
+//! The tracker of a load: which orders were sent, what was answered, and how each ended. Pure; times are since the load began.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -17,7 +17,7 @@ pub(super) enum Outcome {
 }
 
 /// What is known of every order of this load, and, for a while, of orders of others.
-pub(super) struct Book {
+pub(super) struct OrderTracker {
     sent: u64,
     accepted: u64,
     refused: BTreeMap<String, u64>,
@@ -37,7 +37,7 @@ pub(super) struct Book {
 /// The maximum of the histograms: no load waits longer than an hour for an order; longer times count as one hour.
 const LONGEST_US: u64 = 3_600_000_000;
 
-impl Book {
+impl OrderTracker {
     pub(super) fn new() -> Self {
         let histogram = || {
             Histogram::new_with_bounds(1, LONGEST_US, 3).expect("bounds and precision it can have")
@@ -187,18 +187,18 @@ mod tests {
         Duration::from_millis(milliseconds)
     }
 
-    fn report(book: &Book) -> Report {
-        book.report(1.0, ms(1000))
+    fn report(tracker: &OrderTracker) -> Report {
+        tracker.report(1.0, ms(1000))
     }
 
     #[test]
     fn latencies_begin_when_an_order_was_meant_to_be_sent() {
-        let mut book = Book::new();
-        book.sent();
-        book.accepted("a".into(), ms(10), ms(14));
-        assert_eq!(book.open(), 1);
-        book.ended("a", Outcome::Completed, ms(30));
-        let report = report(&book);
+        let mut tracker = OrderTracker::new();
+        tracker.sent();
+        tracker.accepted("a".into(), ms(10), ms(14));
+        assert_eq!(tracker.open(), 1);
+        tracker.ended("a", Outcome::Completed, ms(30));
+        let report = report(&tracker);
         let counts = (report.sent, report.accepted, report.completed, report.unfinished);
         assert_eq!(counts, (1, 1, 1, 0));
         let (accepted, completed) = (report.accepted_ms.unwrap(), report.completed_ms.unwrap());
@@ -207,47 +207,50 @@ mod tests {
 
     #[test]
     fn an_end_may_be_seen_before_the_answer() {
-        let mut book = Book::new();
-        book.ended("a", Outcome::Completed, ms(12));
-        book.ended("of somebody else", Outcome::Completed, ms(12));
-        book.accepted("a".into(), ms(10), ms(14));
-        let report = report(&book);
+        let mut tracker = OrderTracker::new();
+        tracker.ended("a", Outcome::Completed, ms(12));
+        tracker.ended("of somebody else", Outcome::Completed, ms(12));
+        tracker.accepted("a".into(), ms(10), ms(14));
+        let report = report(&tracker);
         assert_eq!((report.completed, report.unfinished, report.duplicates), (1, 0, 0));
     }
 
     #[test]
     fn what_does_not_end_is_unfinished_and_what_is_unknown_is_lost() {
-        let mut book = Book::new();
-        book.accepted("a".into(), ms(0), ms(1));
-        book.accepted("b".into(), ms(900), ms(901));
-        assert_eq!(book.overdue(ms(1000), ms(500)), ["a"]);
-        assert_eq!((report(&book).unfinished, report(&book).lost), (2, 0));
-        book.lost("a");
-        book.lost("of somebody else");
-        assert_eq!((report(&book).unfinished, report(&book).lost), (1, 1));
-        assert!(!report(&book).is_good());
+        let mut tracker = OrderTracker::new();
+        tracker.accepted("a".into(), ms(0), ms(1));
+        tracker.accepted("b".into(), ms(900), ms(901));
+        assert_eq!(tracker.overdue(ms(1000), ms(500)), ["a"]);
+        assert_eq!((report(&tracker).unfinished, report(&tracker).lost), (2, 0));
+        tracker.lost("a");
+        tracker.lost("of somebody else");
+        assert_eq!((report(&tracker).unfinished, report(&tracker).lost), (1, 1));
+        assert!(!report(&tracker).is_good());
     }
 
     #[test]
-    fn being_told_twice_is_no_duplicate_but_ending_twice_is() {
-        let mut book = Book::new();
-        book.accepted("a".into(), ms(0), ms(1));
-        book.ended("a", Outcome::Completed, ms(2));
-        book.ended("a", Outcome::Completed, ms(3));
-        assert_eq!(report(&book).duplicates, 0);
-        book.ended("a", Outcome::Cancelled, ms(4));
-        assert_eq!(report(&book).duplicates, 1);
-        book.accepted("a".into(), ms(5), ms(6));
-        assert_eq!(report(&book).duplicates, 2);
+    fn a_repeated_update_is_no_duplicate_and_a_second_end_is_one() {
+        let mut tracker = OrderTracker::new();
+        tracker.accepted("a".into(), ms(0), ms(1));
+        tracker.ended("a", Outcome::Completed, ms(2));
+        tracker.ended("a", Outcome::Completed, ms(3));
+        assert_eq!(report(&tracker).duplicates, 0);
+        tracker.ended("a", Outcome::Cancelled, ms(4));
+        assert_eq!(report(&tracker).duplicates, 1);
+        tracker.accepted("a".into(), ms(5), ms(6));
+        assert_eq!(report(&tracker).duplicates, 2);
     }
 
     #[test]
     fn refusals_are_counted_by_their_reason() {
-        let mut book = Book::new();
+        let mut tracker = OrderTracker::new();
         for why in ["429", "503", "429"] {
-            book.refused(why.into());
+            tracker.refused(why.into());
         }
-        assert_eq!(report(&book).refused, BTreeMap::from([("429".into(), 2), ("503".into(), 1)]));
+        assert_eq!(
+            report(&tracker).refused,
+            BTreeMap::from([("429".into(), 2), ("503".into(), 1)])
+        );
     }
 
     #[test]

@@ -22,9 +22,9 @@ const CAUSE: Duration = Duration::from_secs(2);
 
 /// The last error of a client's connections; clones belong to the same client.
 #[derive(Clone, Default)]
-pub(crate) struct Refusals(Arc<Mutex<String>>);
+pub(crate) struct ConnectionErrors(Arc<Mutex<String>>);
 
-impl Refusals {
+impl ConnectionErrors {
     /// Makes the library log errors, and nothing else.
     pub(crate) fn of(config: &mut ClientConfig) -> Self {
         config.set_log_level(RDKafkaLogLevel::Error);
@@ -45,7 +45,7 @@ impl Refusals {
     }
 }
 
-impl ClientContext for Refusals {
+impl ClientContext for ConnectionErrors {
     fn log(&self, _: RDKafkaLogLevel, _: &str, text: &str) {
         self.remember(text);
     }
@@ -58,14 +58,14 @@ impl ClientContext for Refusals {
     }
 }
 
-impl ConsumerContext for Refusals {}
+impl ConsumerContext for ConnectionErrors {}
 
 /// The metadata of the brokers, with all topics.
 ///
 /// # Errors
 /// No broker answers in time, or the brokers cannot be used; the message says why.
 pub(crate) fn metadata(
-    consumer: &BaseConsumer<Refusals>,
+    consumer: &BaseConsumer<ConnectionErrors>,
     brokers: &str,
     patience: Duration,
 ) -> anyhow::Result<Metadata> {
@@ -86,17 +86,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_broker_that_is_away_is_told_with_the_cause() {
+    fn an_unreachable_broker_is_an_error_with_the_cause() {
         let probe = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let brokers = probe.local_addr().unwrap().to_string();
         drop(probe);
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &brokers).set("group.id", "test");
-        let refusals = Refusals::of(&mut config);
-        let consumer = config.create_with_context(refusals).unwrap();
+        let connection_errors = ConnectionErrors::of(&mut config);
+        let consumer = config.create_with_context(connection_errors).unwrap();
         let error = metadata(&consumer, &brokers, Duration::from_secs(10)).unwrap_err();
-        let told = error.to_string();
-        assert!(told.starts_with(&format!("no answer from Kafka at {brokers}: ")), "{told}");
-        assert!(told.contains("Connection refused"), "{told}");
+        let text = error.to_string();
+        assert!(text.starts_with(&format!("no answer from Kafka at {brokers}: ")), "{text}");
+        assert!(text.contains("Connection refused"), "{text}");
     }
 }

@@ -14,7 +14,7 @@ use prost::Message;
 use serde_json::{Value, json};
 
 use super::{BODY_LIMIT, Status};
-use crate::inbound::world::{TRACE, World, span, traces, with};
+use crate::inbound::tests::{TRACE, TestLens, span, traces, with};
 
 fn request(kind: &str, encoding: &str, body: Vec<u8>) -> Request<Body> {
     let request = Request::post("/v1/traces")
@@ -46,57 +46,59 @@ async fn spans_come_as_protobuf_or_json_zipped_or_not() {
         for (encoding, body) in
             [("identity", body.clone()), ("gzip", zipped(&body)), ("GZip", zipped(&body))]
         {
-            let world = World::new();
-            let (status, answer) = world.ask(request(kind, encoding, body)).await;
+            let server = TestLens::new();
+            let (status, answer) = server.ask(request(kind, encoding, body)).await;
             assert_eq!(status, StatusCode::OK, "{kind} {encoding}");
             assert!(answer.is_empty() || answer == b"{}", "{answer:?}");
-            assert_eq!(world.get(&format!("/api/traces/{TRACE}")).await.0, StatusCode::OK);
+            assert_eq!(server.get(&format!("/api/traces/{TRACE}")).await.0, StatusCode::OK);
         }
     }
 }
 
 #[tokio::test]
 async fn what_could_not_be_taken_is_said() {
-    let world = World::new();
+    let server = TestLens::new();
     let spans = [
         with(span(1, 0, 2, "Place", 0, &[]), &json!({ "traceId": "" })),
         span(2, 0, 2, "Place", 0, &[]),
     ];
-    let (status, answer) = world.post("/v1/traces", &traces("orders", &spans)).await;
+    let (status, answer) = server.post("/v1/traces", &traces("orders", &spans)).await;
     assert_eq!((status, &answer["partialSuccess"]["rejectedSpans"]), (StatusCode::OK, &json!("1")));
     let message: ExportTraceServiceRequest =
         serde_json::from_value(traces("orders", &spans)).unwrap();
     let (_, answer) =
-        world.ask(request("application/x-protobuf", "", message.encode_to_vec())).await;
+        server.ask(request("application/x-protobuf", "", message.encode_to_vec())).await;
     let answer = ExportTraceServiceResponse::decode(answer.as_slice()).unwrap();
     assert_eq!(answer.partial_success.unwrap().rejected_spans, 1);
-    assert!(world.registry.text().contains(r#"mesh_lens_spans_refused_total{reason="invalid"} 2"#));
+    assert!(
+        server.registry.text().contains(r#"mesh_lens_spans_refused_total{reason="invalid"} 2"#)
+    );
 }
 
 /// The other items are accepted, and the answer names the mistake.
 #[tokio::test]
 async fn one_item_that_cannot_be_read_does_not_refuse_the_others() {
-    let world = World::new();
+    let server = TestLens::new();
     let bad = with(span(1, 0, 2, "Place", 0, &[]), &json!({ "kind": [] }));
     let spans = [bad, span(2, 0, 2, "Place", 0, &[])];
-    let (status, answer) = world.post("/v1/traces", &traces("orders", &spans)).await;
+    let (status, answer) = server.post("/v1/traces", &traces("orders", &spans)).await;
     let partial = &answer["partialSuccess"];
     assert_eq!((status, &partial["rejectedSpans"]), (StatusCode::OK, &json!("1")));
     assert!(partial["errorMessage"].as_str().unwrap().contains("a span: "), "{answer}");
-    assert_eq!(world.get(&format!("/api/traces/{TRACE}")).await.0, StatusCode::OK);
+    assert_eq!(server.get(&format!("/api/traces/{TRACE}")).await.0, StatusCode::OK);
     let records = json!([{ "body": { "stringValue": "a" } }, { "body": 5 }]);
     let lines = json!({ "resourceLogs": [{ "scopeLogs": [{ "logRecords": records }] }] });
-    let (status, answer) = world.post("/v1/logs", &lines).await;
+    let (status, answer) = server.post("/v1/logs", &lines).await;
     assert_eq!(
         (status, &answer["partialSuccess"]["rejectedLogRecords"]),
         (StatusCode::OK, &json!("1"))
     );
-    assert_eq!(world.answer("/lens/v1/logs").await["items"][0]["body"], "a");
+    assert_eq!(server.answer("/lens/v1/logs").await["items"][0]["body"], "a");
 }
 
 #[tokio::test]
 async fn what_cannot_be_read_is_refused_in_the_encoding_it_came_in() {
-    let world = World::new();
+    let server = TestLens::new();
     let bomb = zipped(&vec![b' '; BODY_LIMIT + 1]);
     let cases = [
         (request("application/json", "", b"{".to_vec()), StatusCode::BAD_REQUEST, "EOF"),
@@ -114,17 +116,17 @@ async fn what_cannot_be_read_is_refused_in_the_encoding_it_came_in() {
         ),
     ];
     for (request, expected, word) in cases {
-        let (status, body) = world.ask(request).await;
+        let (status, body) = server.ask(request).await;
         let body: Value = serde_json::from_slice(&body).unwrap();
         assert_eq!((status, &body["code"]), (expected, &json!(3)), "{body}");
         assert!(body["message"].as_str().unwrap().contains(word), "{body}");
     }
-    let (_, body) = world.ask(request("application/x-protobuf", "", b"\xff\xff".to_vec())).await;
+    let (_, body) = server.ask(request("application/x-protobuf", "", b"\xff\xff".to_vec())).await;
     assert_eq!(Status::decode(body.as_slice()).unwrap().code, 3);
 }
 
 #[tokio::test]
 async fn metrics_are_asked_for_not_taken() {
-    let (status, body) = World::new().post("/v1/metrics", &json!({})).await;
+    let (status, body) = TestLens::new().post("/v1/metrics", &json!({})).await;
     assert_eq!((status, &body["code"]), (StatusCode::NOT_IMPLEMENTED, &json!(12)));
 }
