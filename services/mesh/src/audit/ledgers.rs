@@ -86,7 +86,7 @@ impl Addresses {
 
 /// Connects to the first replica that answers.
 async fn connect(service: &str, addresses: &[String]) -> anyhow::Result<Channel> {
-    let mut last = anyhow::anyhow!("nobody has said where {service} is");
+    let mut last = anyhow::anyhow!("no address of {service} is known");
     for address in addresses {
         let endpoint = Endpoint::from_shared(address.clone())
             .with_context(|| format!("{address:?} is no address of {service}"))?;
