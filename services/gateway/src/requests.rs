@@ -35,7 +35,7 @@ pub(crate) struct NewItem {
     #[schema(value_type = limits::Sku)]
     pub(crate) sku: Option<String>,
     /// The number of pieces.
-    #[schema(value_type = limits::Quantity)]
+    #[schema(value_type = limits::Quantity, required)]
     #[serde(default, deserialize_with = "whole_number")]
     pub(crate) quantity: Option<i64>,
 }
@@ -101,6 +101,7 @@ fn whole_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64
         return Ok(None);
     };
     let whole = number.as_i64().or(number.is_u64().then_some(i64::MAX));
-    let wrong = || D::Error::custom(format_args!("is {number}, expected a whole number"));
+    let wrong =
+        || D::Error::custom(format_args!("invalid value: {number}, expected a whole number"));
     whole.map(Some).ok_or_else(wrong)
 }

@@ -7,7 +7,8 @@ use axum::{
     http::{Method, Request, StatusCode},
 };
 use chassis::http::Problem;
-use serde_json::Value;
+use proto::limits;
+use serde_json::{Value, json};
 
 use super::{contract, gateway::TestGateway};
 
@@ -190,4 +191,15 @@ async fn the_example_of_an_order_is_accepted() {
         &document["paths"]["/api/orders"]["post"]["requestBody"]["content"]["application/json"];
     contract::check(&document, &body["schema"], &body["example"], "example");
     assert_eq!(gateway.place(body["example"].to_string()).await.status, 202);
+}
+
+#[tokio::test]
+async fn the_schema_of_an_order_has_its_required_parts_and_the_limits_of_the_contracts() {
+    let document = TestGateway::new().await.document().await;
+    let schemas = &document["components"]["schemas"];
+    assert_eq!(schemas["PlaceOrder"]["required"], json!(["items", "payment_token"]));
+    assert_eq!(schemas["NewItem"]["required"], json!(["sku", "quantity"]));
+    assert_eq!(schemas["Items"]["maxItems"], *limits::ITEMS.end());
+    assert_eq!(schemas["Quantity"]["maximum"], *limits::QUANTITY.end());
+    assert_eq!(schemas["Sku"]["maxLength"], limits::SKU.longest);
 }
