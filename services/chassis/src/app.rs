@@ -69,6 +69,26 @@ struct Spawned {
 }
 
 /// A service while it is wired: the parts that it is made of.
+///
+/// ```no_run
+/// use chassis::{App, Identity, OnError, http};
+///
+/// /// The settings of this service alone.
+/// #[derive(Default, serde::Serialize, serde::Deserialize)]
+/// struct Config {}
+///
+/// async fn wire(app: &mut App, _config: Config) -> anyhow::Result<()> {
+///     let router = axum::Router::new().route("/tea", axum::routing::get(async || "ready"));
+///     app.serve_http(([127, 0, 0, 1], 8080).into(), router, http::Options::default()).await?;
+///     app.spawn("boil water", OnError::Shutdown, async { Ok(()) });
+///     Ok(())
+/// }
+///
+/// fn main() -> std::process::ExitCode {
+///     let identity = Identity { name: "teapot", version: "1.0.0", services: &["teapot"] };
+///     chassis::run(identity, Vec::new(), wire)
+/// }
+/// ```
 pub struct App {
     name: &'static str,
     settings: Settings,

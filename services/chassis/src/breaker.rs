@@ -91,7 +91,7 @@ impl From<Rejected> for Error {
 }
 
 /// The permission to make one call. If it is dropped without a result, the call counts neither as a success nor as a failure.
-#[must_use = "the breaker is to be told what became of the call"]
+#[must_use = "report to the breaker whether the call succeeded"]
 pub struct Permit {
     breaker: Breaker,
     epoch: u64,

@@ -97,6 +97,22 @@ impl Caches {
 const TOGETHER: Duration = Duration::from_millis(1);
 
 /// Values by key, each kept for a while. Concurrent requests for the same missing key load its value once.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use chassis::{Error, cache::{Cache, Caches}, metrics::Registry};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> anyhow::Result<()> {
+/// // In a service: `app.caches()?`.
+/// let caches = Caches::for_tests(&Registry::new())?;
+/// let prices: Cache<String, i64> = caches.cache("prices", 1_000, Duration::from_secs(60));
+/// let load = async || Ok::<_, Error>(1250);
+/// assert_eq!(prices.get("teapot".into(), load()).await.unwrap(), 1250);
+/// # Ok(())
+/// # }
+/// ```
 pub struct Cache<K, V> {
     prefix: String,
     values: moka::future::Cache<K, V>,

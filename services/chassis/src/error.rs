@@ -129,6 +129,19 @@ pub struct Field {
 }
 
 /// An error on its way to the caller.
+///
+/// ```
+/// use chassis::{Error, Kind};
+///
+/// let error = Error::new(Kind::Precondition, "not enough in stock")
+///     .reason("OUT_OF_STOCK")
+///     .field("items[0].quantity", "7 wanted, 2 available");
+/// assert_eq!(error.kind().label(), "failed_precondition");
+///
+/// // The kind, the reason and the fields cross the wire; the cause does not.
+/// let status = tonic::Status::from(error);
+/// assert_eq!(Error::from(status).reason_word(), Some("OUT_OF_STOCK"));
+/// ```
 #[derive(Debug)]
 pub struct Error {
     kind: Kind,
@@ -333,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn our_own_mistakes_are_not_told_to_strangers() {
+    fn the_message_of_an_internal_error_does_not_reach_the_caller() {
         let status = Status::from(Error::new(Kind::Internal, "no such column: cvv"));
         assert_eq!(status.message(), "internal error");
     }

@@ -39,6 +39,19 @@ impl App {
 
     /// A client of a third party's HTTP API. `limit` bounds each request; a circuit breaker guards them.
     ///
+    /// ```no_run
+    /// use std::time::Duration;
+    ///
+    /// use chassis::App;
+    ///
+    /// fn wire(app: &mut App) -> anyhow::Result<()> {
+    ///     let base = "https://pay.example".into();
+    ///     let client = app.http_client("pay", &base, Duration::from_secs(2))?;
+    ///     # drop(client);
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
     /// # Errors
     /// The client cannot be built.
     pub fn http_client(

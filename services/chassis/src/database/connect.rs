@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn an_outage_is_told_from_a_migration_that_cannot_work() {
+    fn an_outage_differs_from_a_migration_that_cannot_work() {
         let reset = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
         let outage = MigrateError::Execute(Error::Io(reset));
         assert!(went_away(&anyhow::Error::new(outage).context("migrate the service's tables")));

@@ -47,6 +47,40 @@ crate::metrics! {
 }
 
 /// A service's own database; cheap to clone.
+///
+/// ```
+/// use chassis::{
+///     database::{Config, Database, Migrations, Step},
+///     metrics::Registry,
+/// };
+///
+/// // `chassis::migrations!` reads the steps from files.
+/// const TABLES: Migrations = Migrations {
+///     steps: &[Step {
+///         name: "0001_cups",
+///         sqlite: "create table cups (id text primary key, size bigint not null)",
+///         postgres: "create table cups (id text primary key, size bigint not null)",
+///     }],
+///     table: "migrations",
+/// };
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> anyhow::Result<()> {
+/// let folder = tempfile::tempdir()?;
+/// let url = format!("sqlite://{}/tea.db", folder.path().display());
+/// let config = Config { url: url.into(), ..Config::default() };
+/// // In a service: `app.database(&config.database, TABLES)`.
+/// let database = Database::connect(&config, &[TABLES], &Registry::new()).await?;
+///
+/// let mut tx = database.begin("fill a cup").await?;
+/// tx.query("insert into cups (id, size) values ($1, $2)").bind("mine").bind(250).execute().await?;
+/// tx.commit().await?;
+///
+/// let sizes: Vec<(i64,)> = database.query("list cups", "select size from cups").all().await?;
+/// assert_eq!(sizes, [(250,)]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Database {
     pub(super) inner: Arc<Inner>,

@@ -4,6 +4,55 @@ use super::Event;
 use crate::{contract::Envelope, database::Tx};
 
 /// Handles each event in one transaction, together with its inbox row and the events that it publishes.
+///
+/// ```
+/// use chassis::{
+///     Error,
+///     contract::{Envelope, Topic},
+///     database::Tx,
+///     events::{Event, Handler},
+/// };
+///
+/// /// Something happened to a cup. Generated code looks like this.
+/// #[derive(Clone, PartialEq, prost::Message)]
+/// struct CupEvent {
+///     #[prost(string, tag = "1")]
+///     cup: String,
+/// }
+///
+/// struct Cups;
+///
+/// impl Topic for Cups {
+///     type Envelope = CupEvent;
+///     const NAME: &'static str = "cups.events";
+///
+///     fn key(message: &CupEvent) -> &str {
+///         &message.cup
+///     }
+/// }
+///
+/// impl Envelope for CupEvent {
+///     type Topic = Cups;
+///     const TYPES: &'static [&'static str] = &["tea.v1.CupFilled"];
+///
+///     fn event_type(&self) -> Option<&'static str> {
+///         Some("tea.v1.CupFilled")
+///     }
+/// }
+///
+/// struct OnCup;
+///
+/// impl Handler for OnCup {
+///     type Message = CupEvent;
+///     type Error = Error;
+///     const TYPES: &'static [&'static str] = &["tea.v1.CupFilled"];
+///
+///     async fn handle(&self, event: Event<CupEvent>, tx: &mut Tx) -> Result<(), Error> {
+///         tx.query("insert into cups (id) values ($1)").bind(&event.body.cup).execute().await?;
+///         Ok(())
+///     }
+/// }
+/// ```
 pub trait Handler: Send + Sync + 'static {
     /// The topic's message.
     type Message: Envelope;

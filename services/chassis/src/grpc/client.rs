@@ -52,7 +52,19 @@ const LONGEST_WAIT: Duration = Duration::from_millis(400);
 /// The most by which two timers for the same moment differ.
 const TICK: Duration = Duration::from_millis(5);
 
-/// A channel to all replicas of one service.
+/// A channel to all replicas of one service. The generated clients of `tonic` take it.
+///
+/// ```no_run
+/// use chassis::{App, grpc::Endpoints};
+/// use tonic_health::pb::health_client::HealthClient;
+///
+/// fn wire(app: &mut App) -> anyhow::Result<()> {
+///     let channel = app.channel(&Endpoints::local(9090))?.idempotent();
+///     let client = HealthClient::new(channel);
+///     # drop(client);
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Channel {
     inner: tonic::transport::Channel,

@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_page_of_another_origin_is_told_nothing() {
+    async fn a_page_of_another_origin_gets_no_cors_headers() {
         for origins in ["", "https://admin.example.com"] {
             let (status, headers) = ask(origins, "OPTIONS", "https://evil.example").await;
             assert_eq!(status, 405, "{origins:?}");

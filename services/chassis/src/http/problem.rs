@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn our_own_mistakes_are_not_told() {
+    fn the_message_of_an_internal_error_is_not_in_the_problem() {
         let problem = Problem::from(Error::new(Kind::Internal, "no such column"));
         assert!(!problem.detail.contains("column"));
     }

@@ -150,13 +150,6 @@ impl Producer {
         })
     }
 
-    /// Waits until the records in flight are acknowledged, at most for `limit`. For the end of the process.
-    pub async fn close(&self, limit: Duration) {
-        let Some(client) = self.inner.client.lock().take() else { return };
-        // An error or a panic here loses nothing: the outbox still has what was not acknowledged.
-        tokio::task::spawn_blocking(move || client.flush(limit).ok()).await.ok();
-    }
-
     fn client(&self) -> Result<Arc<Client>, KafkaError> {
         let mut slot = self.inner.client.lock();
         if let Some(client) = &*slot {

@@ -127,13 +127,13 @@ mod tests {
 
     #[test]
     fn brokers_are_spoken_to_as_the_settings_say() {
-        let (clear, nobody) = (Tls::default(), Sasl::default());
+        let (clear, anonymous) = (Tls::default(), Sasl::default());
         let tls = Tls { enabled: true, ..Tls::default() };
         let own = Tls { enabled: true, ca: "pem".into(), ..Tls::default() };
         let user = Sasl { mechanism: Mechanism::ScramSha512, ..Sasl::default() };
         let text = |text: &str| Some(text.to_owned());
-        assert_eq!(set(&clear, &nobody), [None, None, None, None]);
-        assert_eq!(set(&tls, &nobody), [text("ssl"), None, text("probe"), None]);
+        assert_eq!(set(&clear, &anonymous), [None, None, None, None]);
+        assert_eq!(set(&tls, &anonymous), [text("ssl"), None, text("probe"), None]);
         assert_eq!(set(&own, &user), [text("sasl_ssl"), text("SCRAM-SHA-512"), None, text("pem")]);
         assert_eq!(set(&clear, &user), [text("sasl_plaintext"), text("SCRAM-SHA-512"), None, None]);
     }

@@ -23,16 +23,16 @@ impl Family {
     }
 
     /// The family of a collector that is not from this crate: known only once the collector has returned a sample.
-    fn of(told: &MetricFamily) -> Option<Self> {
-        let kind = match told.get_field_type() {
+    fn of(gathered: &MetricFamily) -> Option<Self> {
+        let kind = match gathered.get_field_type() {
             MetricType::COUNTER => "counter",
             MetricType::GAUGE => "gauge",
             MetricType::HISTOGRAM => "histogram",
             _ => return None,
         };
-        let labels = told.get_metric().first()?.get_label();
+        let labels = gathered.get_metric().first()?.get_label();
         let labels: Vec<_> = labels.iter().map(|label| label.name()).collect();
-        Some(Self::new(told.name(), kind, &labels))
+        Some(Self::new(gathered.name(), kind, &labels))
     }
 }
 
@@ -43,10 +43,11 @@ impl fmt::Display for Family {
     }
 }
 
-pub(super) fn all(declared: &[Family], told: &[MetricFamily]) -> Vec<Family> {
+pub(super) fn all(declared: &[Family], gathered: &[MetricFamily]) -> Vec<Family> {
     let mut all = declared.to_vec();
-    let others =
-        told.iter().filter(|told| !declared.iter().any(|family| family.name == told.name()));
+    let others = gathered
+        .iter()
+        .filter(|gathered| !declared.iter().any(|family| family.name == gathered.name()));
     all.extend(others.filter_map(Family::of));
     all.sort();
     all

@@ -337,7 +337,7 @@ mod tests {
         registry.add(limits).unwrap();
         let text = registry.text();
         for line in ["mesh_memory_limit_bytes 16777216", "mesh_memory_used_bytes 524288"] {
-            assert!(text.lines().any(|told| told == line), "{line} is not in {text}");
+            assert!(text.lines().any(|found| found == line), "{line} is not in {text}");
         }
     }
 }

@@ -110,7 +110,7 @@ impl Batches {
 /// Starts the task; `export` returns whether the batch was sent.
 #[expect(
     clippy::disallowed_methods,
-    reason = "telemetry outlives the tasks that App::spawn owns, so that their end is told too"
+    reason = "telemetry outlives the tasks that App::spawn owns, so that it reports their end, too"
 )]
 pub(super) fn start<T, F>(
     queue: usize,
