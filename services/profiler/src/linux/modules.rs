@@ -67,7 +67,7 @@ pub(super) fn load() -> io::Result<(Vec<Module>, Unwinder)> {
     let maps = fs::read_to_string("/proc/self/maps")?;
     let mappings: Vec<_> = maps.lines().filter_map(Mapping::parse).collect();
     let (mut modules, mut unwinder) = (Vec::new(), Unwinder::new());
-    for mappings in mappings.chunk_by(|one, next| one.path == next.path) {
+    for mappings in mappings.chunk_by(|one, next| next.continues(one)) {
         // A module that cannot be read has no names, and stacks end in it.
         if let Some((module, tables)) = Module::open(mappings) {
             unwinder.add_module(tables);
@@ -93,6 +93,12 @@ impl Mapping {
             offset,
             path,
         })
+    }
+
+    /// Whether both are parts of one module. The loader maps a module in the order of its file. Others may map the same file,
+    /// too, from its beginning: the standard library does to name the functions of a backtrace, and unmaps it later.
+    fn continues(&self, before: &Self) -> bool {
+        self.path == before.path && self.offset > 0 && self.offset >= before.offset
     }
 
     fn contains(&self, section: &Section) -> bool {
@@ -128,7 +134,9 @@ impl Module {
         let data = |name| {
             let section = elf.section(name)?;
             let start = place(section)?;
-            Some(mapped(&(start..start + section.size)))
+            // Elsewhere it is not what the loader mapped.
+            (start == bias.wrapping_add(section.address))
+                .then(|| mapped(&(start..start + section.size)))
         };
         let range = |name| elf.section(name).map(Section::range);
         let sections = ExplicitModuleSectionInfo {
@@ -180,6 +188,20 @@ mod tests {
         for other in ["7f0a-7f0c rw-p 0 00:00 0", "7f0a-7f0c rw-p 0 00:00 0 [stack]", ""] {
             assert!(Mapping::parse(other).is_none(), "{other}");
         }
+    }
+
+    #[test]
+    fn a_file_that_is_mapped_a_second_time_is_no_part_of_the_module() {
+        let maps = "\
+1000-9000 r--p 00000000 fe:00 7 /lib/libc.so
+a000-b000 r--p 00000000 fe:00 7 /lib/libc.so
+b000-c000 r-xp 00001000 fe:00 7 /lib/libc.so
+c000-d000 rw-p 00001000 fe:00 7 /lib/libc.so
+e000-f000 r--p 00000000 fe:00 7 /lib/libc.so
+f000-ff00 r-xp 00001000 fe:00 8 /lib/libm.so";
+        let mappings: Vec<_> = maps.lines().filter_map(Mapping::parse).collect();
+        let modules = mappings.chunk_by(|one, next| next.continues(one));
+        assert_eq!(modules.map(<[_]>::len).collect::<Vec<_>>(), [1, 3, 1, 1]);
     }
 
     #[test]
