@@ -27,23 +27,23 @@ The exit status is 1 if the ledgers differ, or an order has not ended.";
 
 /// Reconcile orders, payments, reservations and shipments.
 ///
-/// A completed order was paid, taken from the stock and delivered, each once; for a cancelled one all of it was undone; and
-/// nothing was done for an order that is not there.
+/// A completed order must be paid, taken from the stock and delivered, each once. For a cancelled order, each of these steps
+/// must be undone. Nothing may have been done for an order that does not exist.
 #[derive(Args)]
 pub(crate) struct Options {
     /// How long to wait for orders that have not ended.
     #[arg(long, default_value = "0s", value_parser = humantime::parse_duration)]
     wait: Duration,
-    /// Where orders are. Without it, and for the others alike: the mesh of this folder.
+    /// The gRPC address of orders. Default, here and below: the mesh of this folder.
     #[arg(long, value_name = "URL", value_delimiter = ',', value_parser = address::http)]
     orders: Vec<String>,
-    /// Where payments are.
+    /// The gRPC address of payments.
     #[arg(long, value_name = "URL", value_delimiter = ',', value_parser = address::http)]
     payments: Vec<String>,
-    /// Where the inventory is.
+    /// The gRPC address of inventory.
     #[arg(long, value_name = "URL", value_delimiter = ',', value_parser = address::http)]
     inventory: Vec<String>,
-    /// Where shipping is.
+    /// The gRPC address of shipping.
     #[arg(long, value_name = "URL", value_delimiter = ',', value_parser = address::http)]
     shipping: Vec<String>,
     /// Print JSON.

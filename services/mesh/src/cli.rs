@@ -19,16 +19,16 @@ struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  mesh up                     start everything here, nothing to install
+  mesh up                     start the whole mesh, with nothing installed
   mesh load --rate 50         place orders, in another terminal
-  mesh trace ORDER            who did what for an order
-  mesh logs orders -f         what a service logs
-  mesh status                 what runs, and what it costs
-  mesh audit                  prove that nothing was lost and nothing happened twice
-  mesh services               which services there are, with their ports, calls and topics
-  mesh topics                 make the topics on your own Kafka
-  mesh health URL             ask one service how it is, as a container's health check does
-  mesh orders                 run one service, as a container would";
+  mesh trace ORDER            show the trace of an order
+  mesh logs orders -f         show the log of a service
+  mesh status                 show the processes and their memory
+  mesh audit                  check that nothing was lost or done twice
+  mesh services               list the services, with their ports, calls and topics
+  mesh topics                 create the topics on your own Kafka
+  mesh health URL             check the health of one service, as a container does
+  mesh orders                 run one service, as a container does";
 
 #[derive(Subcommand)]
 enum Command {

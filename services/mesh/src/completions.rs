@@ -13,10 +13,10 @@ Examples:
   mesh completions zsh > ~/.zfunc/_mesh
   mesh completions fish > ~/.config/fish/completions/mesh.fish";
 
-/// Print completions for a shell.
+/// Print shell completions.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Which shell.
+    /// The shell.
     shell: Shell,
 }
 

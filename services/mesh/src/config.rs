@@ -18,13 +18,13 @@ pub(crate) const EX_CONFIG: u8 = 78;
 
 /// Print a service's effective configuration with the source of each value.
 ///
-/// Secrets are masked. With mistakes in it, all of them are printed, and the exit status is 78.
+/// Secrets are masked. If the configuration has errors, all of them are printed, and the exit status is 78.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Which service.
+    /// The service.
     #[arg(value_parser = service::names())]
     service: String,
-    /// A setting to overrule, as `kafka.brokers=kafka:9092`; may be repeated.
+    /// Override a setting, as `kafka.brokers=kafka:9092`; may be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = service::pair)]
     overrides: Vec<(String, String)>,
     /// Print JSON.

@@ -27,19 +27,19 @@ pub(crate) const EXAMPLES: &str = "\
 Examples:
   mesh dlq list
   mesh dlq show orders.events.dlq/0/3
-  mesh dlq replay orders.events.dlq/0/3     send one to where it came from
-  mesh dlq replay all                       one that cannot be sent stops no other
-  mesh dlq purge all                        give them up
+  mesh dlq replay orders.events.dlq/0/3     send one to its original topic
+  mesh dlq replay all                       send all; one that cannot be sent does not stop the others
+  mesh dlq purge all                        drop all of them
   mesh dlq list --kafka kafka:9092 --json
 
 The exit status is 1 if a letter could not be replayed or given up, or a partition could not be read.";
 
-/// Look at dead letters; replay them or give them up.
+/// List dead letters, replay them or drop them.
 #[derive(Args)]
 pub(crate) struct Options {
     #[command(subcommand)]
     action: Action,
-    /// Where Kafka is: host:port, with commas between. Without it: the mesh of this folder.
+    /// The Kafka brokers: host:port, separated by commas. Default: the mesh of this folder.
     #[arg(long, global = true, value_name = "BROKERS", value_parser = address::brokers)]
     kafka: Option<String>,
 }
@@ -49,37 +49,37 @@ enum Action {
     /// List dead letters that are waiting, oldest first.
     #[command(after_help = "Examples:\n  mesh dlq list\n  mesh dlq list --json | jq -r '.[].id'")]
     List {
-        /// Also those that were replayed or given up.
+        /// Include letters that were replayed or dropped.
         #[arg(long)]
         all: bool,
         /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Show one: headers, and what is in it.
+    /// Show one dead letter: its headers and its content.
     #[command(after_help = "Examples:\n  mesh dlq show orders.events.dlq/0/3")]
     Show {
         /// Its topic, partition and offset, as `mesh dlq list` prints it.
         #[arg(value_name = "TOPIC/PARTITION/OFFSET")]
         place: Place,
     },
-    /// Send dead letters to where they came from, for the service that could not handle them.
+    /// Send dead letters to their original topics, for the service that could not handle them.
     ///
     /// An event that was handled in the meantime is not handled again.
     #[command(
         after_help = "Examples:\n  mesh dlq replay all\n  mesh dlq replay orders.events.dlq/0/3"
     )]
     Replay {
-        /// `all`, or places as `mesh dlq list` prints them.
+        /// `all`, or positions as `mesh dlq list` prints them.
         #[arg(required = true, value_name = "all|TOPIC/PARTITION/OFFSET")]
         which: Vec<Which>,
     },
-    /// Give dead letters up: they are no longer listed.
+    /// Drop dead letters: they are no longer listed.
     #[command(
         after_help = "Examples:\n  mesh dlq purge all\n  mesh dlq purge orders.events.dlq/0/3"
     )]
     Purge {
-        /// `all`, or places as `mesh dlq list` prints them.
+        /// `all`, or positions as `mesh dlq list` prints them.
         #[arg(required = true, value_name = "all|TOPIC/PARTITION/OFFSET")]
         which: Vec<Which>,
     },

@@ -9,13 +9,13 @@ use crate::output;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
-  mesh health http://127.0.0.1:9464/readyz     exit status 0 if it is ready, 1 if not
-  mesh health http://127.0.0.1:9464/livez      … if it is alive at all";
+  mesh health http://127.0.0.1:9464/readyz     exit status 0 if the service is ready, 1 if not
+  mesh health http://127.0.0.1:9464/livez      exit status 0 if the process is alive";
 
-/// Ask a service's admin port how it is: exit status 0 if it answers well within 2 s, 1 if not.
+/// Check the health of a service at its admin port: exit status 0 if it answers with success within 2 s, 1 if not.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// What to GET.
+    /// The URL to check.
     #[arg(value_parser = http)]
     url: String,
 }

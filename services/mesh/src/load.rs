@@ -34,35 +34,35 @@ pub(crate) const EXAMPLES: &str = "\
 Examples:
   mesh load                                       200 orders/s for a minute, against the mesh of this folder
   mesh load --rate 50 --duration 10m
-  mesh load --mix tok_ok=92,tok_declined=8        a declined card breaks no promise; tok_slow and tok_down do
-  mesh load --gateway http://shop.local --json    elsewhere; ends are polled, unless --nats is given too
+  mesh load --mix tok_ok=92,tok_declined=8        declined cards do not count against the objectives; tok_slow and tok_down do
+  mesh load --gateway http://shop.local --json    another mesh; orders are polled unless --nats is given, too
 
 It waits up to 30 s for a mesh that is starting. At the end it says how many orders that were accepted did not end in time
 (unfinished), and how many of them the mesh does not know (lost). The exit status is 1 if there are such, if one ended twice, or
 if none was accepted.";
 
-/// Place orders at a fixed rate and follow each to its end.
+/// Place orders at a fixed rate, and follow each until it is completed or cancelled.
 #[derive(Args)]
 pub(crate) struct Options {
     /// Orders per second.
     #[arg(long, default_value_t = 200.0, value_parser = rate)]
     rate: f64,
-    /// For how long.
+    /// How long to place orders.
     #[arg(long, default_value = "60s", value_parser = humantime::parse_duration)]
     duration: Duration,
-    /// Where the gateway is; several with commas. Without it: the mesh of this folder.
+    /// The gateway's URL, or several separated by commas. Default: the mesh of this folder.
     #[arg(long, value_name = "URL", value_delimiter = ',', value_parser = address::http)]
     gateway: Vec<String>,
-    /// Where NATS is, to see orders end as they do. Without it: the mesh of this folder, unless --gateway is given.
+    /// The URL of NATS, to see at once when orders end. Default: the mesh of this folder, unless --gateway is given.
     #[arg(long, value_name = "URL", value_parser = address::nats)]
     nats: Option<String>,
-    /// How every order is paid: tok_ok, tok_declined, tok_slow, tok_flaky, tok_down, tok_lost.
+    /// The payment token of every order: tok_ok, tok_declined, tok_slow, tok_flaky, tok_down, tok_lost.
     #[arg(long, default_value = "tok_ok", conflicts_with = "mix", value_parser = mix::token)]
     token: String,
-    /// How orders are paid, in proportion: tok_ok=95,tok_declined=5.
+    /// Payment tokens with their weights: tok_ok=95,tok_declined=5.
     #[arg(long, value_name = "TOKEN=WEIGHT,…")]
     mix: Option<Mix>,
-    /// How long to wait at the end for orders that are on their way.
+    /// How long to wait at the end for orders that are in progress.
     #[arg(long, default_value = "30s", value_parser = humantime::parse_duration)]
     grace: Duration,
     /// Print one JSON object.

@@ -18,39 +18,39 @@ use crate::{
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   mesh logs                              the last 100 lines of all services
-  mesh logs orders --level warn          of one, from warnings on
+  mesh logs orders --level warn          of one service, warnings and errors only
   mesh logs payments --since 5m
   mesh logs --trace d34735d94e1c100b6b37ee60ee29e8cb
-  mesh logs -f                           and then every line as it comes, until Ctrl-C
+  mesh logs -f                           and new lines as they arrive, until Ctrl-C
   mesh logs --json | jq -r .body
 
 Lines are those of the lens: it forgets the oldest when its memory is full, and all when it stops. A service logs what
 log.filter lets through; `mesh up --set log.filter=debug` logs more.";
 
-/// Show what the services log, from the lens of this folder's mesh.
+/// Show the log lines of the services, from lens of the mesh in this folder.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Which service; without it, all of them.
+    /// The service. Default: all services.
     service: Option<String>,
-    /// Go on with every line as it comes.
+    /// Print new lines as they arrive.
     #[arg(long, short)]
     follow: bool,
-    /// How far back: 30s, 5m, 2h.
+    /// Only lines of this last time: 30s, 5m, 2h.
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     since: Option<Duration>,
-    /// The least level.
+    /// The minimum level.
     #[arg(long, value_parser = ["trace", "debug", "info", "warn", "error"])]
     level: Option<String>,
     /// Only the lines of this trace.
     #[arg(long, value_name = "TRACE", value_parser = trace)]
     trace: Option<String>,
-    /// How many lines, the last ones. Without it: 100; with --since, 1000.
+    /// The maximum number of lines; the last ones are printed. Default: 100; with --since, 1000.
     #[arg(long, short = 'n', value_parser = clap::value_parser!(u16).range(1..=MOST))]
     lines: Option<u16>,
-    /// Where the lens is. Without it: the one of this folder's mesh.
+    /// The URL of lens. Default: the mesh of this folder.
     #[arg(long, value_name = "URL", value_parser = address::http)]
     lens: Option<String>,
-    /// Print one JSON object a line, as the lens has it.
+    /// Print each log line as one JSON object, as lens returns it.
     #[arg(long)]
     json: bool,
 }

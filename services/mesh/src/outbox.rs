@@ -24,18 +24,18 @@ use crate::{config::EX_CONFIG, output, service};
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   mesh outbox list orders
-  mesh outbox retry orders 17         put one back, behind what waits to be sent
-  mesh outbox purge orders all        give them up
+  mesh outbox retry orders 17         put one back into the outbox, behind the waiting events
+  mesh outbox purge orders all        drop all of them
   mesh outbox list orders --set database.url=postgres://orders@db/orders --json";
 
-/// Look at events that a service could never send; put them back or give them up.
+/// List events that a service could not send, put them back or drop them.
 ///
-/// A service sets an event aside that no broker takes, such as one that is too large, and goes on with what comes after it.
+/// If no broker accepts an event, for example because it is too large, the service sets it aside and sends the following ones.
 #[derive(Args)]
 pub(crate) struct Options {
     #[command(subcommand)]
     action: Action,
-    /// A setting to overrule, as `database.url=…`; may be repeated. Without it: that of the service in this folder.
+    /// Override a setting, as `database.url=…`; may be repeated. Default: the settings of the service in this folder.
     #[arg(long = "set", global = true, value_name = "KEY=VALUE", value_parser = service::pair)]
     overrides: Vec<(String, String)>,
 }
@@ -47,19 +47,19 @@ enum Action {
         after_help = "Examples:\n  mesh outbox list orders\n  mesh outbox list orders --json"
     )]
     List {
-        /// Whose.
+        /// The service that published the events.
         #[arg(value_parser = service::names())]
         service: String,
         /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Put events back into the outbox, behind what waits there: for when the broker takes them now.
+    /// Put events back into the outbox, behind the waiting ones, if the broker accepts them now.
     #[command(
         after_help = "Examples:\n  mesh outbox retry orders all\n  mesh outbox retry orders 17"
     )]
     Retry(Chosen),
-    /// Give events up: they are deleted, and no other service ever hears of them.
+    /// Drop events: they are deleted and never sent.
     #[command(
         after_help = "Examples:\n  mesh outbox purge orders all\n  mesh outbox purge orders 17"
     )]
@@ -68,7 +68,7 @@ enum Action {
 
 #[derive(Args)]
 struct Chosen {
-    /// Whose.
+    /// The service that published the events.
     #[arg(value_parser = service::names())]
     service: String,
     /// `all`, or a number as `mesh outbox list` prints it.

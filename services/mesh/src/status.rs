@@ -14,7 +14,7 @@ Examples:
   mesh status
   mesh status --json | jq '.services[] | select(.ready | not)'";
 
-/// Show what runs in this folder: processes, addresses, restarts, memory.
+/// Show the processes of the mesh in this folder: addresses, restarts, memory.
 #[derive(Args)]
 pub(crate) struct Options {
     /// Print JSON.

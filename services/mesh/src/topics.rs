@@ -21,16 +21,16 @@ use crate::{
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
-  mesh topics                                    on the brokers of mesh.toml or MESH_KAFKA__BROKERS
-  mesh topics --set kafka.brokers=kafka:9092     on these
-  mesh topics --wait 3m                          … which may take three minutes to start";
+  mesh topics                                    on the brokers from mesh.toml or MESH_KAFKA__BROKERS
+  mesh topics --set kafka.brokers=kafka:9092     on these brokers
+  mesh topics --wait 3m                          wait up to three minutes for brokers that are starting";
 
-/// Make the Kafka topics that are missing, each with its dead letter queue; what is there stays as it is.
+/// Create the missing Kafka topics, each with its dead-letter topic; existing topics are not changed.
 ///
-/// Waits for a broker that is still starting. Run it as often as you like.
+/// The command waits for brokers that are still starting, and can be repeated at any time.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// A setting to overrule, as `kafka.brokers=kafka:9092`; may be repeated.
+    /// Override a setting, as `kafka.brokers=kafka:9092`; may be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = service::pair)]
     overrides: Vec<(String, String)>,
     /// How long to wait for the brokers.

@@ -14,23 +14,23 @@ use crate::{address, output, running::Running, status};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
-  mesh trace db7d2de3-c4a4-58b6-b3d8-76791102ab38      an order, by its id
-  mesh trace d34735d94e1c100b6b37ee60ee29e8cb --all    a trace, with what happens inside the services
+  mesh trace db7d2de3-c4a4-58b6-b3d8-76791102ab38      the trace of an order
+  mesh trace d34735d94e1c100b6b37ee60ee29e8cb --all    a trace, with the spans inside the services
   mesh trace d34735d94e1c100b6b37ee60ee29e8cb --jaeger http://127.0.0.1:16686";
 
-/// Show who did what for an order, across all services and buses.
+/// Show the trace of an order, across all services and buses.
 #[derive(Args)]
 pub(crate) struct Options {
     /// The id of an order or of a trace.
     #[arg(value_name = "ORDER|TRACE")]
     id: String,
-    /// Show every span: calls from both sides, statements, work inside a service.
+    /// Show every span: both sides of each call, SQL statements, work inside a service.
     #[arg(long)]
     all: bool,
-    /// Where traces are: lens or Jaeger. Without it: the lens of this folder's mesh.
+    /// The URL of lens or Jaeger, which has the traces. Default: lens of the mesh in this folder.
     #[arg(long, value_name = "URL", value_parser = address::http)]
     jaeger: Option<String>,
-    /// Where the gateway is, to find an order's trace. Without it: the one of this folder's mesh.
+    /// The gateway's URL, to find the trace of an order. Default: the mesh of this folder.
     #[arg(long, value_name = "URL", value_parser = address::http)]
     gateway: Option<String>,
 }

@@ -50,9 +50,9 @@ use crate::{
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
-  mesh up                                everything embedded, state in .mesh/
-  mesh up --fresh --load 50              forget what was, and place 50 orders a second
-  mesh up --port-base 9080               another mesh beside the first, in another folder
+  mesh up                                with embedded brokers; the state is in .mesh/
+  mesh up --fresh --load 50              begin with empty databases, and place 50 orders a second
+  mesh up --port-base 9080               a second mesh, started in another folder
   mesh up --set shipping.deliver_after=10s --verbose
   mesh up --kafka 127.0.0.1:9092 --nats nats://127.0.0.1:4222 \\
           --postgres 'postgres://{service}:{service}@127.0.0.1:5432/{service}' \\
@@ -60,34 +60,34 @@ Examples:
 
 Ctrl-C stops it in order; what was begun is finished at the next start. A second Ctrl-C ends it at once.";
 
-/// Run the whole mesh here, one process a service, with nothing installed.
+/// Run the whole mesh on this machine, one process for each service, with nothing installed.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// The lowest port; everything else has its place above it.
+    /// The lowest port; all other ports follow from it.
     #[arg(long, default_value_t = registry::PORT_BASE, value_name = "PORT")]
     port_base: u16,
-    /// Forget all orders: begin with empty databases.
+    /// Delete all orders: begin with empty databases.
     #[arg(long, conflicts_with = "postgres")]
     fresh: bool,
-    /// Place so many orders a second, once everything is ready.
+    /// Place this many orders per second once all services are ready.
     #[arg(long, value_name = "RATE", value_parser = load::rate)]
     load: Option<f64>,
-    /// Use these Kafka brokers instead of the embedded one: host:port, with commas between.
+    /// Use these Kafka brokers instead of the embedded one: host:port, separated by commas.
     #[arg(long, value_name = "BROKERS", value_parser = address::brokers)]
     kafka: Option<String>,
     /// Use this NATS server instead of the embedded one.
     #[arg(long, value_name = "URL", value_parser = address::nats)]
     nats: Option<String>,
-    /// Use PostgreSQL instead of SQLite; `{service}` in it becomes each service's name.
+    /// Use PostgreSQL instead of SQLite; `{service}` in the URL is replaced by the name of each service.
     #[arg(long, value_name = "URL", value_parser = postgres)]
     postgres: Option<String>,
     /// Run several processes of a service: orders=2,gateway=2.
     #[arg(long, value_name = "SERVICE=N", value_delimiter = ',', value_parser = replicas)]
     replicas: Vec<(String, u16)>,
-    /// Any setting, of all services or of one: log.filter=debug, shipping.deliver_after=10s; may be repeated.
+    /// Set a setting of all services or of one: log.filter=debug, shipping.deliver_after=10s; may be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = service::pair)]
     settings: Vec<(String, String)>,
-    /// Show every line that the services log, not only warnings and what happens to the services themselves.
+    /// Show every log line of the services, not only warnings and starts and stops.
     #[arg(long, short)]
     verbose: bool,
 }

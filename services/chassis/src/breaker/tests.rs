@@ -97,7 +97,7 @@ async fn what_was_asked_before_a_change_proves_nothing_after_it() {
 #[test]
 fn a_rejection_says_how_long_to_wait_whoever_tells_of_it() {
     let rejected = Rejected { destination: "teapot", retry_after: OPEN };
-    let told = Error::new(Kind::Unavailable, "charge order 1").source(Error::from(rejected));
-    assert_eq!(told.postponed(), Some(OPEN));
+    let error = Error::new(Kind::Unavailable, "charge order 1").source(Error::from(rejected));
+    assert_eq!(error.postponed(), Some(OPEN));
     assert_eq!(Error::new(Kind::Unavailable, "no answer").postponed(), None);
 }

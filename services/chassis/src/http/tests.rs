@@ -112,8 +112,8 @@ async fn every_wrong_body_has_its_own_problem() {
         assert_eq!((code, problem["type"].as_str()), (status, Some(kind)), "{problem}");
         assert_eq!(headers["content-type"], PROBLEM);
         if !field.is_empty() {
-            let told = problem["errors"].to_string();
-            assert!(told.contains(field), "{told}");
+            let errors = problem["errors"].to_string();
+            assert!(errors.contains(field), "{errors}");
         }
     }
 }

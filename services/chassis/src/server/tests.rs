@@ -243,12 +243,12 @@ async fn a_live_stream_ends_when_its_client_is_gone_and_not_when_it_only_has_not
     half.shutdown().await.unwrap();
     let gone = setup.connect(follow).await;
     setup.until(|setup| setup.metric(OPEN) == 2).await;
-    let mut told = String::new();
-    while !told.contains("data: 1") || !told.contains("\n:\n") {
+    let mut received = String::new();
+    while !received.contains("data: 1") || !received.contains("\n:\n") {
         let mut bytes = [0; 512];
         let count = timeout(PATIENCE, half.read(&mut bytes)).await.unwrap().unwrap();
-        assert!(count > 0, "the stream ended: {told}");
-        told += std::str::from_utf8(&bytes[..count]).unwrap();
+        assert!(count > 0, "the stream ended: {received}");
+        received += std::str::from_utf8(&bytes[..count]).unwrap();
     }
     drop(gone);
     setup.until(|setup| setup.metric(OPEN) == 1).await;

@@ -37,7 +37,7 @@ const USUAL_LIMIT: usize = 100;
 const LARGEST_LIMIT: usize = 1_000;
 
 const INDEX: &str = "\
-the lens of glassmesh: what the mesh told of itself
+lens of glassmesh: the traces, logs and metrics of the mesh
 
   /lens/v1/topology?window=60s                        who talks to whom, how often, how fast; counted from spans: if they
                                                       are sampled, it says so, with the share (coverage), and what each

@@ -15,7 +15,7 @@ use super::{
 /// The live messages of all customers: `proto::subjects::LiveOrders`.
 const SUBJECT: &str = "live.orders.>";
 /// A subject without subscribers: the answer "no responders" arrives after the server has processed all earlier operations.
-const NOBODY: &str = "mesh.load.round-trip";
+const NO_RESPONDER: &str = "mesh.load.round-trip";
 /// A server on this machine answers at once, or not at all.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -27,7 +27,7 @@ pub(super) async fn subscribe(url: &str) -> anyhow::Result<async_nats::Subscribe
     let client = connected??;
     let messages = client.subscribe(SUBJECT).await?;
     // Only a round trip shows that the server has the subscription; the request itself fails, as it must.
-    timeout(CONNECT_TIMEOUT, client.request(NOBODY, Vec::new().into())).await?.ok();
+    timeout(CONNECT_TIMEOUT, client.request(NO_RESPONDER, Vec::new().into())).await?.ok();
     Ok(messages)
 }
 

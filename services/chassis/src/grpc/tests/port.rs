@@ -64,7 +64,7 @@ impl Stage {
     async fn until(&self, status: i32) {
         for service in [NAME, ""] {
             let mut client = HealthClient::new(self.channel.clone());
-            until("its health is told", async || {
+            until("its health is reported", async || {
                 let asked = HealthCheckRequest { service: service.into() };
                 client.check(asked).await.unwrap().into_inner().status == status
             })

@@ -29,11 +29,11 @@ async fn serve(servers: &mut JoinSet<()>, router: Router) -> String {
 async fn echo(request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
-    let mut told = format!("{} {} {} bytes\n", parts.method, parts.uri, body.len());
+    let mut text = format!("{} {} {} bytes\n", parts.method, parts.uri, body.len());
     for (name, value) in &parts.headers {
-        told += &format!("{name}: {}\n", value.to_str().unwrap());
+        text += &format!("{name}: {}\n", value.to_str().unwrap());
     }
-    ([("x-answer", "yes"), ("connection", "x-secret"), ("x-secret", "1")], told).into_response()
+    ([("x-answer", "yes"), ("connection", "x-secret"), ("x-secret", "1")], text).into_response()
 }
 
 async fn drip() -> Body {
@@ -84,14 +84,14 @@ async fn a_request_arrives_as_it_is_and_the_answer_comes_back() {
         (200, &"yes".parse().unwrap())
     );
     assert!(!answer.headers().contains_key("x-secret"));
-    let told = answer.text().await.unwrap();
-    assert!(told.starts_with("GET /tea/cup?of=assam%20tea 0 bytes\n"), "{told}");
+    let text = answer.text().await.unwrap();
+    assert!(text.starts_with("GET /tea/cup?of=assam%20tea 0 bytes\n"), "{text}");
     for line in ["host: shop.example", "x-forwarded-host: shop.example", "x-forwarded-proto: http"]
     {
-        assert!(told.contains(line), "{line:?} is not in:\n{told}");
+        assert!(text.contains(line), "{line:?} is not in:\n{text}");
     }
     for word in ["x-private", "te:", "transfer-encoding"] {
-        assert!(!told.contains(word), "{word:?} is in:\n{told}");
+        assert!(!text.contains(word), "{word:?} is in:\n{text}");
     }
 }
 
@@ -110,10 +110,10 @@ async fn what_only_we_can_know_is_not_the_clients_to_say() {
     ] {
         asked = asked.header(name, "liar");
     }
-    let told = asked.send().await.unwrap().text().await.unwrap();
-    assert!(told.contains("x-forwarded-host: shop.example"), "{told}");
-    assert!(told.contains("x-forwarded-proto: http"), "{told}");
-    assert!(!told.contains("liar"), "{told}");
+    let text = asked.send().await.unwrap().text().await.unwrap();
+    assert!(text.contains("x-forwarded-host: shop.example"), "{text}");
+    assert!(text.contains("x-forwarded-proto: http"), "{text}");
+    assert!(!text.contains("liar"), "{text}");
 }
 
 #[tokio::test]
@@ -148,8 +148,8 @@ async fn no_path_reaches_anything_outside_of_the_prefix() {
 async fn a_large_body_is_passed_on_and_an_answer_begins_before_it_ends() {
     let stage = stage(None).await;
     let body = vec![b'x'; 3 << 20];
-    let told = stage.request(http::Method::POST, "/tea/pot").body(body).send().await.unwrap();
-    assert!(told.text().await.unwrap().starts_with("POST /tea/pot 3145728 bytes\n"));
+    let text = stage.request(http::Method::POST, "/tea/pot").body(body).send().await.unwrap();
+    assert!(text.text().await.unwrap().starts_with("POST /tea/pot 3145728 bytes\n"));
     let mut drops = stage.request(http::Method::GET, "/tea/drip").send().await.unwrap();
     assert_eq!(drops.chunk().await.unwrap().unwrap(), "first");
 }
