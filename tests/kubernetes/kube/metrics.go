@@ -30,7 +30,7 @@ var window = metav1.Duration{Duration: 10 * time.Second}
 
 // serveMetrics answers metrics.k8s.io/v1beta1 from the kubelets' /stats/summary: all that the HPA controller and `kubectl
 // top` ask of metrics-server, which cannot be part of this binary (its releases need other versions of the libraries).
-// It authenticates no client: bind it where only the API server reaches it.
+// It authenticates nobody: bind it where only the API server reaches it.
 func serveMetrics() {
 	flags := flag.NewFlagSet("metrics", flag.ExitOnError)
 	kubeconfig := flags.String("kubeconfig", "", "kubeconfig that may read pods, nodes and nodes/proxy")
