@@ -255,7 +255,10 @@ fn nodes_named_by_ids_do_not_take_the_memory() {
         now += Duration::from_millis(50);
     }
     assert!(topology.bytes() < 2 << 20, "{}", topology.bytes());
-    assert!(topology.snapshot(LONGEST_WINDOW, now).is_partial, "the answer says that it is partial");
+    assert!(
+        topology.snapshot(LONGEST_WINDOW, now).is_partial,
+        "the answer says that it is partial"
+    );
 }
 
 /// The same definition as the recording rules of Prometheus: an event counts once, when it was handled or dead-lettered.
