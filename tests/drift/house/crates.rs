@@ -126,6 +126,10 @@ impl Member {
             // The embedded servers know nothing of the mesh.
             ("embedded-kafka" | "embedded-nats", "embedded-limits") => true,
             ("embedded-kafka" | "embedded-nats" | "embedded-limits", _) => false,
+            // Neither do the parts of a small Prometheus.
+            ("promrules" | "timeseries", "promql")
+            | ("lens", "promql" | "promrules" | "timeseries") => true,
+            ("promql" | "promrules" | "timeseries", _) => false,
             // `profiler` knows nothing of the mesh, and is a crate of its own because of its `unsafe`.
             ("chassis", "profiler") => true,
             ("chassis" | "profiler", _) => false,

@@ -64,12 +64,15 @@ pub(crate) fn write(files: &mut Files, services: &[Service]) -> io::Result<()> {
 }
 
 /// Members of the workspace in `services/` that are not services.
-const NO_SERVICES: [&str; 7] = [
+const NO_SERVICES: [&str; 10] = [
     "chassis",
     "embedded-kafka",
     "embedded-limits",
     "embedded-nats",
     "mesh",
     "profiler",
+    "promql",
+    "promrules",
     "registry",
+    "timeseries",
 ];

@@ -1,0 +1,21 @@
+//! Evaluates [PromQL](https://prometheus.io/docs/prometheus/latest/querying/basics/) over any [`Storage`] of samples, with
+//! Prometheus' results.
+//!
+//! ```text
+//!  text ─▶ Query::parse ─▶ Query::instant, Query::range ─▶ Value
+//!                                   │ select
+//!                                   ▼
+//!                                Storage
+//! ```
+
+mod error;
+mod labels;
+mod memory;
+mod query;
+mod storage;
+
+pub use error::Error;
+pub use labels::{Labels, METRIC_NAME};
+pub use memory::Memory;
+pub use query::{Options, Query, Range, Series, Value};
+pub use storage::{Append, STALE, Sample, Select, Storage, is_stale};
