@@ -9,6 +9,8 @@
 //! ```
 
 mod error;
+#[allow(dead_code, reason = "the evaluator calls them")]
+mod functions;
 mod labels;
 mod memory;
 mod query;
@@ -18,4 +20,4 @@ pub use error::Error;
 pub use labels::{Labels, METRIC_NAME};
 pub use memory::Memory;
 pub use query::{Options, Query, Range, Series, Value};
-pub use storage::{Append, STALE, Sample, Select, Storage, is_stale};
+pub use storage::{Append, STALE, Sample, Select, Storage, Visit, is_stale};

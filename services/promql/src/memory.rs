@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Error, Labels, Sample, Select, Storage};
+use crate::{Error, Labels, Sample, Select, Storage, Visit};
 
 /// A storage for tests and small amounts of data: every sample in a vector, found by looking at every series.
 #[derive(Clone, Debug, Default)]
@@ -20,11 +20,7 @@ impl Memory {
 }
 
 impl Storage for Memory {
-    fn select(
-        &self,
-        select: &Select<'_>,
-        visit: &mut dyn FnMut(&Labels, &[Sample]) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    fn select(&self, select: &Select<'_>, visit: &mut Visit<'_>) -> Result<(), Error> {
         let matches = |labels: &Labels| {
             let fits = |matcher: &promql_parser::label::Matcher| {
                 matcher.is_match(labels.get(&matcher.name))

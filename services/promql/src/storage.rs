@@ -32,6 +32,9 @@ pub struct Select<'a> {
     pub to_ms: i64,
 }
 
+/// What a selection calls for each series: its labels and its samples, oldest first.
+pub type Visit<'a> = dyn FnMut(&Labels, &[Sample]) -> Result<(), Error> + 'a;
+
 /// Series of samples.
 pub trait Storage {
     /// Calls `visit` once for each series that matches and has samples in the given time, with these samples, oldest first,
@@ -39,11 +42,7 @@ pub trait Storage {
     ///
     /// # Errors
     /// The first error of `visit`, which ends the selection.
-    fn select(
-        &self,
-        select: &Select<'_>,
-        visit: &mut dyn FnMut(&Labels, &[Sample]) -> Result<(), Error>,
-    ) -> Result<(), Error>;
+    fn select(&self, select: &Select<'_>, visit: &mut Visit<'_>) -> Result<(), Error>;
 }
 
 /// A storage to which rules can add samples.

@@ -140,11 +140,7 @@ impl Store {
 }
 
 impl Storage for Store {
-    fn select(
-        &self,
-        select: &Select<'_>,
-        visit: &mut dyn FnMut(&Labels, &[Sample]) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    fn select(&self, select: &Select<'_>, visit: &mut promql::Visit<'_>) -> Result<(), Error> {
         let _ = (select, visit);
         Ok(())
     }
