@@ -14,6 +14,7 @@ mod functions;
 mod labels;
 mod memory;
 mod query;
+mod selector;
 mod storage;
 
 pub use error::Error;
