@@ -1,6 +1,9 @@
 //! Functions of a range of samples, such as `rate`.
 
-use crate::Sample;
+use crate::{
+    Sample,
+    functions::{over_time, rate, regression},
+};
 
 /// What a range function knows beside the samples.
 #[derive(Clone, Copy, Debug)]
@@ -27,12 +30,31 @@ pub(crate) struct RangeFunction {
     pub(crate) keeps_name: bool,
 }
 
-/// The function with this name.
+/// The function with this name. Experimental functions, such as `mad_over_time`, are not among them: Prometheus refuses them
+/// without a feature flag.
 pub(crate) fn range(name: &str) -> Option<RangeFunction> {
-    let (call, keeps_name): (Call, _) = match name {
-        "count_over_time" => (|samples, _| Some(samples.len() as f64), false),
-        "last_over_time" => (|samples, _| samples.last().map(|sample| sample.value), true),
+    let call: Call = match name {
+        "rate" => rate::rate,
+        "increase" => rate::increase,
+        "delta" => rate::delta,
+        "irate" => rate::irate,
+        "idelta" => rate::idelta,
+        "changes" => rate::changes,
+        "resets" => rate::resets,
+        "deriv" => regression::deriv,
+        "predict_linear" => regression::predict_linear,
+        "avg_over_time" => over_time::avg,
+        "min_over_time" => over_time::min,
+        "max_over_time" => over_time::max,
+        "sum_over_time" => over_time::sum,
+        "count_over_time" => over_time::count,
+        "first_over_time" => over_time::first,
+        "last_over_time" => over_time::last,
+        "present_over_time" => over_time::present,
+        "stddev_over_time" => over_time::stddev,
+        "stdvar_over_time" => over_time::stdvar,
+        "quantile_over_time" => over_time::quantile,
         _ => return None,
     };
-    Some(RangeFunction { call, keeps_name })
+    Some(RangeFunction { call, keeps_name: matches!(name, "first_over_time" | "last_over_time") })
 }
