@@ -7,6 +7,7 @@ pub(crate) mod otlp_grpc;
 pub(crate) mod otlp_http;
 mod otlp_json;
 mod params;
+pub(crate) mod prometheus;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -24,7 +24,7 @@ mod store;
 mod tests;
 mod topology;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use chassis::{App, OnError, http};
 
@@ -35,6 +35,13 @@ use scrape::Scraper;
 use store::Store;
 use topology::Topology;
 
+/// The limits of the series.
+const SERIES: timeseries::Options = timeseries::Options {
+    bytes: 12 << 20,
+    retention: Duration::from_secs(30 * 60),
+    series: 10_000,
+};
+
 /// Wires lens.
 ///
 /// # Errors
@@ -43,6 +50,7 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
     // Core: what it keeps.
     let store = Arc::new(Store::new(config.memory.bytes(), config.flow.into()));
     let topology = Arc::new(Topology::new(config.memory.bytes()));
+    let series = Arc::new(timeseries::Store::new(SERIES));
     let scraper =
         Arc::new(Scraper::new(&config.scrape.targets, config.scrape.every, config.scrape.timeout)?);
     let intake =
@@ -53,10 +61,11 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
     let router = inbound::otlp_http::routes(&intake)
         .merge(inbound::jaeger::routes(&store, &topology, &scraper))
         .nest("/lens", inbound::jaeger::routes(&store, &topology, &scraper))
-        .merge(inbound::lens::routes(&store, &topology, &scraper));
-    // Requests that deliver spans must not be traced: each span would cause another.
+        .merge(inbound::lens::routes(&store, &topology, &scraper))
+        .merge(inbound::prometheus::routes(&series));
+    // Requests that deliver spans must not be traced: each span would cause another. Queries of metrics are no load of the mesh.
     let options = http::Options {
-        untraced_prefixes: vec!["/v1/".into()],
+        untraced_prefixes: vec!["/v1/".into(), "/prometheus/".into(), "/api/v1/".into()],
         body_limit: inbound::otlp_http::BODY_LIMIT,
         guard: Some(app.guard()),
         ..http::Options::default()

@@ -20,5 +20,6 @@ mod storage;
 pub use error::Error;
 pub use labels::{Labels, METRIC_NAME};
 pub use memory::Memory;
+pub use promql_parser::label::Matchers;
 pub use query::{Options, Query, Range, Series, Value};
 pub use storage::{Append, STALE, Sample, Select, Storage, Visit, is_stale};

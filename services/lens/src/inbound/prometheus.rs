@@ -1,0 +1,52 @@
+//! Prometheus' HTTP API, so that Grafana, `promtool query` and scripts can use lens as a Prometheus:
+//! <https://prometheus.io/docs/prometheus/latest/querying/api/>
+
+mod answer;
+mod evaluation;
+mod json;
+mod params;
+mod query;
+mod series;
+mod status;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use axum::{Router, extract::DefaultBodyLimit, routing::get};
+use timeseries::Store;
+
+use self::{evaluation::Evaluator, params::BODY_LIMIT};
+
+/// What the API answers from.
+struct Prometheus {
+    store: Arc<Store>,
+    evaluator: Evaluator,
+}
+
+type Shared = axum::extract::State<Arc<Prometheus>>;
+
+/// The paths of the API, at `/api/v1` as Prometheus has them, and below `/prometheus` as the front door of the mesh has them.
+pub(crate) fn routes(store: &Arc<Store>) -> Router {
+    let prometheus =
+        Prometheus { store: Arc::clone(store), evaluator: Evaluator::new(Arc::clone(store)) };
+    let api = Router::new()
+        .route("/query", get(query::instant).post(query::instant))
+        .route("/query_range", get(query::range).post(query::range))
+        .route("/query_exemplars", get(query::exemplars).post(query::exemplars))
+        .route("/format_query", get(query::format).post(query::format))
+        .route("/series", get(series::series).post(series::series))
+        .route("/labels", get(series::names).post(series::names))
+        .route("/label/{name}/values", get(series::values))
+        .route("/metadata", get(series::metadata))
+        .route("/status/buildinfo", get(status::build));
+    let all = Router::new()
+        .nest("/api/v1", api)
+        .route("/-/healthy", get(status::is_up))
+        .route("/-/ready", get(status::is_up));
+    Router::new()
+        .nest("/prometheus", all.clone())
+        .merge(all)
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .with_state(Arc::new(prometheus))
+}
