@@ -58,7 +58,7 @@ pub struct FrontDoor {
     pub jaeger: Upstream,
     /// The server behind `/lens/`.
     pub lens: Upstream,
-    /// The server behind `/prometheus/`.
+    /// The server behind `/prometheus/`. Default: lens, which has Prometheus' API, if there is one.
     pub prometheus: Upstream,
 }
 

@@ -15,16 +15,18 @@ pub(crate) struct Door<'a> {
 
 /// The servers that are configured, the most useful first.
 pub(crate) fn doors(config: &FrontDoor) -> Vec<Door<'_>> {
+    // Lens has Prometheus' API at the same path, so that a URL below it works with and without a Prometheus.
+    let prometheus = config.prometheus.base().or(config.lens.base());
     let all = [
-        ("/grafana", "dashboards, alerts, logs", &config.grafana),
-        ("/jaeger", "traces", &config.jaeger),
-        ("/prometheus", "metrics, rules, targets", &config.prometheus),
-        ("/alertmanager", "notifications of alerts", &config.alertmanager),
-        ("/lens", "the topology of the services, recent orders, log lines", &config.lens),
+        ("/grafana", "dashboards, alerts, logs", config.grafana.base()),
+        ("/jaeger", "traces", config.jaeger.base()),
+        ("/prometheus", "metrics, rules, targets", prometheus),
+        ("/alertmanager", "notifications of alerts", config.alertmanager.base()),
+        ("/lens", "the topology of the services, recent orders, log lines", config.lens.base()),
     ];
-    let configured = all.into_iter().filter_map(|(path, purpose, upstream)| {
-        Some(Door { path, purpose, base: upstream.base()? })
-    });
+    let configured = all
+        .into_iter()
+        .filter_map(|(path, purpose, base)| Some(Door { path, purpose, base: base? }));
     configured.collect()
 }
 

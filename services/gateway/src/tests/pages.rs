@@ -1,5 +1,8 @@
 //! Pages for people.
 
+use axum::{Router, http::Uri};
+use tokio::{net::TcpListener, task::JoinSet};
+
 use super::gateway::TestGateway;
 use crate::config::{FrontDoor, Upstream};
 
@@ -36,6 +39,35 @@ async fn the_front_page_lists_the_servers_that_are_configured() {
     assert!(!numbers.contains("grafana"), "a proxied request is measured:\n{numbers}");
     assert_eq!(beside.get("/jaeger/").await.status, 404);
     assert_eq!(beside.get("/api/products").await.status, 200);
+}
+
+/// A server that answers with its name and the path of the request.
+async fn server(tasks: &mut JoinSet<()>, name: &'static str) -> Upstream {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let router = Router::new().fallback(move |uri: Uri| async move { format!("{name} {uri}") });
+    tasks.spawn(async move { axum::serve(listener, router).await.unwrap() });
+    Upstream::try_from(base).unwrap()
+}
+
+/// Where no Prometheus is configured, its API is that of lens.
+#[tokio::test]
+async fn lens_stands_in_for_a_prometheus_that_is_not_configured() {
+    let mut tasks = JoinSet::new();
+    let lens = server(&mut tasks, "lens").await;
+    let prometheus = server(&mut tasks, "prometheus").await;
+    let query = "/prometheus/api/v1/query?query=up";
+    for (front_door, expected) in [
+        (FrontDoor { lens: lens.clone(), ..FrontDoor::default() }, "lens"),
+        (FrontDoor { lens, prometheus, ..FrontDoor::default() }, "prometheus"),
+    ] {
+        let gateway = TestGateway::with_front_door(front_door).await;
+        assert_eq!(gateway.get(query).await.text, format!("{expected} {query}"));
+        assert_eq!(gateway.get("/lens/v1/flows").await.text, "lens /lens/v1/flows");
+        assert_eq!(gateway.get("/").await.text.matches("href=\"/prometheus/\"").count(), 1);
+    }
+    let alone = TestGateway::new().await;
+    assert_eq!(alone.get(query).await.status, 404);
 }
 
 /// No page refers to another host, and the policy forbids the browser to load anything from one.

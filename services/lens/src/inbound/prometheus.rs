@@ -18,6 +18,18 @@ use timeseries::Store;
 
 use self::{evaluation::Evaluator, params::BODY_LIMIT};
 
+const INDEX: &str = "\
+lens of glassmesh, as a Prometheus: the last half hour of metrics; an address for Grafana, promtool and scripts
+
+  /prometheus/api/v1/query?query=up                   PromQL, now or at time=
+  /prometheus/api/v1/query_range?query=up&start=&end=&step=15s
+  /prometheus/api/v1/series /labels /label/{name}/values /metadata /query_exemplars
+  /prometheus/api/v1/status/buildinfo
+
+https://prometheus.io/docs/prometheus/latest/querying/api/ describes the parameters. Lens has no pages for metrics: `mesh query`
+prints them.
+";
+
 /// What the API answers from.
 struct Prometheus {
     store: Arc<Store>,
@@ -45,6 +57,7 @@ pub(crate) fn routes(store: &Arc<Store>) -> Router {
         .route("/-/healthy", get(status::is_up))
         .route("/-/ready", get(status::is_up));
     Router::new()
+        .route("/prometheus/", get(|| async { INDEX }))
         .nest("/prometheus", all.clone())
         .merge(all)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
