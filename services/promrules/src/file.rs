@@ -180,7 +180,7 @@ impl Reading {
     fn query(&mut self, text: &str) -> Option<Query> {
         let length = text.len();
         let query = match length {
-            0 => Err("expr is missing".to_owned()),
+            0 => Err("expr: it is missing".to_owned()),
             1..=MAX_EXPRESSION => Query::parse(text).map_err(|error| format!("expr: {error}")),
             _ => Err(format!(
                 "expr has {length} bytes; at most {MAX_EXPRESSION} are allowed: record a part of it"
@@ -235,3 +235,6 @@ impl Reading {
         templates
     }
 }
+
+#[cfg(test)]
+mod tests;

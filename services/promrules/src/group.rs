@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use promql::{Append, Labels, METRIC_NAME, STALE, Storage};
+use promql::{Append, Labels, METRIC_NAME, Query, STALE, Storage};
 
 use crate::{
     alerts::{Alerts, Limits, Outage, millis},
@@ -177,7 +177,7 @@ impl Group {
         let samples = match &rule.kind {
             Kind::Recording => recorded(&rule, results, self.limit)?,
             Kind::Alerting(alerting) => {
-                let current = alerts(&rule, alerting, results, at_ms);
+                let current = alerts(&rule, alerting, results, storage, at_ms, options);
                 let limits = Limits { of_group: self.limit, resolved: options.max_results };
                 outcome.changed.extend(running.alerts.update(current, alerting, at_ms, limits)?);
                 if self.until_restore > 0 { vec![] } else { running.alerts.samples() }
@@ -268,9 +268,27 @@ fn recorded(
 }
 
 /// The results of an alerting rule as alerts.
-fn alerts(rule: &Rule, alerting: &Alerting, results: Vec<(Labels, f64)>, at_ms: i64) -> Vec<Alert> {
+fn alerts(
+    rule: &Rule,
+    alerting: &Alerting,
+    results: Vec<(Labels, f64)>,
+    storage: &dyn Storage,
+    at_ms: i64,
+    options: &Options,
+) -> Vec<Alert> {
+    let query = |text: &str| {
+        let query = Query::parse(text).map_err(|error| error.to_string())?;
+        results::of(&query, storage, at_ms, &options.query)
+    };
     let alert = |(labels, value): &(Labels, f64)| {
-        let data = Data { labels, value: *value };
+        let data = Data {
+            labels,
+            value: *value,
+            external_labels: &options.external_labels,
+            external_url: &options.external_url,
+            now_ms: at_ms,
+            query: &query,
+        };
         Alert::new(rule, alerting, &data, at_ms)
     };
     results.iter().map(alert).collect()
