@@ -225,6 +225,12 @@ impl Group {
         }
     }
 
+    /// The alerts of the rules with a name.
+    pub(crate) fn alerts_of(&self, name: &str) -> impl Iterator<Item = &Alert> {
+        let rules = self.rules.iter().filter(move |running| *running.rule.name == *name);
+        rules.flat_map(|running| running.alerts.iter())
+    }
+
     /// What is known now.
     pub fn snapshot(&self) -> GroupState {
         let rule = |running: &Running| RuleState {

@@ -16,6 +16,7 @@ mod results;
 mod rule;
 mod snapshot;
 mod template;
+pub mod unit_tests;
 
 pub use file::{Mistake, Mistakes};
 pub use group::{Group, Options, Outcome};
