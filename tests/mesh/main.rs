@@ -75,5 +75,10 @@ stories! {
         lens_shows_the_topology_and_the_trace,
     }
     profiles { a_cpu_profile_fits_into_a_small_pod }
+    memory {
+        the_last_run_can_be_read_after_a_restart,
+        a_damaged_file_of_the_last_run_is_reported_and_left_out,
+        a_killed_lens_has_what_it_saved_before,
+    }
     live { live_updates_arrive_in_order, a_late_subscriber_receives_the_whole_history }
 }

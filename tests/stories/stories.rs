@@ -8,6 +8,7 @@ pub(crate) mod endings;
 pub(crate) mod letters;
 pub(crate) mod life;
 pub(crate) mod live;
+pub(crate) mod memory;
 pub(crate) mod profiles;
 pub(crate) mod requests;
 pub(crate) mod rules;

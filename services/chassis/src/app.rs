@@ -105,6 +105,7 @@ pub struct App {
     nats: Option<nats::Client>,
     servers: Vec<Server>,
     tasks: Vec<Spawned>,
+    after_drain: Vec<Task>,
     detached: Detached,
     addresses: Vec<(&'static str, SocketAddr)>,
 }
@@ -173,5 +174,11 @@ impl App {
         task: impl Future<Output = anyhow::Result<()>> + Send + 'static,
     ) {
         self.tasks.push(Spawned { name, on_error, task: Box::pin(task) });
+    }
+
+    /// Runs work once servers, consumers and tasks have ended, such as saving what is kept in memory. It is cut off at the drain's
+    /// deadline, and a process that is killed never does it.
+    pub fn after_drain(&mut self, work: impl Future<Output = anyhow::Result<()>> + Send + 'static) {
+        self.after_drain.push(Box::pin(work));
     }
 }

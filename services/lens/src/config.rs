@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, net::SocketAddr, str::FromStr, time::Durat
 
 use serde::{Deserialize, Serialize, de};
 
-use crate::store;
+use crate::{clock::Clock, store};
 
 /// The settings of lens; every one has a default that works on a laptop.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -19,6 +19,11 @@ pub struct Config {
     pub scrape: Scrape,
     /// How flows are recognized in spans.
     pub flow: Flow,
+    /// Where lens keeps its data over a restart.
+    pub keep: Keep,
+    /// The time that counts as now, as `2026-01-02T03:04:05Z`; empty: the machine's. `mesh up --replay` sets it to the end of the
+    /// recorded run.
+    pub clock: Clock,
 }
 
 impl Default for Config {
@@ -29,7 +34,27 @@ impl Default for Config {
             memory: Size(60 << 20),
             scrape: Scrape::default(),
             flow: Flow::default(),
+            keep: Keep::default(),
+            clock: Clock::default(),
         }
+    }
+}
+
+/// Where lens keeps its data over a restart.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Keep {
+    /// The folder for the files; empty: nothing is kept. `mesh up` sets it to `.mesh/lens`.
+    pub folder: String,
+    /// The maximum size of the files together, as `64MiB`. What does not fit is left out, oldest first.
+    pub size: Size,
+    /// The interval between two saves: so much may be lost if lens is killed. A stop saves everything.
+    #[serde(with = "humantime_serde")]
+    pub every: Duration,
+}
+
+impl Default for Keep {
+    fn default() -> Self {
+        Self { folder: String::new(), size: Size(64 << 20), every: Duration::from_secs(60) }
     }
 }
 

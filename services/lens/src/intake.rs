@@ -1,15 +1,13 @@
 //! Passes spans and log lines on to the store and the topology, and counts them.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::sync::Arc;
 
 use crate::{
+    clock::Clock,
     domain::{Logs, Spans},
     metrics::Metrics,
     scrape::Scraper,
-    store::{Store, Taken},
+    store::{Loaded, Store, Taken},
     topology::Topology,
 };
 
@@ -19,6 +17,7 @@ pub(crate) struct Intake {
     topology: Arc<Topology>,
     scraper: Arc<Scraper>,
     metrics: Metrics,
+    clock: Clock,
 }
 
 impl Intake {
@@ -27,15 +26,16 @@ impl Intake {
         topology: &Arc<Topology>,
         scraper: &Arc<Scraper>,
         metrics: Metrics,
+        clock: Clock,
     ) -> Self {
         let (store, topology, scraper) =
             (Arc::clone(store), Arc::clone(topology), Arc::clone(scraper));
-        Self { store, topology, scraper, metrics }
+        Self { store, topology, scraper, metrics, clock }
     }
 
     /// Takes spans; returns the number of those that could not be kept.
     pub(crate) fn take_spans(&self, batches: &[Spans]) -> u64 {
-        let now = since_epoch();
+        let now = self.clock.now();
         let mut left_out = 0;
         for spans in batches {
             let taken = self.store.take_spans(spans);
@@ -47,6 +47,22 @@ impl Intake {
         self.metrics.spans_refused_total.with_label_values(&["large_trace"]).inc_by(left_out);
         self.settle();
         left_out
+    }
+
+    /// Takes what an earlier process of lens has kept; it was counted when it was received.
+    pub(crate) fn restore(&self, loaded: &Loaded) {
+        let now = self.clock.now();
+        for spans in &loaded.spans {
+            self.count_evicted(self.store.take_spans(spans));
+            self.topology.observe(spans, now);
+        }
+        for logs in &loaded.logs {
+            self.count_evicted(self.store.take_logs(logs));
+        }
+        for (trace, spans) in &loaded.left_out {
+            self.store.note_left_out(*trace, *spans);
+        }
+        self.settle();
     }
 
     pub(crate) fn take_logs(&self, batches: &[Logs]) {
@@ -78,9 +94,4 @@ impl Intake {
         self.metrics.spans_evicted_total.inc_by(taken.evicted_spans);
         self.metrics.log_lines_evicted_total.inc_by(taken.evicted_lines);
     }
-}
-
-/// The present wall-clock time since the Unix epoch, comparable to times in spans.
-pub(crate) fn since_epoch() -> Duration {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }

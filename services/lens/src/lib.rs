@@ -8,15 +8,18 @@
 //!  /metrics of every service ─▶ Scraper: rates, durations, memory ▶ /lens/v1/services
 //! ```
 //!
-//! Lens forgets: the oldest traces and log lines are dropped when the memory is full, and all of them when it stops. It is for
-//! watching a mesh, not for storing its data; to keep data, use a collector, with Jaeger, Loki and Prometheus behind it.
+//! Lens forgets: the oldest traces, log lines and samples are dropped when the memory is full. It keeps the rest over a restart if
+//! it has a folder for that (`keep.folder`; `mesh up` sets it). It is for watching a mesh, not for storing its data; to keep data,
+//! use a collector, with Jaeger, Loki and Prometheus behind it.
 
+mod clock;
 mod config;
 mod cost;
 mod coverage;
 mod domain;
 mod inbound;
 mod intake;
+mod keep;
 mod metrics;
 mod scrape;
 mod store;
@@ -28,8 +31,10 @@ use std::{sync::Arc, time::Duration};
 
 use chassis::{App, OnError, http};
 
-pub use config::{Config, Flow, Scrape, Size};
+pub use clock::Clock;
+pub use config::{Config, Flow, Keep, Scrape, Size};
 use intake::Intake;
+use keep::Keeper;
 use metrics::Metrics;
 use scrape::Scraper;
 use store::Store;
@@ -47,22 +52,35 @@ const SERIES: timeseries::Options = timeseries::Options {
 /// # Errors
 /// A port is taken.
 pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
+    let clock = config.clock;
+
     // Core: what it keeps.
     let store = Arc::new(Store::new(config.memory.bytes(), config.flow.into()));
     let topology = Arc::new(Topology::new(config.memory.bytes()));
     let series = Arc::new(timeseries::Store::new(SERIES));
     let scraper =
         Arc::new(Scraper::new(&config.scrape.targets, config.scrape.every, config.scrape.timeout)?);
-    let intake =
-        Arc::new(Intake::new(&store, &topology, &scraper, Metrics::register(app.registry())?));
+    let intake = Arc::new(Intake::new(
+        &store,
+        &topology,
+        &scraper,
+        Metrics::register(app.registry())?,
+        clock,
+    ));
+
+    if let Some(keeper) = Keeper::new(&config.keep, &store, &series, &intake, clock) {
+        keeper.restore().await?;
+        app.spawn("keep data", OnError::Shutdown, Arc::clone(&keeper).run());
+        app.after_drain(keeper.finish());
+    }
 
     // Inbound: what can reach it.
     app.serve_grpc(config.otlp_listen, inbound::otlp_grpc::routes(&intake)).await?;
     let router = inbound::otlp_http::routes(&intake)
-        .merge(inbound::jaeger::routes(&store, &topology, &scraper))
-        .nest("/lens", inbound::jaeger::routes(&store, &topology, &scraper))
-        .merge(inbound::lens::routes(&store, &topology, &scraper))
-        .merge(inbound::prometheus::routes(&series));
+        .merge(inbound::jaeger::routes(&store, &topology, &scraper, clock))
+        .nest("/lens", inbound::jaeger::routes(&store, &topology, &scraper, clock))
+        .merge(inbound::lens::routes(&store, &topology, &scraper, clock))
+        .merge(inbound::prometheus::routes(&series, clock));
     // Requests that deliver spans must not be traced: each span would cause another. Queries of metrics are no load of the mesh.
     let options = http::Options {
         untraced_prefixes: vec!["/v1/".into(), "/prometheus/".into(), "/api/v1/".into()],

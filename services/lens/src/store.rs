@@ -5,6 +5,7 @@
 
 mod catalogue;
 mod codec;
+mod dump;
 mod flows;
 mod interner;
 mod logs;
@@ -26,6 +27,7 @@ use self::{
     traces::{Trace, Traces},
 };
 pub(crate) use self::{
+    dump::{Loaded, Loader, Part, VERSION},
     flows::Rules,
     logs::{Found, Line, LogQuery},
     search::Search,

@@ -2,7 +2,8 @@
 //!
 //! A call becomes an edge from service to service once both its spans have arrived. A message is two edges, to its topic and from
 //! it, and each span shows one of them; the parent, or the links, of the span that handled it show which services depend on each
-//! other through the broker. Times are times of arrival, so the clocks of several processes need not agree.
+//! other through the broker. Times are times of arrival, so the clocks of several processes need not agree; only spans that arrive
+//! late, as those of an earlier run, count at the time at which they ended.
 
 mod graph;
 mod histogram;
@@ -17,7 +18,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use self::{
-    graph::Graph,
+    graph::{DEPENDENCIES_SECONDS, Graph},
     pairing::{Callee, Caller, Pairing},
     role::{Role, role_of},
     series::{Observation, SLOT_SECONDS, SLOTS},
@@ -40,6 +41,25 @@ pub(crate) const LONGEST_WINDOW: Duration = Duration::from_secs(SLOT_SECONDS * S
 /// The topology, built from spans.
 pub(crate) struct Topology {
     state: Mutex<State>,
+}
+
+/// A span that ended longer ago than this when it arrives is from an earlier run, or waited for lens: exporters take a second or
+/// two, and clocks on which processes can work together differ less.
+const LATE_SECONDS: u64 = 30;
+
+/// When a span counts.
+#[derive(Clone, Copy)]
+struct Times {
+    /// The time at which it is counted.
+    at: u64,
+    /// The time of its arrival.
+    now: u64,
+}
+
+/// The second in which a span that arrived at `now` is counted.
+fn time_of(span: &Span, now: u64) -> u64 {
+    let ended = span.end_ns() / 1_000_000_000;
+    if ended + LATE_SECONDS < now { ended } else { now }
 }
 
 struct State {
@@ -101,13 +121,12 @@ impl Topology {
     pub(crate) fn observe(&self, spans: &Spans, now: Duration) {
         let now = now.as_secs();
         let mut state = self.state.lock();
-        state.since.get_or_insert(now);
         state.sweep(now);
         let Some(service) = state.graph.node(NodeKind::Service, &spans.source.service) else {
             return;
         };
         for span in spans.scopes.iter().flat_map(|(_, spans)| spans) {
-            state.observe(service, span, now);
+            state.observe(service, span, Times { at: time_of(span, now), now });
         }
     }
 
@@ -168,9 +187,13 @@ impl State {
         Node { kind, name: name.to_owned(), calls }
     }
 
-    fn observe(&mut self, service: u16, span: &Span, now: u64) {
+    fn observe(&mut self, service: u16, span: &Span, times: Times) {
+        if times.at + DEPENDENCIES_SECONDS < times.now {
+            return;
+        }
+        self.since = Some(self.since.unwrap_or(times.at).min(times.at));
         let seen = Observation {
-            at: now,
+            at: times.at,
             duration_us: span.duration_ns / 1_000,
             is_error: span.is_error(),
             times: 1,
@@ -183,9 +206,9 @@ impl State {
             Role::Inner => {}
             Role::Server => {
                 self.graph.handled(service, seen);
-                self.follows(service, span, span.parent.map(|parent| (span.trace, parent)), now);
+                self.follows(service, span, span.parent.map(|parent| (span.trace, parent)), times);
             }
-            Role::Client(protocol) => self.precedes(span, caller(protocol, false), now),
+            Role::Client(protocol) => self.precedes(span, caller(protocol, false), times),
             Role::Query(system, name) => self.asked(service, system, name, seen),
             Role::Sends(to) => {
                 if let Some(node) = self.graph.node(to.kind, to.name) {
@@ -194,7 +217,7 @@ impl State {
                         Observation { times: to.messages, ..seen },
                     );
                 }
-                self.precedes(span, caller(to.protocol, true), now);
+                self.precedes(span, caller(to.protocol, true), times);
             }
             Role::Handles(from) => {
                 let seen = Observation { times: from.messages, ..seen };
@@ -202,7 +225,7 @@ impl State {
                 if let Some(node) = self.graph.node(from.kind, from.name) {
                     self.graph.talked((node, service, from.protocol), seen);
                 }
-                self.follows(service, span, senders_of(span), now);
+                self.follows(service, span, senders_of(span), times);
             }
         }
     }
@@ -217,9 +240,9 @@ impl State {
     }
 
     /// The span may have children in other services: pairs it with those that have arrived.
-    fn precedes(&mut self, span: &Span, caller: Caller, now: u64) {
-        for callee in self.pairing.caller(span.trace, span.id, caller, now) {
-            self.met(caller, callee, now);
+    fn precedes(&mut self, span: &Span, caller: Caller, times: Times) {
+        for callee in self.pairing.caller(span.trace, span.id, caller, times.now) {
+            self.met(caller, callee, times.at);
         }
     }
 
@@ -229,22 +252,22 @@ impl State {
         service: u16,
         span: &Span,
         causes: impl IntoIterator<Item = (TraceId, SpanId)>,
-        now: u64,
+        times: Times,
     ) {
         let callee = Callee { service, is_error: span.is_error() };
         for (trace, cause) in causes {
-            if let Some(caller) = self.pairing.callee(trace, cause, callee, now) {
-                self.met(caller, callee, now);
+            if let Some(caller) = self.pairing.callee(trace, cause, callee, times.now) {
+                self.met(caller, callee, times.at);
             }
         }
     }
 
     /// Adds a call whose two spans have arrived. Its duration is the caller's.
-    fn met(&mut self, caller: Caller, callee: Callee, now: u64) {
-        self.graph.depend(caller.service, callee.service, now / 60);
+    fn met(&mut self, caller: Caller, callee: Callee, at: u64) {
+        self.graph.depend(caller.service, callee.service, at / 60);
         if !caller.is_message {
             let is_error = caller.is_error || callee.is_error;
-            let seen = Observation { at: now, duration_us: caller.duration_us, is_error, times: 1 };
+            let seen = Observation { at, duration_us: caller.duration_us, is_error, times: 1 };
             self.graph.talked((caller.service, callee.service, caller.protocol), seen);
         }
     }

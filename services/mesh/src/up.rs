@@ -51,14 +51,16 @@ use crate::{
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   mesh up                                with embedded brokers; the state is in .mesh/
-  mesh up --fresh --load 50              begin with empty databases, and place 50 orders a second
+  mesh up --fresh --load 50              begin with nothing of the last run, and place 50 orders a second
   mesh up --port-base 9080               a second mesh, started in another folder
   mesh up --set shipping.deliver_after=10s --verbose
   mesh up --kafka 127.0.0.1:9092 --nats nats://127.0.0.1:4222 \\
           --postgres 'postgres://{service}:{service}@127.0.0.1:5432/{service}' \\
           --replicas orders=2,payments=2,gateway=2
 
-Ctrl-C stops it in order; what was begun is finished at the next start. A second Ctrl-C ends it at once.";
+Ctrl-C stops it in order; what was begun is finished at the next start. A second Ctrl-C ends it at once.
+Orders (SQLite), and traces, log lines and metrics (up to 64 MiB, saved once a minute and at the stop), are in .mesh/ and are there
+again at the next start; --fresh deletes them.";
 
 /// Run the whole mesh on this machine, one process for each service, with nothing installed.
 #[derive(Args)]
@@ -66,7 +68,7 @@ pub(crate) struct Options {
     /// The lowest port; all other ports follow from it.
     #[arg(long, default_value_t = registry::PORT_BASE, value_name = "PORT")]
     port_base: u16,
-    /// Delete all orders: begin with empty databases.
+    /// Delete all orders, and the traces, log lines and metrics of the last run: begin with empty databases and an empty lens.
     #[arg(long, conflicts_with = "postgres")]
     fresh: bool,
     /// Place this many orders per second once all services are ready.

@@ -141,6 +141,11 @@ impl Mesh {
         self.supervisor = Some(command.spawn().expect("the mesh binary"));
     }
 
+    /// Replaces the arguments of `mesh up` for the next start.
+    pub fn set_arguments(&mut self, arguments: &[&str]) {
+        self.options.arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.options.binary);
         command.args(arguments).current_dir(self.folder.path()).env("NO_COLOR", "1");

@@ -12,7 +12,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    App, Clients, Detached, Metrics, OnError, Server, ServerKind, Spawned,
+    App, Clients, Detached, Metrics, OnError, Server, ServerKind, Spawned, Task,
     admin::Admin,
     settings::{Loaded, Settings, load},
     shutdown,
@@ -190,6 +190,7 @@ impl App {
             nats: None,
             servers: Vec::new(),
             tasks: Vec::new(),
+            after_drain: Vec::new(),
             addresses: Vec::new(),
         })
     }
@@ -214,6 +215,8 @@ struct Life {
     /// The relay sends the events that the others left in the outbox.
     relay: JoinSet<anyhow::Result<()>>,
     relay_draining: CancellationToken,
+    /// Work for the time after all of them.
+    after: Vec<Task>,
 }
 
 /// The most connections of a port for clients, and of the port for operators. At some 16 KiB each, they fit into a process of
@@ -232,6 +235,7 @@ impl Life {
             tasks: JoinSet::new(),
             relay: JoinSet::new(),
             relay_draining: CancellationToken::new(),
+            after: std::mem::take(&mut app.after_drain),
         };
         let mut committed = events::CommittedOffsets::default();
         if let Some(consumer) = app.consumer.take() {
@@ -289,8 +293,8 @@ impl Life {
         }
     }
 
-    /// Drains servers, the work that their requests began, consumers, tasks, outbox and live messages, in this order. Returns
-    /// `failed`, or else the first error of the drain.
+    /// Drains servers, the work that their requests began, consumers, tasks, outbox and live messages, in this order, and does
+    /// what the service wants done after that. Returns `failed`, or else the first error of the drain.
     async fn drain(&mut self, app: &App, failed: anyhow::Result<()>) -> anyhow::Result<()> {
         app.readiness.drain();
         let deadline = Instant::now() + app.settings.drain.settle + app.settings.drain.deadline;
@@ -313,7 +317,17 @@ impl Life {
         if let Some(nats) = &app.nats {
             drop(timeout_at(deadline, nats.drain()).await);
         }
-        failed.and(served.flatten()).and(detached).and(consumed.flatten()).and(relayed.flatten())
+        let mut after = Ok(());
+        for work in self.after.drain(..) {
+            let done = timeout_at(deadline, work).await.context("the last work was cut off");
+            after = after.and(done.flatten());
+        }
+        failed
+            .and(served.flatten())
+            .and(detached)
+            .and(consumed.flatten())
+            .and(relayed.flatten())
+            .and(after)
     }
 }
 

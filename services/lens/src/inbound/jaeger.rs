@@ -26,9 +26,9 @@ use super::{
     params::{InvalidParam, Params, TRACE_ID, parse_lookback},
 };
 use crate::{
+    clock::Clock,
     coverage,
     domain::{Kind, TraceId},
-    intake::since_epoch,
     scrape::Scraper,
     store::{Search, Store},
     topology::Topology,
@@ -49,6 +49,7 @@ struct Jaeger {
     store: Arc<Store>,
     topology: Arc<Topology>,
     scraper: Arc<Scraper>,
+    clock: Clock,
 }
 
 type Shared = State<Arc<Jaeger>>;
@@ -58,11 +59,13 @@ pub(crate) fn routes(
     store: &Arc<Store>,
     topology: &Arc<Topology>,
     scraper: &Arc<Scraper>,
+    clock: Clock,
 ) -> Router {
     let jaeger = Jaeger {
         store: Arc::clone(store),
         topology: Arc::clone(topology),
         scraper: Arc::clone(scraper),
+        clock,
     };
     Router::new()
         .route("/api/services", get(services))
@@ -116,7 +119,7 @@ async fn search(State(jaeger): Shared, params: Params) -> Result<Response, Refus
     });
     let wanted = wanted.collect::<Result<Vec<_>, InvalidParam>>()?;
     if wanted.is_empty() {
-        let found = jaeger.store.search(&search_of(&params)?);
+        let found = jaeger.store.search(&search_of(&params, jaeger.clock.now())?);
         return Ok(stream_traces(jaeger, found, Value::Null));
     }
     let (found, missing): (Vec<_>, Vec<_>) =
@@ -129,14 +132,14 @@ async fn search(State(jaeger): Shared, params: Params) -> Result<Response, Refus
     Ok(stream_traces(jaeger, found, errors))
 }
 
-fn search_of(params: &Params) -> Result<Search, InvalidParam> {
+fn search_of(params: &Params, now: Duration) -> Result<Search, InvalidParam> {
     let micros = "microseconds since the Unix epoch";
     let nanos = |micros: Option<u64>| micros.map(|micros| micros.saturating_mul(1_000));
     let end = nanos(params.number("end", micros)?);
     let start = nanos(params.number("start", micros)?).or_else(|| {
         // Jaeger ignores `lookback`, since its page sends `start`, too; so it may have any value: `custom`, `2d`.
         let lookback = params.text("lookback").and_then(parse_lookback)?.as_nanos();
-        let end = end.map_or(since_epoch().as_nanos(), u128::from);
+        let end = end.map_or(now.as_nanos(), u128::from);
         u64::try_from(end.saturating_sub(lookback)).ok()
     });
     let shortest = params.duration("minDuration")?.map(|duration| duration.as_nanos() as u64);
@@ -195,7 +198,7 @@ fn tags_of(params: &Params) -> Result<Vec<(String, String)>, InvalidParam> {
 async fn dependencies(State(jaeger): Shared, params: Params) -> Result<Response, Refusal> {
     let end = params
         .number("endTs", "milliseconds since the Unix epoch")?
-        .map_or_else(since_epoch, Duration::from_millis);
+        .map_or_else(|| jaeger.clock.now(), Duration::from_millis);
     let lookback = params
         .number("lookback", "a number of milliseconds")?
         .map_or(USUAL_LOOKBACK, Duration::from_millis);
@@ -207,7 +210,7 @@ async fn dependencies(State(jaeger): Shared, params: Params) -> Result<Response,
         .iter()
         .map(|one| json!({ "parent": one.parent, "child": one.child, "callCount": one.calls }));
     // The counts are those of the traces that lens has. Jaeger's clients ignore fields that they do not know.
-    let share = lens::share(&jaeger.topology, &jaeger.scraper);
+    let share = lens::share(&jaeger.topology, &jaeger.scraper, jaeger.clock);
     let envelope =
         Envelope { data: shown.collect::<Vec<_>>(), total: 0, limit: 0, offset: 0, errors: None };
     let mut answer = serde_json::to_value(envelope).unwrap_or_default();

@@ -21,9 +21,9 @@ use serde_json::{Map, Value, json};
 
 use super::params::{InvalidParam, Params};
 use crate::{
+    clock::Clock,
     coverage::{self, Measured},
     domain::Severity,
-    intake::since_epoch,
     scrape::{REACH, Red, Scraper, Service},
     store::{FoundFlow, Line, LogQuery, Store},
     topology::{Calls, LONGEST_WINDOW, Node, NodeKind, Snapshot, Topology},
@@ -56,6 +56,7 @@ struct Lens {
     store: Arc<Store>,
     topology: Arc<Topology>,
     scraper: Arc<Scraper>,
+    clock: Clock,
 }
 
 type Shared = State<Arc<Lens>>;
@@ -65,11 +66,13 @@ pub(crate) fn routes(
     store: &Arc<Store>,
     topology: &Arc<Topology>,
     scraper: &Arc<Scraper>,
+    clock: Clock,
 ) -> Router {
     let lens = Lens {
         store: Arc::clone(store),
         topology: Arc::clone(topology),
         scraper: Arc::clone(scraper),
+        clock,
     };
     Router::new()
         .route("/", get(|| async { INDEX }))
@@ -85,7 +88,7 @@ pub(crate) fn routes(
 
 async fn topology_of_window(State(lens): Shared, params: Params) -> Result<Json<Value>, Problem> {
     let window = params.window(USUAL_WINDOW, LONGEST_WINDOW).map_err(refused)?;
-    let snapshot = lens.topology.snapshot(window, since_epoch());
+    let snapshot = lens.topology.snapshot(window, lens.clock.now());
     let measured = lens.scraper.measured(window);
     let share = share_of(&snapshot, &measured);
     let id = |node: &Node| format!("{}:{}", node.kind.label(), node.name);
@@ -115,8 +118,8 @@ async fn topology_of_window(State(lens): Shared, params: Params) -> Result<Json<
 }
 
 /// The share of what the services handle that has spans here; `None` if too little is known.
-pub(super) fn share(topology: &Topology, scraper: &Scraper) -> Option<f64> {
-    let snapshot = topology.snapshot(USUAL_WINDOW, since_epoch());
+pub(super) fn share(topology: &Topology, scraper: &Scraper, clock: Clock) -> Option<f64> {
+    let snapshot = topology.snapshot(USUAL_WINDOW, clock.now());
     share_of(&snapshot, &scraper.measured(USUAL_WINDOW))
 }
 
@@ -150,7 +153,7 @@ async fn logs(State(lens): Shared, params: Params) -> Result<Json<Value>, Proble
             service: params.text("service").map(str::to_owned),
             severity: params.one_of("severity", &words, Severity::parse)?,
             since_ns: params.duration("since")?.map(|since| {
-                u64::try_from(since_epoch().saturating_sub(since).as_nanos()).unwrap_or(u64::MAX)
+                u64::try_from(lens.clock.now().saturating_sub(since).as_nanos()).unwrap_or(u64::MAX)
             }),
             from: params.number("from", "the field next of an earlier answer")?,
             limit: params.limit(USUAL_LIMIT, LARGEST_LIMIT)?,
@@ -186,7 +189,7 @@ fn line(line: &Line) -> Value {
 
 async fn flows(State(lens): Shared, params: Params) -> Result<Json<Value>, Problem> {
     let limit = params.limit(USUAL_LIMIT, LARGEST_LIMIT).map_err(refused)?;
-    let share = share(&lens.topology, &lens.scraper);
+    let share = share(&lens.topology, &lens.scraper, lens.clock);
     let flows = lens.store.flows(params.text("state"), limit);
     let Json(mut answer) = items(flows.iter().map(flow));
     answer["sampled"] = share.map(coverage::is_sampled).into();

@@ -17,6 +17,7 @@ use axum::{Router, extract::DefaultBodyLimit, routing::get};
 use timeseries::Store;
 
 use self::{evaluation::Evaluator, params::BODY_LIMIT};
+use crate::clock::Clock;
 
 const INDEX: &str = "\
 lens of glassmesh, as a Prometheus: the last half hour of metrics; an address for Grafana, promtool and scripts
@@ -34,14 +35,18 @@ prints them.
 struct Prometheus {
     store: Arc<Store>,
     evaluator: Evaluator,
+    clock: Clock,
 }
 
 type Shared = axum::extract::State<Arc<Prometheus>>;
 
 /// The paths of the API, at `/api/v1` as Prometheus has them, and below `/prometheus` as the front door of the mesh has them.
-pub(crate) fn routes(store: &Arc<Store>) -> Router {
-    let prometheus =
-        Prometheus { store: Arc::clone(store), evaluator: Evaluator::new(Arc::clone(store)) };
+pub(crate) fn routes(store: &Arc<Store>, clock: Clock) -> Router {
+    let prometheus = Prometheus {
+        store: Arc::clone(store),
+        evaluator: Evaluator::new(Arc::clone(store)),
+        clock,
+    };
     let api = Router::new()
         .route("/query", get(query::instant).post(query::instant))
         .route("/query_range", get(query::range).post(query::range))

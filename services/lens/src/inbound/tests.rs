@@ -12,7 +12,7 @@ use tower::ServiceExt;
 
 use super::{jaeger, lens, otlp_http};
 use crate::{
-    config::Flow, intake::Intake, metrics::Metrics, scrape::Scraper, store::Store,
+    clock::Clock, config::Flow, intake::Intake, metrics::Metrics, scrape::Scraper, store::Store,
     topology::Topology,
 };
 
@@ -34,6 +34,8 @@ impl TestLens {
     }
 
     pub(super) fn asking(targets: &BTreeMap<String, String>) -> Self {
+        // The data of the tests is that of this minute.
+        let clock = "2026-01-02T03:04:15Z".parse::<Clock>().unwrap();
         let memory = 16 << 20;
         let store = Arc::new(Store::new(memory, Flow::default().into()));
         let topology = Arc::new(Topology::new(memory));
@@ -46,11 +48,12 @@ impl TestLens {
             &topology,
             &scraper,
             Metrics::register(&registry).unwrap(),
+            clock,
         ));
         let router = otlp_http::routes(&intake)
-            .merge(jaeger::routes(&store, &topology, &scraper))
-            .nest("/lens", jaeger::routes(&store, &topology, &scraper))
-            .merge(lens::routes(&store, &topology, &scraper));
+            .merge(jaeger::routes(&store, &topology, &scraper, clock))
+            .nest("/lens", jaeger::routes(&store, &topology, &scraper, clock))
+            .merge(lens::routes(&store, &topology, &scraper, clock));
         Self { router, scraper, registry }
     }
 

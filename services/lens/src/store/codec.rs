@@ -51,6 +51,25 @@ pub(super) fn write_number(out: &mut Vec<u8>, mut value: u64) {
     out.push(value as u8);
 }
 
+/// Reads what [`write_number`] wrote; after the end, it reads zeros.
+pub(super) fn read_number(bytes: &mut &[u8]) -> u64 {
+    let mut value = 0;
+    for shift in (0..64).step_by(7) {
+        let byte = match bytes.split_first() {
+            Some((first, rest)) => {
+                *bytes = rest;
+                *first
+            }
+            None => 0,
+        };
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            break;
+        }
+    }
+    value
+}
+
 pub(super) struct Encoder<'a> {
     pub(super) out: &'a mut Vec<u8>,
     pub(super) interner: &'a mut Interner,
@@ -171,15 +190,7 @@ impl<'a> Decoder<'a> {
     }
 
     pub(super) fn number(&mut self) -> u64 {
-        let mut value = 0;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte();
-            value |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                break;
-            }
-        }
-        value
+        read_number(&mut self.rest)
     }
 
     pub(super) fn signed(&mut self) -> i64 {

@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use super::codec::{read_number, write_number};
 use crate::cost;
 
 /// The maximum of values that are remembered as seen once: 4,096 cover some hundred traces, which is enough to notice a value
@@ -52,6 +53,30 @@ impl Interner {
             + self.strings.capacity() * size_of::<Arc<[u8]>>()
             + self.seen.len() * size_of::<(u64, u64)>()
             + self.text_bytes
+    }
+
+    /// The bytes of all strings.
+    pub(super) fn text_bytes(&self) -> usize {
+        self.text_bytes
+    }
+
+    /// Appends all strings from number `next` on, each after its length.
+    pub(super) fn copy(&self, next: &mut usize, out: &mut Vec<u8>) {
+        for string in self.strings.iter().skip(*next) {
+            write_number(out, string.len() as u64);
+            out.extend_from_slice(string);
+        }
+        *next = self.strings.len();
+    }
+
+    /// Adds strings for [`Interner::resolve`] alone, as [`Interner::copy`] wrote them.
+    pub(super) fn extend(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let length = read_number(&mut bytes) as usize;
+            let (string, rest) = bytes.split_at(length.min(bytes.len()));
+            self.strings.push(string.into());
+            bytes = rest;
+        }
     }
 
     pub(super) fn resolve(&self, symbol: u32) -> &[u8] {

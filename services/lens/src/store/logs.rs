@@ -81,6 +81,50 @@ impl Lines {
         self.lines
     }
 
+    /// The number of lines that have ever arrived.
+    pub(super) fn received(&self) -> u64 {
+        self.next
+    }
+
+    /// The number of the first line of the newest segments that together have at most `most` bytes, and their bytes.
+    pub(super) fn last_within(&self, most: usize) -> (u64, usize) {
+        let (mut first, mut bytes) = (self.next, 0);
+        for segment in self.segments.iter().rev() {
+            if bytes + segment.records.len() > most {
+                break;
+            }
+            (first, bytes) = (segment.first, bytes + segment.records.len());
+        }
+        (first, bytes)
+    }
+
+    /// Appends the segments from line `next` on, until they have `size` bytes.
+    pub(super) fn copy(&self, next: &mut u64, size: usize, out: &mut Vec<u8>) {
+        let from = *next;
+        for segment in self.segments.iter().filter(|segment| segment.first >= from) {
+            if out.len() >= size {
+                return;
+            }
+            out.extend_from_slice(&segment.records);
+            *next = segment.first + u64::from(segment.lines);
+        }
+    }
+
+    /// The lines that [`Lines::copy`] wrote.
+    pub(super) fn read<'a>(
+        bytes: &'a [u8],
+        interner: &'a Interner,
+    ) -> impl Iterator<Item = Line> + 'a {
+        let mut records = Decoder::new(bytes, interner);
+        std::iter::from_fn(move || {
+            if records.is_empty() {
+                return None;
+            }
+            let length = records.number() as usize;
+            Some(View::read(Decoder::new(records.take(length), interner)).line())
+        })
+    }
+
     pub(super) fn insert(&mut self, interner: &mut Interner, service: &str, log: &Log) {
         self.record.clear();
         write(

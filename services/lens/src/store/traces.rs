@@ -21,6 +21,9 @@ const SCRATCH: usize = 16 * 1024;
 /// The maximum size of a record's encoded length.
 const LENGTH: usize = 5;
 
+/// The most bytes of a trace in a dump beside its records: id, base time, two numbers.
+const HEAD: usize = 24 + 5 + LENGTH;
+
 /// One trace: its spans' records, and the fields that a search checks first.
 pub(super) struct Trace {
     pub(super) id: TraceId,
@@ -41,10 +44,19 @@ pub(super) struct Trace {
 impl Trace {
     fn new(first: &Span) -> Self {
         Self {
-            id: first.trace,
             base_ns: first.start_ns,
             first_ns: first.start_ns,
             last_ns: first.end_ns(),
+            ..Self::empty(first.trace)
+        }
+    }
+
+    fn empty(id: TraceId) -> Self {
+        Self {
+            id,
+            base_ns: 0,
+            first_ns: 0,
+            last_ns: 0,
             longest_ns: 0,
             services: 0,
             spans: 0,
@@ -52,6 +64,15 @@ impl Trace {
             left_out: 0,
             records: Vec::new(),
         }
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        for half in [(self.id.get() >> 64) as u64, self.id.get() as u64, self.base_ns] {
+            out.extend_from_slice(&half.to_le_bytes());
+        }
+        write_number(out, u64::from(self.left_out));
+        write_number(out, self.records.len() as u64);
+        out.extend_from_slice(&self.records);
     }
 
     fn bytes(&self) -> usize {
@@ -93,6 +114,10 @@ impl Trace {
 pub(super) struct Traces {
     by_id: HashMap<TraceId, Box<Trace>>,
     oldest_first: VecDeque<TraceId>,
+    /// The number of traces that were evicted: the number of the oldest one that is kept.
+    evicted: u64,
+    /// The number of spans that have ever arrived.
+    received: u64,
     trace_bytes: usize,
     largest: usize,
     record: Vec<u8>,
@@ -103,6 +128,8 @@ impl Traces {
         Self {
             by_id: HashMap::new(),
             oldest_first: VecDeque::new(),
+            evicted: 0,
+            received: 0,
             trace_bytes: 0,
             largest: budget / LARGEST_SHARE,
             record: Vec::new(),
@@ -137,6 +164,7 @@ impl Traces {
                 trace
             }
         };
+        self.received += 1;
         self.record.clear();
         let mut encoder =
             Encoder { out: &mut self.record, interner, trace: span.trace.get() as u64 };
@@ -159,6 +187,7 @@ impl Traces {
     /// Drops the trace that arrived first; returns its number of spans; `None` if there are no traces.
     pub(super) fn evict_oldest(&mut self) -> Option<u32> {
         let id = self.oldest_first.pop_front()?;
+        self.evicted += 1;
         let trace = self.by_id.remove(&id)?;
         self.trace_bytes -= trace.bytes();
         self.shrink_index();
@@ -176,6 +205,49 @@ impl Traces {
 
     pub(super) fn get(&self, id: TraceId) -> Option<&Trace> {
         self.by_id.get(&id).map(|trace| &**trace)
+    }
+
+    /// The number of spans that have ever arrived.
+    pub(super) fn received(&self) -> u64 {
+        self.received
+    }
+
+    pub(super) fn note_left_out(&mut self, id: TraceId, spans: u32) {
+        if let Some(trace) = self.by_id.get_mut(&id) {
+            trace.left_out = trace.left_out.saturating_add(spans);
+        }
+    }
+
+    /// The number of the oldest of the newest traces that together have at most `most` bytes.
+    pub(super) fn last_within(&self, most: usize) -> u64 {
+        let mut bytes = 0;
+        let fitting = self.newest_first().take_while(|trace| {
+            bytes += trace.records.len() + HEAD;
+            bytes <= most
+        });
+        self.evicted + (self.oldest_first.len() - fitting.count()) as u64
+    }
+
+    /// Appends the traces from number `next` on, until they have `size` bytes.
+    pub(super) fn copy(&self, next: &mut u64, size: usize, out: &mut Vec<u8>) {
+        let mut position = next.saturating_sub(self.evicted) as usize;
+        while let Some(id) = self.oldest_first.get(position).filter(|_| out.len() < size) {
+            if let Some(trace) = self.get(*id) {
+                trace.write(out);
+            }
+            position += 1;
+        }
+        *next = self.evicted + position as u64;
+    }
+
+    /// Reads one trace that [`Traces::copy`] wrote.
+    pub(super) fn read(from: &mut Decoder<'_>) -> Option<Trace> {
+        let id = u128::from(from.fixed()) << 64 | u128::from(from.fixed());
+        let base_ns = from.fixed();
+        let left_out = u32::try_from(from.number()).unwrap_or(u32::MAX);
+        let length = from.number() as usize;
+        let records = from.take(length).to_vec();
+        Some(Trace { base_ns, left_out, records, ..Trace::empty(TraceId::new(id)?) })
     }
 
     pub(super) fn newest_first(&self) -> impl Iterator<Item = &Trace> {

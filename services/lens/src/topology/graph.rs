@@ -17,6 +17,9 @@ const LONGEST_NAME: usize = 256;
 /// The default time span of Jaeger's clients.
 const DAY_MINUTES: u64 = 24 * 60;
 
+/// How long dependencies are kept.
+pub(super) const DEPENDENCIES_SECONDS: u64 = DAY_MINUTES * 60;
+
 /// From, to, and the protocol.
 pub(super) type Edge = (u16, u16, Protocol);
 
@@ -123,9 +126,9 @@ impl Graph {
             return;
         }
         let minutes = self.dependencies.entry((parent, child)).or_default();
-        match minutes.back_mut() {
-            Some((last, calls)) if *last >= minute => *calls += 1,
-            _ => minutes.push_back((minute, 1)),
+        match minutes.binary_search_by_key(&minute, |(minute, _)| *minute) {
+            Ok(found) => minutes[found].1 += 1,
+            Err(place) => minutes.insert(place, (minute, 1)),
         }
     }
 

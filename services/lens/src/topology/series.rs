@@ -55,14 +55,21 @@ impl Series {
     }
 
     pub(super) fn record(&mut self, seen: Observation) {
-        let slot = seen.at / SLOT_SECONDS;
-        if self.slots.back().is_none_or(|last| last.number < slot) {
-            self.slots.push_back(Box::new(Slot { number: slot, ..Slot::default() }));
+        let number = seen.at / SLOT_SECONDS;
+        // Late calls are seldom: usually it is the last slot, or the one after it.
+        let later = self.slots.iter().rev().take_while(|slot| slot.number > number).count();
+        let mut place = self.slots.len() - later;
+        if place == 0 || self.slots[place - 1].number < number {
+            self.slots.insert(place, Box::new(Slot { number, ..Slot::default() }));
+            place += 1;
         }
-        if let Some(last) = self.slots.back_mut() {
-            last.calls += u64::from(seen.times);
-            last.errors += if seen.is_error { u64::from(seen.times) } else { 0 };
-            last.durations.record(seen.duration_us, seen.times);
+        let slot = &mut self.slots[place - 1];
+        slot.calls += u64::from(seen.times);
+        slot.errors += if seen.is_error { u64::from(seen.times) } else { 0 };
+        slot.durations.record(seen.duration_us, seen.times);
+        // A slot older than the window of the newest one has no query.
+        while self.slots.len() > SLOTS as usize {
+            self.slots.pop_front();
         }
     }
 

@@ -10,11 +10,17 @@ struct Board {
 }
 
 fn board() -> Board {
-    Board { topology: Topology::new(64 << 20), now: Duration::from_secs(100_000) }
+    Board { topology: Topology::new(64 << 20), now: Duration::from_secs(10_000_000) }
 }
 
 impl Board {
-    fn sees(&self, service: &str, span: Span) {
+    fn sees(&self, service: &str, mut span: Span) {
+        span.start_ns = self.now.as_nanos() as u64;
+        self.sees_late(service, span);
+    }
+
+    /// The span keeps its own time.
+    fn sees_late(&self, service: &str, span: Span) {
         let source = Source { service: service.to_owned(), attributes: Vec::new() };
         self.topology
             .observe(&Spans { source, scopes: vec![(Scope::default(), vec![span])] }, self.now);
@@ -246,10 +252,11 @@ fn rates_right_after_the_start_are_not_thinned_by_time_before_it() {
 #[test]
 fn nodes_named_by_ids_do_not_take_the_memory() {
     let topology = Topology::new(8 << 20);
-    let mut now = Duration::from_secs(100_000);
+    let mut now = Duration::from_secs(10_000_000);
     for id in 0..20_000_u64 {
         let name = format!("topic-{id}");
-        let sent = span(Kind::Producer, 1, id + 1, 0, &[("messaging.destination.name", &name)]);
+        let mut sent = span(Kind::Producer, 1, id + 1, 0, &[("messaging.destination.name", &name)]);
+        sent.start_ns = now.as_nanos() as u64;
         let source = Source { service: "careless".into(), attributes: Vec::new() };
         topology.observe(&Spans { source, scopes: vec![(Scope::default(), vec![sent])] }, now);
         now += Duration::from_millis(50);
@@ -274,4 +281,25 @@ fn what_had_no_effect_is_not_handled() {
         board.sees("payments", handling(id, handled));
     }
     assert_eq!(board.edges(60), ["orders.events -kafka-> payments: 8 calls, 0 errors"]);
+}
+
+/// A span of an earlier run, or one that waited for lens, does not look like a call of now.
+#[test]
+fn a_late_span_counts_when_it_ended() {
+    let board = board();
+    let late = |id, seconds: u64| {
+        let mut span = call(1, id);
+        span.start_ns = (board.now.as_secs() - seconds) * 1_000_000_000;
+        span
+    };
+    for (id, seconds) in [(1, 10), (2, 120), (3, 600), (4, 2 * 86_400)] {
+        let (mut sent, mut handled) = (late(id, seconds), answer(1, id + 100, id));
+        handled.start_ns = sent.start_ns;
+        sent.duration_ns = 4_000_000;
+        board.sees_late("orders", sent);
+        board.sees_late("inventory", handled);
+    }
+    assert_eq!(board.edges(60), ["orders -grpc-> inventory: 1 calls, 0 errors"]);
+    assert_eq!(board.edges(300), ["orders -grpc-> inventory: 2 calls, 0 errors"]);
+    assert_eq!(board.dependencies(), ["orders -> inventory: 3"], "within a day");
 }

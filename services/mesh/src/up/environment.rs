@@ -4,8 +4,10 @@ use std::collections::HashSet;
 
 use super::{
     brokers::Backing,
+    folder::TELEMETRY,
     layout::{Layout, Process, Protocol},
 };
+use crate::running::FOLDER;
 
 /// The variables of one process; `chosen` are the settings that the user has set.
 pub(super) fn of(
@@ -63,10 +65,13 @@ fn wishes(process: &Process, layout: &Layout) -> Vec<(String, String)> {
         "payments" => {
             all.extend(process.address(Protocol::Http).map(|url| ("provider".into(), url)))
         }
-        "lens" => all.extend(layout.processes.iter().filter_map(|one| {
-            let target = format!("scrape.targets.{}", one.label().replace('.', "_"));
-            Some((target, format!("{}/metrics", one.address(Protocol::Admin)?)))
-        })),
+        "lens" => {
+            all.push(("keep.folder".into(), format!("{FOLDER}/{TELEMETRY}")));
+            all.extend(layout.processes.iter().filter_map(|one| {
+                let target = format!("scrape.targets.{}", one.label().replace('.', "_"));
+                Some((target, format!("{}/metrics", one.address(Protocol::Admin)?)))
+            }));
+        }
         _ => {}
     }
     all

@@ -2,12 +2,16 @@
 
 use std::{
     fs::{self, File, TryLockError},
+    io::ErrorKind,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, bail};
 
 use crate::running::Running;
+
+/// The folder within it where lens keeps traces, log lines and metrics.
+pub(super) const TELEMETRY: &str = "lens";
 
 /// The lock on a folder, for as long as this lives; the system releases it when the process ends, however it ends.
 pub(super) struct Folder {
@@ -51,8 +55,16 @@ impl Folder {
         running.write(&self.path)
     }
 
-    /// Removes every database.
+    /// Removes every database, and the traces, log lines and metrics that lens has kept.
     pub(super) fn forget(&self) -> anyhow::Result<()> {
+        let telemetry = self.path.join(TELEMETRY);
+        match fs::remove_dir_all(&telemetry) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(error)
+                    .with_context(|| format!("cannot remove {}", telemetry.display()));
+            }
+            _ => {}
+        }
         for entry in fs::read_dir(&self.path)? {
             let path = entry?.path();
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -119,6 +131,9 @@ mod tests {
             fs::write(place.path().join(name), "").unwrap();
         }
         let (folder, _) = Folder::claim(place.path()).unwrap();
+        folder.forget().unwrap();
+        fs::create_dir(place.path().join(TELEMETRY)).unwrap();
+        fs::write(place.path().join(TELEMETRY).join("traces"), "").unwrap();
         folder.forget().unwrap();
         let mut left: Vec<_> =
             fs::read_dir(place.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();

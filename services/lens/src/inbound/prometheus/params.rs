@@ -7,7 +7,6 @@ use axum::{
 };
 
 use super::answer::{Kind, Refusal};
-use crate::intake::since_epoch;
 
 /// The maximum size of a form, in bytes: many times the longest query of our dashboards.
 pub(super) const BODY_LIMIT: usize = 64 * 1024;
@@ -112,9 +111,8 @@ impl Params {
     }
 
     /// The times of `start` and `end`: all times if they are not given.
-    pub(super) fn period(&self) -> Result<(i64, i64), Refusal> {
-        let (start, end) =
-            (self.time("start")?.unwrap_or(0), self.time("end")?.unwrap_or_else(now));
+    pub(super) fn period(&self, now_ms: i64) -> Result<(i64, i64), Refusal> {
+        let (start, end) = (self.time("start")?.unwrap_or(0), self.time("end")?.unwrap_or(now_ms));
         in_order(start, end)?;
         Ok((start, end))
     }
@@ -138,11 +136,6 @@ impl Params {
         };
         Ok(self.text(name).map(read).transpose()?.unwrap_or(0))
     }
-}
-
-/// The present time in milliseconds since the Unix epoch.
-pub(super) fn now() -> i64 {
-    i64::try_from(since_epoch().as_millis()).unwrap_or(i64::MAX)
 }
 
 pub(super) fn in_order(start: i64, end: i64) -> Result<(), Refusal> {

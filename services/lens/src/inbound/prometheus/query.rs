@@ -12,7 +12,7 @@ use super::{
     answer::{self, Kind, Refusal, success},
     evaluation::Evaluator,
     json,
-    params::{Params, in_order, now},
+    params::{Params, in_order},
 };
 
 /// The maximum of steps of a range query, as in Prometheus: more than any screen has pixels.
@@ -26,7 +26,7 @@ pub(super) async fn instant(
     State(prometheus): Shared,
     params: Params,
 ) -> Result<Response, Refusal> {
-    let at_ms = params.time("time")?.unwrap_or_else(now);
+    let at_ms = params.time("time")?.unwrap_or_else(|| prometheus.clock.now_ms());
     let limit = params.limit("limit")?;
     let query = params.query()?.to_owned();
     let evaluation = prometheus.evaluator.evaluate(options(&params)?, move |storage, options| {
@@ -102,7 +102,7 @@ pub(super) async fn exemplars(
     params: Params,
 ) -> Result<Response, Refusal> {
     let query = Query::parse(params.query()?).map_err(|error| Refusal::query(&error))?;
-    let (from_ms, to_ms) = params.period()?;
+    let (from_ms, to_ms) = params.period(prometheus.clock.now_ms())?;
     let mut all: Vec<ExemplarSeries> = Vec::new();
     for matchers in &query.selectors() {
         all.extend(prometheus.store.exemplars(&Select { matchers, from_ms, to_ms }));

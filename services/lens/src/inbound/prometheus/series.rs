@@ -67,7 +67,7 @@ fn is_label(name: &str) -> bool {
 
 /// The series that match one of `match[]` (all if there is none) and have samples between `start` and `end`.
 fn matching(prometheus: &Prometheus, params: &Params) -> Result<Vec<Labels>, Refusal> {
-    let (from_ms, to_ms) = params.period()?;
+    let (from_ms, to_ms) = params.period(prometheus.clock.now_ms())?;
     let mut selectors =
         params.selectors()?.into_iter().map(selector).collect::<Result<Vec<_>, _>>()?;
     if selectors.is_empty() {

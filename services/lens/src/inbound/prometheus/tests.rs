@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 use timeseries::Store;
 use tower::ServiceExt;
 
+use crate::clock::Clock;
+
 /// The time of the last sample: 2026-01-02T03:04:05Z.
 const NOW: i64 = 1_767_323_045;
 
@@ -40,7 +42,7 @@ impl TestPrometheus {
                 store.scrape(&target(job), at_ms, Duration::from_millis(3), &text);
             }
         }
-        Self { router: super::routes(&store), store }
+        Self { router: super::routes(&store, Clock::default()), store }
     }
 
     async fn ask(&self, request: Request<Body>) -> (StatusCode, Value) {

@@ -1,0 +1,113 @@
+//! What a mesh remembers over a restart.
+
+use std::{cell::RefCell, fs};
+
+use harness::{Gateway, Mesh, Options, Order, until};
+
+/// The traces and log lines of the last run are there after a stop and a start; with `--fresh` they are gone.
+pub(crate) async fn the_last_run_can_be_read_after_a_restart(options: Options) {
+    let mut mesh = options.with_lens().start().await;
+    let order = mesh.gateway().place("tok_ok").await;
+    let trace = until_kept(&mesh, &order).await;
+    assert!(mesh.stop().await.success(), "{}", mesh.log());
+
+    mesh.up();
+    mesh.until_ready().await;
+    let lens = lens(&mesh).await;
+    assert_has(&lens, &order, &trace).await;
+    assert!(has_lines(&lens, &order).await);
+    assert!(mesh.stop().await.success(), "{}", mesh.log());
+
+    mesh.set_arguments(&["--fresh"]);
+    mesh.up();
+    mesh.until_ready().await;
+    let lens = self::lens(&mesh).await;
+    assert_eq!(spans(&lens, &order).await, None);
+    assert!(!has_lines(&lens, &order).await);
+}
+
+/// A file that cannot be read is no reason not to start: the log says so.
+pub(crate) async fn a_damaged_file_of_the_last_run_is_reported_and_left_out(options: Options) {
+    let mut mesh = options.with_lens().start().await;
+    let order = mesh.gateway().place("tok_ok").await;
+    until_kept(&mesh, &order).await;
+    assert!(mesh.stop().await.success(), "{}", mesh.log());
+    let path = mesh.folder().join(".mesh/lens/traces");
+    let mut kept = fs::read(&path).expect("what lens has kept");
+    let middle = kept.len() / 2;
+    kept[middle] ^= 0xff;
+    fs::write(&path, kept).expect("the file is writable");
+
+    mesh.up();
+    mesh.until_ready().await;
+    until("the log to say so", || async {
+        let log = mesh.log();
+        (log.contains("cannot be read and will be overwritten") && log.contains("checksum"))
+            .then_some(())
+    })
+    .await;
+    let after = mesh.gateway().place("tok_ok").await;
+    until_kept(&mesh, &after).await;
+}
+
+/// Lens saves while it runs, so a crash of lens loses only what came after the last save.
+pub(crate) async fn a_killed_lens_has_what_it_saved_before(options: Options) {
+    let mesh = options.with_lens().set("MESH_LENS__KEEP__EVERY", "100ms").start().await;
+    let order = mesh.gateway().place("tok_ok").await;
+    let trace = until_kept(&mesh, &order).await;
+    let path = mesh.folder().join(".mesh/lens/traces");
+    let begun = fs::metadata(&path).and_then(|file| file.modified()).ok();
+    // The file is replaced when there is something new, which a further order is.
+    mesh.gateway().place("tok_ok").await;
+    until("a save after the trace", || async {
+        let now = fs::metadata(&path).and_then(|file| file.modified()).ok();
+        (now.is_some() && now != begun).then_some(())
+    })
+    .await;
+    mesh.kill("lens").await;
+    let lens = lens(&mesh).await;
+    assert_has(&lens, &order, &trace).await;
+}
+
+async fn lens(mesh: &Mesh) -> Gateway {
+    Gateway::new(&mesh.service("lens").await.http.expect("lens serves HTTP"))
+}
+
+/// The ids of the trace's spans, sorted.
+async fn spans(lens: &Gateway, order: &Order) -> Option<Vec<String>> {
+    let trace = lens.get(&format!("/api/traces/{}", order.trace_id)).await.body;
+    let spans = trace["data"][0]["spans"].as_array()?;
+    let mut ids: Vec<_> =
+        spans.iter().filter_map(|span| span["spanID"].as_str().map(str::to_owned)).collect();
+    ids.sort();
+    Some(ids)
+}
+
+/// Asserts that the trace has all these spans. It may have more: a service sends the last ones when it stops.
+async fn assert_has(lens: &Gateway, order: &Order, before: &[String]) {
+    let now = spans(lens, order).await.unwrap_or_default();
+    let lost: Vec<_> = before.iter().filter(|id| !now.contains(id)).collect();
+    assert!(lost.is_empty(), "{lost:?} of {} spans are not there", before.len());
+}
+
+async fn has_lines(lens: &Gateway, order: &Order) -> bool {
+    let lines = lens.get(&format!("/lens/v1/logs?trace_id={}", order.trace_id)).await.body;
+    let mut items = lines["items"].as_array().into_iter().flatten();
+    items.any(|line| line["body"] == "order settled")
+}
+
+/// Waits until lens has the order's log lines and its whole trace; returns its spans.
+async fn until_kept(mesh: &Mesh, order: &Order) -> Vec<String> {
+    mesh.gateway().until_status(order, "completed").await;
+    let lens = lens(mesh).await;
+    // It is whole when no span came for a while.
+    let last = RefCell::new((None, 0));
+    until("a whole trace in lens", || async {
+        let (now, has_lines) = (spans(&lens, order).await, has_lines(&lens, order).await);
+        let mut last = last.borrow_mut();
+        let unchanged = if now == last.0 { last.1 + 1 } else { 0 };
+        *last = (now.clone(), unchanged);
+        now.filter(|_| has_lines && unchanged > 40)
+    })
+    .await
+}
