@@ -33,6 +33,25 @@ impl Labels {
         }
     }
 
+    /// The labels without the metric's name.
+    pub fn without_name(&self) -> Self {
+        match self.metric_name() {
+            "" => self.clone(),
+            _ => self.filter(|name| name != METRIC_NAME),
+        }
+    }
+
+    /// The labels whose name the predicate accepts.
+    pub fn filter(&self, accepts: impl Fn(&str) -> bool) -> Self {
+        Self(self.0.iter().filter(|(name, _)| accepts(name)).cloned().collect())
+    }
+
+    /// The labels with another value of one label; an empty value removes it.
+    pub fn with(&self, name: &str, value: &str) -> Self {
+        let others = self.0.iter().filter(|(known, _)| **known != *name).cloned();
+        Self::new(others.chain([(name.into(), value.into())]))
+    }
+
     /// The value of `__name__`; empty if there is none.
     pub fn metric_name(&self) -> &str {
         self.get(METRIC_NAME)

@@ -8,11 +8,16 @@
 //!                                Storage
 //! ```
 
+mod budget;
+mod columns;
+mod compile;
 mod error;
-#[allow(dead_code, reason = "the evaluator calls them")]
+mod evaluate;
 mod functions;
 mod labels;
 mod memory;
+mod options;
+mod plan;
 mod query;
 mod selector;
 mod storage;
@@ -20,6 +25,7 @@ mod storage;
 pub use error::Error;
 pub use labels::{Labels, METRIC_NAME};
 pub use memory::Memory;
+pub use options::{Options, Range};
 pub use promql_parser::label::Matchers;
-pub use query::{Options, Query, Range, Series, Value};
+pub use query::{Query, Series, Value};
 pub use storage::{Append, STALE, Sample, Select, Storage, Visit, is_stale};

@@ -62,7 +62,7 @@ fn round(value: f64, args: &[f64]) -> f64 {
     (value * inverse + 0.5).floor() / inverse
 }
 
-fn clamp(value: f64, least: f64, greatest: f64) -> f64 {
+pub(crate) fn clamp(value: f64, least: f64, greatest: f64) -> f64 {
     max(least, min(greatest, value))
 }
 
