@@ -6,8 +6,25 @@
 //!                                              └─▶ promql::Storage, series, metadata, exemplars
 //! ```
 
+mod answer;
+mod block;
+mod codec;
+mod cost;
+mod exemplars;
+mod exposition;
+mod hash;
+mod options;
+mod rows;
+mod sequence;
+mod series;
+mod shared;
+mod snapshot;
 mod store;
+mod symbols;
+mod target;
+#[cfg(test)]
+mod tests;
 
-pub use store::{
-    ExemplarSample, ExemplarSeries, Metadata, Options, Scraped, SnapshotError, Store, Usage,
-};
+pub use answer::{ScrapeError, Scraped};
+pub use options::{Options, Refused, Usage};
+pub use store::{ExemplarSample, ExemplarSeries, Metadata, SnapshotError, Store};

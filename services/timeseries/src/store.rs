@@ -1,49 +1,38 @@
 //! The store, as its users see it.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
-use promql::{Error, Labels, Sample, Select, Storage};
+use parking_lot::{Mutex, RwLock};
+use promql::{Append, Error, Labels, Sample, Select, Storage, Visit};
+use promql_parser::label::Matchers;
 
-/// The limits of a store.
-#[derive(Clone, Copy, Debug)]
-pub struct Options {
-    /// The maximum of bytes for samples, labels, exemplars and indexes. When they are full, the oldest samples of all series go;
-    /// a series that still does not fit is refused.
-    pub bytes: usize,
-    /// How long samples are kept.
-    pub retention: Duration,
-    /// The maximum of series that have a sample within the retention.
-    pub series: usize,
-}
+use crate::{
+    answer::{self, Answer, ScrapeError, Scraped},
+    codec::ABSENT,
+    options::{Options, Usage},
+    rows::View,
+    series::{matches, pairs},
+    shared::Shared,
+    target::{Report, Target},
+};
 
-/// The result of storing one answer of a target.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Scraped {
-    /// The samples in the answer.
-    pub samples: u64,
-    /// Series that were not known before.
-    pub added: u64,
-    /// Samples that were refused because their series do not fit into the limits.
-    pub refused: u64,
-    /// Lines that cannot be parsed.
-    pub invalid: u64,
-}
+/// The maximum of targets and groups of rules.
+const TARGETS: usize = 1_000;
 
-/// What a store uses.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Usage {
-    /// The bytes in use, with the allocator's overhead.
-    pub bytes: usize,
-    /// The series that have a sample.
-    pub series: usize,
-    /// The samples.
-    pub samples: u64,
-}
+/// How often samples are checked for their age.
+const EXPIRE_EVERY_MS: i64 = 10_000;
 
 /// The description of a metric, as its target gave it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Metadata {
-    /// `counter`, `gauge`, `histogram`, `summary` or `unknown`.
+    /// `counter`, `gauge`, `histogram`, `summary`, `unknown`, or another type of OpenMetrics.
     pub kind: String,
     /// What it counts.
     pub help: String,
@@ -73,55 +62,142 @@ pub struct ExemplarSample {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SnapshotError(pub String);
 
+/// What has rows of its own.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Key {
+    Target(Labels),
+    Rules(String),
+}
+
 /// A bounded store of series; all its methods may be called from several threads.
 pub struct Store {
-    _options: Options,
+    shared: Shared,
+    targets: RwLock<BTreeMap<Key, Arc<Mutex<Target>>>>,
+    /// When samples were checked for their age.
+    expired_ms: AtomicI64,
 }
 
 impl Store {
     /// An empty store.
     pub fn new(options: Options) -> Self {
-        Self { _options: options }
+        Self {
+            shared: Shared::new(options),
+            targets: RwLock::default(),
+            expired_ms: AtomicI64::new(i64::MIN),
+        }
     }
 
-    /// Stores what a target answered: Prometheus text or OpenMetrics. `target` has the labels that every series of it gets (`job`,
-    /// `instance`, …); a series that is in the target's last answer, but not in this one, ends. Adds `up`, `scrape_duration_seconds`
-    /// and `scrape_samples_scraped`, as Prometheus does.
-    pub fn scrape(&self, target: &Labels, at_ms: i64, took: Duration, text: &str) -> Scraped {
-        let _ = (target, at_ms, took, text);
-        Scraped::default()
+    /// Stores what a target answered: OpenMetrics if it ends with `# EOF`, otherwise Prometheus text. `target` has the labels that
+    /// every series of it gets (`job`, `instance`, …); a series that is in the target's last answer, but not in this one, ends. Adds
+    /// `up` and `scrape_…`, as Prometheus does.
+    ///
+    /// # Errors
+    /// The answer is not stored; if it is malformed, this is a failed scrape.
+    pub fn scrape(
+        &self,
+        target: &Labels,
+        at_ms: i64,
+        took: Duration,
+        text: &str,
+    ) -> Result<Scraped, ScrapeError> {
+        let shared = &self.shared;
+        let result = self.with(Key::Target(target.clone()), |target| {
+            if !target.is_next(at_ms) {
+                shared.refused.order(1);
+                return Err(ScrapeError::Order);
+            }
+            let answer = answer::read(target, shared, text, at_ms);
+            let (result, mut row) = match answer {
+                Ok(Answer { row, scraped }) => (Ok(scraped), row),
+                Err(error) => (Err(error), Vec::new()),
+            };
+            let scraped = result.clone().unwrap_or_default();
+            let report = Report {
+                is_up: result.is_ok(),
+                took,
+                scraped: scraped.samples,
+                stored: scraped.samples,
+                added: scraped.added,
+            };
+            target.report(report, &mut row, shared);
+            target.commit(at_ms, row);
+            result
+        });
+        self.make_room(at_ms);
+        result.unwrap_or(Err(ScrapeError::Targets(TARGETS)))
     }
 
     /// Notes that a target did not answer: `up` is 0, and all its other series end.
     pub fn scrape_failed(&self, target: &Labels, at_ms: i64, took: Duration) {
-        let _ = (target, at_ms, took);
+        let shared = &self.shared;
+        self.with(Key::Target(target.clone()), |target| {
+            if !target.is_next(at_ms) {
+                return shared.refused.order(1);
+            }
+            let mut row = Vec::new();
+            target.report(Report { took, ..Report::default() }, &mut row, shared);
+            target.commit(at_ms, row);
+        });
+        self.make_room(at_ms);
     }
 
     /// Ends all series of a target that is no target any more.
     pub fn end(&self, target: &Labels, at_ms: i64) {
-        let _ = (target, at_ms);
+        let known = self.targets.read().get(&Key::Target(target.clone())).cloned();
+        let Some(known) = known else { return };
+        let mut target = known.lock();
+        if target.is_next(at_ms) {
+            target.commit(at_ms, Vec::new());
+            target.settle(&self.shared);
+        }
     }
 
     /// The labels of all series that match one of the selections (all series if there is none) and have samples in the time.
     pub fn series(&self, selects: &[Select<'_>]) -> Vec<Labels> {
-        let _ = selects;
-        Vec::new()
+        let everything = Matchers::empty();
+        let all = [Select { matchers: &everything, from_ms: i64::MIN, to_ms: i64::MAX }];
+        let mut found = Vec::new();
+        for target in self.targets() {
+            for select in if selects.is_empty() { &all } else { selects } {
+                let (matching, view) = view(&target.lock(), select);
+                let has_samples = |(number, labels)| view.has(number).then_some(labels);
+                found.extend(matching.into_iter().filter_map(has_samples));
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
     }
 
     /// The descriptions by metric; different targets may give different ones.
     pub fn metadata(&self) -> BTreeMap<String, Vec<Metadata>> {
-        BTreeMap::new()
+        let mut all: BTreeMap<String, Vec<Metadata>> = BTreeMap::new();
+        for target in self.targets() {
+            for (family, known) in &target.lock().described {
+                let (kind, help, unit) =
+                    (known.kind.to_owned(), known.help.to_string(), known.unit.to_string());
+                let metadata = Metadata { kind, help, unit };
+                let given = all.entry(family.to_string()).or_default();
+                if !given.contains(&metadata) {
+                    given.push(metadata);
+                }
+            }
+        }
+        all
     }
 
     /// The exemplars of all series that match, within the time, ordered by labels.
     pub fn exemplars(&self, select: &Select<'_>) -> Vec<ExemplarSeries> {
-        let _ = select;
-        Vec::new()
-    }
-
-    /// What the store uses now.
-    pub fn usage(&self) -> Usage {
-        Usage::default()
+        let mut all: BTreeMap<Labels, Vec<ExemplarSample>> = BTreeMap::new();
+        for exemplar in self.shared.exemplars.lock().iter() {
+            let is_in_time = (select.from_ms..=select.to_ms).contains(&exemplar.sample.at_ms);
+            if is_in_time && matches(&exemplar.series, select.matchers) {
+                let sample = ExemplarSample { labels: exemplar.labels(), sample: exemplar.sample };
+                all.entry(exemplar.series.clone()).or_default().push(sample);
+            }
+        }
+        let series = |(labels, exemplars)| ExemplarSeries { labels, exemplars };
+        all.into_iter().map(series).collect()
     }
 
     /// Everything in the store as bytes, for [`Store::restore`].
@@ -137,11 +213,145 @@ impl Store {
         let _ = (snapshot, now_ms);
         Err(SnapshotError("not implemented".to_owned()))
     }
+
+    /// What the store uses now.
+    pub fn usage(&self) -> Usage {
+        let samples = self.targets().iter().map(|target| target.lock().rows.samples()).sum();
+        Usage { samples, ..self.shared.usage() }
+    }
+
+    /// Calls `work` with a target, which is created if there is none; `None` if there are too many.
+    fn with<R>(&self, key: Key, work: impl FnOnce(&mut Target) -> R) -> Option<R> {
+        let known = self.targets.read().get(&key).cloned();
+        let target = match known {
+            Some(target) => target,
+            None => {
+                let mut targets = self.targets.write();
+                if targets.len() >= TARGETS {
+                    self.shared.refused.limit(1);
+                    return None;
+                }
+                let labels = match &key {
+                    Key::Target(labels) => labels.clone(),
+                    Key::Rules(_) => Labels::empty(),
+                };
+                Arc::clone(
+                    targets.entry(key).or_insert_with(|| Arc::new(Mutex::new(Target::new(labels)))),
+                )
+            }
+        };
+        let mut target = target.lock();
+        let result = work(&mut target);
+        target.settle(&self.shared);
+        Some(result)
+    }
+
+    fn targets(&self) -> Vec<Arc<Mutex<Target>>> {
+        self.targets.read().values().cloned().collect()
+    }
+
+    /// Removes what is too old, from time to time, and the oldest blocks if the memory is full.
+    fn make_room(&self, now_ms: i64) {
+        let expired_ms = self.expired_ms.load(Relaxed);
+        if now_ms.saturating_sub(expired_ms) >= EXPIRE_EVERY_MS {
+            self.expired_ms.store(now_ms, Relaxed);
+            self.expire(now_ms);
+        }
+        while self.shared.bytes() > self.shared.options.bytes {
+            let oldest = |target: &Arc<Mutex<Target>>| target.lock().rows.oldest_block_ms();
+            let targets = self.targets();
+            let with_blocks = targets.iter().filter_map(|target| Some((oldest(target)?, target)));
+            let Some((_, target)) = with_blocks.min_by_key(|(from_ms, _)| *from_ms) else { return };
+            let mut target = target.lock();
+            target.evict(&self.shared);
+            target.settle(&self.shared);
+        }
+    }
+
+    fn expire(&self, now_ms: i64) {
+        let retention = i64::try_from(self.shared.options.retention.as_millis());
+        let before_ms = now_ms.saturating_sub(retention.unwrap_or(i64::MAX));
+        for target in self.targets() {
+            let mut target = target.lock();
+            target.expire(before_ms, &self.shared);
+            target.settle(&self.shared);
+        }
+        self.targets.write().retain(|_, target| {
+            // Another thread that has the target is about to store something.
+            let is_used = Arc::strong_count(target) > 1;
+            let mut target = target.lock();
+            let is_removed = !is_used && target.is_empty();
+            if is_removed {
+                target.release(&self.shared);
+            }
+            !is_removed
+        });
+        self.shared.exemplars.lock().expire(before_ms);
+        self.shared.purge();
+    }
+}
+
+/// The series of a target that match, and the rows in the time.
+fn view(target: &Target, select: &Select<'_>) -> (Vec<(u32, Labels)>, View) {
+    let matching = target.series.matching(select.matchers);
+    if matching.is_empty() {
+        return (matching, View::default());
+    }
+    (matching, target.rows.view(select.from_ms, select.to_ms))
 }
 
 impl Storage for Store {
-    fn select(&self, select: &Select<'_>, visit: &mut promql::Visit<'_>) -> Result<(), Error> {
-        let _ = (select, visit);
+    fn select(&self, select: &Select<'_>, visit: &mut Visit<'_>) -> Result<(), Error> {
+        let (mut values, mut samples) = (Vec::new(), Vec::new());
+        for target in self.targets() {
+            // The lock is held only while rows are shared, so that a scrape does not wait for a query.
+            let (matching, view) = view(&target.lock(), select);
+            let times = view.times();
+            let from = times.partition_point(|at_ms| *at_ms < select.from_ms);
+            let to = times.partition_point(|at_ms| *at_ms <= select.to_ms);
+            for (number, labels) in matching {
+                values.clear();
+                view.read(number, &mut values);
+                samples.clear();
+                let rows = times[from..to].iter().zip(&values[from..to]);
+                let present = rows.filter(|(_, bits)| **bits != ABSENT);
+                samples.extend(
+                    present.map(|(at_ms, bits)| Sample {
+                        at_ms: *at_ms,
+                        value: f64::from_bits(*bits),
+                    }),
+                );
+                if !samples.is_empty() {
+                    visit(&labels, &samples)?;
+                }
+            }
+        }
         Ok(())
+    }
+}
+
+impl Append for Store {
+    fn append(&self, group: &str, at_ms: i64, samples: &[(Labels, f64)]) {
+        let shared = &self.shared;
+        self.with(Key::Rules(group.to_owned()), |target| {
+            if target.is_next(at_ms) {
+                target.commit_as_it_is(at_ms, Vec::new());
+            }
+            if target.rows.last().is_none_or(|row| row.at_ms != at_ms) {
+                return shared.refused.order(samples.len() as u64);
+            }
+            for (labels, value) in samples {
+                let labels: Vec<_> = pairs(labels).collect();
+                match target.series(&labels, false, shared) {
+                    Some((series, _)) => {
+                        if !target.add_to_last(series, *value) {
+                            shared.refused.duplicate(1);
+                        }
+                    }
+                    None => shared.refused.limit(1),
+                }
+            }
+        });
+        self.make_room(at_ms);
     }
 }

@@ -39,7 +39,7 @@ impl TestPrometheus {
                      requests_total{{code=\"200\"}} {}\nrequests_total{{code=\"500\"}} {scrape}\n",
                     10 * scrape
                 );
-                store.scrape(&target(job), at_ms, Duration::from_millis(3), &text);
+                store.scrape(&target(job), at_ms, Duration::from_millis(3), &text).unwrap();
             }
         }
         Self { router: super::routes(&store, Clock::default()), store }
