@@ -21,6 +21,7 @@ mod inbound;
 mod intake;
 mod keep;
 mod metrics;
+mod rules;
 mod scrape;
 mod store;
 #[cfg(test)]
@@ -58,6 +59,7 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
     let store = Arc::new(Store::new(config.memory.bytes(), config.flow.into()));
     let topology = Arc::new(Topology::new(config.memory.bytes()));
     let series = Arc::new(timeseries::Store::new(SERIES));
+    let rules = Arc::new(rules::States::default());
     let scraper =
         Arc::new(Scraper::new(&config.scrape.targets, config.scrape.every, config.scrape.timeout)?);
     let intake = Arc::new(Intake::new(
@@ -80,7 +82,7 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
         .merge(inbound::jaeger::routes(&store, &topology, &scraper, clock))
         .nest("/lens", inbound::jaeger::routes(&store, &topology, &scraper, clock))
         .merge(inbound::lens::routes(&store, &topology, &scraper, clock))
-        .merge(inbound::prometheus::routes(&series, clock));
+        .merge(inbound::prometheus::routes(&series, &rules, clock));
     // Requests that deliver spans must not be traced: each span would cause another. Queries of metrics are no load of the mesh.
     let options = http::Options {
         untraced_prefixes: vec!["/v1/".into(), "/prometheus/".into(), "/api/v1/".into()],

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::{
-    audit, completions, config, dlq, health, load, logs, outbox, output, service::Service,
-    services, status, topics, trace, up,
+    alerts, audit, completions, config, dlq, health, load, logs, outbox, output, query,
+    service::Service, services, status, topics, trace, up,
 };
 
 /// A small, real system of microservices in which everything that happens can be seen.
@@ -23,6 +23,8 @@ Examples:
   mesh load --rate 50         place orders, in another terminal
   mesh trace ORDER            show the trace of an order
   mesh logs orders -f         show the log of a service
+  mesh alerts                 show what is wrong, and where to read what to do
+  mesh query up               evaluate PromQL over the metrics of the last half hour
   mesh status                 show the processes and their memory
   mesh audit                  check that nothing was lost or done twice
   mesh services               list the services, with their ports, calls and topics
@@ -42,6 +44,10 @@ enum Command {
     Trace(trace::Options),
     #[command(after_help = logs::EXAMPLES)]
     Logs(logs::Options),
+    #[command(after_help = alerts::EXAMPLES)]
+    Alerts(alerts::Options),
+    #[command(after_help = query::EXAMPLES)]
+    Query(query::Options),
     #[command(after_help = audit::EXAMPLES)]
     Audit(audit::Options),
     #[command(after_help = dlq::EXAMPLES)]
@@ -84,6 +90,8 @@ fn parse_and_run() -> ExitCode {
         Command::Load(options) => load::run(options),
         Command::Trace(options) => trace::run(&options),
         Command::Logs(options) => logs::run(&options),
+        Command::Alerts(options) => alerts::run(&options),
+        Command::Query(options) => query::run(&options),
         Command::Audit(options) => audit::run(&options),
         Command::Dlq(options) => dlq::run(options),
         Command::Outbox(options) => outbox::run(options),

@@ -2,11 +2,12 @@
 //!
 //! ```text
 //!  mesh up ──▶ embedded NATS and Kafka (this process)
-//!     │  └───▶ .mesh/mesh.json: where everything is ◀── mesh status, load, logs, audit, dlq
+//!     │  └───▶ .mesh/mesh.json: where everything is ◀── mesh status, load, logs, alerts, audit, dlq
 //!     └──────▶ mesh gateway, mesh orders, … (a child process each) ──▶ chassis::run
 //! ```
 
 mod address;
+mod alerts;
 mod audit;
 mod cli;
 mod completions;
@@ -18,6 +19,8 @@ mod load;
 mod logs;
 mod outbox;
 mod output;
+mod prometheus;
+mod query;
 mod running;
 mod service;
 mod services;

@@ -6,6 +6,7 @@ mod evaluation;
 mod json;
 mod params;
 mod query;
+mod rules;
 mod series;
 mod status;
 #[cfg(test)]
@@ -17,7 +18,7 @@ use axum::{Router, extract::DefaultBodyLimit, routing::get};
 use timeseries::Store;
 
 use self::{evaluation::Evaluator, params::BODY_LIMIT};
-use crate::clock::Clock;
+use crate::{clock::Clock, rules::States};
 
 const INDEX: &str = "\
 lens of glassmesh, as a Prometheus: the last half hour of metrics; an address for Grafana, promtool and scripts
@@ -25,15 +26,17 @@ lens of glassmesh, as a Prometheus: the last half hour of metrics; an address fo
   /prometheus/api/v1/query?query=up                   PromQL, now or at time=
   /prometheus/api/v1/query_range?query=up&start=&end=&step=15s
   /prometheus/api/v1/series /labels /label/{name}/values /metadata /query_exemplars
+  /prometheus/api/v1/rules /alerts                    the rules of grafana/rules, and the alerts that are pending or firing
   /prometheus/api/v1/status/buildinfo
 
 https://prometheus.io/docs/prometheus/latest/querying/api/ describes the parameters. Lens has no pages for metrics: `mesh query`
-prints them.
+and `mesh alerts` print them.
 ";
 
 /// What the API answers from.
 struct Prometheus {
     store: Arc<Store>,
+    rules: Arc<States>,
     evaluator: Evaluator,
     clock: Clock,
 }
@@ -41,9 +44,10 @@ struct Prometheus {
 type Shared = axum::extract::State<Arc<Prometheus>>;
 
 /// The paths of the API, at `/api/v1` as Prometheus has them, and below `/prometheus` as the front door of the mesh has them.
-pub(crate) fn routes(store: &Arc<Store>, clock: Clock) -> Router {
+pub(crate) fn routes(store: &Arc<Store>, rules: &Arc<States>, clock: Clock) -> Router {
     let prometheus = Prometheus {
         store: Arc::clone(store),
+        rules: Arc::clone(rules),
         evaluator: Evaluator::new(Arc::clone(store)),
         clock,
     };
@@ -56,6 +60,8 @@ pub(crate) fn routes(store: &Arc<Store>, clock: Clock) -> Router {
         .route("/labels", get(series::names).post(series::names))
         .route("/label/{name}/values", get(series::values))
         .route("/metadata", get(series::metadata))
+        .route("/rules", get(rules::rules))
+        .route("/alerts", get(rules::alerts))
         .route("/status/buildinfo", get(status::build));
     let all = Router::new()
         .nest("/api/v1", api)

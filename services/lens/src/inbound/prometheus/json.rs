@@ -23,23 +23,27 @@ pub(super) fn value(out: &mut String, value: f64) {
     out.push('"');
 }
 
-/// A value in the shortest form that reads as the same number; very large and very small ones have an exponent of at least two
-/// digits, as Go writes it.
+/// A value in the shortest form that reads as the same number; very large and very small ones have an exponent.
 pub(super) fn number(value: f64) -> String {
+    if value == 0.0 || (1e-6..1e21).contains(&value.abs()) {
+        return value.to_string();
+    }
+    scientific(value)
+}
+
+/// A value with an exponent of at least two digits, as Go writes it, and as Prometheus writes the values of alerts.
+pub(super) fn scientific(value: f64) -> String {
     if value.is_nan() {
         return "NaN".to_owned();
     }
     if value.is_infinite() {
         return if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
     }
-    if value != 0.0 && !(1e-6..1e21).contains(&value.abs()) {
-        let shown = format!("{value:e}");
-        let (digits, exponent) = shown.split_once('e').unwrap_or((&shown, "0"));
-        let (sign, exponent) =
-            exponent.strip_prefix('-').map_or(('+', exponent), |exponent| ('-', exponent));
-        return format!("{digits}e{sign}{exponent:0>2}");
-    }
-    value.to_string()
+    let shown = format!("{value:e}");
+    let (digits, exponent) = shown.split_once('e').unwrap_or((&shown, "0"));
+    let (sign, exponent) =
+        exponent.strip_prefix('-').map_or(('+', exponent), |exponent| ('-', exponent));
+    format!("{digits}e{sign}{exponent:0>2}")
 }
 
 /// Appends `[time,"value"]`.
@@ -103,6 +107,12 @@ mod tests {
             let read: f64 = expected.parse().unwrap();
             assert!(read == value || read.is_nan() && value.is_nan(), "{expected} is {read}");
         }
+    }
+
+    #[test]
+    fn values_of_alerts_have_an_exponent() {
+        let shown = [0.0, 1.0, 0.25, -1234.5, f64::INFINITY].map(scientific);
+        assert_eq!(shown, ["0e+00", "1e+00", "2.5e-01", "-1.2345e+03", "+Inf"]);
     }
 
     #[test]

@@ -78,7 +78,8 @@ fn matching(prometheus: &Prometheus, params: &Params) -> Result<Vec<Labels>, Ref
     Ok(prometheus.store.series(&selects))
 }
 
-fn selector(text: &str) -> Result<Matchers, Refusal> {
+/// The conditions of one `match[]`.
+pub(super) fn selector(text: &str) -> Result<Matchers, Refusal> {
     let query = Query::parse(text)
         .map_err(|error| Refusal::parameter("match[]", text, format!("a selector: {error}")))?;
     query
