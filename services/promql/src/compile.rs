@@ -25,15 +25,28 @@ use crate::{
 /// Deeper expressions are refused: evaluation is recursive, and a thread's stack is small.
 const MAX_DEPTH: usize = 100;
 
+/// So much of a text is shown in an error.
+const SHOWN: usize = 200;
+
 /// Parses a query.
 ///
 /// # Errors
 /// [`Error::Parse`], [`Error::Unsupported`], and [`Error::Limit`] for a text that is too long or too deep.
 pub(crate) fn parse(text: &str) -> Result<(Expr, Plan), Error> {
     guard::check(text)?;
-    let expression = promql_parser::parser::parse(text).map_err(Error::Parse)?;
+    let expression = promql_parser::parser::parse(text).map_err(|cause| not_promql(text, cause))?;
     let plan = Compiler { depth: 0 }.plan(&expression)?;
     Ok((expression, plan))
+}
+
+/// The parser says no more than this of most mistakes, so the text must be part of the message.
+fn not_promql(text: &str, cause: String) -> Error {
+    if cause != "invalid promql query" {
+        return Error::Parse(cause);
+    }
+    let shown: String = text.chars().take(SHOWN).collect();
+    let more = if shown.len() < text.len() { "…" } else { "" };
+    Error::Parse(format!("not a PromQL expression: {shown}{more}"))
 }
 
 #[derive(Clone, Copy)]

@@ -9,6 +9,7 @@ mod evaluation {
     mod limits;
     mod operators;
     mod selectors;
+    mod speed;
     mod subqueries;
 }
 

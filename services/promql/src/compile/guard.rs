@@ -31,6 +31,10 @@ pub(super) fn check(text: &str) -> Result<(), Error> {
             || matches!(id, token::T_LAND | token::T_LOR | token::T_LUNLESS | token::T_ATAN2);
         nesting += usize::from(opens || operates);
         match id {
+            token::T_SMOOTHED | token::T_ANCHORED => {
+                let text = "the modifiers `anchored` and `smoothed`, which are experimental in Prometheus,";
+                return Err(Error::Unsupported(text.to_owned()));
+            }
             token::T_LEFT_BRACKET | token::T_COLON | token::T_OFFSET => in_duration = true,
             token::T_ADD | token::T_SUB => {}
             token::T_NUMBER if in_duration => {

@@ -16,6 +16,7 @@ fn what_is_not_supported_is_named() {
         ("sort_by_label(x, \"n\")", "sort_by_label"),
         ("info(x)", "info"),
         ("start()", "start"),
+        ("rate(x[5m] smoothed)", "smoothed"),
         ("a + fill(0) b", "fill"),
         ("x{a=\"1\" or b=\"2\"}", "or"),
     ] {
@@ -62,6 +63,15 @@ fn what_is_not_promql_is_an_error_of_the_text() {
         let error = Query::parse(query).expect_err(query);
         assert!(matches!(error, Error::Parse(_)), "{query}: {error:?}");
     }
+}
+
+#[test]
+fn an_error_of_the_text_shows_the_text() {
+    let error = |text: &str| Query::parse(text).unwrap_err().to_string();
+    assert_eq!(error("x y"), "not a PromQL expression: x y");
+    assert_eq!(error("sum(x"), "unclosed left parenthesis");
+    assert!(error(&"x ".repeat(500)).ends_with("x …"));
+    assert_eq!(error("rate(x)"), "expected type matrix in call to function 'rate', got vector");
 }
 
 /// The stack of a thread of the runtime.
