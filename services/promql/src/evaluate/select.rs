@@ -147,6 +147,7 @@ impl Windowed<'_> {
     ) -> Result<Option<Row>, Error> {
         let count = self.moments.steps.count;
         let mut args = vec![0.0; self.args.len()];
+        let restarts = Restarts::of(samples);
         let mut values = vec![ABSENT; count];
         let (mut from, mut to, mut any) = (0, 0, false);
         for (step, value) in values.iter_mut().enumerate() {
@@ -161,7 +162,8 @@ impl Windowed<'_> {
                 *arg = column[step];
             }
             let at_ms = self.moments.steps.at(step);
-            let window = Window { start_ms, end_ms, at_ms, args: &args };
+            let restarts = restarts.between(from, to);
+            let window = Window { start_ms, end_ms, at_ms, args: &args, restarts };
             if let Some(result) = (self.function.call)(&samples[from..to], &window) {
                 (*value, any) = (result, true);
             }
@@ -172,6 +174,30 @@ impl Windowed<'_> {
         budget.take(count)?;
         let labels = if self.function.keeps_name { labels.clone() } else { labels.without_name() };
         Ok(Some(Row { labels, values }))
+    }
+}
+
+/// Where a counter restarted. Found once for a series, it need not be looked for in each of its windows.
+struct Restarts {
+    /// The places of the samples that are smaller than those before them.
+    places: Vec<usize>,
+    /// The values before them.
+    before: Vec<f64>,
+}
+
+impl Restarts {
+    fn of(samples: &[Sample]) -> Self {
+        let pairs = samples.windows(2).enumerate();
+        let restarts = pairs.filter(|(_, pair)| pair[1].value < pair[0].value);
+        let (places, before) = restarts.map(|(place, pair)| (place + 1, pair[0].value)).unzip();
+        Self { places, before }
+    }
+
+    /// The values before the restarts between the samples of a window.
+    fn between(&self, from: usize, to: usize) -> &[f64] {
+        let first = self.places.partition_point(|place| *place <= from);
+        let end = self.places.partition_point(|place| *place < to);
+        &self.before[first..end.max(first)]
     }
 }
 

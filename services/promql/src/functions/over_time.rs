@@ -80,7 +80,8 @@ mod tests {
     use super::*;
     use crate::functions::range::range;
 
-    const WINDOW: Window<'static> = Window { start_ms: 0, end_ms: 10, at_ms: 10, args: &[0.5] };
+    const WINDOW: Window<'static> =
+        Window { start_ms: 0, end_ms: 10, at_ms: 10, args: &[0.5], restarts: &[] };
 
     fn of(name: &str, values: &[f64]) -> Option<f64> {
         let sample = |(at, value): (usize, &f64)| Sample { at_ms: at as i64, value: *value };

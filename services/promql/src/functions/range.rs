@@ -16,6 +16,8 @@ pub(crate) struct Window<'a> {
     pub(crate) at_ms: i64,
     /// The scalar arguments, in their order in the call.
     pub(crate) args: &'a [f64],
+    /// The values that are followed by a smaller one in the window: those before each restart of a counter.
+    pub(crate) restarts: &'a [f64],
 }
 
 /// Samples without staleness markers to a value; no value if there are too few samples.

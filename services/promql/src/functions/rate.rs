@@ -11,12 +11,12 @@ const NEAR: f64 = 1.1;
 
 pub(crate) fn rate(samples: &[Sample], window: &Window<'_>) -> Option<f64> {
     let seconds = seconds(window.end_ms - window.start_ms);
-    let counter = increase_of(samples);
+    let counter = increase_of(samples, window);
     extrapolate(samples, window, counter, true).map(|(change, factor)| change * (factor / seconds))
 }
 
 pub(crate) fn increase(samples: &[Sample], window: &Window<'_>) -> Option<f64> {
-    let counter = increase_of(samples);
+    let counter = increase_of(samples, window);
     extrapolate(samples, window, counter, true).map(|(change, factor)| change * factor)
 }
 
@@ -31,15 +31,9 @@ fn seconds(ms: i64) -> f64 {
 }
 
 /// From the first to the last sample of a counter; after a restart it begins at zero.
-fn increase_of(samples: &[Sample]) -> f64 {
+fn increase_of(samples: &[Sample], window: &Window<'_>) -> f64 {
     let (Some(first), Some(last)) = (samples.first(), samples.last()) else { return 0.0 };
-    let mut change = last.value - first.value;
-    for pair in samples.windows(2) {
-        if pair[1].value < pair[0].value {
-            change += pair[0].value;
-        }
-    }
-    change
+    window.restarts.iter().fold(last.value - first.value, |change, before| change + before)
 }
 
 /// The change between the first and the last sample, and the factor that extends it to the bounds of the window.
@@ -83,16 +77,12 @@ pub(crate) fn idelta(samples: &[Sample], _: &Window<'_>) -> Option<f64> {
 
 pub(crate) fn changes(samples: &[Sample], _: &Window<'_>) -> Option<f64> {
     let differ = |a: f64, b: f64| a != b && !(a.is_nan() && b.is_nan());
-    count_pairs(samples, differ)
-}
-
-pub(crate) fn resets(samples: &[Sample], _: &Window<'_>) -> Option<f64> {
-    count_pairs(samples, |previous, next| next < previous)
-}
-
-fn count_pairs(samples: &[Sample], counts: impl Fn(f64, f64) -> bool) -> Option<f64> {
-    let pairs = samples.windows(2).filter(|pair| counts(pair[0].value, pair[1].value)).count();
+    let pairs = samples.windows(2).filter(|pair| differ(pair[0].value, pair[1].value)).count();
     (!samples.is_empty()).then_some(pairs as f64)
+}
+
+pub(crate) fn resets(samples: &[Sample], window: &Window<'_>) -> Option<f64> {
+    (!samples.is_empty()).then_some(window.restarts.len() as f64)
 }
 
 #[cfg(test)]
@@ -109,7 +99,7 @@ mod tests {
     }
 
     const MINUTE: Window<'static> =
-        Window { start_ms: 0, end_ms: 60_000, at_ms: 60_000, args: &[] };
+        Window { start_ms: 0, end_ms: 60_000, at_ms: 60_000, args: &[], restarts: &[] };
 
     #[test]
     fn samples_near_both_bounds_are_extended_to_them() {
@@ -135,8 +125,9 @@ mod tests {
     #[test]
     fn a_restarted_counter_goes_on_from_zero() {
         let samples = every(10_000, 5_000, &[100.0, 110.0, 120.0, 3.0, 13.0, 23.0]);
-        assert_eq!(increase_of(&samples), 43.0);
-        assert_eq!(resets(&samples, &MINUTE), Some(1.0));
+        let window = Window { restarts: &[120.0], ..MINUTE };
+        assert_eq!(increase_of(&samples, &window), 43.0);
+        assert_eq!(resets(&samples, &window), Some(1.0));
         assert_eq!(irate(&samples[..4], &MINUTE), Some(0.3));
         assert_eq!(idelta(&samples[..4], &MINUTE), Some(-117.0));
     }

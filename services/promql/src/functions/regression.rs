@@ -55,7 +55,7 @@ mod tests {
     }
 
     fn window(args: &[f64]) -> Window<'_> {
-        Window { start_ms: 0, end_ms: 0, at_ms: 1_800_000_003_000, args }
+        Window { start_ms: 0, end_ms: 0, at_ms: 1_800_000_003_000, args, restarts: &[] }
     }
 
     #[test]

@@ -3,15 +3,15 @@
 //! A line is a series: its name, its labels, and its samples, one a minute from moment zero on. `_` is a gap, `stale` ends the series,
 //! `1+2x3` is `1 3 5 7`.
 
-mod evaluation {
-    mod aggregations;
-    mod functions;
-    mod limits;
-    mod operators;
-    mod selectors;
-    mod speed;
-    mod subqueries;
-}
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod aggregations;
+mod functions;
+mod limits;
+mod operators;
+mod selectors;
+mod speed;
+mod subqueries;
 
 use promql::{Error, Labels, Memory, Options, Query, Range, STALE, Sample, Value};
 
