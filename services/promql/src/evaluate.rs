@@ -15,7 +15,7 @@ use crate::{
     Error, Labels, Sample, Select, Storage,
     budget::Budget,
     columns::{Columns, Row, Steps},
-    functions::range::RangeFunction,
+    functions::window::RangeFunction,
     options::Options,
     plan::{
         Aggregate, At, Binary, MAX_DURATION_MS, Node, Operation, Selector, Shift, Source, Window,

@@ -10,3 +10,4 @@ pub(crate) mod range;
 pub(crate) mod rate;
 pub(crate) mod regression;
 pub(crate) mod sum;
+pub(crate) mod window;

@@ -4,7 +4,7 @@ use promql_parser::label::Matchers;
 
 use crate::{
     Labels,
-    functions::{date::Date, labels as rewrite, math::Math, range::RangeFunction},
+    functions::{date::Date, labels as rewrite, math::Math, window::RangeFunction},
 };
 
 /// The longest duration in a query, and the greatest distance of a moment from the Unix epoch: so far, dates in JavaScript reach.

@@ -9,7 +9,7 @@ use crate::{
         select::Yields,
         whole,
     },
-    functions::{date::Date, histogram, math::Math, over_time, range::RangeFunction},
+    functions::{date::Date, histogram, math::Math, over_time, window::RangeFunction},
     plan::{Call, Histogram, Node},
 };
 

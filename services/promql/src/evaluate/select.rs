@@ -8,7 +8,7 @@ use crate::{
     Error, Labels, Sample, Select, Storage,
     budget::Budget,
     columns::{ABSENT, Row, Steps, same_labels},
-    functions::range::{RangeFunction, Window},
+    functions::window::{RangeFunction, Window},
     is_stale,
 };
 

@@ -4,8 +4,8 @@ use crate::{
     Sample,
     functions::{
         quantile,
-        range::Window,
         sum::{Mean, Sum, Variance},
+        window::Window,
     },
 };
 

@@ -4,7 +4,7 @@
 //! [extrapolates](https://prometheus.io/docs/prometheus/latest/querying/functions/#increase) to the bounds if the next sample beyond
 //! them would be expected there, otherwise by half of the usual distance between two samples.
 
-use crate::{Sample, functions::range::Window};
+use crate::{Sample, functions::window::Window};
 
 /// How many usual distances from the bound a sample may be to count as the first or last one of the window.
 const NEAR: f64 = 1.1;

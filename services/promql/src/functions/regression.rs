@@ -2,7 +2,7 @@
 
 use crate::{
     Sample,
-    functions::{range::Window, sum::Sum},
+    functions::{sum::Sum, window::Window},
 };
 
 pub(crate) fn deriv(samples: &[Sample], _: &Window<'_>) -> Option<f64> {
