@@ -105,6 +105,9 @@ struct Report {
     evaluated_at: Option<String>,
     /// The rules whose last evaluation failed, and why.
     failing: Vec<Failing>,
+    /// The server's time.
+    #[serde(skip)]
+    now: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -119,7 +122,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
     if options.json {
         output::json(&report)?;
     } else {
-        for line in lines(&report, SystemTime::now()) {
+        let now = report.now.and_then(|now| Duration::try_from_secs_f64(now).ok());
+        let now = now.map_or_else(SystemTime::now, |now| SystemTime::UNIX_EPOCH + now);
+        for line in lines(&report, now) {
             output::line(printable(&line, output::width()));
         }
     }
@@ -132,6 +137,7 @@ async fn ask(options: &Options) -> anyhow::Result<Report> {
     let prometheus = Prometheus::at(options.url.as_deref()).await?;
     let rules = prometheus.read("rules", &[]).await?;
     let mut report = report(rules, options.all);
+    report.now = prometheus.now().await.ok();
     if !report.alerts.is_empty()
         && let Some(door) = prometheus.grafana().await
     {
@@ -161,6 +167,7 @@ fn report(rules: Rules, all: bool) -> Report {
         // Go's zero time: never.
         evaluated_at: evaluated_at.filter(|at| !at.is_empty() && !at.starts_with("0001")),
         failing: Vec::new(),
+        now: None,
     };
     for rule in rules.groups.into_iter().flat_map(|group| group.rules) {
         report.rules += 1;

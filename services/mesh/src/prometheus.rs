@@ -84,6 +84,17 @@ impl Prometheus {
             .with_context(|| format!("{} does not answer as a Prometheus does", self.base))
     }
 
+    /// The server's time, in seconds since the Unix epoch: that of a recorded run is its end.
+    pub(crate) async fn now(&self) -> anyhow::Result<f64> {
+        #[derive(Deserialize)]
+        struct Scalar {
+            result: (f64, String),
+        }
+        let Scalar { result: (now, _) } =
+            self.read("query", &[("query", "time()".to_owned())]).await?;
+        Ok(now)
+    }
+
     /// The front door's own address, if this Prometheus is behind one that has Grafana, too.
     pub(crate) async fn grafana(&self) -> Option<String> {
         let door = self.base.strip_suffix("/prometheus")?;

@@ -132,7 +132,10 @@ async fn ask(options: &Options) -> anyhow::Result<Value> {
         let time = options.time.map(|time| ("time", time.to_string()));
         return prometheus.get("query", &[query].into_iter().chain(time).collect::<Vec<_>>()).await;
     };
-    let end = options.time.unwrap_or_else(|| since_epoch(SystemTime::now()));
+    let end = match options.time {
+        Some(end) => end,
+        None => prometheus.now().await?,
+    };
     let step = options.step.unwrap_or_else(|| (range / POINTS).max(SHORTEST_STEP));
     let start = end - range.as_secs_f64();
     let period = [("start", start), ("end", end), ("step", step.as_secs_f64())];

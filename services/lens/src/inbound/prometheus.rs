@@ -15,10 +15,11 @@ mod tests;
 use std::sync::Arc;
 
 use axum::{Router, extract::DefaultBodyLimit, routing::get};
+use promrules::GroupState;
 use timeseries::Store;
 
 use self::{evaluation::Evaluator, params::BODY_LIMIT};
-use crate::{clock::Clock, rules::States};
+use crate::clock::Clock;
 
 const INDEX: &str = "\
 lens of glassmesh, as a Prometheus: the last half hour of metrics; an address for Grafana, promtool and scripts
@@ -33,10 +34,13 @@ https://prometheus.io/docs/prometheus/latest/querying/api/ describes the paramet
 and `mesh alerts` print them.
 ";
 
+/// Returns the state of each group of rules after its last evaluation.
+pub(crate) type Groups = Arc<dyn Fn() -> Vec<Arc<GroupState>> + Send + Sync>;
+
 /// What the API answers from.
 struct Prometheus {
     store: Arc<Store>,
-    rules: Arc<States>,
+    groups: Groups,
     evaluator: Evaluator,
     clock: Clock,
 }
@@ -44,10 +48,10 @@ struct Prometheus {
 type Shared = axum::extract::State<Arc<Prometheus>>;
 
 /// The paths of the API, at `/api/v1` as Prometheus has them, and below `/prometheus` as the front door of the mesh has them.
-pub(crate) fn routes(store: &Arc<Store>, rules: &Arc<States>, clock: Clock) -> Router {
+pub(crate) fn routes(store: &Arc<Store>, groups: Groups, clock: Clock) -> Router {
     let prometheus = Prometheus {
         store: Arc::clone(store),
-        rules: Arc::clone(rules),
+        groups,
         evaluator: Evaluator::new(Arc::clone(store)),
         clock,
     };

@@ -116,6 +116,9 @@ impl Storage for Watched {
 
 #[cfg(test)]
 mod tests {
+    use promql::Labels;
+    use tokio::sync::oneshot;
+
     use super::*;
 
     fn evaluator() -> Evaluator {
@@ -160,5 +163,29 @@ mod tests {
         assert!(format!("{result:?}").contains("Internal"), "{result:?}");
         assert_eq!(evaluator.evaluate(options, |_, _| Ok(7)).await, Ok(7));
         assert_eq!(evaluator.running.available_permits(), AT_ONCE);
+    }
+
+    #[tokio::test]
+    async fn the_evaluation_for_a_client_that_left_selects_nothing_more() {
+        let evaluator = evaluator();
+        let target = Labels::from([("job", "a"), ("instance", "b")]);
+        evaluator.store.scrape(&target, 1_000, Duration::ZERO, "x 1\n").unwrap();
+        let (started, has_started) = oneshot::channel();
+        let (go_on, may_go_on) = oneshot::channel::<()>();
+        let (done, is_done) = oneshot::channel();
+        let evaluation = evaluator.evaluate(Evaluator::options(None), move |storage, _| {
+            started.send(()).unwrap();
+            may_go_on.blocking_recv().unwrap();
+            let all = promql::Query::parse("x").unwrap().as_selector().unwrap();
+            let select = Select { matchers: &all, from_ms: 0, to_ms: 2_000 };
+            done.send(storage.select(&select, &mut |_, _| Ok(()))).unwrap();
+            Ok(())
+        });
+        tokio::select! {
+            _ = evaluation => panic!("it waits"),
+            begun = has_started => begun.unwrap(),
+        }
+        go_on.send(()).unwrap();
+        assert_eq!(is_done.await.unwrap(), Err(Error::Execution("the client has left".to_owned())));
     }
 }

@@ -21,14 +21,14 @@ const NEVER: &str = "0001-01-01T00:00:00Z";
 /// `/rules`.
 pub(super) async fn rules(State(prometheus): Shared, params: Params) -> Result<Response, Refusal> {
     let filter = Filter::read(&params)?;
-    let groups = prometheus.rules.groups();
+    let groups = (prometheus.groups)();
     let shown = groups.iter().filter_map(|state| group(state, &filter));
     Ok(success(json!({ "groups": shown.collect::<Vec<_>>() })))
 }
 
 /// `/alerts`.
 pub(super) async fn alerts(State(prometheus): Shared) -> Response {
-    let groups = prometheus.rules.groups();
+    let groups = (prometheus.groups)();
     let rules = groups.iter().flat_map(|group| &group.rules);
     success(json!({ "alerts": rules.flat_map(RuleState::active).map(alert).collect::<Vec<_>>() }))
 }

@@ -1,5 +1,7 @@
 //! The API's answers, without ports.
 
+mod rules;
+
 use std::{sync::Arc, time::Duration};
 
 use axum::{
@@ -7,12 +9,13 @@ use axum::{
     body::{Body, to_bytes},
     http::{Request, StatusCode, header},
 };
+use parking_lot::RwLock;
 use promql::Labels;
 use serde_json::{Value, json};
 use timeseries::Store;
 use tower::ServiceExt;
 
-use crate::{clock::Clock, rules::States};
+use crate::clock::Clock;
 
 /// The time of the last sample: 2026-01-02T03:04:05Z.
 const NOW: i64 = 1_767_323_045;
@@ -20,7 +23,7 @@ const NOW: i64 = 1_767_323_045;
 struct TestPrometheus {
     router: Router,
     store: Arc<Store>,
-    rules: Arc<States>,
+    rules: Arc<RwLock<Vec<Arc<promrules::GroupState>>>>,
 }
 
 impl TestPrometheus {
@@ -43,8 +46,10 @@ impl TestPrometheus {
                 store.scrape(&target(job), at_ms, Duration::from_millis(3), &text).unwrap();
             }
         }
-        let rules = Arc::new(States::default());
-        Self { router: super::routes(&store, &rules, Clock::default()), store, rules }
+        let rules = Arc::new(RwLock::new(Vec::new()));
+        let read = Arc::clone(&rules);
+        let groups = Arc::new(move || read.read().clone());
+        Self { router: super::routes(&store, groups, Clock::default()), store, rules }
     }
 
     async fn ask(&self, request: Request<Body>) -> (StatusCode, Value) {
@@ -87,6 +92,61 @@ fn target(job: &str) -> Labels {
 }
 
 #[tokio::test]
+async fn an_instant_query_is_answered_by_get_and_by_post() {
+    let server = TestPrometheus::new();
+    let query = format!("query=sum by (job) (requests_total)&time={NOW}").replace(' ', "+");
+    let expected = json!({ "resultType": "vector", "result": [
+        { "metric": { "job": "gateway" }, "value": [NOW, "330"] },
+        { "metric": { "job": "orders" }, "value": [NOW, "330"] },
+    ]});
+    for prefix in ["", "/prometheus"] {
+        let mut answer = server.data(&format!("{prefix}/api/v1/query?{query}")).await;
+        let by_job = |one: &Value| one["metric"]["job"].to_string();
+        answer["result"].as_array_mut().unwrap().sort_by_key(by_job);
+        assert_eq!(answer, expected);
+    }
+    let post = Request::post("/prometheus/api/v1/query?limit=1")
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+    let (status, body) = server.ask(post.body(query.into()).unwrap()).await;
+    assert_eq!((status, body["data"]["result"].as_array().unwrap().len()), (StatusCode::OK, 1));
+    assert_eq!(body["warnings"], json!(["results truncated due to limit"]));
+}
+
+#[tokio::test]
+async fn each_type_of_result_has_its_form() {
+    let server = TestPrometheus::new();
+    let at = "time=2026-01-02T03:04:05.5Z";
+    let time = json!(NOW as f64 + 0.5);
+    let scalar = server.data(&format!("/api/v1/query?query=1e30/3&{at}")).await;
+    assert_eq!(
+        scalar,
+        json!({ "resultType": "scalar", "result": [time, "3.333333333333333e+29"] })
+    );
+    let text = server.data(&format!("/api/v1/query?query=\"a\"&{at}")).await;
+    assert_eq!(text, json!({ "resultType": "string", "result": [time, "a"] }));
+    let matrix = server.data(&format!("/api/v1/query?query=up{{job=\"orders\"}}[3s]&{at}")).await;
+    assert_eq!(matrix["resultType"], "matrix");
+    assert_eq!(matrix["result"][0]["values"], json!([[NOW - 2, "1"], [NOW, "1"]]));
+}
+
+#[tokio::test]
+async fn a_range_query_has_a_value_for_each_step() {
+    let server = TestPrometheus::new();
+    let range = format!("start={}&end={NOW}&step=20s", NOW - 40);
+    let query = format!("query=sum(rate(requests_total{{code=\"500\"}}[20s]))&{range}");
+    let data = server.data(&format!("/api/v1/query_range?{query}")).await;
+    assert_eq!(data["resultType"], "matrix");
+    let values = data["result"][0]["values"].as_array().unwrap();
+    assert_eq!(values.len(), 3);
+    for (value, at) in values.iter().zip([NOW - 40, NOW - 20, NOW]) {
+        let rate: f64 = value[1].as_str().unwrap().parse().unwrap();
+        assert!(value[0] == at && (rate - 1.0).abs() < 1e-9, "{value}");
+    }
+    let empty = server.data(&format!("/api/v1/query_range?query=nothing&{range}")).await;
+    assert_eq!(empty, json!({ "resultType": "matrix", "result": [] }));
+}
+
+#[tokio::test]
 async fn what_cannot_be_answered_is_refused_with_the_parameter_and_the_limit() {
     let server = TestPrometheus::new();
     let long = format!("/api/v1/query?query={}", "1%2B".repeat(10_000));
@@ -122,6 +182,9 @@ async fn what_cannot_be_answered_is_refused_with_the_parameter_and_the_limit() {
         assert_eq!((status, kind.as_str()), (400, "bad_data"), "{path}: {text}");
         assert!(text.contains(expected), "{path}: {text}");
     }
+    let (status, kind, _) =
+        server.refusal("/api/v1/query?query=up*on(x)group_left(y)up&time=1767323045").await;
+    assert_eq!((status, kind.as_str()), (422, "execution"));
 }
 
 #[tokio::test]
@@ -141,6 +204,96 @@ async fn a_body_must_be_a_form_of_bounded_size() {
     }
 }
 
+/// However deep an expression is nested, and however large its regular expressions are, lens answers.
+#[tokio::test]
+async fn a_hostile_query_is_refused() {
+    let server = TestPrometheus::new();
+    for query in [
+        "(".repeat(8_000),
+        format!("{}1{}", "(".repeat(8_000), ")".repeat(8_000)),
+        format!("{}1", "-".repeat(16_000)),
+        format!("1{}", "%2B1".repeat(8_000)),
+        format!("{}up{}", "abs(".repeat(3_000), ")".repeat(3_000)),
+        "up{a=~\"(((x{100}){100}){100}){100}\"}".to_owned(),
+    ] {
+        let (status, body) = server.get(&format!("/api/v1/query?query={query}")).await;
+        let shown: String = body.to_string().chars().take(300).collect();
+        assert!(status == 400 || status == 422 || status == 200, "{status}: {shown}");
+    }
+    assert_eq!(server.get("/api/v1/query?query=1").await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn series_and_labels_are_those_that_match() {
+    let server = TestPrometheus::new();
+    let series = server
+        .data("/api/v1/series?match[]=requests_total{code=\"500\"}&match[]=up{job=\"orders\"}")
+        .await;
+    let named =
+        |name: &str, job: &str| json!({ "__name__": name, "job": job, "instance": "127.0.0.1:1" });
+    let (mut gateway, mut orders) =
+        (named("requests_total", "gateway"), named("requests_total", "orders"));
+    gateway["code"] = "500".into();
+    orders["code"] = "500".into();
+    let mut found = series.as_array().unwrap().clone();
+    found.sort_by_key(Value::to_string);
+    let mut expected = [gateway, orders, named("up", "orders")];
+    expected.sort_by_key(Value::to_string);
+    assert_eq!(found, expected);
+
+    assert_eq!(server.data("/api/v1/labels").await, json!(["__name__", "code", "instance", "job"]));
+    assert_eq!(
+        server.data("/api/v1/labels?match[]=up").await,
+        json!(["__name__", "instance", "job"])
+    );
+    assert_eq!(server.data("/api/v1/label/job/values").await, json!(["gateway", "orders"]));
+    assert_eq!(server.data("/api/v1/label/code/values?match[]=up").await, json!([]));
+    let names = server.data("/prometheus/api/v1/label/__name__/values").await;
+    for name in ["requests_total", "scrape_duration_seconds", "up"] {
+        assert!(names.as_array().unwrap().contains(&name.into()), "{names}");
+    }
+    assert_eq!(
+        server.data(&format!("/api/v1/labels?start=1&end={}", NOW - 3_600)).await,
+        json!([])
+    );
+    let (_, cut) = server.get("/api/v1/labels?limit=2").await;
+    assert_eq!((&cut["data"], cut["warnings"].is_array()), (&json!(["__name__", "code"]), true));
+}
+
+#[tokio::test]
+async fn metrics_have_their_descriptions() {
+    let server = TestPrometheus::new();
+    let one = json!([{ "type": "counter", "help": "Requests served.", "unit": "" }]);
+    assert_eq!(
+        server.data("/api/v1/metadata?metric=requests_total").await,
+        json!({ "requests_total": one })
+    );
+    assert_eq!(server.data("/api/v1/metadata?metric=nothing").await, json!({}));
+    assert_eq!(server.data("/api/v1/metadata?limit=1").await.as_object().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn exemplars_are_those_of_the_selected_series() {
+    let server = TestPrometheus::new();
+    let text = "# TYPE request_seconds histogram\n\
+        request_seconds_bucket{le=\"1\"} 1 # {trace_id=\"abc\"} 0.25 1767323044.5\n\
+        request_seconds_bucket{le=\"+Inf\"} 1\nrequest_seconds_sum 0.25\nrequest_seconds_count 1\n# EOF\n";
+    server.store.scrape(&target("orders"), (NOW + 2) * 1_000, Duration::ZERO, text).unwrap();
+    let query = "histogram_quantile(0.9, rate(request_seconds_bucket[1m]))";
+    let found = server
+        .data(&format!("/api/v1/query_exemplars?query={query}&start={}&end={NOW}", NOW - 60))
+        .await;
+    assert_eq!(found[0]["seriesLabels"]["__name__"], "request_seconds_bucket");
+    assert_eq!(
+        found[0]["exemplars"],
+        json!([{ "labels": { "trace_id": "abc" }, "value": "0.25", "timestamp": NOW as f64 - 0.5 }])
+    );
+    let other = server
+        .data(&format!("/api/v1/query_exemplars?query=up&start={}&end={NOW}", NOW - 60))
+        .await;
+    assert_eq!(other, json!([]));
+}
+
 #[tokio::test]
 async fn a_query_has_one_form_and_the_server_a_version() {
     let server = TestPrometheus::new();
@@ -149,119 +302,13 @@ async fn a_query_has_one_form_and_the_server_a_version() {
     assert!(version["revision"].as_str().unwrap().starts_with("lens of glassmesh"), "{version}");
 }
 
-/// A file with an alert that fires once and is pending once, and a recording rule that fails.
-fn publish_rules(server: &TestPrometheus) {
-    let text = r#"
-groups:
-  - name: processes
-    interval: 30s
-    limit: 7
-    rules:
-      - alert: ServiceAbsent
-        expr: up == 0
-        for: 1m
-        keep_firing_for: 30s
-        labels: { severity: page }
-        annotations: { summary: "{{ $labels.job }} is away" }
-  - name: rates
-    rules:
-      - record: job:up:sum
-        expr: sum by (job) (up)
-"#;
-    let parsed = promrules::file::parse("alerts.yaml", text, Duration::from_secs(15)).unwrap();
-    let mut groups: Vec<_> = parsed.iter().map(promrules::Group::snapshot).collect();
-    let evaluation =
-        Some(promrules::Evaluation { at_ms: NOW * 1_000 + 250, took: Duration::from_millis(2) });
-    let alert = |job: &str, state| promrules::Alert {
-        labels: Labels::from([("alertname", "ServiceAbsent"), ("job", job), ("severity", "page")]),
-        annotations: Arc::new([("summary".to_owned(), format!("{job} is away"))].into()),
-        state,
-        value: 0.0,
-        active_at_ms: (NOW - 90) * 1_000,
-        fired_at_ms: None,
-        keep_firing_since_ms: (job == "orders").then_some(NOW * 1_000),
-        resolved_at_ms: None,
-    };
-    groups[0].evaluation = evaluation;
-    let absent = &mut groups[0].rules[0];
-    (absent.evaluation, absent.health) = (evaluation, promrules::Health::Ok);
-    absent.alerts = vec![
-        alert("catalog", promrules::State::Inactive),
-        alert("orders", promrules::State::Firing),
-        alert("payments", promrules::State::Pending),
-    ];
-    let recorded = &mut groups[1].rules[0];
-    (recorded.health, recorded.last_error) = (promrules::Health::Err, Some("too many".to_owned()));
-    server.rules.publish(groups.into_iter().map(Arc::new).collect());
-}
-
+/// A large answer is sent in parts, and is valid JSON all the same.
 #[tokio::test]
-async fn rules_have_the_state_of_their_last_evaluation() {
+async fn a_large_answer_is_whole() {
     let server = TestPrometheus::new();
-    publish_rules(&server);
-    let data = server.data("/prometheus/api/v1/rules").await;
-    let alert = |job: &str, state: &str| {
-        json!({
-            "labels": { "alertname": "ServiceAbsent", "job": job, "severity": "page" },
-            "annotations": { "summary": format!("{job} is away") },
-            "state": state, "activeAt": "2026-01-02T03:02:35.000Z", "value": "0e+00",
-        })
-    };
-    let mut firing = alert("orders", "firing");
-    firing["keepFiringSince"] = "2026-01-02T03:04:05.000Z".into();
-    assert_eq!(
-        data["groups"][0],
-        json!({
-            "name": "processes", "file": "alerts.yaml", "interval": 30.0, "limit": 7,
-            "evaluationTime": 0.002, "lastEvaluation": "2026-01-02T03:04:05.250Z",
-            "rules": [{
-                "name": "ServiceAbsent", "query": "up == 0", "type": "alerting", "state": "firing",
-                "duration": 60.0, "keepFiringFor": 30.0, "health": "ok",
-                "labels": { "severity": "page" },
-                "annotations": { "summary": "{{ $labels.job }} is away" },
-                "evaluationTime": 0.002, "lastEvaluation": "2026-01-02T03:04:05.250Z",
-                "alerts": [firing, alert("payments", "pending")],
-            }],
-        })
-    );
-    let recording = &data["groups"][1]["rules"][0];
-    assert_eq!(
-        (&recording["health"], &recording["lastError"], &recording["lastEvaluation"]),
-        (&json!("err"), &json!("too many"), &json!("0001-01-01T00:00:00Z"))
-    );
-    let alerts = server.data("/api/v1/alerts").await;
-    assert_eq!(alerts, json!({ "alerts": [firing, alert("payments", "pending")] }));
-}
-
-#[tokio::test]
-async fn rules_are_filtered_by_type_name_group_file_and_labels() {
-    let server = TestPrometheus::new();
-    publish_rules(&server);
-    for (filter, expected) in [
-        ("type=alert", vec!["ServiceAbsent"]),
-        ("type=record", vec!["job:up:sum"]),
-        ("rule_name[]=job:up:sum&rule_name[]=x", vec!["job:up:sum"]),
-        ("rule_group[]=processes", vec!["ServiceAbsent"]),
-        ("file[]=alerts.yaml", vec!["ServiceAbsent", "job:up:sum"]),
-        ("file[]=other.yaml", vec![]),
-        ("match[]={severity=\"page\"}", vec!["ServiceAbsent"]),
-    ] {
-        let data = server.data(&format!("/api/v1/rules?{filter}")).await;
-        let rules = data["groups"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .flat_map(|group| group["rules"].as_array().unwrap());
-        assert_eq!(
-            rules.map(|rule| rule["name"].as_str().unwrap()).collect::<Vec<_>>(),
-            expected,
-            "{filter}"
-        );
-    }
-    let data = server.data("/api/v1/rules?exclude_alerts=true&type=alert").await;
-    assert_eq!(data["groups"][0]["rules"][0]["alerts"], json!([]));
-    for bad in ["type=alerting", "exclude_alerts=yes"] {
-        let (status, kind, text) = server.refusal(&format!("/api/v1/rules?{bad}")).await;
-        assert_eq!((status, kind.as_str()), (400, "bad_data"), "{text}");
-    }
+    let lines: String =
+        (0..900).map(|one| format!("large{{number=\"{one:0>200}\"}} {one}\n")).collect();
+    server.store.scrape(&target("orders"), (NOW + 2) * 1_000, Duration::ZERO, &lines).unwrap();
+    let found = server.data("/api/v1/series?match[]=large").await;
+    assert_eq!(found.as_array().unwrap().len(), 900);
 }
