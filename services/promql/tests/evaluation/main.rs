@@ -7,6 +7,7 @@
 
 mod aggregations;
 mod functions;
+mod fuzz;
 mod limits;
 mod operators;
 mod selectors;
