@@ -2,6 +2,7 @@
 # Runs the real parts that the mesh works with, without containers.
 #
 #   parts.sh install [part]...             install the parts that are missing; prints each part's programs
+#   parts.sh source  <part>                print the folder with the source of the part (prometheus)
 #   parts.sh start   <part> <dir> [port]   start the part with its data in <dir>, wait until it serves, print its address
 #   parts.sh stop    <part> <dir>          stop the part and wait for its end
 #   parts.sh kill    <part> <dir>          end the part and its children at once, as a crash would (SIGKILL)
@@ -153,6 +154,11 @@ install)
     exec 9>"$TOOLS/.lock-$PART"; flock 9 # two installations at once would build it twice
     "install_$PART" 9>&-
   done ;;
+source)
+  PART=${1:-}
+  declare -F "source_$PART" >/dev/null || die "no source of the part: $PART"
+  mkdir -p "$TOOLS"
+  "source_$PART" ;;
 start | stop | kill | restart | address)
   PART=${1:-} DIR=${2:-}
   [ -n "$DIR" ] || usage

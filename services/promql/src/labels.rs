@@ -4,6 +4,8 @@ use std::{fmt, sync::Arc};
 
 /// The name of the label that has the metric's name.
 pub const METRIC_NAME: &str = "__name__";
+/// The labels that describe a metric: its name, and what a scrape may add. They do not describe what is calculated from it.
+const METADATA: [&str; 3] = [METRIC_NAME, "__type__", "__unit__"];
 
 /// The labels of a series, sorted by name, without empty values. Clones share their memory.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,11 +35,12 @@ impl Labels {
         }
     }
 
-    /// The labels without the metric's name.
+    /// The labels without the metric's name, type and unit.
     pub fn without_name(&self) -> Self {
-        match self.metric_name() {
-            "" => self.clone(),
-            _ => self.filter(|name| name != METRIC_NAME),
+        if self.iter().any(|(name, _)| METADATA.contains(&&**name)) {
+            self.filter(|name| !METADATA.contains(&name))
+        } else {
+            self.clone()
         }
     }
 

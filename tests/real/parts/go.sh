@@ -10,8 +10,7 @@ go_module() {
   fresh=$(mktemp -d "$TOOLS/$name.XXXXXX")
   say "building $name $version from its Go module: this takes minutes, once"
   go_environment
-  sources=$(cd "$fresh" && go mod download -json "$module@$version" | sed -n 's/^\t"Dir": "\(.*\)",\{0,1\}$/\1/p')
-  [ -n "$sources" ] || die "the module $module@$version could not be downloaded"
+  sources=$(go_sources "$module" "$version")
   install -m 644 "$sources/go.mod" "$sources/go.sum" "$fresh"
   (
     cd "$fresh"
@@ -22,6 +21,14 @@ go_module() {
   ) >&2
   keep "$fresh/out" "$folder"
   rm -rf "$fresh"
+}
+
+# go_sources <module> <version>: prints the folder with the sources, which it downloads if they are missing.
+go_sources() {
+  local sources
+  sources=$(cd "$TOOLS" && go mod download -json "$1@$2" | sed -n 's/^\t"Dir": "\(.*\)",\{0,1\}$/\1/p')
+  [ -n "$sources" ] || die "the module $1@$2 could not be downloaded"
+  echo "$sources"
 }
 
 # go_tool <folder> <package> <version>: installs a program whose module `go install` accepts.

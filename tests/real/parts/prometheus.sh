@@ -15,6 +15,12 @@ install_prometheus() {
   echo "$PROMETHEUS_HOME/promtool"
 }
 
+# Its source has tests of the evaluation of PromQL.
+source_prometheus() {
+  need go "install Go, 1.26 or newer: the source is a Go module"
+  go_sources github.com/prometheus/prometheus "$PROMETHEUS_MODULE"
+}
+
 # Reads <dir>/prometheus.yaml with rules/ and scrape/ beside it; without it, the deployed one, which then scrapes nothing.
 start_prometheus() {
   [ -x "$PROMETHEUS_HOME/promtool" ] || die "run 'parts.sh install prometheus' first"
