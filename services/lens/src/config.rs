@@ -13,10 +13,12 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The address for OTLP over gRPC.
     pub otlp_listen: SocketAddr,
-    /// The memory for all that lens keeps, as `60MiB`. When it is full, the oldest data is dropped.
+    /// The memory for traces, log lines and what is counted from them, as `60MiB`. When it is full, the oldest data is dropped.
     pub memory: Size,
     /// How lens scrapes the services' metrics.
     pub scrape: Scrape,
+    /// How much of the scraped metrics lens keeps.
+    pub metrics: Kept,
     /// How flows are recognized in spans.
     pub flow: Flow,
     /// Where lens keeps its data over a restart.
@@ -33,6 +35,7 @@ impl Default for Config {
             otlp_listen: SocketAddr::from(([127, 0, 0, 1], 8107)),
             memory: Size(60 << 20),
             scrape: Scrape::default(),
+            metrics: Kept::default(),
             flow: Flow::default(),
             keep: Keep::default(),
             clock: Clock::default(),
@@ -55,6 +58,32 @@ pub struct Keep {
 impl Default for Keep {
     fn default() -> Self {
         Self { folder: String::new(), size: Size(64 << 20), every: Duration::from_secs(60) }
+    }
+}
+
+/// How much of the scraped metrics lens keeps.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Kept {
+    /// The memory for samples, their labels and exemplars, beside the `memory` for traces and log lines. It is taken only as it is
+    /// needed: 4,500 series for 30 minutes need less than the default. When it is full, the oldest samples are dropped.
+    pub memory: Size<1>,
+    /// How long samples are kept.
+    #[serde(with = "humantime_serde")]
+    pub retention: Duration,
+    /// The maximum of series. Further ones are refused.
+    pub series: usize,
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        let timeseries::Options { bytes, retention, series } = timeseries::Options::default();
+        Self { memory: Size(bytes), retention, series }
+    }
+}
+
+impl From<Kept> for timeseries::Options {
+    fn from(kept: Kept) -> Self {
+        Self { bytes: kept.memory.bytes(), retention: kept.retention, series: kept.series }
     }
 }
 
@@ -108,40 +137,39 @@ impl From<Flow> for store::Rules {
     }
 }
 
-/// An amount of memory, written as `64MiB`.
+/// An amount of memory, written as `64MiB`, with a minimum: with less than 16 MiB, indexes and counters would leave no room for
+/// traces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Size(usize);
-
-/// The minimum: with less, indexes and counters would leave no room for traces.
-const LEAST: usize = 16 << 20;
+pub struct Size<const LEAST_MIB: usize = 16>(usize);
 
 const UNITS: [(&str, u32); 4] = [("GiB", 30), ("MiB", 20), ("KiB", 10), ("", 0)];
 
-impl Size {
+impl<const LEAST_MIB: usize> Size<LEAST_MIB> {
     /// The amount in bytes.
     pub fn bytes(self) -> usize {
         self.0
     }
 }
 
-impl FromStr for Size {
+impl<const LEAST_MIB: usize> FromStr for Size<LEAST_MIB> {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let expected = || {
-            format!("{text:?} is no size from 16MiB on; expected a number and MiB or GiB, as 64MiB")
+            format!(
+                "{text:?} is no size from {LEAST_MIB}MiB on; expected a number and MiB or GiB, as 64MiB"
+            )
         };
         let (unit, shift) =
             UNITS.iter().find(|(unit, _)| text.ends_with(unit)).ok_or_else(expected)?;
         let number: usize =
             text.trim_end_matches(unit).trim_end().parse().map_err(|_| expected())?;
-        let bytes =
-            number.checked_mul(1 << shift).filter(|bytes| *bytes >= LEAST).ok_or_else(expected)?;
-        Ok(Self(bytes))
+        let bytes = number.checked_mul(1 << shift).filter(|bytes| *bytes >= LEAST_MIB << 20);
+        Ok(Self(bytes.ok_or_else(expected)?))
     }
 }
 
-impl fmt::Display for Size {
+impl<const LEAST_MIB: usize> fmt::Display for Size<LEAST_MIB> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (unit, shift) =
             UNITS.iter().find(|(_, shift)| self.0.trailing_zeros() >= *shift).unwrap_or(&("", 0));
@@ -149,13 +177,13 @@ impl fmt::Display for Size {
     }
 }
 
-impl Serialize for Size {
+impl<const LEAST_MIB: usize> Serialize for Size<LEAST_MIB> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }
 
-impl<'de> Deserialize<'de> for Size {
+impl<'de, const LEAST_MIB: usize> Deserialize<'de> for Size<LEAST_MIB> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }
@@ -171,6 +199,8 @@ mod tests {
             assert_eq!(text.parse::<Size>().unwrap().to_string(), text);
         }
         assert_eq!("67108864".parse::<Size>().unwrap().to_string(), "64MiB");
+        assert_eq!("12MiB".parse::<Size<1>>().unwrap().bytes(), 12 << 20);
+        assert!("1KiB".parse::<Size<1>>().unwrap_err().contains("from 1MiB on"));
         for bad in ["", "MiB", "64MB", "-1MiB", "15MiB", "99999999999999GiB"] {
             assert!(bad.parse::<Size>().unwrap_err().contains("expected a number"), "{bad}");
         }

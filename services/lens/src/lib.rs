@@ -5,7 +5,8 @@
 //!  OTLP gRPC ─┐             ┌─▶ Store: traces, log lines, flows ──▶ Jaeger's API  /api/…
 //!  OTLP HTTP ─┴─▶ Intake ───┤                                   └─▶ /lens/v1/logs, /lens/v1/flows
 //!                           └─▶ Topology: edges, rates ───────────▶ /lens/v1/topology, /api/dependencies
-//!  /metrics of every service ─▶ Scraper: rates, durations, memory ▶ /lens/v1/services
+//!  /metrics of every service ─▶ Scraper ─┬─▶ series of samples ───▶ Prometheus' API  /prometheus/api/v1/…
+//!                                        └─▶ rates, memory ───────▶ /lens/v1/services
 //! ```
 //!
 //! Lens forgets: the oldest traces, log lines and samples are dropped when the memory is full. It keeps the rest over a restart if
@@ -27,25 +28,18 @@ mod store;
 mod tests;
 mod topology;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use chassis::{App, OnError, http};
 
 pub use clock::Clock;
-pub use config::{Config, Flow, Keep, Scrape, Size};
+pub use config::{Config, Flow, Keep, Kept, Scrape, Size};
 use intake::Intake;
 use keep::Keeper;
-use metrics::Metrics;
+use metrics::{Metrics, SeriesMetrics};
 use scrape::Scraper;
 use store::Store;
 use topology::Topology;
-
-/// The limits of the series.
-const SERIES: timeseries::Options = timeseries::Options {
-    bytes: 12 << 20,
-    retention: Duration::from_secs(30 * 60),
-    series: 10_000,
-};
 
 /// Wires lens.
 ///
@@ -57,16 +51,11 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
     // Core: what it keeps.
     let store = Arc::new(Store::new(config.memory.bytes(), config.flow.into()));
     let topology = Arc::new(Topology::new(config.memory.bytes()));
-    let series = Arc::new(timeseries::Store::new(SERIES));
-    let scraper =
-        Arc::new(Scraper::new(&config.scrape.targets, config.scrape.every, config.scrape.timeout)?);
-    let intake = Arc::new(Intake::new(
-        &store,
-        &topology,
-        &scraper,
-        Metrics::register(app.registry())?,
-        clock,
-    ));
+    let series = Arc::new(timeseries::Store::new(config.metrics.into()));
+    let scraper = Arc::new(Scraper::new(&config.scrape, &series)?);
+    let metrics = Metrics::register(app.registry())?;
+    let intake = Arc::new(Intake::new(&store, &topology, &scraper, metrics, clock));
+    let series_metrics = SeriesMetrics::register(app.registry())?;
 
     if let Some(keeper) = Keeper::new(&config.keep, &store, &series, &intake, clock) {
         keeper.restore().await?;
@@ -90,7 +79,11 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
     };
     app.serve_http(config.listen, router, options).await?;
     app.spawn("scrape metrics", OnError::Shutdown, async move {
-        scraper.run(|| intake.settle()).await;
+        let each_round = || {
+            intake.settle();
+            series_metrics.set(&series.usage());
+        };
+        scraper.run(each_round).await;
         Ok(())
     });
     Ok(())

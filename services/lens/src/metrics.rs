@@ -23,3 +23,52 @@ chassis::metrics! {
         memory_limit_bytes: IntGauge,
     }
 }
+
+chassis::metrics! {
+    /// What lens keeps of the services' metrics.
+    pub(crate) struct SeriesMetrics in "mesh_lens" {
+        /// Series of metrics that have a sample within the retention.
+        series: IntGauge,
+        /// Samples that are kept.
+        samples: IntGauge,
+        /// Exemplars that are kept.
+        exemplars: IntGauge,
+        /// Bytes used by samples, labels and exemplars.
+        series_memory_bytes: IntGauge,
+        /// Maximum of these bytes: the setting `metrics.memory`.
+        series_memory_limit_bytes: IntGauge,
+        /// Samples that were removed before their time to make room for newer ones.
+        samples_evicted_total: IntCounter,
+        /// Samples that were not kept: the `limit` of bytes, series or labels is reached; a `duplicate` has the series of another one
+        /// of the same answer; a `timestamp` is not that of its answer. A whole answer counts as one if it is `malformed` or out of
+        /// `order`. An `exemplar` is too long or older than the last one.
+        samples_refused_total: IntCounterVec["reason"] = [
+            ["limit"], ["duplicate"], ["timestamp"], ["malformed"], ["order"], ["exemplar"],
+        ],
+    }
+}
+
+impl SeriesMetrics {
+    /// Shows what the store uses.
+    pub(crate) fn set(&self, usage: &timeseries::Usage) {
+        self.series.set(usage.series as i64);
+        self.samples.set(usage.samples as i64);
+        self.exemplars.set(usage.exemplars as i64);
+        self.series_memory_bytes.set(usage.bytes as i64);
+        self.series_memory_limit_bytes.set(usage.limit as i64);
+        let evicted = &self.samples_evicted_total;
+        evicted.inc_by(usage.evicted.saturating_sub(evicted.get()));
+        let refused = usage.refused;
+        for (reason, count) in [
+            ("limit", refused.limit),
+            ("duplicate", refused.duplicate),
+            ("timestamp", refused.timestamp),
+            ("malformed", refused.malformed),
+            ("order", refused.order),
+            ("exemplar", refused.exemplars),
+        ] {
+            let counter = self.samples_refused_total.with_label_values(&[reason]);
+            counter.inc_by(count.saturating_sub(counter.get()));
+        }
+    }
+}

@@ -1,39 +1,46 @@
 //! Scrapes every service's metrics, as Prometheus would.
 //!
-//! It keeps only what shows how the services are: the last text of each, and five minutes of a few sums. It is not a time series
-//! database, on purpose.
+//! All samples go to the store of series. Beside it, it keeps what shows how the services are: the last text of each, and five minutes
+//! of a few sums.
 
 mod addresses;
 mod exposition;
 mod history;
+mod request;
+mod samples;
 
 use std::{
     collections::BTreeMap,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
 use anyhow::Context;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::future::join_all;
 use parking_lot::RwLock;
 use reqwest::Url;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use self::history::History;
 pub(crate) use self::history::{REACH, Red, Vitals};
-use crate::coverage::{Measured, service_of};
+use self::{
+    history::History,
+    samples::{Answer, Round},
+};
+use crate::{
+    config::Scrape,
+    coverage::{Measured, service_of},
+};
 
 /// The number of failed scrapes in a row after which a warning is logged: a service that stops or restarts fails a few before.
 /// Queries show the failure at once.
 const WARN_AFTER: u32 = 3;
 
-/// The maximum size of an answer; a service of the mesh sends some 100 KiB.
-const LONGEST_TEXT: usize = 2 << 20;
-
 /// Scrapes the targets and keeps the results.
 pub(crate) struct Scraper {
     client: reqwest::Client,
+    series: Arc<timeseries::Store>,
     every: Duration,
     timeout: Duration,
     targets: RwLock<BTreeMap<String, Target>>,
@@ -67,9 +74,6 @@ impl Instance {
     }
 }
 
-/// The result of scraping one target: each instance's answer, or why the name could not be looked up.
-type Round = Result<Vec<(String, Result<Bytes, String>)>, String>;
-
 /// The state of one instance of a service.
 #[derive(Clone, Debug)]
 pub(crate) struct Service {
@@ -83,11 +87,7 @@ pub(crate) struct Service {
 }
 
 impl Scraper {
-    pub(crate) fn new(
-        targets: &BTreeMap<String, String>,
-        every: Duration,
-        timeout: Duration,
-    ) -> anyhow::Result<Self> {
+    pub(crate) fn new(scrape: &Scrape, series: &Arc<timeseries::Store>) -> anyhow::Result<Self> {
         let target = |(service, url): (&String, &String)| {
             let error = || format!("scrape.targets.{service}: {url:?} is no URL");
             let target = Target {
@@ -98,11 +98,12 @@ impl Scraper {
             };
             Ok((service.clone(), target))
         };
-        let targets = targets.iter().map(target).collect::<anyhow::Result<_>>()?;
+        let targets = scrape.targets.iter().map(target).collect::<anyhow::Result<_>>()?;
         Ok(Self {
             client: reqwest::Client::builder().no_proxy().build()?,
-            every,
-            timeout,
+            series: Arc::clone(series),
+            every: scrape.every,
+            timeout: scrape.timeout,
             targets: RwLock::new(targets),
         })
     }
@@ -146,32 +147,21 @@ impl Scraper {
         let late = || format!("no answer within {:?}", self.timeout);
         let instances = tokio::time::timeout(self.timeout, addresses::of(url)).await;
         let instances = instances.unwrap_or_else(|_| Err(format!("look-up: {}", late())))?;
-        let answers = instances.into_iter().map(async |(instance, url)| {
-            let answer = tokio::time::timeout(self.timeout, self.ask(url)).await;
-            (instance, answer.unwrap_or_else(|_| Err(late())))
+        let answers = instances.into_iter().map(async |(address, url)| {
+            let (at, started) = (SystemTime::now(), Instant::now());
+            let text = tokio::time::timeout(self.timeout, request::get(&self.client, url)).await;
+            let text = text.unwrap_or_else(|_| Err(late()));
+            Answer { address, at, took: started.elapsed(), text }
         });
         Ok(join_all(answers).await)
     }
 
-    async fn ask(&self, url: Url) -> Result<Bytes, String> {
-        let request = self.client.get(url).header("accept", "text/plain").send();
-        let mut response = request.await.map_err(|error| error_text(&error))?;
-        if !response.status().is_success() {
-            return Err(format!("answered {}", response.status()));
-        }
-        let mut text = BytesMut::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| error_text(&error))? {
-            if text.len() + chunk.len() > LONGEST_TEXT {
-                return Err(format!("said more than {LONGEST_TEXT} bytes"));
-            }
-            text.extend_from_slice(&chunk);
-        }
-        Ok(text.freeze())
-    }
-
-    fn remember(&self, name: &str, round: Round) {
+    fn remember(&self, name: &str, mut round: Round) {
         let mut targets = self.targets.write();
         let Some(target) = targets.get_mut(name) else { return };
+        let known = target.instances.keys().cloned();
+        let now = SystemTime::now();
+        samples::store(&self.series, name, &target.url, known.collect(), &mut round, now);
         match round {
             Ok(answers) => target.remember(name, answers),
             Err(error) => {
@@ -234,11 +224,11 @@ impl Scraper {
 
 impl Target {
     /// Stores the answers; instances that are no longer found are forgotten, because their pods are gone.
-    fn remember(&mut self, name: &str, answers: Vec<(String, Result<Bytes, String>)>) {
+    fn remember(&mut self, name: &str, answers: Vec<Answer>) {
         self.error = None;
-        self.instances.retain(|known, _| answers.iter().any(|(address, _)| address == known));
+        self.instances.retain(|known, _| answers.iter().any(|answer| answer.address == *known));
         let mut text = None;
-        for (address, answer) in answers {
+        for Answer { address, text: answer, .. } in answers {
             let instance = self.instances.entry(address).or_default();
             match answer {
                 Ok(answer) => {
@@ -263,17 +253,6 @@ impl Target {
     }
 }
 
-/// The error with its causes: the last cause of a `reqwest` error says what happened.
-fn error_text(error: &reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use axum::{Router, routing::get};
@@ -291,7 +270,10 @@ mod tests {
     fn scraper(targets: &[(&str, &str)]) -> Scraper {
         let targets =
             targets.iter().map(|(name, url)| ((*name).to_owned(), (*url).to_owned())).collect();
-        Scraper::new(&targets, Duration::from_millis(1), Duration::from_millis(500)).unwrap()
+        let timeout = Duration::from_millis(500);
+        let scrape = Scrape { every: Duration::from_millis(1), timeout, targets };
+        let series = timeseries::Store::new(timeseries::Options::default());
+        Scraper::new(&scrape, &Arc::new(series)).unwrap()
     }
 
     #[tokio::test]
@@ -350,7 +332,7 @@ mod tests {
     #[tokio::test]
     async fn a_text_without_end_is_cut_off() {
         let mut tasks = JoinSet::new();
-        let endless = get(|| async { "x".repeat(LONGEST_TEXT + 1) });
+        let endless = get(|| async { "x".repeat(request::LONGEST_TEXT + 1) });
         let url = serve(&mut tasks, Router::new().route("/metrics", endless)).await;
         let scraper = scraper(&[("loud", &url)]);
         scraper.scrape().await;
@@ -366,9 +348,9 @@ mod tests {
             let text = format!(
                 "messaging_process_duration_seconds_count{{outcome=\"handled\"}} {handled}\n"
             );
-            (address.to_owned(), Ok(Bytes::from(text)))
+            Answer::now(address, Ok(Bytes::from(text)))
         };
-        let away = |address: &str| (address.to_owned(), Err("refused".to_owned()));
+        let away = |address: &str| Answer::now(address, Err("refused".to_owned()));
         scraper.remember("orders", Err("no such name".into()));
         let services = scraper.services(REACH);
         assert_eq!(

@@ -80,6 +80,7 @@ pub(crate) fn read(
     let result = reader.lines(text);
     let Reader { row, scraped, exemplars, cursor, .. } = reader;
     if let Err(error) = result {
+        shared.refused.malformed();
         target.remove_empty_series(shared);
         return Err(error);
     }

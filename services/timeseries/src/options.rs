@@ -50,7 +50,9 @@ pub struct Refused {
     pub duplicate: u64,
     /// They have a timestamp of their own; a store has one time for all samples of an answer.
     pub timestamp: u64,
-    /// Their time is not after the time of the target's last samples.
+    /// Whole answers that are malformed.
+    pub malformed: u64,
+    /// Their time is not after the time of the target's last samples. A whole answer counts as one.
     pub order: u64,
     /// Exemplars that are longer than OpenMetrics allows, or older than the last one of the series.
     pub exemplars: u64,

@@ -38,7 +38,7 @@ pub(crate) struct Shared {
 
 /// Counts what was refused.
 #[derive(Default)]
-pub(crate) struct Counters([AtomicU64; 5]);
+pub(crate) struct Counters([AtomicU64; 6]);
 
 impl Counters {
     /// There is no room for the series.
@@ -66,10 +66,15 @@ impl Counters {
         self.0[4].fetch_add(1, Relaxed);
     }
 
+    /// An answer is malformed.
+    pub(crate) fn malformed(&self) {
+        self.0[5].fetch_add(1, Relaxed);
+    }
+
     fn read(&self) -> Refused {
-        let [limit, duplicate, timestamp, order, exemplars] =
-            [0, 1, 2, 3, 4].map(|reason| self.0[reason].load(Relaxed));
-        Refused { limit, duplicate, timestamp, order, exemplars }
+        let [limit, duplicate, timestamp, order, exemplars, malformed] =
+            self.0.each_ref().map(|count| count.load(Relaxed));
+        Refused { limit, duplicate, timestamp, malformed, order, exemplars }
     }
 }
 

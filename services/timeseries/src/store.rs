@@ -146,7 +146,7 @@ impl Store {
         let known = self.targets.read().get(&Key::Target(target.clone())).cloned();
         let Some(known) = known else { return };
         let mut target = known.lock();
-        if target.is_next(at_ms) {
+        if target.is_next(at_ms) && target.is_alive() {
             target.commit(at_ms, Vec::new());
             target.settle(&self.shared);
         }

@@ -74,6 +74,11 @@ impl Target {
         self.rows.last().is_none_or(|last| last.at_ms < at_ms)
     }
 
+    /// Whether a series of its last row goes on.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.rows.last().is_some_and(|last| last.values.iter().any(lives))
+    }
+
     /// The series with these labels, sorted by name, and whether it is new; `None` if there is no room for it.
     pub(crate) fn series(
         &mut self,
@@ -111,11 +116,9 @@ impl Target {
     /// Stores a row, with a staleness marker for each series that the last row has and this one has not.
     pub(crate) fn commit(&mut self, at_ms: i64, mut row: Vec<u64>) {
         if let Some(last) = self.rows.last() {
-            let stale = STALE.to_bits();
-            let lived = |bits: &u64| *bits != ABSENT && *bits != stale;
             row.resize(row.len().max(last.values.len()), ABSENT);
-            for (now, _) in row.iter_mut().zip(&*last.values).filter(|(_, last)| lived(last)) {
-                *now = if *now == ABSENT { stale } else { *now };
+            for (now, _) in row.iter_mut().zip(&*last.values).filter(|(_, last)| lives(last)) {
+                *now = if *now == ABSENT { STALE.to_bits() } else { *now };
             }
         }
         self.commit_as_it_is(at_ms, row);
@@ -225,6 +228,11 @@ impl Target {
         shared.settle(self.settled, (0, 0));
         self.settled = (0, 0);
     }
+}
+
+/// Whether a series with this last value goes on.
+fn lives(bits: &u64) -> bool {
+    *bits != ABSENT && *bits != STALE.to_bits()
 }
 
 /// Sets the value of a series in a row. NaNs are unified, because other bit patterns have a meaning.

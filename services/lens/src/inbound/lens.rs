@@ -252,7 +252,7 @@ async fn metrics(State(lens): Shared, Path(service): Path<String>) -> Result<Res
         Problem::new(StatusCode::NOT_FOUND, "not-found", detail)
     };
     let text = lens.scraper.text(&service).ok_or_else(unknown)?;
-    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
+    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response())
 }
 
 fn items(items: impl Iterator<Item = Value>) -> Json<Value> {

@@ -1,6 +1,6 @@
 //! A lens for tests, without ports.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     Router,
@@ -12,7 +12,12 @@ use tower::ServiceExt;
 
 use super::{jaeger, lens, otlp_http};
 use crate::{
-    clock::Clock, config::Flow, intake::Intake, metrics::Metrics, scrape::Scraper, store::Store,
+    clock::Clock,
+    config::{Flow, Scrape},
+    intake::Intake,
+    metrics::Metrics,
+    scrape::Scraper,
+    store::Store,
     topology::Topology,
 };
 
@@ -39,8 +44,10 @@ impl TestLens {
         let memory = 16 << 20;
         let store = Arc::new(Store::new(memory, Flow::default().into()));
         let topology = Arc::new(Topology::new(memory));
+        let series = Arc::new(timeseries::Store::new(timeseries::Options::default()));
         let scraper = Arc::new(
-            Scraper::new(targets, Duration::from_secs(1), Duration::from_secs(1)).unwrap(),
+            Scraper::new(&Scrape { targets: targets.clone(), ..Scrape::default() }, &series)
+                .unwrap(),
         );
         let registry = chassis::metrics::Registry::new();
         let intake = Arc::new(Intake::new(

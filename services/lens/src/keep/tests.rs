@@ -1,13 +1,11 @@
 //! What survives a restart.
 
-use std::collections::BTreeMap;
-
 use chassis::metrics::Registry;
 
 use super::*;
 use crate::{
     clock::Clock,
-    config::{Config, Keep},
+    config::{Config, Keep, Scrape},
     domain::{
         Attribute, Event, Kind, Link, Log, Logs, Scope, Severity, Source, Span, SpanId, Spans,
         Status, TraceId, Value,
@@ -36,12 +34,11 @@ fn lens_with(folder: &Path, keep: Keep) -> Lens {
     let config = Config::default();
     let store = Arc::new(Store::new(config.memory.bytes(), config.flow.into()));
     let topology = Arc::new(Topology::new(config.memory.bytes()));
-    let second = Duration::from_secs(1);
-    let scraper = Arc::new(Scraper::new(&BTreeMap::new(), second, second).unwrap());
+    let series = Arc::new(timeseries::Store::new(timeseries::Options::default()));
+    let scraper = Arc::new(Scraper::new(&Scrape::default(), &series).unwrap());
     let metrics = Metrics::register(&Registry::new()).unwrap();
     let intake = Arc::new(Intake::new(&store, &topology, &scraper, metrics, Clock::default()));
     let keep = Keep { folder: folder.display().to_string(), ..keep };
-    let series = Arc::new(timeseries::Store::new(crate::SERIES));
     let keeper = Keeper::new(&keep, &store, &series, &intake, Clock::default()).unwrap();
     Lens { store, topology, intake, keeper }
 }
