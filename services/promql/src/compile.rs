@@ -34,7 +34,8 @@ const SHOWN: usize = 200;
 /// [`Error::Parse`], [`Error::Unsupported`], and [`Error::Limit`] for a text that is too long or too deep.
 pub(crate) fn parse(text: &str) -> Result<(Expr, Plan), Error> {
     guard::check(text)?;
-    let expression = promql_parser::parser::parse(text).map_err(|cause| not_promql(text, cause))?;
+    let parsed = promql_parser::parser::parse(&guard::without_zero_offsets(text));
+    let expression = parsed.map_err(|cause| not_promql(text, cause))?;
     let plan = Compiler { depth: 0 }.plan(&expression)?;
     Ok((expression, plan))
 }

@@ -1,4 +1,6 @@
-//! Checks of a text before it is parsed: the parser is recursive in parts, and panics at some numbers.
+//! Checks of a text before it is parsed: the parser is recursive in parts, panics at some numbers, and refuses an offset of zero.
+
+use std::borrow::Cow;
 
 use lrpar::{Lexeme, Lexer, NonStreamingLexer};
 use promql_parser::parser::token;
@@ -50,6 +52,35 @@ pub(super) fn check(text: &str) -> Result<(), Error> {
         )));
     }
     Ok(())
+}
+
+/// The text with blanks instead of `offset 0s` behind a selector: Prometheus accepts it, the parser does not.
+pub(super) fn without_zero_offsets(text: &str) -> Cow<'_, str> {
+    let mut blanked = Cow::Borrowed(text);
+    let Ok(lexer) = promql_parser::parser::lexer(text) else { return blanked };
+    let (mut before, mut offset) = (None, None);
+    for lexeme in lexer.iter().flatten() {
+        let (id, span) = (lexeme.tok_id(), lexeme.span());
+        let is_zero = || match (id, lexer.span_str(span)) {
+            (token::T_DURATION, text) => !text.contains(|c: char| matches!(c, '1'..='9')),
+            (_, text) => promql_parser::util::parse_str_radix(text) == Ok(0.0),
+        };
+        match (id, offset) {
+            (token::T_OFFSET, _) => {
+                let selects = before != Some(token::T_RIGHT_PAREN);
+                offset = selects.then_some(span.start());
+            }
+            (token::T_ADD | token::T_SUB, Some(_)) => {}
+            (token::T_DURATION | token::T_NUMBER, Some(start)) if is_zero() => {
+                let blank = " ".repeat(span.end() - start);
+                blanked.to_mut().replace_range(start..span.end(), &blank);
+                offset = None;
+            }
+            _ => offset = None,
+        }
+        before = Some(id);
+    }
+    blanked
 }
 
 /// Seconds as a number: the parser panics if they are negative, infinite or too many.

@@ -33,6 +33,20 @@ fn conditions_on_labels_are_combined() {
 }
 
 #[test]
+fn an_offset_of_zero_moves_nothing() {
+    let series = Series::new("x 1+1x5");
+    for text in
+        ["x offset 0s", "x{} offset -0s", "x offset 0", "x offset 0h0m @ 300", "sum(x offset 0d)"]
+    {
+        let moved = series.at(5, text);
+        assert_eq!(moved.len(), 1, "{text}");
+        assert!(moved[0].ends_with('6'), "{text}: {moved:?}");
+    }
+    assert_eq!(series.at(5, "count_over_time(x[2m] offset 0s)"), ["{} 2"]);
+    assert!(promql::Query::parse("(x + x) offset 0s").is_err());
+}
+
+#[test]
 fn an_offset_looks_back_and_a_negative_one_ahead() {
     let series = Series::new("x 0+1x10");
     assert_eq!(series.at(5, "x offset 2m"), ["x 3"]);
