@@ -91,6 +91,11 @@ impl Merge {
         Ok(place)
     }
 
+    /// The place of the series with these labels.
+    pub(crate) fn place(&self, labels: &Labels) -> Option<usize> {
+        self.places.get(labels).copied()
+    }
+
     /// The series, in the order of their first appearance.
     pub(crate) fn into_rows(self) -> Vec<Row> {
         self.rows

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use lrpar::{Lexeme, Lexer, NonStreamingLexer};
-use promql_parser::parser::token;
+use promql_parser::parser::token::{self, TokenId};
 
-use crate::{Error, plan::MAX_DURATION_MS};
+use crate::{Error, functions::labels, plan::MAX_DURATION_MS};
 
 /// Longer queries are refused.
 const MAX_BYTES: usize = 16 * 1024;
@@ -13,10 +13,13 @@ const MAX_BYTES: usize = 16 * 1024;
 /// More operators and opening parentheses or brackets are refused: no expression is nested deeper than this.
 const MAX_NESTING: usize = 400;
 
+/// More patterns are refused: each may take a megabyte while it is compiled.
+const MAX_PATTERNS: usize = 64;
+
 /// Checks a text.
 ///
 /// # Errors
-/// [`Error::Limit`] if the text is too long or too deeply nested, [`Error::Parse`] if it has a duration that the parser cannot represent.
+/// [`Error::Limit`] if the text is too long, too deeply nested, or has too many or too large patterns; [`Error::Parse`] if it has a duration that the parser cannot represent.
 pub(super) fn check(text: &str) -> Result<(), Error> {
     if text.len() > MAX_BYTES {
         return Err(Error::Limit(format!(
@@ -25,33 +28,70 @@ pub(super) fn check(text: &str) -> Result<(), Error> {
         )));
     }
     let lexer = promql_parser::parser::lexer(text).map_err(Error::Parse)?;
-    let (mut nesting, mut in_duration) = (0, false);
+    let (mut nesting, mut patterns, mut before) = (0, 0, Before::Other);
     for lexeme in lexer.iter().flatten() {
-        let id = lexeme.tok_id();
-        let opens = matches!(id, token::T_LEFT_PAREN | token::T_LEFT_BRACKET);
-        let operates = id > token::T_OPERATORS_START && id < token::T_OPERATORS_END
-            || matches!(id, token::T_LAND | token::T_LOR | token::T_LUNLESS | token::T_ATAN2);
-        nesting += usize::from(opens || operates);
-        match id {
-            token::T_SMOOTHED | token::T_ANCHORED => {
+        let (id, text) = (lexeme.tok_id(), lexer.span_str(lexeme.span()));
+        nesting += usize::from(nests(id));
+        patterns += usize::from(matches!(id, token::T_EQL_REGEX | token::T_NEQ_REGEX));
+        patterns += usize::from(id == token::T_IDENTIFIER && text == "label_replace");
+        before = match (id, before) {
+            (token::T_SMOOTHED | token::T_ANCHORED, _) => {
                 let text = "the modifiers `anchored` and `smoothed`, which are experimental in Prometheus,";
                 return Err(Error::Unsupported(text.to_owned()));
             }
-            token::T_LEFT_BRACKET | token::T_COLON | token::T_OFFSET => in_duration = true,
-            token::T_ADD | token::T_SUB => {}
-            token::T_NUMBER if in_duration => {
-                check_duration(lexer.span_str(lexeme.span()))?;
-                in_duration = false;
+            (token::T_NUMBER, Before::Duration) => check_duration(text)?,
+            (token::T_STRING, Before::Pattern) => check_pattern(text)?,
+            (token::T_LEFT_BRACKET | token::T_COLON | token::T_OFFSET, _) => Before::Duration,
+            (token::T_ADD | token::T_SUB, Before::Duration) => Before::Duration,
+            (token::T_EQL_REGEX | token::T_NEQ_REGEX, _) => Before::Pattern,
+            _ => Before::Other,
+        };
+    }
+    check_count(nesting, MAX_NESTING, "operators and parentheses")?;
+    check_count(patterns, MAX_PATTERNS, "patterns")
+}
+
+/// What the tokens before one announce.
+#[derive(Clone, Copy)]
+enum Before {
+    Duration,
+    Pattern,
+    Other,
+}
+
+/// Whether a token may make the expression deeper.
+fn nests(id: TokenId) -> bool {
+    let operators = token::T_OPERATORS_START + 1..token::T_OPERATORS_END;
+    let words = [token::T_LAND, token::T_LOR, token::T_LUNLESS, token::T_ATAN2];
+    let opens = [token::T_LEFT_PAREN, token::T_LEFT_BRACKET];
+    operators.contains(&id) || words.contains(&id) || opens.contains(&id)
+}
+
+fn check_count(count: usize, allowed: usize, what: &str) -> Result<(), Error> {
+    if count <= allowed {
+        return Ok(());
+    }
+    Err(Error::Limit(format!(
+        "the query has {count} {what}, {allowed} are allowed: split it, for example by recording rules"
+    )))
+}
+
+/// The parser compiles a pattern without a limit of its own.
+fn check_pattern(quoted: &str) -> Result<Before, Error> {
+    let pattern = promql_parser::util::unquote_string(quoted).map_err(Error::Parse)?;
+    for variant in [&pattern, &labels::escape_braces(&pattern)] {
+        match labels::compile(&format!("^(?:{variant})$")) {
+            Ok(_) => break,
+            Err(regex::Error::CompiledTooBig(bytes)) => {
+                return Err(Error::Limit(format!(
+                    "the pattern {pattern} needs more than {bytes} bytes: use a simpler one"
+                )));
             }
-            _ => in_duration = false,
+            // The parser tries the other variant, too, before it refuses the pattern.
+            Err(_) => {}
         }
     }
-    if nesting > MAX_NESTING {
-        return Err(Error::Limit(format!(
-            "the query has {nesting} operators and parentheses, {MAX_NESTING} are allowed: split it, for example by recording rules"
-        )));
-    }
-    Ok(())
+    Ok(Before::Other)
 }
 
 /// The text with blanks instead of `offset 0s` behind a selector: Prometheus accepts it, the parser does not.
@@ -84,10 +124,10 @@ pub(super) fn without_zero_offsets(text: &str) -> Cow<'_, str> {
 }
 
 /// Seconds as a number: the parser panics if they are negative, infinite or too many.
-fn check_duration(text: &str) -> Result<(), Error> {
+fn check_duration(text: &str) -> Result<Before, Error> {
     let seconds = promql_parser::util::parse_str_radix(text).map_err(Error::Parse)?;
     if (0.0..=MAX_DURATION_MS as f64 / 1000.0).contains(&seconds) {
-        return Ok(());
+        return Ok(Before::Other);
     }
     Err(Error::Parse(format!("duration out of range: {text}")))
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::{
     Error, Labels,
     budget::Budget,
-    columns::{ABSENT, Merge, Row, is_present, same_labels},
+    columns::{ABSENT, Merge, Row, is_present},
     evaluate::arithmetic::Rule,
     plan::{Cardinality, Grouping, Matching},
 };
@@ -102,22 +102,23 @@ struct Pair {
 impl Results<'_> {
     /// Adds the result of two series; `pairs` are those with the same signature.
     fn add(&mut self, pairs: &mut Vec<Pair>, many: usize, one: usize) -> Result<(), Error> {
-        let overlaps = |pair: &&Pair| self.overlap((pair.many, pair.one), (many, one));
-        let overlapping: Vec<_> = pairs.iter().filter(overlaps).map(|pair| pair.result).collect();
-        if self.matching.cardinality == Cardinality::OneToOne && !overlapping.is_empty() {
+        let overlaps = |pair: &Pair| self.overlap((pair.many, pair.one), (many, one));
+        if self.matching.cardinality == Cardinality::OneToOne && pairs.iter().any(overlaps) {
             return Err(Error::Execution("multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)".to_owned()));
         }
         let labels = self.labels(&self.sides.many[many].labels, &self.sides.one[one].labels);
-        let values = self.values(many, one);
-        match self.merge.add(Row { labels, values }) {
-            Ok(result) if overlapping.contains(&result) => Err(not_unique()),
-            Ok(result) => {
-                pairs.push(Pair { many, one, result });
-                Ok(())
-            }
-            Err(error) if error == same_labels() && !overlapping.is_empty() => Err(not_unique()),
-            Err(error) => Err(error),
+        if let Some(known) = self.merge.place(&labels)
+            && pairs.iter().any(|pair| pair.result == known && overlaps(pair))
+        {
+            return Err(Error::Execution(
+                "multiple matches for labels: grouping labels must ensure unique matches"
+                    .to_owned(),
+            ));
         }
+        let values = self.values(many, one);
+        let result = self.merge.add(Row { labels, values })?;
+        pairs.push(Pair { many, one, result });
+        Ok(())
     }
 
     fn values(&self, many: usize, one: usize) -> Vec<f64> {
@@ -154,10 +155,4 @@ impl Results<'_> {
         }
         labels
     }
-}
-
-fn not_unique() -> Error {
-    Error::Execution(
-        "multiple matches for labels: grouping labels must ensure unique matches".to_owned(),
-    )
 }

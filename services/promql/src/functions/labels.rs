@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use regex::{Captures, Regex};
+use regex::{Captures, Regex, RegexBuilder};
 
 use crate::{Error, Labels};
 
@@ -92,12 +92,17 @@ fn check_name(which: &str, function: &str, name: &str) -> Result<(), Error> {
 
 /// A pattern that matches the whole value, in which `.` also matches a line break.
 fn anchored(pattern: &str) -> Option<Regex> {
-    let compile = |pattern: &str| Regex::new(&format!("^(?s:{pattern})$")).ok();
-    compile(pattern).or_else(|| compile(&escape_braces(pattern)))
+    let anchored = |pattern: &str| compile(&format!("^(?s:{pattern})$")).ok();
+    anchored(pattern).or_else(|| anchored(&escape_braces(pattern)))
+}
+
+/// Compiles a pattern that needs no more than a megabyte.
+pub(crate) fn compile(pattern: &str) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(pattern).size_limit(1 << 20).build()
 }
 
 /// Escapes braces that are no repetition: Go's syntax takes `{x}` literally, this crate's one refuses it.
-fn escape_braces(pattern: &str) -> String {
+pub(crate) fn escape_braces(pattern: &str) -> String {
     let mut escaped = String::with_capacity(pattern.len());
     let mut rest = pattern;
     while let Some(place) = rest.find(['\\', '{']) {

@@ -60,7 +60,7 @@ fn series() -> Series {
 fn arbitrary_words_never_panic() {
     let (series, mut random) = (series(), Random(0x9e37_79b9_7f4a_7c15));
     let words: Vec<_> = WORDS.split_whitespace().collect();
-    for _ in 0..20_000 {
+    for _ in 0..8_000 {
         let text: Vec<_> =
             (0..=random.below(9)).map(|_| words[random.below(words.len())]).collect();
         evaluate(&series, &text.join(" "));
@@ -76,7 +76,7 @@ fn damaged_queries_never_panic() {
         r#"topk(2, quantile_over_time(0.5, x[3m])) > bool -1.5e-1 unless absent(y{le!~"1|2"})"#,
     ];
     let mut parsed = 0;
-    for _ in 0..10_000 {
+    for _ in 0..5_000 {
         let mut text: Vec<char> = queries[random.below(queries.len())].chars().collect();
         for _ in 0..=random.below(3) {
             let (from, to) = (random.below(text.len()), random.below(text.len()));
@@ -88,5 +88,5 @@ fn damaged_queries_never_panic() {
         }
         parsed += usize::from(evaluate(&series, &text.iter().collect::<String>()));
     }
-    assert!(parsed > 500, "{parsed} of 10,000 texts are queries: too few to say anything");
+    assert!(parsed > 250, "{parsed} of 5,000 texts are queries: too few to say anything");
 }

@@ -189,3 +189,19 @@ fn extreme_moments_are_refused_or_empty() {
     assert_eq!(series.at(0, "x @ 8640000000000"), [""; 0]);
     assert_eq!(series.at(0, "x @ -8640000000000"), [""; 0]);
 }
+
+#[test]
+fn patterns_that_need_much_memory_are_refused() {
+    let error = |text: &str| Query::parse(text).unwrap_err().to_string();
+    let text = error("x{a=~\"\\\\w{900}\"}");
+    assert!(text.starts_with("the pattern \\w{900} needs more than"), "{text}");
+    let text = error("label_replace(x, \"a\", \"\", \"b\", \"(\\\\w{30}){30}\")");
+    assert_eq!(text, "invalid regular expression in label_replace(): (\\w{30}){30}");
+    let text = error("x{a!~\"{x}\\\\w{900}\"}");
+    assert!(text.starts_with("the pattern {x}\\w{900} needs more than"), "{text}");
+    let many = |count: usize| format!("x{{{}}}", vec!["a=~\"b.*\""; count].join(","));
+    assert!(Query::parse(&many(64)).is_ok());
+    assert!(error(&many(65)).starts_with("the query has 65 patterns, 64 are allowed"));
+    let names: Vec<_> = (0..300).map(|n| format!("/api/v1/route-{n}/.+")).collect();
+    assert!(Query::parse(&format!("x{{a=~\"{}\"}}", names.join("|"))).is_ok());
+}
