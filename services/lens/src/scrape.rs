@@ -8,6 +8,7 @@ mod exposition;
 mod history;
 mod request;
 mod samples;
+mod targets;
 
 use std::{
     collections::BTreeMap,
@@ -23,10 +24,13 @@ use parking_lot::RwLock;
 use reqwest::Url;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-pub(crate) use self::history::{REACH, Red, Vitals};
 use self::{
     history::History,
     samples::{Answer, Round},
+};
+pub(crate) use self::{
+    history::{REACH, Red, Vitals},
+    targets::Scraped,
 };
 use crate::{
     config::Scrape,
@@ -58,6 +62,8 @@ struct Target {
 
 #[derive(Default)]
 struct Instance {
+    /// When the last attempt began, and how long it took.
+    last: Option<(SystemTime, Duration)>,
     scraped_at: Option<SystemTime>,
     /// Why the last attempt failed.
     error: Option<String>,
@@ -228,8 +234,9 @@ impl Target {
         self.error = None;
         self.instances.retain(|known, _| answers.iter().any(|answer| answer.address == *known));
         let mut text = None;
-        for Answer { address, text: answer, .. } in answers {
+        for Answer { address, at, took, text: answer } in answers {
             let instance = self.instances.entry(address).or_default();
+            instance.last = Some((at, took));
             match answer {
                 Ok(answer) => {
                     let sample = exposition::read(&String::from_utf8_lossy(&answer));

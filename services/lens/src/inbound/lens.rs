@@ -49,6 +49,8 @@ lens of glassmesh: the traces, logs and metrics of the mesh
   /lens/v1/services/{service}/metrics                 what its /metrics said last
   /api/services /api/operations /api/traces /api/traces/{id} /api/dependencies
                                                       as Jaeger: point its page or Grafana here; below /lens, too
+  /prometheus/api/v1/…                                as Prometheus: the metrics of every service for the last half hour, rules
+                                                      and alerts; never sampled. /prometheus/ lists the paths
   POST /v1/traces, /v1/logs                           OTLP, protobuf or JSON
 ";
 

@@ -9,6 +9,7 @@ mod query;
 mod rules;
 mod series;
 mod status;
+mod targets;
 #[cfg(test)]
 mod tests;
 
@@ -19,7 +20,7 @@ use promrules::GroupState;
 use timeseries::Store;
 
 use self::{evaluation::Evaluator, params::BODY_LIMIT};
-use crate::clock::Clock;
+use crate::{clock::Clock, scrape::Scraper};
 
 const INDEX: &str = "\
 lens of glassmesh, as a Prometheus: the last half hour of metrics; an address for Grafana, promtool and scripts
@@ -28,6 +29,7 @@ lens of glassmesh, as a Prometheus: the last half hour of metrics; an address fo
   /prometheus/api/v1/query_range?query=up&start=&end=&step=15s
   /prometheus/api/v1/series /labels /label/{name}/values /metadata /query_exemplars
   /prometheus/api/v1/rules /alerts                    the rules of grafana/rules, and the alerts that are pending or firing
+  /prometheus/api/v1/targets                          what is scraped, when, and with what result
   /prometheus/api/v1/status/buildinfo
 
 https://prometheus.io/docs/prometheus/latest/querying/api/ describes the parameters. Lens has no pages for metrics: `mesh query`
@@ -41,6 +43,7 @@ pub(crate) type Groups = Arc<dyn Fn() -> Vec<Arc<GroupState>> + Send + Sync>;
 struct Prometheus {
     store: Arc<Store>,
     groups: Groups,
+    scraper: Arc<Scraper>,
     evaluator: Evaluator,
     clock: Clock,
 }
@@ -48,10 +51,16 @@ struct Prometheus {
 type Shared = axum::extract::State<Arc<Prometheus>>;
 
 /// The paths of the API, at `/api/v1` as Prometheus has them, and below `/prometheus` as the front door of the mesh has them.
-pub(crate) fn routes(store: &Arc<Store>, groups: Groups, clock: Clock) -> Router {
+pub(crate) fn routes(
+    store: &Arc<Store>,
+    groups: Groups,
+    scraper: &Arc<Scraper>,
+    clock: Clock,
+) -> Router {
     let prometheus = Prometheus {
         store: Arc::clone(store),
         groups,
+        scraper: Arc::clone(scraper),
         evaluator: Evaluator::new(Arc::clone(store)),
         clock,
     };
@@ -66,6 +75,7 @@ pub(crate) fn routes(store: &Arc<Store>, groups: Groups, clock: Clock) -> Router
         .route("/metadata", get(series::metadata))
         .route("/rules", get(rules::rules))
         .route("/alerts", get(rules::alerts))
+        .route("/targets", get(targets::targets))
         .route("/status/buildinfo", get(status::build));
     let all = Router::new()
         .nest("/api/v1", api)

@@ -82,13 +82,13 @@ fn store_answer(store: &Store, target: &str, answer: &mut Answer) {
 }
 
 /// The labels that every series of an instance gets, as Prometheus is configured in `deploy/`.
-fn labels(target: &str, address: &str) -> Labels {
+pub(super) fn labels(target: &str, address: &str) -> Labels {
     let service = service_of(target);
     Labels::from([("job", service), ("service", service), ("instance", address)])
 }
 
 /// The host and port of a URL.
-fn address(url: &Url) -> String {
+pub(super) fn address(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     format!("{host}:{}", url.port_or_known_default().unwrap_or_default())
 }

@@ -16,7 +16,7 @@ use super::{
 };
 
 /// Go's zero time, which Prometheus answers for a rule that was never evaluated.
-const NEVER: &str = "0001-01-01T00:00:00Z";
+pub(super) const NEVER: &str = "0001-01-01T00:00:00Z";
 
 /// `/rules`.
 pub(super) async fn rules(State(prometheus): Shared, params: Params) -> Result<Response, Refusal> {
@@ -149,7 +149,8 @@ fn alert(alert: &Alert) -> Value {
     shown
 }
 
-fn labels(labels: &Labels) -> Value {
+/// Labels as an object.
+pub(super) fn labels(labels: &Labels) -> Value {
     let pairs = labels.iter().map(|(name, value)| (name.to_string(), (**value).into()));
     Value::Object(pairs.collect::<Map<_, _>>())
 }

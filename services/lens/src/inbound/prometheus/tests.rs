@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use timeseries::Store;
 use tower::ServiceExt;
 
-use crate::clock::Clock;
+use crate::{clock::Clock, config::Scrape, scrape::Scraper};
 
 /// The time of the last sample: 2026-01-02T03:04:05Z.
 const NOW: i64 = 1_767_323_045;
@@ -24,6 +24,7 @@ struct TestPrometheus {
     router: Router,
     store: Arc<Store>,
     rules: Arc<RwLock<Vec<Arc<promrules::GroupState>>>>,
+    scraper: Arc<Scraper>,
 }
 
 impl TestPrometheus {
@@ -49,7 +50,13 @@ impl TestPrometheus {
         let rules = Arc::new(RwLock::new(Vec::new()));
         let read = Arc::clone(&rules);
         let groups = Arc::new(move || read.read().clone());
-        Self { router: super::routes(&store, groups, Clock::default()), store, rules }
+        let scrape = Scrape {
+            targets: [("orders_2".to_owned(), "http://127.0.0.1:1/metrics".to_owned())].into(),
+            ..Scrape::default()
+        };
+        let scraper = Arc::new(Scraper::new(&scrape, &store).unwrap());
+        let router = super::routes(&store, groups, &scraper, Clock::default());
+        Self { router, store, rules, scraper }
     }
 
     async fn ask(&self, request: Request<Body>) -> (StatusCode, Value) {
@@ -311,4 +318,31 @@ async fn a_large_answer_is_whole() {
     server.store.scrape(&target("orders"), (NOW + 2) * 1_000, Duration::ZERO, &lines).unwrap();
     let found = server.data("/api/v1/series?match[]=large").await;
     assert_eq!(found.as_array().unwrap().len(), 900);
+}
+
+#[tokio::test]
+async fn targets_have_the_result_of_their_last_scrape() {
+    let server = TestPrometheus::new();
+    let target = async || {
+        server.data("/prometheus/api/v1/targets?state=active").await["activeTargets"][0].clone()
+    };
+    let before = target().await;
+    assert_eq!(
+        (&before["health"], &before["lastScrape"]),
+        (&json!("unknown"), &json!("0001-01-01T00:00:00Z"))
+    );
+    server.scraper.scrape().await;
+    let after = target().await;
+    assert_eq!(
+        after["labels"],
+        json!({ "instance": "127.0.0.1:1", "job": "orders", "service": "orders" })
+    );
+    assert_eq!(
+        (&after["health"], &after["scrapePool"], &after["scrapeUrl"]),
+        (&json!("down"), &json!("orders_2"), &json!("http://127.0.0.1:1/metrics"))
+    );
+    assert_eq!((&after["scrapeInterval"], &after["scrapeTimeout"]), (&json!("2s"), &json!("1s")));
+    assert!(after["lastError"].as_str().unwrap().contains("refused"), "{after}");
+    assert_eq!(server.data("/api/v1/targets?state=dropped").await["activeTargets"], json!([]));
+    assert_eq!(server.refusal("/api/v1/targets?state=x").await.0, 400);
 }
