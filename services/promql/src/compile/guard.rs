@@ -79,6 +79,10 @@ fn check_count(count: usize, allowed: usize, what: &str) -> Result<(), Error> {
 /// The parser compiles a pattern without a limit of its own.
 fn check_pattern(quoted: &str) -> Result<Before, Error> {
     let pattern = promql_parser::util::unquote_string(quoted).map_err(Error::Parse)?;
+    // Without repetitions and classes a pattern is compiled to little more than its text.
+    if !pattern.contains(['{', '[', '\\']) {
+        return Ok(Before::Other);
+    }
     for variant in [&pattern, &labels::escape_braces(&pattern)] {
         match labels::compile(&format!("^(?:{variant})$")) {
             Ok(_) => break,

@@ -55,3 +55,23 @@ fn ranges_of_half_an_hour() {
         println!("{:>8.2} ms  {text}", fastest.as_secs_f64() * 1e3);
     }
 }
+
+#[test]
+#[ignore = "measures"]
+fn parsing() {
+    for text in [
+        "up",
+        "rate(request_duration_seconds_bucket[5m])",
+        r#"up{job="gateway"}"#,
+        r#"up{job=~"gateway|orders"}"#,
+        r#"up{job=~".+"}"#,
+        r#"up{job=~"\\w+"}"#,
+        r#"histogram_quantile(0.99, sum by (le) (rate(request_duration_seconds_bucket{job="gateway",http_route!=""}[5m])))"#,
+    ] {
+        let started = Instant::now();
+        for _ in 0..100 {
+            Query::parse(text).unwrap();
+        }
+        println!("{:>8.3} ms  {text}", started.elapsed().as_secs_f64() * 10.0);
+    }
+}
