@@ -112,7 +112,12 @@ impl Evaluation<'_> {
 
     fn timestamp(&self, vector: &Node, steps: Steps) -> Result<Vec<Row>, Error> {
         if let Node::Instant(selector) = vector {
-            let mut rows = self.instant(selector, steps, Yields::Timestamp)?;
+            let mut selector = selector.clone();
+            if selector.shift.at.is_some() {
+                // Prometheus forgets the offset beside `@`, but only reads samples up to the shifted moment.
+                selector.shift.offset_ms = selector.shift.offset_ms.max(0);
+            }
+            let mut rows = self.instant(&selector, steps, Yields::Timestamp)?;
             for row in &mut rows {
                 row.labels = row.labels.without_name();
             }

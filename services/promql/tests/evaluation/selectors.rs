@@ -86,6 +86,7 @@ fn a_timestamp_is_that_of_the_sample() {
     assert_eq!(series.at(3, "timestamp(x)"), ["{} 60"]);
     assert_eq!(series.at(3, "timestamp((x))"), ["{} 60"]);
     assert_eq!(series.at(3, "timestamp(x + 0)"), ["{} 180"]);
+    assert_eq!(series.at(3, "timestamp(x offset -1m @ 0)"), ["{} 0"], "as in Prometheus");
 }
 
 #[test]
