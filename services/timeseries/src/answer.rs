@@ -120,7 +120,7 @@ impl<'t> Reader<'_, 't> {
         while !rest.is_empty() {
             number += 1;
             let line = rest;
-            let read = match self.cursor.strip(rest) {
+            let read = match self.cursor.strip(rest, self.bounds) {
                 Some((what, after)) => {
                     let (tail, after) = after.split_once('\n').unwrap_or((after, ""));
                     rest = after;
@@ -185,7 +185,11 @@ impl<'t> Reader<'_, 't> {
         match self.target.series(&labels, false, self.shared) {
             Some((number, is_new)) => {
                 self.scraped.added += u64::from(is_new);
-                self.cursor.add(Entry::new(&line[..series.length], What::Series(number)));
+                self.cursor.add(Entry::new(
+                    &line[..series.length],
+                    What::Series(number),
+                    self.bounds,
+                ));
                 self.store(number, &sample)?;
             }
             None => {
@@ -198,7 +202,7 @@ impl<'t> Reader<'_, 't> {
     }
 
     fn comment(&mut self, line: &'t str) -> Result<(), Expected> {
-        let (target, shared) = (&mut *self.target, self.shared);
+        let (target, shared, before) = (&mut *self.target, self.shared, self.bounds);
         let what = match exposition::comment(line, self.format)? {
             Comment::Type { family, kind } => {
                 self.bounds = match kind {
@@ -221,7 +225,7 @@ impl<'t> Reader<'_, 't> {
             }
             Comment::Other => What::Comment,
         };
-        self.cursor.add(Entry::new(line, what));
+        self.cursor.add(Entry::new(line, what, before));
         Ok(())
     }
 

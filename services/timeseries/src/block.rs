@@ -46,7 +46,7 @@ pub(crate) struct Block {
     /// Where the column of each of these series ends.
     pub(crate) ends: Box<[u32]>,
     /// The columns.
-    pub(crate) columns: Box<[u8]>,
+    pub(crate) bytes: Box<[u8]>,
 }
 
 impl Block {
@@ -104,9 +104,45 @@ impl Block {
         out.resize(end, ABSENT);
     }
 
+    /// The series with their columns.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = (u32, &[u8])> {
+        self.series.iter().enumerate().map(|(place, series)| (*series, self.column(place)))
+    }
+
+    /// The block with other numbers for its series; those without a number are left out. The order stays.
+    pub(crate) fn renumbered(&self, number: impl Fn(u32) -> Option<u32>) -> Self {
+        let mut builder = Builder::new(&self.times());
+        let mut column = Vec::new();
+        for series in self.series.iter() {
+            if let Some(number) = number(*series) {
+                column.clear();
+                self.read(*series, &mut column);
+                builder.add(number, &column);
+            }
+        }
+        builder.build(None)
+    }
+
+    /// The rows, as they came.
+    pub(crate) fn to_rows(&self) -> Vec<Row> {
+        let width = self.series.last().map_or(0, |last| *last as usize + 1);
+        let mut rows: Vec<_> =
+            (0..self.rows).map(|_| Vec::from_iter(std::iter::repeat_n(ABSENT, width))).collect();
+        let mut column = Vec::new();
+        for series in self.series.iter() {
+            column.clear();
+            self.read(*series, &mut column);
+            for (row, bits) in rows.iter_mut().zip(&column) {
+                row[*series as usize] = *bits;
+            }
+        }
+        let row = |(at_ms, values)| Row { at_ms, values: Arc::new(values) };
+        self.times().into_iter().zip(rows).map(row).collect()
+    }
+
     fn column(&self, place: usize) -> &[u8] {
         let start = if place == 0 { 0 } else { self.ends[place - 1] };
-        &self.columns[start as usize..self.ends[place] as usize]
+        &self.bytes[start as usize..self.ends[place] as usize]
     }
 
     /// Its bytes; shared lists of series count for every block.
@@ -115,12 +151,12 @@ impl Block {
             + cost::allocation(self.times.len())
             + cost::shared(self.series.len() * 4)
             + cost::allocation(self.ends.len() * 4)
-            + cost::allocation(self.columns.len())
+            + cost::allocation(self.bytes.len())
     }
 }
 
 /// Makes a block, column by column.
-struct Builder {
+pub(crate) struct Builder {
     from_ms: i64,
     to_ms: i64,
     rows: u32,
@@ -132,7 +168,7 @@ struct Builder {
 }
 
 impl Builder {
-    fn new(times: &[i64]) -> Self {
+    pub(crate) fn new(times: &[i64]) -> Self {
         let (from_ms, to_ms) =
             (times.first().copied().unwrap_or(0), times.last().copied().unwrap_or(0));
         let bits: Vec<_> = times.iter().map(|at| (*at as f64).to_bits()).collect();
@@ -150,7 +186,8 @@ impl Builder {
         }
     }
 
-    fn add(&mut self, series: u32, column: &[u64]) {
+    /// Adds the column of a series, whose number is greater than that of the last one.
+    pub(crate) fn add(&mut self, series: u32, column: &[u64]) {
         let samples = column.iter().filter(|bits| **bits != ABSENT).count();
         if samples == 0 {
             return;
@@ -161,7 +198,8 @@ impl Builder {
         self.ends.push(self.columns.len() as u32);
     }
 
-    fn build(self, before: Option<&Block>) -> Block {
+    /// The block, which shares the list of series with the one before it if it is the same.
+    pub(crate) fn build(self, before: Option<&Block>) -> Block {
         let series = match before {
             Some(before) if *before.series == *self.series => Arc::clone(&before.series),
             _ => self.series.into(),
@@ -174,7 +212,7 @@ impl Builder {
             times: self.times.into(),
             series,
             ends: self.ends.into(),
-            columns: self.columns.into(),
+            bytes: self.columns.into(),
         }
     }
 }

@@ -65,7 +65,8 @@ pub(crate) struct Exemplar<'a> {
 /// What a line should have had.
 pub(crate) type Expected = &'static str;
 
-const KINDS: [&str; 9] = [
+/// The types of metrics.
+pub(crate) const KINDS: [&str; 9] = [
     "counter",
     "gauge",
     "histogram",

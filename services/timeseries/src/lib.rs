@@ -14,6 +14,7 @@ mod exemplars;
 mod exposition;
 mod hash;
 mod options;
+mod restore;
 mod rows;
 mod sequence;
 mod series;
@@ -27,4 +28,5 @@ mod tests;
 
 pub use answer::{ScrapeError, Scraped};
 pub use options::{Options, Refused, Usage};
-pub use store::{ExemplarSample, ExemplarSeries, Metadata, SnapshotError, Store};
+pub use snapshot::SnapshotError;
+pub use store::{ExemplarSample, ExemplarSeries, Metadata, Store};

@@ -39,6 +39,26 @@ impl Rows {
         self.open.last_mut().map(|row| Arc::make_mut(&mut row.values))
     }
 
+    /// Rows from blocks, oldest first.
+    pub(crate) fn from_blocks(mut blocks: Vec<Block>) -> Self {
+        let mut rows = Self::default();
+        // The last row must be at hand to find series that are missing in the next one.
+        if let Some(last) = blocks.pop_if(|last| last.rows as usize <= ROWS) {
+            rows.open = last.to_rows();
+        }
+        let is_small = |block: &Block| block.rows as usize <= ROWS;
+        let large = blocks.iter().rposition(|block| !is_small(block)).map_or(0, |last| last + 1);
+        rows.small = blocks.split_off(large).into_iter().map(Arc::new).collect();
+        rows.large = blocks.into_iter().map(Arc::new).collect();
+        rows
+    }
+
+    /// The time of the last row.
+    pub(crate) fn last_ms(&self) -> Option<i64> {
+        let block = self.small.back().or(self.large.back()).map(|block| block.to_ms);
+        self.open.last().map(|row| row.at_ms).or(block)
+    }
+
     /// Adds a row, which is newer than the last one.
     pub(crate) fn push(&mut self, row: Row) {
         if self.open.len() >= ROWS {
@@ -79,7 +99,7 @@ impl Rows {
 
     /// Removes blocks that ended before a moment, or all rows if all did.
     pub(crate) fn expire(&mut self, before_ms: i64) {
-        if self.open.last().is_none_or(|row| row.at_ms < before_ms) {
+        if self.last_ms().is_none_or(|last_ms| last_ms < before_ms) {
             *self = Self::default();
         }
         while self.blocks().next().is_some_and(|block| block.to_ms < before_ms) {

@@ -8,7 +8,9 @@ use crate::hash;
 pub(crate) struct Entry {
     hash: u64,
     length: u32,
-    pub(crate) what: What,
+    what: What,
+    /// The label whose values are numbers: a series is not the same after another `# TYPE`.
+    bounds: Bounds,
 }
 
 /// What a line is.
@@ -36,12 +38,12 @@ pub(crate) enum Bounds {
 const REACH: usize = 256;
 
 impl Entry {
-    pub(crate) fn new(text: &str, what: What) -> Self {
-        Self { hash: hash::of(text.as_bytes()), length: text.len() as u32, what }
+    pub(crate) fn new(text: &str, what: What, bounds: Bounds) -> Self {
+        Self { hash: hash::of(text.as_bytes()), length: text.len() as u32, what, bounds }
     }
 
     /// What follows the beginning, if the text has it and a separator after it.
-    pub(crate) fn strip<'a>(&self, text: &'a str) -> Option<&'a str> {
+    fn strip<'a>(&self, text: &'a str) -> Option<&'a str> {
         let length = self.length as usize;
         let separator = *text.as_bytes().get(length)?;
         let fits = match self.what {
@@ -52,7 +54,7 @@ impl Entry {
     }
 
     fn is_of_same_line(&self, other: &Self) -> bool {
-        self.hash == other.hash && self.length == other.length
+        self.hash == other.hash && self.length == other.length && self.bounds == other.bounds
     }
 }
 
@@ -70,8 +72,11 @@ impl Cursor {
     }
 
     /// What the next line is and what follows its beginning, if it is the line that is expected.
-    pub(crate) fn strip<'t>(&mut self, text: &'t str) -> Option<(What, &'t str)> {
+    pub(crate) fn strip<'t>(&mut self, text: &'t str, bounds: Bounds) -> Option<(What, &'t str)> {
         let entry = *self.last.get(self.next)?;
+        if entry.bounds != bounds {
+            return None;
+        }
         let rest = entry.strip(text)?;
         self.next += 1;
         if let Some(changed) = &mut self.changed {

@@ -17,10 +17,12 @@ use crate::{
     answer::{self, Answer, ScrapeError, Scraped},
     codec::ABSENT,
     options::{Options, Usage},
+    restore,
     rows::View,
     series::{matches, pairs},
     shared::Shared,
-    target::{Report, Target},
+    snapshot::{self, Snapshot, SnapshotError},
+    target::{Key, Report, Target},
 };
 
 /// The maximum of targets and groups of rules.
@@ -56,17 +58,6 @@ pub struct ExemplarSample {
     pub labels: Labels,
     /// The observed value, and when.
     pub sample: Sample,
-}
-
-/// Why a snapshot cannot be restored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SnapshotError(pub String);
-
-/// What has rows of its own.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Key {
-    Target(Labels),
-    Rules(String),
 }
 
 /// A bounded store of series; all its methods may be called from several threads.
@@ -202,16 +193,37 @@ impl Store {
 
     /// Everything in the store as bytes, for [`Store::restore`].
     pub fn snapshot(&self) -> Vec<u8> {
-        Vec::new()
+        let targets: Vec<_> = {
+            let targets = self.targets.read();
+            targets.iter().map(|(key, target)| (key.clone(), Arc::clone(target))).collect()
+        };
+        snapshot::write(targets.into_iter(), self.shared.exemplars.lock().iter())
     }
 
-    /// Adds what a snapshot has to an empty store; samples older than the retention before `now_ms` are left out.
+    /// Adds what a snapshot has to an empty store; samples older than the retention before `now_ms`, and blocks that end after
+    /// `now_ms`, are left out. What does not fit is refused or evicted, and counted.
     ///
     /// # Errors
-    /// The bytes are no snapshot of this version; nothing is added.
+    /// The bytes are no snapshot of this version, or the store has something; nothing is added.
     pub fn restore(&self, snapshot: &[u8], now_ms: i64) -> Result<(), SnapshotError> {
-        let _ = (snapshot, now_ms);
-        Err(SnapshotError("not implemented".to_owned()))
+        let Snapshot { targets, exemplars } = snapshot::read(snapshot)?;
+        let mut known = self.targets.write();
+        if !known.is_empty() {
+            return Err(SnapshotError("the store is not empty".to_owned()));
+        }
+        for saved in targets.into_iter().take(TARGETS) {
+            let key = saved.key.clone();
+            let mut target = restore::restore(saved, now_ms, &self.shared);
+            target.settle(&self.shared);
+            known.insert(key, Arc::new(Mutex::new(target)));
+        }
+        drop(known);
+        for exemplar in exemplars {
+            self.shared.exemplars.lock().add(exemplar);
+        }
+        self.expire(now_ms);
+        self.make_room(now_ms);
+        Ok(())
     }
 
     /// What the store uses now.
@@ -231,10 +243,7 @@ impl Store {
                     self.shared.refused.limit(1);
                     return None;
                 }
-                let labels = match &key {
-                    Key::Target(labels) => labels.clone(),
-                    Key::Rules(_) => Labels::empty(),
-                };
+                let labels = key.labels();
                 Arc::clone(
                     targets.entry(key).or_insert_with(|| Arc::new(Mutex::new(Target::new(labels)))),
                 )

@@ -38,6 +38,25 @@ pub(crate) struct Target {
     settled: (usize, usize),
 }
 
+/// What has rows of its own.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Key {
+    /// The labels of a target.
+    Target(Labels),
+    /// The name of a group of rules.
+    Rules(String),
+}
+
+impl Key {
+    /// The labels that all its series get.
+    pub(crate) fn labels(&self) -> Labels {
+        match self {
+            Self::Target(labels) => labels.clone(),
+            Self::Rules(_) => Labels::empty(),
+        }
+    }
+}
+
 /// The description of a metric.
 #[derive(Clone, Debug)]
 pub(crate) struct Description {
@@ -71,7 +90,7 @@ impl Target {
 
     /// Whether a row of this time would be the newest.
     pub(crate) fn is_next(&self, at_ms: i64) -> bool {
-        self.rows.last().is_none_or(|last| last.at_ms < at_ms)
+        self.rows.last_ms().is_none_or(|last_ms| last_ms < at_ms)
     }
 
     /// Whether a series of its last row goes on.
@@ -142,6 +161,13 @@ impl Target {
             self.touch(series, at_ms);
         }
         is_free
+    }
+
+    /// Notes that series have a sample of a time.
+    pub(crate) fn touch_all(&mut self, series: &[u32], at_ms: i64) {
+        for series in series {
+            self.touch(*series, at_ms);
+        }
     }
 
     fn touch(&mut self, series: u32, at_ms: i64) {

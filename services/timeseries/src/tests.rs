@@ -1,5 +1,9 @@
 //! The store as its users use it.
 
+mod hostile;
+mod measured;
+mod snapshots;
+
 use std::time::Duration;
 
 use promql::{Append, Labels, STALE, Sample, Select, Storage, is_stale};
