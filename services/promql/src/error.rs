@@ -16,6 +16,8 @@ pub enum Error {
     #[error("{0}")]
     Limit(String),
     /// The query took longer than [`Options::deadline`](crate::Options::deadline).
-    #[error("the query took too long")]
+    #[error(
+        "the query took longer than it may: select fewer series, a shorter range or a longer step"
+    )]
     Timeout,
 }
