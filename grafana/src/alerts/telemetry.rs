@@ -100,7 +100,11 @@ fn watching() -> Vec<Alert> {
             severity: TICKET,
             hold: RESTARTED,
             keep: None,
-            expr: PARTS.map(absent).join("\nor "),
+            // Where no Prometheus scrapes itself, as in `mesh up`, lens evaluates the rules, and there are no parts.
+            expr: format!(
+                "({})\nand on () up{{job=\"prometheus\"}}",
+                PARTS.map(absent).join("\nor ")
+            ),
             summary: "{{ $labels.part }} is absent",
             description: "{{ $labels.part }} did not answer Prometheus for half a minute. Orders are not affected, but the data \
                           that it stores or forwards is missing.",
@@ -127,10 +131,15 @@ fn alerting() -> Vec<Alert> {
             severity: TICKET,
             hold: SEEN,
             keep: None,
-            expr: counted("rule_group", "prometheus_rule_evaluation_failures_total", "5m"),
-            summary: "Prometheus cannot evaluate its rules",
-            description: "{{ $value | humanize }} evaluations of {{ $labels.rule_group }} failed within 5 minutes: alerts \
-                          and recorded series of it may be missing.",
+            expr: [
+                "prometheus_rule_evaluation_failures_total",
+                "mesh_lens_rule_evaluation_failures_total",
+            ]
+            .map(|counter| counted("job, rule_group", counter, "5m"))
+            .join("\nor "),
+            summary: "{{ $labels.job }} cannot evaluate its rules",
+            description: "{{ $value | humanize }} evaluations of {{ $labels.rule_group }} by {{ $labels.job }} failed within 5 \
+                          minutes: alerts and recorded series of it may be missing.",
             dashboard: "mesh-telemetry",
         },
         Alert {
