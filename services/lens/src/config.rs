@@ -1,6 +1,8 @@
 //! The settings of lens.
 
-use std::{collections::BTreeMap, fmt, net::SocketAddr, str::FromStr, time::Duration};
+use std::{
+    collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration,
+};
 
 use serde::{Deserialize, Serialize, de};
 
@@ -19,6 +21,8 @@ pub struct Config {
     pub scrape: Scrape,
     /// How much of the scraped metrics lens keeps.
     pub metrics: Kept,
+    /// How lens evaluates Prometheus' rules over the metrics that it scrapes.
+    pub rules: Rules,
     /// How flows are recognized in spans.
     pub flow: Flow,
     /// Where lens keeps its data over a restart.
@@ -36,6 +40,7 @@ impl Default for Config {
             memory: Size(60 << 20),
             scrape: Scrape::default(),
             metrics: Kept::default(),
+            rules: Rules::default(),
             flow: Flow::default(),
             keep: Keep::default(),
             clock: Clock::default(),
@@ -106,6 +111,31 @@ impl Default for Scrape {
             every: Duration::from_secs(2),
             timeout: Duration::from_secs(1),
             targets: BTreeMap::new(),
+        }
+    }
+}
+
+/// How lens evaluates Prometheus' rules over the metrics that it scrapes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Rules {
+    /// Whether rules are evaluated. They are not if nothing is scraped, either.
+    pub enabled: bool,
+    /// The interval between two evaluations of groups that name none.
+    #[serde(with = "humantime_serde")]
+    pub every: Duration,
+    /// Rule files to evaluate instead of those of the mesh, e.g. `["/etc/mesh/alerts.yaml"]`.
+    pub files: Vec<PathBuf>,
+    /// The URL at which people reach Prometheus' API of lens; links in alerts are made from it.
+    pub external_url: String,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            every: Duration::from_secs(5),
+            files: Vec::new(),
+            external_url: "http://127.0.0.1:8080/prometheus/".to_owned(),
         }
     }
 }

@@ -22,6 +22,7 @@ mod inbound;
 mod intake;
 mod keep;
 mod metrics;
+mod rules;
 mod scrape;
 mod store;
 #[cfg(test)]
@@ -36,7 +37,8 @@ pub use clock::Clock;
 pub use config::{Config, Flow, Keep, Kept, Scrape, Size};
 use intake::Intake;
 use keep::Keeper;
-use metrics::{Metrics, SeriesMetrics};
+use metrics::{Metrics, RuleMetrics, SeriesMetrics};
+use rules::Rules;
 use scrape::Scraper;
 use store::Store;
 use topology::Topology;
@@ -57,6 +59,9 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
     let intake = Arc::new(Intake::new(&store, &topology, &scraper, metrics, clock));
     let series_metrics = SeriesMetrics::register(app.registry())?;
 
+    let rules = Rules::new(&series, &config.rules, RuleMetrics::register(app.registry())?, clock)?;
+    let rules = Arc::new(rules);
+
     if let Some(keeper) = Keeper::new(&config.keep, &store, &series, &intake, clock) {
         keeper.restore().await?;
         app.spawn("keep data", OnError::Shutdown, Arc::clone(&keeper).run());
@@ -69,7 +74,7 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
         .merge(inbound::jaeger::routes(&store, &topology, &scraper, clock))
         .nest("/lens", inbound::jaeger::routes(&store, &topology, &scraper, clock))
         .merge(inbound::lens::routes(&store, &topology, &scraper, clock))
-        .merge(inbound::prometheus::routes(&series, Arc::new(Vec::new), &scraper, clock));
+        .merge(inbound::prometheus::routes(&series, rules.groups(), &scraper, clock));
     // Requests that deliver spans must not be traced: each span would cause another. Queries of metrics are no load of the mesh.
     let options = http::Options {
         untraced_prefixes: vec!["/v1/".into(), "/prometheus/".into(), "/api/v1/".into()],
@@ -78,6 +83,13 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
         ..http::Options::default()
     };
     app.serve_http(config.listen, router, options).await?;
+    // Without metrics, the alerts about what is absent would fire.
+    if !config.scrape.targets.is_empty() {
+        app.spawn("evaluate rules", OnError::Shutdown, async move {
+            rules.run().await;
+            Ok(())
+        });
+    }
     app.spawn("scrape metrics", OnError::Shutdown, async move {
         let each_round = || {
             intake.settle();

@@ -72,3 +72,17 @@ impl SeriesMetrics {
         }
     }
 }
+
+chassis::metrics! {
+    /// The evaluation of rules.
+    pub(crate) struct RuleMetrics in "mesh_lens" {
+        /// Evaluations of rules.
+        rule_evaluations_total: IntCounterVec["rule_group"],
+        /// Evaluations of rules that failed: alerts and recorded series may be missing.
+        rule_evaluation_failures_total: IntCounterVec["rule_group"],
+        /// Seconds of the evaluation of a group.
+        rule_group_duration_seconds: Histogram,
+        /// Alerts that are pending or firing.
+        alerts: IntGaugeVec["state"],
+    }
+}

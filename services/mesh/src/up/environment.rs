@@ -71,6 +71,10 @@ fn wishes(process: &Process, layout: &Layout) -> Vec<(String, String)> {
                 let target = format!("scrape.targets.{}", one.label().replace('.', "_"));
                 Some((target, format!("{}/metrics", one.address(Protocol::Admin)?)))
             }));
+            let front_door = layout.addresses("gateway", Protocol::Http).into_iter().next();
+            all.extend(
+                front_door.map(|url| ("rules.external_url".into(), format!("{url}/prometheus/"))),
+            );
         }
         _ => {}
     }
@@ -136,6 +140,7 @@ mod tests {
             lens["MESH_LENS__SCRAPE__TARGETS__INVENTORY_2"],
             "http://127.0.0.1:9062/metrics"
         );
+        assert_eq!(lens["MESH_LENS__RULES__EXTERNAL_URL"], "http://127.0.0.1:9000/prometheus/");
     }
 
     #[test]

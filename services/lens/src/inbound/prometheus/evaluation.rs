@@ -31,7 +31,7 @@ const LONGEST: Duration = Duration::from_secs(10);
 const MOST_SAMPLES: usize = 1_000_000;
 
 /// The step of subqueries that name none: the interval at which the rules are evaluated.
-const SUBQUERY_STEP: Duration = Duration::from_secs(15);
+const SUBQUERY_STEP: Duration = Duration::from_secs(5);
 
 /// Evaluates queries over one storage.
 pub(super) struct Evaluator {
