@@ -3,6 +3,7 @@
 
 mod alerts;
 mod compose;
+mod lens;
 mod metrics;
 mod otlp;
 mod panels;

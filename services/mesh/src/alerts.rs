@@ -21,7 +21,8 @@ Examples:
   mesh alerts --json | jq -r '.alerts[].labels.alertname'
   mesh alerts --url http://localhost:8080/prometheus    those of Compose or a cluster
 
-The exit status is 1 if an alert fires, or cannot be asked for. An alert of severity none, such as the Watchdog, does not count.";
+The exit status is 1 if an alert fires, if no rule was evaluated yet, or if nothing answers. An alert of severity none, such as the
+Watchdog, does not count.";
 
 /// Show the alerts that fire or are pending, and where to read what to do.
 #[derive(Args)]
@@ -129,7 +130,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
         }
     }
     let fires = |alert: &Alert| alert.state == "firing" && severity(&alert.labels) != "none";
-    let is_quiet = !report.alerts.iter().any(fires);
+    let is_quiet = report.evaluated_at.is_some() && !report.alerts.iter().any(fires);
     Ok(if is_quiet { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -214,13 +215,12 @@ fn lines(report: &Report, now: SystemTime) -> Vec<String> {
     for Failing { rule, error } in &report.failing {
         lines.push(format!("the rule {rule} cannot be evaluated: {error}"));
     }
-    let evaluated = match &report.evaluated_at {
-        Some(at) => format!("{rules} rules evaluated {} ago", age(at, now)),
-        None => format!("none of {rules} rules was evaluated yet"),
-    };
-    lines.push(match count {
-        0 => format!("no alert is pending or firing ({evaluated})"),
-        _ => evaluated,
+    let evaluated = report.evaluated_at.as_ref().map(|at| age(at, now));
+    let evaluated = evaluated.map(|age| format!("{rules} rules evaluated {age} ago"));
+    lines.push(match (count, evaluated) {
+        (_, None) => format!("no rule was evaluated yet (of {rules})"),
+        (0, Some(evaluated)) => format!("no alert is pending or firing ({evaluated})"),
+        (_, Some(evaluated)) => evaluated,
     });
     lines
 }
@@ -299,7 +299,7 @@ mod tests {
         ]}));
         assert_eq!(
             lines(&report(never.unwrap(), false), now()),
-            ["no alert is pending or firing (none of 1 rules was evaluated yet)"]
+            ["no rule was evaluated yet (of 1)"]
         );
     }
 

@@ -183,6 +183,8 @@ fn sparklines(all: &[Many]) -> Vec<String> {
     let (from, to) = times().fold((f64::INFINITY, f64::NEG_INFINITY), |(from, to), time| {
         (from.min(time), to.max(time))
     });
+    let steps = all.iter().flat_map(|one| one.values.windows(2)).map(|two| two[1].0 - two[0].0);
+    let step = steps.fold(f64::INFINITY, f64::min);
     let mut table = output::Table::new(&["series", "", "min", "max", "last"]);
     for one in all.iter().take(MOST_SERIES) {
         let points: Vec<_> = one.values.iter().map(|point| (point.0, point.value())).collect();
@@ -191,7 +193,7 @@ fn sparklines(all: &[Many]) -> Vec<String> {
             (min.min(one), max.max(one))
         });
         let last = points.last().map_or(f64::NAN, |(_, value)| *value);
-        let line = sparkline(&points, from, to, POINTS as usize);
+        let line = sparkline(&points, from, to, step, POINTS as usize);
         let is_known = min <= max;
         let or_nan = |value: f64| number(if is_known { value } else { f64::NAN });
         table.row([series(&one.metric), line, or_nan(min), or_nan(max), number(last)]);

@@ -54,7 +54,7 @@ fn a_reader_that_has_enough_is_no_failure() {
 /// Nothing is sent: the command refuses the argument before it looks for a mesh.
 #[test]
 fn an_argument_that_cannot_be_right_is_refused_with_what_is_expected() {
-    let cases: [(&[&str], &str); 10] = [
+    let cases: [(&[&str], &str); 13] = [
         (&["load", "--token", "foo"], "expected tok_ and 1 to 64 of a-z, 0-9 and _"),
         (&["load", "--mix", "foo=1"], "expected tokens with weights, as tok_ok=95,tok_declined=5"),
         (&["load", "--gateway", "localhost:8080"], "expected http://host:port"),
@@ -65,6 +65,9 @@ fn an_argument_that_cannot_be_right_is_refused_with_what_is_expected() {
         (&["dlq", "list", "--kafka", "kafka"], "expected host:port"),
         (&["logs", "--lens", "lens"], "expected http://host:port"),
         (&["up", "--kafka", "kafka"], "expected host:port"),
+        (&["alerts", "--url", "lens"], "expected http://host:port"),
+        (&["query", "up", "--time", "noon"], "expected RFC 3339, as 2026-01-02T03:04:05Z"),
+        (&["query", "up", "--step", "5s"], "--range <DURATION>"),
     ];
     for (arguments, expected) in cases {
         let output = mesh(arguments).output().unwrap();
@@ -98,4 +101,21 @@ fn addresses_that_cannot_be_right_end_the_start_with_all_of_them_named() {
     }
     assert!(!complaints.contains("hunter2"), "{complaints}");
     assert!(output.stdout.is_empty());
+}
+
+/// A Prometheus that is away, or is none, is named in one line.
+#[test]
+fn a_prometheus_that_does_not_answer_is_named() {
+    let away = "http://127.0.0.1:1/prometheus";
+    for arguments in [["alerts", "--url", away].as_slice(), &["query", "up", "--url", away]] {
+        let output = mesh(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        let complaints = complaints(&output);
+        assert!(
+            complaints.starts_with(&format!("mesh: the Prometheus at {away} does not answer: ")),
+            "{complaints}"
+        );
+        assert_eq!(complaints.lines().count(), 1, "{complaints}");
+        assert!(output.stdout.is_empty());
+    }
 }

@@ -12,6 +12,7 @@ mod mesh;
 mod metrics;
 mod pause;
 mod ports;
+mod prometheus;
 mod provider;
 mod story;
 

@@ -2,20 +2,24 @@
 
 const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// A line of at most `width` characters for the values of `from` to `to`, in seconds: the lowest value is the lowest block. Each
-/// character is the last value of its part of the time, and a space where there is none.
-pub(super) fn sparkline(points: &[(f64, f64)], from: f64, to: f64, width: usize) -> String {
+/// A line for the values of `from` to `to`, in seconds, with a character for each `step`, but no more than `width`: the lowest value
+/// is the lowest block. Each character is the last value of its part of the time, and a space where there is none.
+pub(super) fn sparkline(
+    points: &[(f64, f64)],
+    from: f64,
+    to: f64,
+    step: f64,
+    width: usize,
+) -> String {
     let finite = || points.iter().map(|(_, value)| *value).filter(|value| value.is_finite());
     let (low, high) =
         (finite().fold(f64::INFINITY, f64::min), finite().fold(f64::NEG_INFINITY, f64::max));
-    let span = to - from;
-    let mut line = vec![' '; width];
+    let steps = if step > 0.0 { ((to - from) / step).round() as usize } else { 0 };
+    let mut line = vec![' '; (steps + 1).min(width)];
+    let last = line.len() - 1;
     for (at, value) in points {
-        let share = if span > 0.0 { (at - from) / span } else { 0.0 };
-        let place = ((share * width as f64) as usize).min(width.saturating_sub(1));
-        if let Some(character) = line.get_mut(place) {
-            *character = block(*value, low, high);
-        }
+        let share = if to > from { (at - from) / (to - from) } else { 0.0 };
+        line[((share * last as f64).round() as usize).min(last)] = block(*value, low, high);
     }
     line.into_iter().collect::<String>().trim_end().to_owned()
 }
@@ -48,18 +52,26 @@ mod tests {
     #[test]
     fn a_line_rises_with_its_values_and_has_gaps_where_there_are_none() {
         let rising: Vec<_> = (0..8).map(|step| (f64::from(step), f64::from(step))).collect();
-        assert_eq!(sparkline(&rising, 0.0, 8.0, 8), "▁▂▃▄▅▆▇█");
-        let gap = [(0.0, 1.0), (1.0, f64::NAN), (3.0, 3.0)];
-        assert_eq!(sparkline(&gap, 0.0, 4.0, 4), "▁  █");
-        assert_eq!(sparkline(&[], f64::INFINITY, f64::NEG_INFINITY, 4), "");
+        assert_eq!(sparkline(&rising, 0.0, 7.0, 1.0, 60), "▁▂▃▄▅▆▇█");
+        let gap = [(0.0, 1.0), (5.0, f64::NAN), (15.0, 3.0)];
+        assert_eq!(sparkline(&gap, 0.0, 15.0, 5.0, 60), "▁  █");
+        assert_eq!(sparkline(&[], f64::INFINITY, f64::NEG_INFINITY, f64::INFINITY, 60), "");
+    }
+
+    #[test]
+    fn a_long_time_is_cut_to_the_width() {
+        let many: Vec<_> = (0..1_000).map(|step| (f64::from(step), f64::from(step))).collect();
+        let line = sparkline(&many, 0.0, 999.0, 1.0, 60);
+        assert_eq!(line.chars().count(), 60);
+        assert!(line.starts_with('▁') && line.ends_with('█'), "{line}");
     }
 
     #[test]
     fn constant_and_extreme_values_have_a_height() {
-        assert_eq!(sparkline(&[(0.0, 5.0), (1.0, 5.0)], 0.0, 2.0, 2), "▄▄");
+        assert_eq!(sparkline(&[(0.0, 5.0), (1.0, 5.0)], 0.0, 1.0, 1.0, 60), "▄▄");
         let extreme =
             [(0.0, f64::MIN), (1.0, f64::MAX), (2.0, f64::INFINITY), (3.0, f64::NEG_INFINITY)];
-        assert_eq!(sparkline(&extreme, 0.0, 4.0, 4), "▁██▁");
-        assert_eq!(sparkline(&[(1.0, 1.0)], 1.0, 1.0, 3), "▄");
+        assert_eq!(sparkline(&extreme, 0.0, 3.0, 1.0, 60), "▁██▁");
+        assert_eq!(sparkline(&[(1.0, 1.0)], 1.0, 1.0, f64::INFINITY, 60), "▄");
     }
 }
