@@ -16,6 +16,7 @@ mod hash;
 mod options;
 mod restore;
 mod rows;
+mod selection;
 mod sequence;
 mod series;
 mod shared;

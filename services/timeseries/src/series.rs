@@ -17,6 +17,13 @@ pub(crate) struct Series {
     pub(crate) last_ms: i64,
 }
 
+/// A series that fits a selection.
+pub(crate) struct Found {
+    pub(crate) number: u32,
+    pub(crate) labels: Labels,
+    pub(crate) hash: u64,
+}
+
 /// The series of a target. Each has a number, which is used again when the series is gone.
 #[derive(Debug, Default)]
 pub(crate) struct SeriesSet {
@@ -97,11 +104,12 @@ impl SeriesSet {
         self.series.len()
     }
 
-    /// The series that fit; `name` is the metric's name, if only one can fit.
-    pub(crate) fn matching(&self, matchers: &Matchers) -> Vec<(u32, Labels)> {
+    /// The series that fit.
+    pub(crate) fn matching(&self, matchers: &Matchers) -> Vec<Found> {
         let fits = |number: u32| {
             let series = self.get(number)?;
-            matches(&series.labels, matchers).then(|| (number, series.labels.clone()))
+            let Series { labels, hash, .. } = series;
+            matches(labels, matchers).then(|| Found { number, labels: labels.clone(), hash: *hash })
         };
         match name_of(matchers) {
             Some(name) => {

@@ -15,10 +15,9 @@ use promql_parser::label::Matchers;
 
 use crate::{
     answer::{self, Answer, ScrapeError, Scraped},
-    codec::ABSENT,
     options::{Options, Usage},
     restore,
-    rows::View,
+    selection::{self, Selected},
     series::{matches, pairs},
     shared::Shared,
     snapshot::{self, Snapshot, SnapshotError},
@@ -150,9 +149,9 @@ impl Store {
         let mut found = Vec::new();
         for target in self.targets() {
             for select in if selects.is_empty() { &all } else { selects } {
-                let (matching, view) = view(&target.lock(), select);
-                let has_samples = |(number, labels)| view.has(number).then_some(labels);
-                found.extend(matching.into_iter().filter_map(has_samples));
+                let Selected { series, view } = Selected::of(&target.lock(), select);
+                let with_samples = series.into_iter().filter(|series| view.has(series.number));
+                found.extend(with_samples.map(|series| series.labels));
             }
         }
         found.sort_unstable();
@@ -300,42 +299,13 @@ impl Store {
     }
 }
 
-/// The series of a target that match, and the rows in the time.
-fn view(target: &Target, select: &Select<'_>) -> (Vec<(u32, Labels)>, View) {
-    let matching = target.series.matching(select.matchers);
-    if matching.is_empty() {
-        return (matching, View::default());
-    }
-    (matching, target.rows.view(select.from_ms, select.to_ms))
-}
-
 impl Storage for Store {
     fn select(&self, select: &Select<'_>, visit: &mut Visit<'_>) -> Result<(), Error> {
-        let (mut values, mut samples) = (Vec::new(), Vec::new());
-        for target in self.targets() {
-            // The lock is held only while rows are shared, so that a scrape does not wait for a query.
-            let (matching, view) = view(&target.lock(), select);
-            let times = view.times();
-            let from = times.partition_point(|at_ms| *at_ms < select.from_ms);
-            let to = times.partition_point(|at_ms| *at_ms <= select.to_ms);
-            for (number, labels) in matching {
-                values.clear();
-                view.read(number, &mut values);
-                samples.clear();
-                let rows = times[from..to].iter().zip(&values[from..to]);
-                let present = rows.filter(|(_, bits)| **bits != ABSENT);
-                samples.extend(
-                    present.map(|(at_ms, bits)| Sample {
-                        at_ms: *at_ms,
-                        value: f64::from_bits(*bits),
-                    }),
-                );
-                if !samples.is_empty() {
-                    visit(&labels, &samples)?;
-                }
-            }
-        }
-        Ok(())
+        // A lock is held only while rows are shared, so that a scrape does not wait for a query.
+        let targets = self.targets();
+        let selected: Vec<_> =
+            targets.iter().map(|target| Selected::of(&target.lock(), select)).collect();
+        selection::visit(&selected, select, visit)
     }
 }
 

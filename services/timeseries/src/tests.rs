@@ -206,6 +206,16 @@ fn rules_fill_rows_of_their_group() {
     assert_eq!(store.usage().refused.order, 1);
 }
 
+#[test]
+fn a_series_of_two_groups_is_found_once() {
+    let (store, labels) = (store(), Labels::from([("__name__", "r")]));
+    store.append("first", 1_000, &[(labels.clone(), 1.0)]);
+    store.append("second", 2_000, &[(labels.clone(), 2.0)]);
+    store.append("first", 3_000, &[(labels.clone(), 3.0)]);
+    store.append("second", 3_000, &[(labels, 4.0)]);
+    assert_eq!(all(&store, "r"), ["r 1@1000 2@2000 3@3000"]);
+}
+
 /// Rows pass through all kinds of blocks.
 #[test]
 fn samples_are_found_by_time_wherever_they_are() {
