@@ -41,14 +41,40 @@ fn trigonometric(name: &str) -> Option<Math> {
         "asin" => |value, _| value.asin(),
         "acos" => |value, _| value.acos(),
         "atan" => |value, _| value.atan(),
-        "sinh" => |value, _| value.sinh(),
-        "cosh" => |value, _| value.cosh(),
+        "sinh" => |value, _| sinh(value),
+        "cosh" => |value, _| cosh(value),
         "tanh" => |value, _| value.tanh(),
-        "asinh" => |value, _| value.asinh(),
-        "acosh" => |value, _| value.acosh(),
+        "asinh" => |value, _| asinh(value),
+        "acosh" => |value, _| acosh(value),
         "atanh" => |value, _| value.atanh(),
         _ => return None,
     })
+}
+
+/// From here on, Go computes `sinh` and `cosh` as half of `exp`, which is infinite a little earlier.
+const ONLY_EXP: f64 = 21.0;
+
+/// From here on, the inverse functions are the logarithm of twice the value, which itself may be infinite.
+const ONLY_LN: f64 = (1_u32 << 28) as f64;
+
+fn sinh(value: f64) -> f64 {
+    if value.abs() > ONLY_EXP { (value.abs().exp() * 0.5).copysign(value) } else { value.sinh() }
+}
+
+fn cosh(value: f64) -> f64 {
+    if value.abs() > ONLY_EXP { value.abs().exp() * 0.5 } else { value.cosh() }
+}
+
+fn asinh(value: f64) -> f64 {
+    if value.abs() > ONLY_LN {
+        (value.abs().ln() + std::f64::consts::LN_2).copysign(value)
+    } else {
+        value.asinh()
+    }
+}
+
+fn acosh(value: f64) -> f64 {
+    if value > ONLY_LN { value.ln() + std::f64::consts::LN_2 } else { value.acosh() }
 }
 
 /// An argument; the parser has checked how many there are.
@@ -81,6 +107,21 @@ fn min(a: f64, b: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hyperbolic_functions_are_infinite_where_they_are_in_go() {
+        let call = |name: &str, value: f64| math(name).unwrap()(value, &[]);
+        assert!((call("asinh", -1e308) + 709.889_355_822_725_9).abs() < 1e-9);
+        assert!((call("acosh", 1e308) - 709.889_355_822_725_9).abs() < 1e-9);
+        assert_eq!(call("sinh", -710.0), f64::NEG_INFINITY);
+        assert_eq!(call("cosh", -710.0), f64::INFINITY);
+        assert_eq!(call("asinh", f64::NEG_INFINITY), f64::NEG_INFINITY);
+        for (name, inverse) in [("sinh", "asinh"), ("cosh", "acosh")] {
+            for value in [0.5, 20.9, 21.1, 300.0] {
+                assert!((call(inverse, call(name, value)) - value).abs() < 1e-9, "{name} {value}");
+            }
+        }
+    }
 
     fn of(name: &str, value: f64, args: &[f64]) -> f64 {
         math(name).unwrap()(value, args)
