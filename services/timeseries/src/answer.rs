@@ -5,13 +5,13 @@ use std::borrow::Cow;
 use promql::{Labels, METRIC_NAME, Sample};
 
 use crate::{
+    budget::Budget,
     codec::ABSENT,
     exemplars::{CHARACTERS, Exemplar},
     exposition::{self, Comment, Expected, Format},
     hash,
     sequence::{Bounds, Cursor, Entry, What},
     series::pairs,
-    shared::Shared,
     target::{Target, put},
 };
 
@@ -62,13 +62,13 @@ pub(crate) struct Answer {
 /// Reads an answer. If it is malformed, the target keeps no trace of it, except for descriptions.
 pub(crate) fn read(
     target: &mut Target,
-    shared: &Shared,
+    budget: &Budget,
     text: &str,
     at_ms: i64,
 ) -> Result<Answer, ScrapeError> {
     let row = vec![ABSENT; target.series.width()];
     let mut reader = Reader {
-        shared,
+        budget,
         format: Format::of(text),
         bounds: Bounds::None,
         row,
@@ -80,13 +80,13 @@ pub(crate) fn read(
     let result = reader.lines(text);
     let Reader { row, scraped, exemplars, cursor, .. } = reader;
     if let Err(error) = result {
-        shared.refused.malformed();
-        target.remove_empty_series(shared);
+        budget.refused.malformed();
+        target.remove_empty_series(budget);
         return Err(error);
     }
     target.sequence = cursor.finish();
     for new in exemplars {
-        add_exemplar(target, shared, &new, at_ms);
+        add_exemplar(target, budget, &new, at_ms);
     }
     Ok(Answer { row, scraped })
 }
@@ -103,7 +103,7 @@ struct NewExemplar<'t> {
 
 struct Reader<'a, 't> {
     target: &'a mut Target,
-    shared: &'a Shared,
+    budget: &'a Budget,
     format: Format,
     /// The label of the present metric whose values are numbers.
     bounds: Bounds,
@@ -176,13 +176,13 @@ impl<'t> Reader<'_, 't> {
         if sample.has_time {
             self.scraped.samples += 1;
             self.scraped.refused += 1;
-            self.shared.refused.timestamp(1);
+            self.budget.refused.timestamp(1);
             return Ok(());
         }
         let target = self.target.labels.clone();
         let labels = merged(&target, &series, self.bounds)?;
         let labels: Vec<_> = labels.iter().map(|(name, value)| (&**name, &**value)).collect();
-        match self.target.series(&labels, false, self.shared) {
+        match self.target.series(&labels, false, self.budget) {
             Some((number, is_new)) => {
                 self.scraped.added += u64::from(is_new);
                 self.cursor.add(Entry::new(
@@ -195,14 +195,14 @@ impl<'t> Reader<'_, 't> {
             None => {
                 self.scraped.samples += 1;
                 self.scraped.refused += 1;
-                self.shared.refused.limit(1);
+                self.budget.refused.limit(1);
             }
         }
         Ok(())
     }
 
     fn comment(&mut self, line: &'t str) -> Result<(), Expected> {
-        let (target, shared, before) = (&mut *self.target, self.shared, self.bounds);
+        let (target, budget, before) = (&mut *self.target, self.budget, self.bounds);
         let what = match exposition::comment(line, self.format)? {
             Comment::Type { family, kind } => {
                 self.bounds = match kind {
@@ -210,17 +210,17 @@ impl<'t> Reader<'_, 't> {
                     "summary" => Bounds::Quantile,
                     _ => Bounds::None,
                 };
-                target.describe(family, shared, |known| known.kind = kind);
+                target.describe(family, budget, |known| known.kind = kind);
                 What::Type(self.bounds)
             }
             Comment::Help { family, text } => {
-                let help = shared.intern(&cut(&text, HELP_BYTES));
-                target.describe(family, shared, |known| known.help = help);
+                let help = budget.intern(&cut(&text, HELP_BYTES));
+                target.describe(family, budget, |known| known.help = help);
                 What::Comment
             }
             Comment::Unit { family, unit } => {
-                let unit = shared.intern(&cut(unit, HELP_BYTES));
-                target.describe(family, shared, |known| known.unit = unit);
+                let unit = budget.intern(&cut(unit, HELP_BYTES));
+                target.describe(family, budget, |known| known.unit = unit);
                 What::Comment
             }
             Comment::Other => What::Comment,
@@ -234,7 +234,7 @@ impl<'t> Reader<'_, 't> {
         let is_duplicate = self.row.get(series as usize).is_some_and(|bits| *bits != ABSENT);
         if sample.has_time || is_duplicate {
             self.scraped.refused += 1;
-            let refused = &self.shared.refused;
+            let refused = &self.budget.refused;
             if sample.has_time {
                 refused.timestamp(1)
             } else {
@@ -296,7 +296,7 @@ fn merged<'a>(
 }
 
 /// Stores an exemplar, unless it is too long or older than the last one of its series.
-fn add_exemplar(target: &mut Target, shared: &Shared, new: &NewExemplar<'_>, at_ms: i64) {
+fn add_exemplar(target: &mut Target, budget: &Budget, new: &NewExemplar<'_>, at_ms: i64) {
     let NewExemplar { series, hash, exemplar } = new;
     let at_ms = exemplar.at_ms.unwrap_or(at_ms);
     let labels = exemplar.labels.iter().map(|(name, value)| (*name, &**value));
@@ -305,10 +305,10 @@ fn add_exemplar(target: &mut Target, shared: &Shared, new: &NewExemplar<'_>, at_
     let is_older = target.exemplars.get(series).is_some_and(|(_, last_ms)| at_ms < *last_ms);
     let known = target.series.get(*series);
     let Some(known) = known.filter(|_| !is_too_long && !is_older) else {
-        return shared.refused.exemplar();
+        return budget.refused.exemplar();
     };
     let sample = Sample { at_ms, value: exemplar.value };
-    shared.exemplars.lock().add(Exemplar::new(known.labels.clone(), sample, labels));
+    budget.exemplars.lock().add(Exemplar::new(known.labels.clone(), sample, labels));
     target.exemplars.insert(*series, (*hash, at_ms));
 }
 

@@ -8,6 +8,7 @@
 
 mod answer;
 mod block;
+mod budget;
 mod codec;
 mod cost;
 mod exemplars;
@@ -19,7 +20,6 @@ mod rows;
 mod selection;
 mod sequence;
 mod series;
-mod shared;
 mod snapshot;
 mod store;
 mod symbols;

@@ -3,12 +3,12 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::{
-    block::Block, exposition::KINDS, rows::Rows, series::pairs, shared::Shared,
+    block::Block, budget::Budget, exposition::KINDS, rows::Rows, series::pairs,
     snapshot::SavedTarget, target::Target,
 };
 
 /// The restored target. Series for which there is no room are refused.
-pub(crate) fn restore(saved: SavedTarget, now_ms: i64, shared: &Shared) -> Target {
+pub(crate) fn restore(saved: SavedTarget, now_ms: i64, budget: &Budget) -> Target {
     let SavedTarget { key, series, mut blocks, described } = saved;
     let mut target = Target::new(key.labels());
     blocks.retain(|block| block.to_ms <= now_ms);
@@ -16,12 +16,12 @@ pub(crate) fn restore(saved: SavedTarget, now_ms: i64, shared: &Shared) -> Targe
     let mut numbers = HashMap::new();
     for (number, labels) in series.iter().filter(|(number, _)| used.contains(number)) {
         let labels: Vec<_> = pairs(labels).collect();
-        match target.series(&labels, false, shared) {
+        match target.series(&labels, false, budget) {
             Some((new, true)) => {
                 numbers.insert(*number, new);
             }
-            Some((_, false)) => shared.refused.duplicate(1),
-            None => shared.refused.limit(1),
+            Some((_, false)) => budget.refused.duplicate(1),
+            None => budget.refused.limit(1),
         }
     }
     let renumbered = |block: &Block| block.renumbered(|number| numbers.get(&number).copied());
@@ -31,9 +31,9 @@ pub(crate) fn restore(saved: SavedTarget, now_ms: i64, shared: &Shared) -> Targe
     }
     target.rows = Rows::from_blocks(blocks);
     for (family, kind, help, unit) in described {
-        let (help, unit) = (shared.intern(&help), shared.intern(&unit));
+        let (help, unit) = (budget.intern(&help), budget.intern(&unit));
         let kind = KINDS.iter().find(|known| **known == kind).copied().unwrap_or("unknown");
-        target.describe(&family, shared, |known| {
+        target.describe(&family, budget, |known| {
             (known.kind, known.help, known.unit) = (kind, help, unit);
         });
     }

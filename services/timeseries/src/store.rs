@@ -15,11 +15,11 @@ use promql_parser::label::Matchers;
 
 use crate::{
     answer::{self, Answer, ScrapeError, Scraped},
+    budget::Budget,
     options::{Options, Usage},
     restore,
     selection::{self, Selected},
     series::{matches, pairs},
-    shared::Shared,
     snapshot::{self, Snapshot, SnapshotError},
     target::{Key, Report, Target},
 };
@@ -61,7 +61,7 @@ pub struct ExemplarSample {
 
 /// A bounded store of series; all its methods may be called from several threads.
 pub struct Store {
-    shared: Shared,
+    budget: Budget,
     targets: RwLock<BTreeMap<Key, Arc<Mutex<Target>>>>,
     /// When samples were checked for their age.
     expired_ms: AtomicI64,
@@ -71,7 +71,7 @@ impl Store {
     /// An empty store.
     pub fn new(options: Options) -> Self {
         Self {
-            shared: Shared::new(options),
+            budget: Budget::new(options),
             targets: RwLock::default(),
             expired_ms: AtomicI64::new(i64::MIN),
         }
@@ -90,13 +90,13 @@ impl Store {
         took: Duration,
         text: &str,
     ) -> Result<Scraped, ScrapeError> {
-        let shared = &self.shared;
+        let budget = &self.budget;
         let result = self.with(Key::Target(target.clone()), |target| {
             if !target.is_next(at_ms) {
-                shared.refused.order(1);
+                budget.refused.order(1);
                 return Err(ScrapeError::Order);
             }
-            let answer = answer::read(target, shared, text, at_ms);
+            let answer = answer::read(target, budget, text, at_ms);
             let (result, mut row) = match answer {
                 Ok(Answer { row, scraped }) => (Ok(scraped), row),
                 Err(error) => (Err(error), Vec::new()),
@@ -109,7 +109,7 @@ impl Store {
                 stored: scraped.samples,
                 added: scraped.added,
             };
-            target.report(report, &mut row, shared);
+            target.report(report, &mut row, budget);
             target.commit(at_ms, row);
             result
         });
@@ -119,13 +119,13 @@ impl Store {
 
     /// Notes that a target did not answer: `up` is 0, and all its other series end.
     pub fn scrape_failed(&self, target: &Labels, at_ms: i64, took: Duration) {
-        let shared = &self.shared;
+        let budget = &self.budget;
         self.with(Key::Target(target.clone()), |target| {
             if !target.is_next(at_ms) {
-                return shared.refused.order(1);
+                return budget.refused.order(1);
             }
             let mut row = Vec::new();
-            target.report(Report { took, ..Report::default() }, &mut row, shared);
+            target.report(Report { took, ..Report::default() }, &mut row, budget);
             target.commit(at_ms, row);
         });
         self.make_room(at_ms);
@@ -138,7 +138,7 @@ impl Store {
         let mut target = known.lock();
         if target.is_next(at_ms) && target.is_alive() {
             target.commit(at_ms, Vec::new());
-            target.settle(&self.shared);
+            target.settle(&self.budget);
         }
     }
 
@@ -179,7 +179,7 @@ impl Store {
     /// The exemplars of all series that match, within the time, ordered by labels.
     pub fn exemplars(&self, select: &Select<'_>) -> Vec<ExemplarSeries> {
         let mut all: BTreeMap<Labels, Vec<ExemplarSample>> = BTreeMap::new();
-        for exemplar in self.shared.exemplars.lock().iter() {
+        for exemplar in self.budget.exemplars.lock().iter() {
             let is_in_time = (select.from_ms..=select.to_ms).contains(&exemplar.sample.at_ms);
             if is_in_time && matches(&exemplar.series, select.matchers) {
                 let sample = ExemplarSample { labels: exemplar.labels(), sample: exemplar.sample };
@@ -196,7 +196,7 @@ impl Store {
             let targets = self.targets.read();
             targets.iter().map(|(key, target)| (key.clone(), Arc::clone(target))).collect()
         };
-        snapshot::write(targets.into_iter(), self.shared.exemplars.lock().iter())
+        snapshot::write(targets.into_iter(), self.budget.exemplars.lock().iter())
     }
 
     /// Adds what a snapshot has to an empty store; samples older than the retention before `now_ms`, and blocks that end after
@@ -212,13 +212,13 @@ impl Store {
         }
         for saved in targets.into_iter().take(TARGETS) {
             let key = saved.key.clone();
-            let mut target = restore::restore(saved, now_ms, &self.shared);
-            target.settle(&self.shared);
+            let mut target = restore::restore(saved, now_ms, &self.budget);
+            target.settle(&self.budget);
             known.insert(key, Arc::new(Mutex::new(target)));
         }
         drop(known);
         for exemplar in exemplars {
-            self.shared.exemplars.lock().add(exemplar);
+            self.budget.exemplars.lock().add(exemplar);
         }
         self.expire(now_ms);
         self.make_room(now_ms);
@@ -228,7 +228,7 @@ impl Store {
     /// What the store uses now.
     pub fn usage(&self) -> Usage {
         let samples = self.targets().iter().map(|target| target.lock().rows.samples()).sum();
-        Usage { samples, ..self.shared.usage() }
+        Usage { samples, ..self.budget.usage() }
     }
 
     /// Calls `work` with a target, which is created if there is none; `None` if there are too many.
@@ -239,7 +239,7 @@ impl Store {
             None => {
                 let mut targets = self.targets.write();
                 if targets.len() >= TARGETS {
-                    self.shared.refused.limit(1);
+                    self.budget.refused.limit(1);
                     return None;
                 }
                 let labels = key.labels();
@@ -250,7 +250,7 @@ impl Store {
         };
         let mut target = target.lock();
         let result = work(&mut target);
-        target.settle(&self.shared);
+        target.settle(&self.budget);
         Some(result)
     }
 
@@ -265,24 +265,24 @@ impl Store {
             self.expired_ms.store(now_ms, Relaxed);
             self.expire(now_ms);
         }
-        while self.shared.bytes() > self.shared.options.bytes {
+        while self.budget.bytes() > self.budget.options.bytes {
             let oldest = |target: &Arc<Mutex<Target>>| target.lock().rows.oldest_block_ms();
             let targets = self.targets();
             let with_blocks = targets.iter().filter_map(|target| Some((oldest(target)?, target)));
             let Some((_, target)) = with_blocks.min_by_key(|(from_ms, _)| *from_ms) else { return };
             let mut target = target.lock();
-            target.evict(&self.shared);
-            target.settle(&self.shared);
+            target.evict(&self.budget);
+            target.settle(&self.budget);
         }
     }
 
     fn expire(&self, now_ms: i64) {
-        let retention = i64::try_from(self.shared.options.retention.as_millis());
+        let retention = i64::try_from(self.budget.options.retention.as_millis());
         let before_ms = now_ms.saturating_sub(retention.unwrap_or(i64::MAX));
         for target in self.targets() {
             let mut target = target.lock();
-            target.expire(before_ms, &self.shared);
-            target.settle(&self.shared);
+            target.expire(before_ms, &self.budget);
+            target.settle(&self.budget);
         }
         self.targets.write().retain(|_, target| {
             // Another thread that has the target is about to store something.
@@ -290,18 +290,18 @@ impl Store {
             let mut target = target.lock();
             let is_removed = !is_used && target.is_empty();
             if is_removed {
-                target.release(&self.shared);
+                target.release(&self.budget);
             }
             !is_removed
         });
-        self.shared.exemplars.lock().expire(before_ms);
-        self.shared.purge();
+        self.budget.exemplars.lock().expire(before_ms);
+        self.budget.purge();
     }
 }
 
 impl Storage for Store {
     fn select(&self, select: &Select<'_>, visit: &mut Visit<'_>) -> Result<(), Error> {
-        // A lock is held only while rows are shared, so that a scrape does not wait for a query.
+        // A lock is held only while rows are budget, so that a scrape does not wait for a query.
         let targets = self.targets();
         let selected: Vec<_> =
             targets.iter().map(|target| Selected::of(&target.lock(), select)).collect();
@@ -311,23 +311,23 @@ impl Storage for Store {
 
 impl Append for Store {
     fn append(&self, group: &str, at_ms: i64, samples: &[(Labels, f64)]) {
-        let shared = &self.shared;
+        let budget = &self.budget;
         self.with(Key::Rules(group.to_owned()), |target| {
             if target.is_next(at_ms) {
                 target.commit_as_it_is(at_ms, Vec::new());
             }
             if target.rows.last().is_none_or(|row| row.at_ms != at_ms) {
-                return shared.refused.order(samples.len() as u64);
+                return budget.refused.order(samples.len() as u64);
             }
             for (labels, value) in samples {
                 let labels: Vec<_> = pairs(labels).collect();
-                match target.series(&labels, false, shared) {
+                match target.series(&labels, false, budget) {
                     Some((series, _)) => {
                         if !target.add_to_last(series, *value) {
-                            shared.refused.duplicate(1);
+                            budget.refused.duplicate(1);
                         }
                     }
-                    None => shared.refused.limit(1),
+                    None => budget.refused.limit(1),
                 }
             }
         });

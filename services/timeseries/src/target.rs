@@ -10,12 +10,12 @@ use promql::{Labels, METRIC_NAME, STALE};
 
 use crate::{
     block::Row,
+    budget::Budget,
     codec::ABSENT,
     cost,
     rows::Rows,
     sequence::Entry,
     series::{SeriesSet, pairs},
-    shared::Shared,
 };
 
 /// A target has at most so many descriptions of metrics.
@@ -34,7 +34,7 @@ pub(crate) struct Target {
     pub(crate) described: BTreeMap<Arc<str>, Description>,
     /// The last exemplar of each series: its hash and its time.
     pub(crate) exemplars: HashMap<u32, (u64, i64)>,
-    /// The bytes of indexes and of rows that [`Shared`] knows of.
+    /// The bytes of indexes and of rows that [`Budget`] knows of.
     settled: (usize, usize),
 }
 
@@ -103,17 +103,17 @@ impl Target {
         &mut self,
         labels: &[(&str, &str)],
         is_report: bool,
-        shared: &Shared,
+        budget: &Budget,
     ) -> Option<(u32, bool)> {
         if let Some(known) = self.series.find(labels) {
             return Some((known, false));
         }
-        let labels = shared.reserve_series(labels, is_report)?;
+        let labels = budget.reserve_series(labels, is_report)?;
         Some((self.series.add(labels), true))
     }
 
     /// Adds the samples that report on a scrape.
-    pub(crate) fn report(&mut self, report: Report, row: &mut Vec<u64>, shared: &Shared) {
+    pub(crate) fn report(&mut self, report: Report, row: &mut Vec<u64>, budget: &Budget) {
         let values = [
             ("up", f64::from(report.is_up)),
             ("scrape_duration_seconds", report.took.as_secs_f64()),
@@ -125,9 +125,9 @@ impl Target {
         for (name, value) in values {
             let mut labels: Vec<_> = pairs(&target).chain([(METRIC_NAME, name)]).collect();
             labels.sort_unstable();
-            match self.series(&labels, true, shared) {
+            match self.series(&labels, true, budget) {
                 Some((series, _)) => put(row, series, value),
-                None => shared.refused.limit(1),
+                None => budget.refused.limit(1),
             }
         }
     }
@@ -180,14 +180,14 @@ impl Target {
     pub(crate) fn describe(
         &mut self,
         family: &str,
-        shared: &Shared,
+        budget: &Budget,
         set: impl FnOnce(&mut Description),
     ) {
         if !self.described.contains_key(family) {
             if self.described.len() >= DESCRIPTIONS {
                 return;
             }
-            let (family, nothing) = (shared.intern(family), shared.intern(""));
+            let (family, nothing) = (budget.intern(family), budget.intern(""));
             let unit = Arc::clone(&nothing);
             self.described.insert(family, Description { kind: "unknown", help: nothing, unit });
         }
@@ -197,28 +197,28 @@ impl Target {
     }
 
     /// Removes rows that are older than a moment.
-    pub(crate) fn expire(&mut self, before_ms: i64, shared: &Shared) {
+    pub(crate) fn expire(&mut self, before_ms: i64, budget: &Budget) {
         let from_ms = self.rows.first_ms();
         self.rows.expire(before_ms);
         if self.rows.first_ms() != from_ms {
-            self.remove_empty_series(shared);
+            self.remove_empty_series(budget);
         }
     }
 
     /// Removes the oldest block to make room.
-    pub(crate) fn evict(&mut self, shared: &Shared) {
-        shared.evict(self.rows.pop_block());
-        self.remove_empty_series(shared);
+    pub(crate) fn evict(&mut self, budget: &Budget) {
+        budget.evict(self.rows.pop_block());
+        self.remove_empty_series(budget);
     }
 
     /// Removes the series that have no sample.
-    pub(crate) fn remove_empty_series(&mut self, shared: &Shared) {
+    pub(crate) fn remove_empty_series(&mut self, budget: &Budget) {
         let from_ms = self.rows.first_ms().unwrap_or(i64::MAX);
         let empty = self.series.iter().filter(|(_, series)| series.last_ms < from_ms);
         let empty: Vec<_> = empty.map(|(number, _)| number).collect();
         for number in &empty {
             if let Some(labels) = self.series.remove(*number) {
-                shared.release_series(&labels);
+                budget.release_series(&labels);
             }
             self.exemplars.remove(number);
         }
@@ -236,8 +236,8 @@ impl Target {
         self.rows.first_ms().is_none() && self.series.len() == 0
     }
 
-    /// Tells the shared account what the target uses now.
-    pub(crate) fn settle(&mut self, shared: &Shared) {
+    /// Tells the budget what the target uses now.
+    pub(crate) fn settle(&mut self, budget: &Budget) {
         let described = self.described.len() * (size_of::<(Arc<str>, Description)>() + 8);
         let index = cost::shared(size_of::<Self>())
             + self.series.bytes()
@@ -245,13 +245,13 @@ impl Target {
             + cost::table(self.exemplars.capacity(), size_of::<(u32, (u64, i64))>())
             + described * 3 / 2;
         let now = (index, self.rows.bytes());
-        shared.settle(self.settled, now);
+        budget.settle(self.settled, now);
         self.settled = now;
     }
 
     /// Gives back what it uses, because the target is removed.
-    pub(crate) fn release(&mut self, shared: &Shared) {
-        shared.settle(self.settled, (0, 0));
+    pub(crate) fn release(&mut self, budget: &Budget) {
+        budget.settle(self.settled, (0, 0));
         self.settled = (0, 0);
     }
 }

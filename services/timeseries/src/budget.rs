@@ -1,4 +1,4 @@
-//! What all targets share: the limits, what is used of them, texts and exemplars.
+//! What all targets share: the limits and what is used of them, texts and exemplars.
 
 use std::sync::{
     Arc,
@@ -23,7 +23,7 @@ pub(crate) const LABEL_BYTES: usize = 1024;
 
 /// What all targets share.
 #[derive(Default)]
-pub(crate) struct Shared {
+pub(crate) struct Budget {
     pub(crate) options: Options,
     symbols: Mutex<Symbols>,
     /// The bytes of labels and of all indexes.
@@ -78,7 +78,7 @@ impl Counters {
     }
 }
 
-impl Shared {
+impl Budget {
     pub(crate) fn new(options: Options) -> Self {
         let exemplars = Mutex::new(Exemplars::new(options.bytes / 8));
         Self { options, exemplars, ..Self::default() }
