@@ -78,6 +78,7 @@ stories! {
     memory {
         the_last_run_can_be_read_after_a_restart,
         a_damaged_file_of_the_last_run_is_reported_and_left_out,
+        an_exported_run_can_be_replayed_elsewhere,
         a_killed_lens_has_what_it_saved_before,
     }
     live { live_updates_arrive_in_order, a_late_subscriber_receives_the_whole_history }

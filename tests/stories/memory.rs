@@ -1,6 +1,6 @@
 //! What a mesh remembers over a restart.
 
-use std::{cell::RefCell, fs};
+use std::{cell::RefCell, collections::BTreeSet, fs};
 
 use harness::{Gateway, Mesh, Options, Order, until};
 
@@ -67,6 +67,41 @@ pub(crate) async fn a_killed_lens_has_what_it_saved_before(options: Options) {
     mesh.kill("lens").await;
     let lens = lens(&mesh).await;
     assert_has(&lens, &order, &trace).await;
+}
+
+/// A run that was exported can be opened without the mesh that made it: its trace, its log lines, its topology as of its end.
+pub(crate) async fn an_exported_run_can_be_replayed_elsewhere(options: Options) {
+    let mesh = options.clone().with_lens().start().await;
+    let order = mesh.gateway().place("tok_ok").await;
+    let trace = until_kept(&mesh, &order).await;
+    let file = mesh.folder().join("run.zip");
+    let exported = mesh.run(&["export", "run.zip"]).await;
+    assert!(exported.status.success(), "{}", String::from_utf8_lossy(&exported.stderr));
+    let text = String::from_utf8_lossy(&exported.stdout).into_owned();
+    assert!(text.starts_with("run.zip: ") && text.contains(" spans and "), "{text}");
+
+    let file = file.to_str().expect("a readable path");
+    let mut elsewhere = options.with_lens().start_nothing().await;
+    elsewhere.set_arguments(&["--replay", file]);
+    elsewhere.up();
+    elsewhere.until_ready().await;
+    until("the run to be loaded", || async { elsewhere.log().contains("ready in").then_some(()) })
+        .await;
+    let started = elsewhere.status().await.into_iter().map(|service| service.service);
+    let started: BTreeSet<_> = started.filter(|name| name != "mesh").collect();
+    assert_eq!(started, BTreeSet::from(["gateway".to_owned(), "lens".to_owned()]));
+    let lens = lens(&elsewhere).await;
+    assert_has(&lens, &order, &trace).await;
+    assert!(has_lines(&lens, &order).await);
+    let printed = elsewhere.run(&["trace", &order.id]).await;
+    assert!(String::from_utf8_lossy(&printed.stdout).contains(&order.trace_id));
+    // The run's last minute is the present, and lens sees nothing else.
+    let door = elsewhere.gateway();
+    let topology = door.get("/lens/v1/topology?window=60s").await.body;
+    let mut nodes = topology["nodes"].as_array().into_iter().flatten();
+    assert!(nodes.any(|node| node["name"] == "payments" && node["calls"].as_u64() > Some(0)));
+    assert!(elsewhere.stop().await.success(), "{}", elsewhere.log());
+    assert!(!elsewhere.folder().join(".mesh/lens").exists(), "a replay is not kept");
 }
 
 async fn lens(mesh: &Mesh) -> Gateway {

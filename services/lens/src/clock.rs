@@ -26,6 +26,11 @@ impl Clock {
     pub(crate) fn now_ms(self) -> i64 {
         i64::try_from(self.now().as_millis()).unwrap_or(i64::MAX)
     }
+
+    /// Whether it stands.
+    pub(crate) fn is_fixed(self) -> bool {
+        self.fixed.is_some()
+    }
 }
 
 impl FromStr for Clock {

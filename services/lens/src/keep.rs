@@ -129,23 +129,23 @@ impl Keeper {
         report(&path, read);
     }
 
+    /// Saves what there is, unless the time stands: a recorded run does not change.
     fn save(&self) -> io::Result<()> {
+        if self.clock.is_fixed() {
+            return Ok(());
+        }
         let mut saved = self.saved.lock();
         let metrics = self.save_metrics()?;
         self.save_traces(self.size.saturating_sub(metrics), &mut saved)
     }
 
-    /// Writes the metrics; returns their size. They are a fifth of the files at most, unless the size is set very low.
+    /// Writes the metrics; returns their size.
     fn save_metrics(&self) -> io::Result<usize> {
         let metrics = self.series.snapshot();
-        if metrics.len() > self.size / 2 {
-            let (bytes, most) = (metrics.len(), self.size);
-            let text = format!(
-                "the metrics have {bytes} bytes, more than half of the {most} of `keep.size`"
-            );
-            return Err(io::Error::other(text));
-        }
-        if metrics.is_empty() {
+        let (bytes, most) = (metrics.len(), self.size / 2);
+        if bytes > most {
+            let error = format!("they have {bytes} bytes, more than half of `keep.size`: {most}");
+            tracing::warn!(error, "metrics are not kept");
             return Ok(0);
         }
         let mut writer = Writer::create(&self.metrics(), &what("metrics"))?;
@@ -169,6 +169,12 @@ impl Keeper {
 
 /// The kind of the one part of the file with the metrics.
 const METRICS: u8 = 1;
+
+/// The file with the metrics, to be handed to another lens.
+pub(crate) fn metrics_file(series: &timeseries::Store) -> Vec<u8> {
+    // A snapshot is a few megabytes; only one of 4 GiB would be an error.
+    file::of_one_part(&what("metrics"), METRICS, &series.snapshot()).unwrap_or_default()
+}
 
 /// The first line of a file.
 fn what(of: &str) -> String {

@@ -183,6 +183,12 @@ impl Store {
         Some(found(memory.traces.get(id)?, &memory.interner))
     }
 
+    /// At most `limit` traces from number `next` on, in the order they arrived; `next` is then the number of the one after them.
+    pub(crate) fn traces_from(&self, next: &mut u64, limit: usize) -> Vec<FoundTrace> {
+        let memory = self.memory.read();
+        memory.traces.from(next, limit).map(|trace| found(trace, &memory.interner)).collect()
+    }
+
     pub(crate) fn has_trace(&self, id: TraceId) -> bool {
         self.memory.read().traces.get(id).is_some()
     }

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::{
-    alerts, audit, completions, config, dlq, health, load, logs, outbox, output, query,
-    service::Service, services, status, topics, trace, up,
+    alerts, audit, completions, config, dlq, export, health, import, load, logs, outbox, output,
+    query, service::Service, services, status, topics, trace, up,
 };
 
 /// A small, real system of microservices in which everything that happens can be seen.
@@ -26,6 +26,7 @@ Examples:
   mesh alerts                 show what is wrong, and where to read what to do
   mesh query up               evaluate PromQL over the metrics of the last half hour
   mesh status                 show the processes and their memory
+  mesh export run.zip         write the traces, logs and metrics to a file; mesh up --replay run.zip shows them
   mesh audit                  check that nothing was lost or done twice
   mesh services               list the services, with their ports, calls and topics
   mesh topics                 create the topics on your own Kafka
@@ -48,6 +49,10 @@ enum Command {
     Alerts(alerts::Options),
     #[command(after_help = query::EXAMPLES)]
     Query(query::Options),
+    #[command(after_help = export::EXAMPLES)]
+    Export(export::Options),
+    #[command(after_help = import::EXAMPLES)]
+    Import(import::Options),
     #[command(after_help = audit::EXAMPLES)]
     Audit(audit::Options),
     #[command(after_help = dlq::EXAMPLES)]
@@ -92,6 +97,8 @@ fn parse_and_run() -> ExitCode {
         Command::Logs(options) => logs::run(&options),
         Command::Alerts(options) => alerts::run(&options),
         Command::Query(options) => query::run(&options),
+        Command::Export(options) => export::run(&options),
+        Command::Import(options) => import::run(&options),
         Command::Audit(options) => audit::run(&options),
         Command::Dlq(options) => dlq::run(options),
         Command::Outbox(options) => outbox::run(options),

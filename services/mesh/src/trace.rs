@@ -41,6 +41,20 @@ struct Traces {
 }
 
 #[derive(Deserialize)]
+struct Flows {
+    items: Vec<Flow>,
+}
+
+#[derive(Deserialize)]
+struct Flow {
+    id: String,
+    trace_id: String,
+}
+
+/// The maximum of lens.
+const MOST_FLOWS: usize = 1_000;
+
+#[derive(Deserialize)]
 struct Order {
     trace_id: String,
 }
@@ -58,11 +72,12 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
 
 async fn find(options: &Options) -> anyhow::Result<Trace> {
     let client = reqwest::Client::builder().no_proxy().timeout(REQUEST_TIMEOUT).build()?;
-    let id = trace_id(&client, options).await?;
-    let jaeger = match &options.jaeger {
-        Some(url) => url.clone(),
-        None => status::lens().await.context("--jaeger says where traces are")?,
+    let lens = match &options.jaeger {
+        Some(_) => None,
+        None => Some(status::lens().await.context("--jaeger says where traces are")?),
     };
+    let id = trace_id(&client, options, lens.as_deref()).await?;
+    let jaeger = options.jaeger.clone().or(lens).unwrap_or_default();
     let url = format!("{}/api/traces/{id}", jaeger.trim_end_matches('/'));
     let found: Option<Traces> = get(&client, &url).await?;
     let trace = found.and_then(|traces| traces.data.into_iter().next());
@@ -73,8 +88,13 @@ async fn find(options: &Options) -> anyhow::Result<Trace> {
     })
 }
 
-/// The trace id: the given id itself, or that of the order's trace.
-async fn trace_id(client: &reqwest::Client, options: &Options) -> anyhow::Result<String> {
+/// The trace id: the given id itself, or that of the order's trace. Lens is asked first: of a replay, there is no service that knows
+/// the order.
+async fn trace_id(
+    client: &reqwest::Client,
+    options: &Options,
+    lens: Option<&str>,
+) -> anyhow::Result<String> {
     let id = options.id.trim();
     if is_trace(id) {
         return Ok(id.to_ascii_lowercase());
@@ -83,6 +103,12 @@ async fn trace_id(client: &reqwest::Client, options: &Options) -> anyhow::Result
         uuid::Uuid::try_parse(id).is_ok(),
         "{id:?} is neither a trace (32 hexadecimal digits) nor an order (a UUID)"
     );
+    if options.gateway.is_none()
+        && let Some(lens) = lens
+        && let Some(flow) = flow(client, lens, id).await?
+    {
+        return Ok(flow.trace_id);
+    }
     let gateway = match &options.gateway {
         Some(url) => url.clone(),
         None => Running::here()?.gateway.into_iter().next().context("this mesh has no gateway")?,
@@ -92,6 +118,14 @@ async fn trace_id(client: &reqwest::Client, options: &Options) -> anyhow::Result
     let trace = order.with_context(|| format!("{gateway} knows no order {id}"))?.trace_id;
     ensure!(is_trace(&trace), "{gateway} says that {trace:?} is the trace of order {id}");
     Ok(trace)
+}
+
+/// The order's flow, if it is one of the last.
+async fn flow(client: &reqwest::Client, lens: &str, id: &str) -> anyhow::Result<Option<Flow>> {
+    let url = format!("{}/lens/v1/flows?limit={MOST_FLOWS}", lens.trim_end_matches('/'));
+    let flows: Option<Flows> = get(client, &url).await?;
+    let mut flows = flows.into_iter().flat_map(|flows| flows.items);
+    Ok(flows.find(|flow| flow.id.eq_ignore_ascii_case(id)))
 }
 
 fn is_trace(id: &str) -> bool {

@@ -21,9 +21,15 @@ mod ports;
 mod preflight;
 mod process;
 mod ready;
+mod replay;
 mod stop;
 
-use std::{collections::BTreeMap, path::Path, process::ExitCode, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
 
 use clap::Args;
 use tokio::{
@@ -38,6 +44,7 @@ use self::{
     line::Level,
     log::{Log, SUPERVISOR},
     mesh::Mesh,
+    replay::Replay,
 };
 use crate::{
     address,
@@ -52,6 +59,7 @@ pub(crate) const EXAMPLES: &str = "\
 Examples:
   mesh up                                with embedded brokers; the state is in .mesh/
   mesh up --fresh --load 50              begin with nothing of the last run, and place 50 orders a second
+  mesh up --replay run.zip               look at a run that mesh export wrote
   mesh up --port-base 9080               a second mesh, started in another folder
   mesh up --set shipping.deliver_after=10s --verbose
   mesh up --kafka 127.0.0.1:9092 --nats nats://127.0.0.1:4222 \\
@@ -71,6 +79,9 @@ pub(crate) struct Options {
     /// Delete all orders, and the traces, log lines and metrics of the last run: begin with empty databases and an empty lens.
     #[arg(long, conflicts_with = "postgres")]
     fresh: bool,
+    /// Show a run that `mesh export` wrote, as it was at its end, instead of running the mesh. Nothing is kept in .mesh/.
+    #[arg(long, value_name = "FILE.zip", conflicts_with_all = ["fresh", "load", "kafka", "nats", "postgres", "replicas"])]
+    replay: Option<PathBuf>,
     /// Place this many orders per second once all services are ready.
     #[arg(long, value_name = "RATE", value_parser = load::rate)]
     load: Option<f64>,
@@ -124,6 +135,7 @@ pub(crate) fn run(options: Options) -> anyhow::Result<ExitCode> {
 
 async fn supervise(options: &Options, log: &Log, begun: Instant) -> anyhow::Result<ExitCode> {
     let mut interrupts = Interrupts::listen()?;
+    let mut replay = options.replay.as_deref().map(Replay::open).transpose()?;
     let replicas: BTreeMap<_, _> = options.replicas.iter().cloned().collect();
     let layout = Layout::new(options.port_base, &replicas, options.postgres.is_some())?;
     let (folder, left) = Folder::claim(Path::new(FOLDER))?;
@@ -140,7 +152,11 @@ async fn supervise(options: &Options, log: &Log, begun: Instant) -> anyhow::Resu
     if options.fresh {
         folder.forget()?;
     }
-    let mesh = match Mesh::plan(options, layout, log).await? {
+    if let Some(replay) = &mut replay {
+        replay.prepare(&folder)?;
+    }
+    let clock = replay.as_ref().map(|replay| replay.clock().to_owned());
+    let mesh = match Mesh::plan(options, layout, clock, log).await? {
         Ok(mesh) => mesh,
         Err(mistakes) => {
             output::print_error(mistakes);
@@ -150,23 +166,43 @@ async fn supervise(options: &Options, log: &Log, begun: Instant) -> anyhow::Resu
     let mut tasks = JoinSet::new();
     mesh.start(&mut tasks).await?;
     folder.to_lines(&mesh.running())?;
-    let ready = async {
-        until_ready(&mesh, log).await;
-        let seconds = begun.elapsed().as_secs_f64();
-        log.plain(format!("\nready in {seconds:.1} s\n{}", mesh.describe()));
-    };
     let early = tokio::select! {
         why = interrupts.next() => Some(why),
         () = mesh.until_refused() => Some(REFUSED),
-        () = ready => None,
+        why = ready(&mesh, replay, log, begun) => why,
     };
     let status = live(options, &mesh, log, &mut interrupts, early).await;
     mesh.end().await;
     Ok(status)
 }
 
+/// Waits until everything is ready, and prints what a user can open; returns the reason to stop if a replay has nothing to show.
+async fn ready(
+    mesh: &Mesh,
+    replay: Option<Replay>,
+    log: &Log,
+    begun: Instant,
+) -> Option<&'static str> {
+    until_ready(mesh, log).await;
+    let text = match replay {
+        Some(mut replay) => {
+            if !replay.load(mesh.layout(), log).await {
+                return Some(UNREADABLE);
+            }
+            replay.describe(mesh.layout())
+        }
+        None => mesh.describe(),
+    };
+    let seconds = begun.elapsed().as_secs_f64();
+    log.plain(format!("\nready in {seconds:.1} s\n{text}"));
+    None
+}
+
 /// The reason for a stop without a signal.
 const REFUSED: &str = "a service cannot run with its configuration";
+
+/// The reason for a stop of a replay that has nothing to show.
+const UNREADABLE: &str = "the recorded run cannot be shown";
 
 /// Runs from ready, or from a signal that came before, until every child has ended.
 async fn live(
@@ -205,8 +241,8 @@ async fn live(
             log.say(SUPERVISOR, Level::Info, "stopped");
             match (why, clean) {
                 (REFUSED, _) => ExitCode::from(EX_CONFIG),
+                (UNREADABLE, _) | (_, false) => ExitCode::FAILURE,
                 (_, true) => ExitCode::SUCCESS,
-                (_, false) => ExitCode::FAILURE,
             }
         }
         why = interrupts.next() => {

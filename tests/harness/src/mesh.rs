@@ -14,6 +14,7 @@ use tokio::task::spawn_blocking;
 use crate::{Collector, Gateway, Samples, free_base, until};
 
 /// How a mesh is started.
+#[derive(Clone)]
 pub struct Options {
     binary: PathBuf,
     settings: Vec<(String, String)>,

@@ -10,7 +10,7 @@ use axum::{
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use super::{jaeger, lens, otlp_http};
+use super::{export, jaeger, lens, otlp_http};
 use crate::{
     clock::Clock,
     config::{Flow, Scrape},
@@ -24,6 +24,7 @@ use crate::{
 pub(super) struct TestLens {
     pub(super) router: Router,
     pub(super) scraper: Arc<Scraper>,
+    pub(super) series: Arc<timeseries::Store>,
     pub(super) registry: chassis::metrics::Registry,
 }
 
@@ -60,8 +61,9 @@ impl TestLens {
         let router = otlp_http::routes(&intake)
             .merge(jaeger::routes(&store, &topology, &scraper, clock))
             .nest("/lens", jaeger::routes(&store, &topology, &scraper, clock))
-            .merge(lens::routes(&store, &topology, &scraper, clock));
-        Self { router, scraper, registry }
+            .merge(lens::routes(&store, &topology, &scraper, clock))
+            .merge(export::routes(&store, &series));
+        Self { router, scraper, series, registry }
     }
 
     pub(super) async fn ask(&self, request: Request<Body>) -> (StatusCode, Vec<u8>) {

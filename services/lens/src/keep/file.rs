@@ -16,6 +16,21 @@ const END: u8 = 0;
 /// The bytes of a part before its contents.
 const HEAD: usize = 9;
 
+/// A part as it is in a file.
+fn head_of(kind: u8, contents: &[u8]) -> io::Result<[u8; HEAD]> {
+    let length = u32::try_from(contents.len())
+        .map_err(|_| io::Error::new(ErrorKind::InvalidInput, "a part of 4 GiB or more"))?;
+    let [a, b, c, d] = length.to_le_bytes();
+    let [e, f, g, h] = crc32c::crc32c(contents).to_le_bytes();
+    Ok([kind, a, b, c, d, e, f, g, h])
+}
+
+/// A whole file with one part.
+pub(super) fn of_one_part(what: &str, kind: u8, contents: &[u8]) -> io::Result<Vec<u8>> {
+    let ends = [head_of(kind, contents)?, head_of(END, &[])?];
+    Ok([what.as_bytes(), &ends[0], contents, &ends[1]].concat())
+}
+
 /// A file that is being written. It replaces the one before in one step, once it is complete.
 pub(super) struct Writer {
     out: BufWriter<File>,
@@ -36,11 +51,7 @@ impl Writer {
     }
 
     pub(super) fn part(&mut self, kind: u8, contents: &[u8]) -> io::Result<()> {
-        let length = u32::try_from(contents.len())
-            .map_err(|_| io::Error::new(ErrorKind::InvalidInput, "a part of 4 GiB or more"))?;
-        self.out.write_all(&[kind])?;
-        self.out.write_all(&length.to_le_bytes())?;
-        self.out.write_all(&crc32c::crc32c(contents).to_le_bytes())?;
+        self.out.write_all(&head_of(kind, contents)?)?;
         self.out.write_all(contents)?;
         self.bytes += HEAD + contents.len();
         Ok(())

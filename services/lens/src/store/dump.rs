@@ -7,7 +7,7 @@ use std::io;
 
 use super::{
     Memory, Store,
-    codec::Decoder,
+    codec::{Decoder, read_number, write_number},
     found,
     interner::Interner,
     logs::{self, Lines},
@@ -68,7 +68,11 @@ impl Store {
                         _ => memory.lines.copy(&mut cursor.line, PART, &mut records),
                     }
                     // After the records: their words are in the dictionary by now.
-                    memory.interner.copy(&mut cursor.words, &mut words);
+                    for word in memory.interner.strings_from(cursor.words) {
+                        write_number(&mut words, word.len() as u64);
+                        words.extend_from_slice(word);
+                        cursor.words += 1;
+                    }
                 }
                 if records.is_empty() {
                     break;
@@ -118,7 +122,15 @@ impl Loader {
     pub(crate) fn read(&mut self, part: Part, bytes: &[u8]) -> Loaded {
         let mut loaded = Loaded::default();
         match part {
-            Part::Words => self.interner.extend(bytes),
+            Part::Words => {
+                let mut rest = bytes;
+                while !rest.is_empty() {
+                    let length = read_number(&mut rest) as usize;
+                    let (word, later) = rest.split_at(length.min(rest.len()));
+                    self.interner.push(word);
+                    rest = later;
+                }
+            }
             Part::Traces => {
                 let mut records = Decoder::new(bytes, &self.interner);
                 while !records.is_empty() {

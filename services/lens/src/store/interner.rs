@@ -6,7 +6,6 @@ use std::{
     sync::Arc,
 };
 
-use super::codec::{read_number, write_number};
 use crate::cost;
 
 /// The maximum of values that are remembered as seen once: 4,096 cover some hundred traces, which is enough to notice a value
@@ -60,23 +59,14 @@ impl Interner {
         self.text_bytes
     }
 
-    /// Appends all strings from number `next` on, each after its length.
-    pub(super) fn copy(&self, next: &mut usize, out: &mut Vec<u8>) {
-        for string in self.strings.iter().skip(*next) {
-            write_number(out, string.len() as u64);
-            out.extend_from_slice(string);
-        }
-        *next = self.strings.len();
+    /// The strings from number `first` on.
+    pub(super) fn strings_from(&self, first: usize) -> &[Arc<[u8]>] {
+        self.strings.get(first..).unwrap_or_default()
     }
 
-    /// Adds strings for [`Interner::resolve`] alone, as [`Interner::copy`] wrote them.
-    pub(super) fn extend(&mut self, mut bytes: &[u8]) {
-        while !bytes.is_empty() {
-            let length = read_number(&mut bytes) as usize;
-            let (string, rest) = bytes.split_at(length.min(bytes.len()));
-            self.strings.push(string.into());
-            bytes = rest;
-        }
+    /// Adds a string for [`Interner::resolve`] alone.
+    pub(super) fn push(&mut self, string: &[u8]) {
+        self.strings.push(string.into());
     }
 
     pub(super) fn resolve(&self, symbol: u32) -> &[u8] {

@@ -228,6 +228,14 @@ impl Traces {
         self.evicted + (self.oldest_first.len() - fitting.count()) as u64
     }
 
+    /// At most `limit` traces from number `next` on, oldest first.
+    pub(super) fn from(&self, next: &mut u64, limit: usize) -> impl Iterator<Item = &Trace> {
+        let first = (next.saturating_sub(self.evicted) as usize).min(self.oldest_first.len());
+        let last = first.saturating_add(limit).min(self.oldest_first.len());
+        *next = self.evicted + last as u64;
+        self.oldest_first.range(first..last).filter_map(|id| self.get(*id))
+    }
+
     /// Appends the traces from number `next` on, until they have `size` bytes.
     pub(super) fn copy(&self, next: &mut u64, size: usize, out: &mut Vec<u8>) {
         let mut position = next.saturating_sub(self.evicted) as usize;

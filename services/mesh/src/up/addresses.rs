@@ -70,6 +70,7 @@ mod tests {
             log_id: None,
             nats: "nats://ada:lovelace@nats:4222".into(),
             postgres: None,
+            clock: None,
             settings: Vec::new(),
         };
         let text = describe(&layout, &backing);

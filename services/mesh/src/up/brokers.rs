@@ -19,6 +19,8 @@ pub(super) struct Backing {
     pub(super) nats: String,
     /// The database URL, with a placeholder for the service's name.
     pub(super) postgres: Option<String>,
+    /// The time at which the clock of lens stands; `None` if the mesh runs, and is no replay.
+    pub(super) clock: Option<String>,
     /// Further settings from the command line.
     pub(super) settings: Vec<(String, String)>,
 }
@@ -69,6 +71,7 @@ impl Brokers {
             log_id: kafka.is_some().then(|| uuid::Uuid::new_v4().to_string()),
             nats: options.nats.clone().unwrap_or_else(|| layout.nats_url()),
             postgres: options.postgres.clone(),
+            clock: None,
             settings: options.settings.clone(),
         };
         Ok((Self { kafka, nats }, backing))

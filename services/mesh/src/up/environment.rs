@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::{
     brokers::Backing,
-    folder::TELEMETRY,
+    folder::{REPLAY, TELEMETRY},
     layout::{Layout, Process, Protocol},
 };
 use crate::running::FOLDER;
@@ -37,7 +37,7 @@ pub(super) fn of(
     if let (true, Some(template)) = (process.ledger, &backing.postgres) {
         own("database.url", template.replace(SERVICE, process.service));
     }
-    for (key, value) in wishes(process, layout) {
+    for (key, value) in wishes(process, layout, backing.clock.as_deref()) {
         if !chosen.contains(&key) {
             own(&key, value);
         }
@@ -49,11 +49,15 @@ pub(super) fn of(
 /// The placeholder for the service's name in the address of its database.
 pub(super) const SERVICE: &str = "{service}";
 
-/// Further addresses, unless the user has set them.
-fn wishes(process: &Process, layout: &Layout) -> Vec<(String, String)> {
+/// Further addresses, unless the user has set them. Of a replay, the clock of lens stands; it gets no spans and no metrics of the
+/// two processes that show the run.
+fn wishes(process: &Process, layout: &Layout, clock: Option<&str>) -> Vec<(String, String)> {
     let lens = |protocol| layout.addresses("lens", protocol).into_iter().next();
-    let mut all: Vec<_> =
-        lens(Protocol::Grpc).map(|url| (COLLECTOR.to_owned(), url)).into_iter().collect();
+    let telemetry = match clock {
+        Some(_) => Some(("telemetry.disabled".to_owned(), "true".to_owned())),
+        None => lens(Protocol::Grpc).map(|url| (COLLECTOR.to_owned(), url)),
+    };
+    let mut all: Vec<_> = telemetry.into_iter().collect();
     match process.service {
         "gateway" => all.extend(lens(Protocol::Http).into_iter().flat_map(|url| {
             [
@@ -66,8 +70,11 @@ fn wishes(process: &Process, layout: &Layout) -> Vec<(String, String)> {
             all.extend(process.address(Protocol::Http).map(|url| ("provider".into(), url)))
         }
         "lens" => {
-            all.push(("keep.folder".into(), format!("{FOLDER}/{TELEMETRY}")));
-            all.extend(layout.processes.iter().filter_map(|one| {
+            let kept = if clock.is_some() { REPLAY } else { TELEMETRY };
+            all.push(("keep.folder".into(), format!("{FOLDER}/{kept}")));
+            all.extend(clock.map(|clock| ("clock".to_owned(), clock.to_owned())));
+            let targets = if clock.is_some() { &[][..] } else { &layout.processes };
+            all.extend(targets.iter().filter_map(|one| {
                 let target = format!("scrape.targets.{}", one.label().replace('.', "_"));
                 Some((target, format!("{}/metrics", one.address(Protocol::Admin)?)))
             }));
@@ -108,6 +115,7 @@ mod tests {
             log_id: Some("log".into()),
             nats: "nats://127.0.0.1:8122".into(),
             postgres: None,
+            clock: None,
             settings: vec![("shipping.dispatch_after".into(), "0s".into())],
         }
     }

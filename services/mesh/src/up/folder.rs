@@ -13,6 +13,9 @@ use crate::running::Running;
 /// The folder within it where lens keeps traces, log lines and metrics.
 pub(super) const TELEMETRY: &str = "lens";
 
+/// The folder within it with the metrics of a recorded run, while that is shown.
+pub(super) const REPLAY: &str = "replay";
+
 /// The lock on a folder, for as long as this lives; the system releases it when the process ends, however it ends.
 pub(super) struct Folder {
     path: PathBuf,
@@ -55,16 +58,17 @@ impl Folder {
         running.write(&self.path)
     }
 
+    /// An empty folder for a recorded run; it is removed with the lock.
+    pub(super) fn replay(&self) -> anyhow::Result<PathBuf> {
+        let path = self.path.join(REPLAY);
+        remove(&path)?;
+        fs::create_dir(&path).with_context(|| format!("cannot make {}", path.display()))?;
+        Ok(path)
+    }
+
     /// Removes every database, and the traces, log lines and metrics that lens has kept.
     pub(super) fn forget(&self) -> anyhow::Result<()> {
-        let telemetry = self.path.join(TELEMETRY);
-        match fs::remove_dir_all(&telemetry) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                return Err(error)
-                    .with_context(|| format!("cannot remove {}", telemetry.display()));
-            }
-            _ => {}
-        }
+        remove(&self.path.join(TELEMETRY))?;
         for entry in fs::read_dir(&self.path)? {
             let path = entry?.path();
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -78,8 +82,19 @@ impl Folder {
     }
 }
 
+/// Removes a folder, if there is one.
+fn remove(path: &Path) -> anyhow::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", path.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
 impl Drop for Folder {
     fn drop(&mut self) {
+        remove(&self.path.join(REPLAY)).ok();
         Running::remove(&self.path);
     }
 }

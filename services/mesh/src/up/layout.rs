@@ -124,6 +124,13 @@ impl Layout {
         })
     }
 
+    /// The same layout with some of the services.
+    pub(crate) fn only(&self, services: &[&str]) -> Self {
+        let is_wanted = |process: &&Process| services.contains(&process.service);
+        let processes = self.processes.iter().filter(is_wanted).cloned().collect();
+        Self { processes, ..*self }
+    }
+
     /// The URL of the embedded NATS server.
     pub(crate) fn nats_url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.nats)

@@ -15,7 +15,7 @@ use super::{
     log::{Log, SUPERVISOR},
     preflight::{self, Mistakes},
     process::Supervised,
-    ready, stop,
+    ready, replay, stop,
 };
 use crate::{
     load::{Generator, Mix, Percentiles, Plan, Report, milliseconds},
@@ -41,9 +41,17 @@ impl Mesh {
     pub(super) async fn plan(
         options: &Options,
         layout: Layout,
+        clock: Option<String>,
         log: &Log,
     ) -> anyhow::Result<Result<Self, Mistakes>> {
         let (brokers, backing) = Brokers::start(options, &layout).await?;
+        let backing = Backing { clock, ..backing };
+        // Of a replay, some services are only addresses.
+        let all = layout;
+        let layout = match backing.clock {
+            Some(_) => all.only(&replay::SERVICES),
+            None => all.clone(),
+        };
         if let Some(brokers) = &options.kafka
             && let Err(error) = make_topics(brokers).await
         {
@@ -53,7 +61,7 @@ impl Mesh {
         let mut environments = Vec::new();
         for process in &layout.processes {
             let chosen = preflight::chosen(process.service)?;
-            environments.push(environment::of(process, &layout, &backing, &chosen));
+            environments.push(environment::of(process, &all, &backing, &chosen));
         }
         let children = layout.processes.iter().zip(environments.iter().map(Vec::as_slice));
         if let Err(mistakes) = preflight::check(children)? {
@@ -98,6 +106,11 @@ impl Mesh {
             kafka: self.backing.kafka.clone(),
             nats: self.backing.nats.clone(),
         }
+    }
+
+    /// Its processes and their ports.
+    pub(super) fn layout(&self) -> &Layout {
+        &self.layout
     }
 
     /// The addresses that a user can open.
