@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use promql::{Labels, Sample, Series, Value};
+use promql::{Labels, Query, Sample, Series, Value};
+use promql_parser::parser::{
+    Expr,
+    token::{T_BOTTOMK, T_TOPK},
+};
 
 /// The largest relative difference of two values that counts as rounding.
 const ROUNDING: f64 = 1e-9;
@@ -53,6 +57,9 @@ impl Report {
     }
 
     fn compare_values(&mut self, case: &str, theirs: &Value, ours: &Value) -> Result<(), String> {
+        if is_ordered(case) && !same_order(theirs, ours) {
+            return Err(format!("theirs in their order is {theirs:?}, ours {ours:?}"));
+        }
         let (mut theirs, mut ours) = (flat(theirs)?, flat(ours)?);
         if chooses(case) && !theirs.keys().eq(ours.keys()) {
             (theirs, ours) = (by_rank(theirs), by_rank(ours));
@@ -107,10 +114,28 @@ fn shown((labels, at_ms): &Key) -> String {
 
 type Values = BTreeMap<Key, (f64, Option<String>)>;
 
+/// The query of a case.
+fn parsed(case: &str) -> Option<Expr> {
+    let query = case.split_once(": ").map_or(case, |(_, query)| query);
+    Query::parse(query).ok().map(|query| query.expression().clone())
+}
+
 /// Whether the outermost aggregation chooses series: which of several with the same value is not defined.
 fn chooses(case: &str) -> bool {
-    let query = case.split_once(": ").map_or(case, |(_, query)| query);
-    query.starts_with("topk") || query.starts_with("bottomk")
+    matches!(parsed(case), Some(Expr::Aggregate(of)) if matches!(of.op.id(), T_TOPK | T_BOTTOMK))
+}
+
+/// Whether the outermost function sorts.
+fn is_ordered(case: &str) -> bool {
+    matches!(parsed(case), Some(Expr::Call(call)) if call.func.name.starts_with("sort"))
+}
+
+/// Whether the values of a vector are in the same order, whatever series have them: which of several with the same value is
+/// first is not defined.
+fn same_order(theirs: &Value, ours: &Value) -> bool {
+    let (Value::Vector(theirs), Value::Vector(ours)) = (theirs, ours) else { return true };
+    theirs.len() != ours.len()
+        || theirs.iter().zip(ours).all(|((_, a), (_, b))| difference(a.value, b.value) <= ROUNDING)
 }
 
 /// The same values at the same moments, but with their rank instead of labels.
@@ -195,6 +220,20 @@ mod tests {
             assert_eq!(report.differing.len(), expected, "{query}");
             report.compare(&format!("at 1: {query}"), &of("a", 1.0), &of("b", 2.0));
             assert_eq!(report.differing.len(), expected + 1, "{query}");
+        }
+    }
+
+    #[test]
+    fn another_order_of_a_sorted_vector_is_a_difference() {
+        let of = |jobs: [(&str, f64); 2]| {
+            let one = |(job, value)| (Labels::from([("job", job)]), Sample { at_ms: 1, value });
+            Ok(Value::Vector(jobs.map(one).to_vec()))
+        };
+        let (theirs, ours) = (of([("a", 1.0), ("b", 2.0)]), of([("b", 2.0), ("a", 1.0)]));
+        for (query, expected) in [("sort(up)", 1), ("up", 0)] {
+            let mut report = Report::default();
+            report.compare(&format!("at 1: {query}"), &theirs, &ours);
+            assert_eq!(report.differing.len(), expected, "{query}");
         }
     }
 

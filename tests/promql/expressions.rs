@@ -5,75 +5,24 @@ mod refused;
 use crate::random::Random;
 pub(crate) use refused::refused;
 
-const MATH: [&str; 27] = [
-    "abs",
-    "ceil",
-    "floor",
-    "exp",
-    "sqrt",
-    "ln",
-    "log2",
-    "log10",
-    "sgn",
-    "deg",
-    "rad",
-    "sin",
-    "cos",
-    "tan",
-    "asin",
-    "acos",
-    "atan",
-    "sinh",
-    "cosh",
-    "tanh",
-    "asinh",
-    "acosh",
-    "atanh",
-    "round",
-    "timestamp",
-    "sort",
-    "sort_desc",
-];
-const DATE: [&str; 8] = [
-    "minute",
-    "hour",
-    "day_of_week",
-    "day_of_month",
-    "day_of_year",
-    "days_in_month",
-    "month",
-    "year",
-];
-const OVER_RANGE: [&str; 20] = [
-    "rate",
-    "irate",
-    "increase",
-    "delta",
-    "idelta",
-    "deriv",
-    "changes",
-    "resets",
-    "avg_over_time",
-    "min_over_time",
-    "max_over_time",
-    "sum_over_time",
-    "count_over_time",
-    "last_over_time",
-    "first_over_time",
-    "stddev_over_time",
-    "stdvar_over_time",
-    "present_over_time",
-    "absent_over_time",
-    "rate",
-];
-const AGGREGATIONS: [&str; 8] = ["sum", "avg", "min", "max", "count", "group", "stddev", "stdvar"];
-const ARITHMETIC: [&str; 7] = ["+", "-", "*", "/", "%", "^", "atan2"];
-const COMPARISON: [&str; 6] = ["==", "!=", ">", "<", ">=", "<="];
-const SETS: [&str; 3] = ["and", "or", "unless"];
-const LABELS: [&str; 7] = ["instance", "job", "path", "code", "zone", "kind", "missing"];
-const DURATIONS: [&str; 9] = ["1s", "10s", "30s", "1m", "90s", "2m", "5m", "7m30s", "20m"];
-const NUMBERS: [&str; 14] =
-    ["0", "1", "2", "-1", "0.5", "-0.3", "10", "1e3", "0x1F", "NaN", "Inf", "-Inf", "1e-9", "3.7"];
+const MATH: &str = "abs ceil floor exp sqrt ln log2 log10 sgn deg rad asin acos atan sinh cosh tanh asinh acosh atanh round \
+    sort sort_desc";
+/// Only of what was stored: they turn a difference in the last digit of a great value into any other value.
+const PERIODIC: &str = "sin cos tan";
+const DATE: &str = "minute hour day_of_week day_of_month day_of_year days_in_month month year";
+const OVER_RANGE: &str = "rate irate increase delta idelta deriv changes resets avg_over_time min_over_time max_over_time sum_over_time \
+    count_over_time last_over_time first_over_time stddev_over_time stdvar_over_time present_over_time \
+    absent_over_time rate";
+const AGGREGATIONS: &str = "sum avg min max count group";
+/// Only of what was stored: the order of the series, which Prometheus leaves to chance behind other functions, decides about most
+/// digits where values are great and near each other.
+const SPREAD: &str = "stddev stdvar";
+const ARITHMETIC: &str = "+ - * / % ^ atan2";
+const COMPARISON: &str = "== != > < >= <=";
+const SETS: &str = "and or unless";
+const LABELS: &str = "instance job path code zone kind missing";
+const DURATIONS: &str = "1s 10s 30s 1m 90s 2m 5m 7m30s 20m";
+const NUMBERS: &str = "0 1 2 -1 0.5 -0.3 10 1e3 0x1F NaN Inf -Inf 1e-9 3.7";
 /// Selectors, and the labels of their series.
 const SELECTORS: [&str; 22] = [
     "requests_total",
@@ -124,8 +73,13 @@ impl Grammar {
         }
     }
 
+    fn word(&mut self, words: &'static str) -> &'static str {
+        let words: Vec<_> = words.split_whitespace().collect();
+        self.0.of(&words)
+    }
+
     fn number(&mut self) -> String {
-        self.0.of(&NUMBERS).to_owned()
+        self.word(NUMBERS).to_owned()
     }
 
     fn scalar(&mut self, depth: usize) -> String {
@@ -138,11 +92,11 @@ impl Grammar {
             2 => format!("scalar({})", self.vector(depth - 1)),
             3 => {
                 let (a, b) = (self.scalar(depth - 1), self.scalar(depth - 1));
-                format!("({a} {} {b})", self.0.of(&ARITHMETIC))
+                format!("({a} {} {b})", self.word(ARITHMETIC))
             }
             4 => {
                 let (a, b) = (self.scalar(depth - 1), self.scalar(depth - 1));
-                format!("({a} {} bool {b})", self.0.of(&COMPARISON))
+                format!("({a} {} bool {b})", self.word(COMPARISON))
             }
             5 => format!("-({})", self.scalar(depth - 1)),
             _ => self.number(),
@@ -159,7 +113,7 @@ impl Grammar {
         let mut moved = selector.to_owned();
         if self.0.chance(15) {
             let sign = self.0.of(&["", "", "-"]);
-            moved += &format!(" offset {sign}{}", self.0.of(&DURATIONS));
+            moved += &format!(" offset {sign}{}", self.word(DURATIONS));
         }
         if self.0.chance(10) {
             moved += self.0.of(&[" @ 1700001000", " @ start()", " @ end()", " @ 1700000500.5"]);
@@ -174,7 +128,7 @@ impl Grammar {
             let range = self.0.of(&["1m", "2m", "5m", "10m"]);
             return self.moved(&format!("({inner})[{range}:{step}]"));
         }
-        let (selector, range) = (self.0.of(&SELECTORS), self.0.of(&DURATIONS));
+        let (selector, range) = (self.0.of(&SELECTORS), self.word(DURATIONS));
         self.moved(&format!("{selector}[{range}]"))
     }
 
@@ -186,7 +140,10 @@ impl Grammar {
             0..=5 => self.over_range(depth),
             6..=9 => self.aggregation(depth),
             10..=15 => self.binary(depth),
-            16 | 17 => format!("{}({})", self.0.of(&MATH), self.vector(depth - 1)),
+            16 | 17 if self.0.chance(15) => {
+                format!("{}({})", self.word(PERIODIC), self.selector())
+            }
+            16 | 17 => format!("{}({})", self.word(MATH), self.vector(depth - 1)),
             18 => self.histogram(),
             19 => self.labels(depth),
             20 => self.date(depth),
@@ -204,13 +161,13 @@ impl Grammar {
                 "quantile_over_time({}, {matrix})",
                 self.0.of(&["0", "0.5", "0.9", "1", "2", "-1", "NaN"])
             ),
-            _ => format!("{}({matrix})", self.0.of(&OVER_RANGE)),
+            _ => format!("{}({matrix})", self.word(OVER_RANGE)),
         }
     }
 
     /// ` by (…)`, ` without (…)` or nothing.
     fn grouping(&mut self) -> String {
-        let labels: Vec<_> = (0..self.0.below(4)).map(|_| self.0.of(&LABELS)).collect();
+        let labels: Vec<_> = (0..self.0.below(4)).map(|_| self.word(LABELS)).collect();
         match self.0.below(3) {
             0 => String::new(),
             1 => format!(" by ({})", labels.join(", ")),
@@ -220,7 +177,7 @@ impl Grammar {
 
     fn aggregation(&mut self, depth: usize) -> String {
         let grouping = self.grouping();
-        match self.0.below(8) {
+        match self.0.below(10) {
             0 => {
                 let of = self.0.of(&["topk", "bottomk"]);
                 let (k, selector) =
@@ -237,7 +194,8 @@ impl Grammar {
                 let label = self.0.of(&["value", "job"]);
                 format!("count_values{grouping}(\"{label}\", {})", self.selector())
             }
-            _ => format!("{}{grouping}({})", self.0.of(&AGGREGATIONS), self.vector(depth - 1)),
+            3 => format!("{}{grouping}({})", self.word(SPREAD), self.selector()),
+            _ => format!("{}{grouping}({})", self.word(AGGREGATIONS), self.vector(depth - 1)),
         }
     }
 
@@ -255,7 +213,7 @@ impl Grammar {
             2 => {
                 let (a, b) = (self.vector(depth - 1), self.vector(depth - 1));
                 let on = self.matching();
-                format!("({a}) {}{on} ({b})", self.0.of(&SETS))
+                format!("({a}) {}{on} ({b})", self.word(SETS))
             }
             3 | 4 => self.grouped(depth),
             5 => {
@@ -274,14 +232,14 @@ impl Grammar {
 
     fn operator(&mut self) -> String {
         if self.0.chance(50) {
-            return self.0.of(&ARITHMETIC).to_owned();
+            return self.word(ARITHMETIC).to_owned();
         }
         let modifier = self.0.of(&["", " bool"]);
-        format!("{}{modifier}", self.0.of(&COMPARISON))
+        format!("{}{modifier}", self.word(COMPARISON))
     }
 
     fn matching(&mut self) -> String {
-        let labels: Vec<_> = (0..self.0.below(3)).map(|_| self.0.of(&LABELS)).collect();
+        let labels: Vec<_> = (0..self.0.below(3)).map(|_| self.word(LABELS)).collect();
         match self.0.below(3) {
             0 => String::new(),
             1 => format!(" on({})", labels.join(",")),
@@ -334,7 +292,7 @@ impl Grammar {
     fn labels(&mut self, depth: usize) -> String {
         let vector = self.vector(depth - 1);
         let (target, source) =
-            (self.0.of(&["new", "job", "instance", "__name__"]), self.0.of(&LABELS));
+            (self.0.of(&["new", "job", "instance", "__name__"]), self.word(LABELS));
         if self.0.chance(35) {
             let separator = self.0.of(&["-", "", ", "]);
             return format!(
@@ -357,7 +315,7 @@ impl Grammar {
     }
 
     fn date(&mut self, depth: usize) -> String {
-        let function = self.0.of(&DATE);
+        let function = self.word(DATE);
         match self.0.below(4) {
             0 => format!("{function}()"),
             1 => format!("{function}(vector({}))", self.scalar(1)),
@@ -369,7 +327,7 @@ impl Grammar {
     fn special(&mut self, depth: usize) -> String {
         let vector = self.vector(depth - 1);
         let (a, b) = (self.scalar(1), self.scalar(1));
-        match self.0.below(9) {
+        match self.0.below(10) {
             0 => format!("absent({vector})"),
             1 => format!("clamp({vector}, {a}, {b})"),
             2 => format!("clamp_min({vector}, {a})"),
@@ -377,8 +335,55 @@ impl Grammar {
             4 => format!("round({vector}, {a})"),
             5 => format!("vector({a})"),
             6 => "absent(nothing{job=\"api\",code=~\"2..\",path=\"/\"})".to_owned(),
-            7 => format!("timestamp({})", self.selector()),
+            // Not both at once: with them, Prometheus ignores the offset and selects nothing.
+            7 => {
+                let moved =
+                    self.0.of(&["", " offset 1m", " offset -30s", " @ end()", " @ 1700000500.5"]);
+                format!("timestamp({}{moved})", self.0.of(&SELECTORS))
+            }
+            8 => format!("timestamp(({vector}) + 0)"),
             _ => format!("count({vector}) or vector({a})"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What Prometheus has without a feature flag, apart from what is for native histograms alone.
+    const ALL: &str = "abs absent absent_over_time acos acosh asin asinh atan atanh avg_over_time ceil changes clamp \
+        clamp_max clamp_min cos cosh count_over_time days_in_month day_of_month day_of_week day_of_year deg delta deriv exp \
+        first_over_time floor histogram_fraction histogram_quantile hour idelta increase irate label_replace label_join \
+        last_over_time ln log10 log2 max_over_time min_over_time minute month pi predict_linear present_over_time \
+        quantile_over_time rad rate resets round scalar sgn sin sinh sort sort_desc sqrt stddev_over_time stdvar_over_time \
+        sum_over_time tan tanh time timestamp vector year bottomk count_values quantile topk sum avg min max count group \
+        stddev stdvar";
+
+    #[test]
+    fn every_function_aggregation_operator_and_modifier_is_generated() {
+        let mut grammar = Grammar::new(7);
+        let all: Vec<_> = (0..1200).map(|_| grammar.expression()).collect();
+        let has = |text: &str| all.iter().any(|one| one.contains(text));
+        for name in ALL.split_whitespace() {
+            let forms = [format!("{name}("), format!("{name} by"), format!("{name} without")];
+            assert!(forms.iter().any(|form| has(form)), "{name} is missing");
+        }
+        for operator in [ARITHMETIC, COMPARISON, SETS].iter().flat_map(|all| all.split(' ')) {
+            assert!(has(&format!(" {operator} ")), "{operator} is missing");
+        }
+        for modifier in [
+            " bool ",
+            " on(",
+            " ignoring(",
+            " group_left",
+            " group_right",
+            " offset ",
+            " offset -",
+            " @ ",
+            "m:",
+        ] {
+            assert!(has(modifier), "{modifier} is missing");
         }
     }
 }

@@ -102,8 +102,8 @@ const REFUSED: [&str; 96] = [
 ];
 
 /// The texts above, and generated expressions that lack a character or have one twice.
-pub(crate) fn refused(generated: usize) -> Vec<String> {
-    let mut grammar = Grammar::new(11);
+pub(crate) fn refused(seed: u64, generated: usize) -> Vec<String> {
+    let mut grammar = Grammar::new(11 + seed);
     let mut texts: Vec<_> = REFUSED.iter().map(|text| (*text).to_owned()).collect();
     for _ in 0..generated {
         let mut characters: Vec<_> = grammar.expression().chars().collect();

@@ -1,8 +1,19 @@
 //! The notation of series and their points: `up{job="a"} 1 2+3x2 _ stale`.
 
+use std::sync::LazyLock;
+
 use promql::Labels;
 use promql_parser::parser::{Expr, parse};
 use regex::Regex;
+
+/// `2`, `2x3`, `2+1x3`.
+static ITEM: LazyLock<Regex> = LazyLock::new(|| {
+    let number = r"[+-]?(?:(?i:inf|nan)|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)";
+    Regex::new(&format!(r"^({number})(?:([+-])({number}))?(?:x(\d+))?$")).unwrap()
+});
+/// `{{sum:1}}`, `{{sum:1}}x3`, `{{sum:1}}+{{sum:2}}x3`.
+static HISTOGRAM: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"^\{\{.*?\}\}(?:[+-]\{\{.*?\}\})?(?:x(\d+))?").unwrap());
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Point {
@@ -83,11 +94,10 @@ fn labels(text: &str) -> Labels {
 }
 
 fn points(text: &str) -> Vec<Point> {
-    let histogram = Regex::new(r"^\{\{.*?\}\}(?:[+-]\{\{.*?\}\})?(?:x(\d+))?").unwrap();
     let mut points = Vec::new();
     let mut rest = text.trim_start();
     while !rest.is_empty() {
-        let end = if let Some(parts) = histogram.captures(rest) {
+        let end = if let Some(parts) = HISTOGRAM.captures(rest) {
             let more: usize = parts.get(1).map_or(0, |more| more.as_str().parse().unwrap());
             points.extend(std::iter::repeat_n(Point::Histogram, more + 1));
             parts[0].len()
@@ -102,16 +112,13 @@ fn points(text: &str) -> Vec<Point> {
 }
 
 fn item(text: &str, points: &mut Vec<Point>) {
-    let number_pattern = r"[+-]?(?:(?i:inf|nan)|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)";
-    let pattern = format!(r"^({number_pattern})(?:([+-])({number_pattern}))?(?:x(\d+))?$");
     if text == "stale" {
         points.push(Point::Stale);
     } else if let Some(more) = text.strip_prefix('_') {
         let times = more.strip_prefix('x').map_or(1, |times| times.parse().unwrap());
         points.extend(std::iter::repeat_n(Point::Omitted, times));
     } else {
-        let parts = Regex::new(&pattern).unwrap();
-        let parts = parts.captures(text).unwrap_or_else(|| panic!("a point {text}"));
+        let parts = ITEM.captures(text).unwrap_or_else(|| panic!("a point {text}"));
         let mut value = number(&parts[1]).unwrap();
         let step = parts.get(3).map_or(0.0, |step| number(step.as_str()).unwrap());
         let step = if parts.get(2).is_some_and(|sign| sign.as_str() == "-") { -step } else { step };

@@ -1,11 +1,19 @@
 //! The [scripts](https://github.com/prometheus/prometheus/blob/main/promql/promqltest/README.md) of the cases: `load`, `clear` and
 //! `eval`, each up to an empty line.
 
+use std::sync::LazyLock;
+
 use promql::{Labels, Query, Range, STALE, Sample};
 use promql_parser::parser::Expr;
 use regex::Regex;
 
 use super::notation::{self, Point};
+
+static INSTANT: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"^eval(?:_(\w+))?\s+instant\s+(?:at\s+(.+?))?\s+(.+)$").unwrap());
+static RANGE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"^eval(?:_(\w+))?\s+range\s+(from\s+.+\s+step\s+.+?)\s+(.+)$").unwrap()
+});
 
 pub(super) enum Command {
     Clear,
@@ -135,12 +143,9 @@ fn native(classic: &Loading) -> Option<Loading> {
 }
 
 fn case(line: &str, number: usize) -> Case {
-    let instant = Regex::new(r"^eval(?:_(\w+))?\s+instant\s+(?:at\s+(.+?))?\s+(.+)$").unwrap();
-    let ranged =
-        Regex::new(r"^eval(?:_(\w+))?\s+range\s+(from\s+.+\s+step\s+.+?)\s+(.+)$").unwrap();
-    let (parts, is_range) = match ranged.captures(line) {
+    let (parts, is_range) = match RANGE.captures(line) {
         Some(parts) => (parts, true),
-        None => (instant.captures(line).expect(line), false),
+        None => (INSTANT.captures(line).expect(line), false),
     };
     let part = |place| parts.get(place).map_or("", |part| part.as_str());
     Case {
