@@ -1,4 +1,4 @@
-//! The encoding of spans and log lines: one sequence of bytes each, numbers as varints, strings as interner of the dictionary. A
+//! The encoding of spans and log lines: one sequence of bytes each, numbers as varints, strings as symbols of the dictionary. A
 //! span of the mesh takes about a tenth of its decoded size.
 
 use uuid::{Uuid, fmt::Hyphenated};
@@ -283,7 +283,7 @@ mod tests {
     }
 
     proptest! {
-        /// All attributes that are encoded can be decoded, with interner that are shared, interner that are not, and a full dictionary.
+        /// All attributes that are encoded can be decoded, with strings that are shared, strings that are not, and a full dictionary.
         #[test]
         fn attributes_survive(
             attributes in proptest::collection::vec(("[a-z.]{1,12}", value()), 0..20),

@@ -99,8 +99,8 @@ fn group(state: &GroupState, filter: &Filter) -> Option<Value> {
         return None;
     }
     Some(json!({
-        "name": state.name,
-        "file": state.file,
+        "name": &*state.name,
+        "file": &*state.file,
         "rules": rules,
         "interval": state.interval.as_secs_f64(),
         "limit": state.limit,
@@ -111,7 +111,7 @@ fn group(state: &GroupState, filter: &Filter) -> Option<Value> {
 
 fn rule(state: &RuleState, exclude_alerts: bool) -> Value {
     let mut shown = json!({
-        "name": state.rule.name,
+        "name": &*state.rule.name,
         "query": state.rule.expression,
         "labels": labels(&state.rule.labels),
         "health": state.health.as_str(),
