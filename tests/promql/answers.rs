@@ -1,6 +1,6 @@
 //! Answers of two engines to the same question, and how they differ.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use promql::{Labels, Query, Sample, Series, Value};
 use promql_parser::parser::{
@@ -12,7 +12,21 @@ use promql_parser::parser::{
 const ROUNDING: f64 = 1e-9;
 
 /// What an engine answers: for a range, a matrix.
-pub(crate) type Answer = Result<Value, String>;
+pub(crate) type Answer = Result<Value, Refusal>;
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    /// The `errorType` of Prometheus' API.
+    pub(crate) kind: String,
+    pub(crate) text: String,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.kind, self.text)
+    }
+}
 
 /// How two equal values may differ: relatively, and not at all if one of them is not finite.
 fn difference(a: f64, b: f64) -> f64 {
@@ -43,12 +57,13 @@ impl Report {
     pub(crate) fn compare(&mut self, case: &str, theirs: &Answer, ours: &Answer) {
         self.cases += 1;
         let outcome = match (theirs, ours) {
-            (Err(_), Err(_)) => {
+            (Err(theirs), Err(ours)) if theirs.kind == ours.kind => {
                 self.refused += 1;
                 return;
             }
-            (Ok(_), Err(error)) => Err(format!("only we refuse it: {error}")),
-            (Err(error), Ok(_)) => Err(format!("only Prometheus refuses it: {error}")),
+            (Err(theirs), Err(ours)) => Err(format!("theirs is {theirs}, ours {ours}")),
+            (Ok(_), Err(ours)) => Err(format!("only we refuse it: {ours}")),
+            (Err(theirs), Ok(_)) => Err(format!("only Prometheus refuses it: {theirs}")),
             (Ok(theirs), Ok(ours)) => self.compare_values(case, theirs, ours),
         };
         if let Err(why) = outcome {
@@ -182,6 +197,10 @@ mod tests {
         Ok(Value::Scalar(Sample { at_ms: 1, value }))
     }
 
+    fn refused(kind: &str) -> Answer {
+        Err(Refusal { kind: kind.to_owned(), text: "no".to_owned() })
+    }
+
     fn differing(theirs: &Answer, ours: &Answer) -> usize {
         let mut report = Report::default();
         report.compare("case", theirs, ours);
@@ -201,7 +220,9 @@ mod tests {
         assert_eq!(differing(&scalar(0.0), &scalar(1e-300)), 1);
         assert_eq!(differing(&scalar(f64::INFINITY), &scalar(1.0)), 1);
         assert_eq!(differing(&scalar(f64::NAN), &scalar(1.0)), 1);
-        assert_eq!(differing(&scalar(1.0), &Err("no".to_owned())), 1);
+        assert_eq!(differing(&scalar(1.0), &refused("execution")), 1);
+        assert_eq!(differing(&refused("bad_data"), &refused("execution")), 1);
+        assert_eq!(differing(&refused("bad_data"), &refused("bad_data")), 0);
         let labels = Labels::empty();
         let vector = Ok(Value::Vector(vec![(labels, Sample { at_ms: 1, value: 1.0 })]));
         assert_eq!(differing(&scalar(1.0), &vector), 1);

@@ -11,7 +11,11 @@ use reqwest::Client;
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
-use crate::{answers::Answer, data::Data, remote_write};
+use crate::{
+    answers::{Answer, Refusal},
+    data::Data,
+    remote_write,
+};
 
 /// Far longer than a start takes; only a failing run waits this long.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -94,11 +98,8 @@ impl Prometheus {
         if answer["status"] == "success" {
             return Ok(value(&answer["data"]));
         }
-        Err(format!(
-            "{}: {}",
-            answer["errorType"].as_str().unwrap(),
-            answer["error"].as_str().unwrap()
-        ))
+        let text = |field: &str| answer[field].as_str().unwrap().to_owned();
+        Err(Refusal { kind: text("errorType"), text: text("error") })
     }
 }
 

@@ -1,9 +1,9 @@
 //! The same samples in Prometheus and in memory, and the same queries to both.
 
-use promql::{Labels, Options, Query, Range, STALE, Sample, Value};
+use promql::{Error, Labels, Options, Query, Range, STALE, Sample, Value};
 
 use crate::{
-    answers::{Answer, Report},
+    answers::{Answer, Refusal, Report},
     data::{self, Data, LENGTH_MS, START_MS},
     expressions::{Grammar, refused},
     prometheus::Prometheus,
@@ -11,21 +11,32 @@ use crate::{
     random::Random,
 };
 
-/// The steps of the compared ranges; the first is no divisor of the scrape interval.
-const STEPS_MS: [i64; 3] = [17_000, 30_000, 60_000];
+/// The steps of the compared ranges; the first is no multiple of the scrape interval, the last is longer than a sample counts.
+const STEPS_MS: [i64; 4] = [17_000, 30_000, 60_000, 400_000];
 
 /// Answers an instant query from memory.
 fn instant(data: &dyn promql::Storage, query: &str, at_ms: i64) -> Answer {
-    let query = Query::parse(query).map_err(|error| error.to_string())?;
-    query.instant(data, at_ms, &Options::default()).map_err(|error| error.to_string())
+    Query::parse(query)
+        .and_then(|query| query.instant(data, at_ms, &Options::default()))
+        .map_err(refusal)
+}
+
+/// An error as Prometheus' API classifies it.
+fn refusal(error: Error) -> Refusal {
+    let kind = match error {
+        Error::Parse(_) | Error::Unsupported(_) => "bad_data",
+        Error::Execution(_) | Error::Limit(_) => "execution",
+        Error::Timeout => "timeout",
+    };
+    Refusal { kind: kind.to_owned(), text: error.to_string() }
 }
 
 /// Answers a range query from memory.
 fn range(data: &dyn promql::Storage, query: &str, range: Range) -> Answer {
-    let query = Query::parse(query).map_err(|error| error.to_string())?;
-    let series =
-        query.range(data, range, &Options::default()).map_err(|error| error.to_string())?;
-    Ok(Value::Matrix(series))
+    Query::parse(query)
+        .and_then(|query| query.range(data, range, &Options::default()))
+        .map(Value::Matrix)
+        .map_err(refusal)
 }
 
 /// Both engines with the same samples.
@@ -59,8 +70,9 @@ fn one_line(query: &str) -> String {
     query.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// Mostly with samples: from a minute before the first one to five minutes after the last one.
 fn moment(random: &mut Random) -> i64 {
-    START_MS + random.below(LENGTH_MS as usize) as i64
+    START_MS - 60_000 + random.below(LENGTH_MS as usize + 360_000) as i64
 }
 
 fn span(random: &mut Random) -> Range {
