@@ -53,19 +53,14 @@ pub enum ScrapeError {
     Targets(usize),
 }
 
-/// What an answer has.
-pub(crate) struct Answer {
-    pub(crate) row: Vec<u64>,
-    pub(crate) scraped: Scraped,
-}
-
-/// Reads an answer. If it is malformed, the target keeps no trace of it, except for descriptions.
+/// Reads an answer into a row, and counts what it has. If it is malformed, it is counted up to that line, and the target keeps no
+/// trace of it, except for descriptions.
 pub(crate) fn read(
     target: &mut Target,
     budget: &Budget,
     text: &str,
     at_ms: i64,
-) -> Result<Answer, ScrapeError> {
+) -> (Scraped, Result<Vec<u64>, ScrapeError>) {
     let row = vec![ABSENT; target.series.width()];
     let mut reader = Reader {
         budget,
@@ -82,13 +77,13 @@ pub(crate) fn read(
     if let Err(error) = result {
         budget.refused.malformed();
         target.remove_empty_series(budget);
-        return Err(error);
+        return (scraped, Err(error));
     }
     target.sequence = cursor.finish();
     for new in exemplars {
         add_exemplar(target, budget, &new, at_ms);
     }
-    Ok(Answer { row, scraped })
+    (scraped, Ok(row))
 }
 
 /// A label with its target's name for it.

@@ -14,7 +14,7 @@ use promql::{Append, Error, Labels, Sample, Select, Storage, Visit};
 use promql_parser::label::Matchers;
 
 use crate::{
-    answer::{self, Answer, ScrapeError, Scraped},
+    answer::{self, ScrapeError, Scraped},
     budget::Budget,
     options::{Options, Usage},
     restore,
@@ -96,18 +96,17 @@ impl Store {
                 budget.refused.order(1);
                 return Err(ScrapeError::Order);
             }
-            let answer = answer::read(target, budget, text, at_ms);
-            let (result, mut row) = match answer {
-                Ok(Answer { row, scraped }) => (Ok(scraped), row),
-                Err(error) => (Err(error), Vec::new()),
-            };
-            let scraped = result.clone().unwrap_or_default();
+            let (scraped, row) = answer::read(target, budget, text, at_ms);
             let report = Report {
-                is_up: result.is_ok(),
+                is_up: row.is_ok(),
                 took,
                 scraped: scraped.samples,
                 stored: scraped.samples,
                 added: scraped.added,
+            };
+            let (result, mut row) = match row {
+                Ok(row) => (Ok(scraped), row),
+                Err(error) => (Err(error), Vec::new()),
             };
             target.report(report, &mut row, budget);
             target.commit(at_ms, row);

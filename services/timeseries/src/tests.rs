@@ -121,6 +121,8 @@ fn a_malformed_answer_is_a_failed_scrape_that_names_the_line() {
     assert_eq!(error.to_string(), "line 3: expected a quoted label value: b{x=1} 3");
     assert_eq!(all(&store, "a"), ["a 1@1000 stale@2000"]);
     assert_eq!(all(&store, "up"), ["up 1@1000 0@2000"]);
+    let until = "scrape_samples_scraped 1@1000 2@2000";
+    assert_eq!(all(&store, "scrape_samples_scraped"), [until], "the samples before the line");
     assert_eq!(all(&store, "new"), [""; 0]);
     let after_end = store.scrape(&orders, 3_000, TOOK, "a 1\n# EOF\na 2\n# EOF\n");
     assert!(matches!(after_end, Err(ScrapeError::Malformed { line: 2, .. })), "{after_end:?}");
