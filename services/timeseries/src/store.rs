@@ -195,7 +195,7 @@ impl Store {
             let targets = self.targets.read();
             targets.iter().map(|(key, target)| (key.clone(), Arc::clone(target))).collect()
         };
-        snapshot::write(targets.into_iter(), self.budget.exemplars.lock().iter())
+        snapshot::write(targets.into_iter(), &self.budget.exemplars)
     }
 
     /// Adds what a snapshot has to an empty store; samples older than the retention before `now_ms`, and blocks that end after

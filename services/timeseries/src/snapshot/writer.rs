@@ -2,22 +2,24 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use parking_lot::Mutex;
 use promql::Labels;
 
 use super::HEAD;
 use crate::{
     block::Block,
     codec::put_number,
-    exemplars::Exemplar,
+    exemplars::Exemplars,
     hash,
     rows::View,
     target::{Key, Target},
 };
 
-/// The bytes of a snapshot. `targets` are locked one at a time, by the iterator.
-pub(crate) fn write<'a>(
-    targets: impl Iterator<Item = (Key, Arc<parking_lot::Mutex<Target>>)>,
-    exemplars: impl Iterator<Item = &'a Exemplar>,
+/// The bytes of a snapshot. Targets are locked one at a time, and the exemplars after them: a scrape locks the exemplars while it
+/// holds its target, so the other order would let both wait for each other.
+pub(crate) fn write(
+    targets: impl Iterator<Item = (Key, Arc<Mutex<Target>>)>,
+    exemplars: &Mutex<Exemplars>,
 ) -> Vec<u8> {
     let mut writer = Writer::default();
     let targets: Vec<_> = targets.collect();
@@ -25,9 +27,9 @@ pub(crate) fn write<'a>(
     for (key, target) in &targets {
         writer.target(key, &target.lock());
     }
-    let exemplars: Vec<_> = exemplars.collect();
+    let exemplars = exemplars.lock();
     writer.number(exemplars.len() as u64);
-    for exemplar in exemplars {
+    for exemplar in exemplars.iter() {
         writer.labels(&exemplar.series);
         writer.number(exemplar.sample.at_ms as u64);
         writer.number(exemplar.sample.value.to_bits());

@@ -130,3 +130,23 @@ proptest! {
         }
     }
 }
+
+/// A snapshot is taken while targets are scraped: neither waits for the other for ever.
+#[test]
+fn a_snapshot_and_a_scrape_do_not_block_each_other() {
+    let store = store();
+    let scrapes = |name: &str| {
+        for scrape in 0..300_i64 {
+            let text = format!(
+                "# TYPE h histogram\nh_bucket{{le=\"1.0\"}} {scrape} # {{trace_id=\"{scrape}\"}} 0.25 {scrape}.5\n# EOF\n"
+            );
+            store.scrape(&target(name), scrape * 1_000, TOOK, &text).unwrap();
+        }
+    };
+    std::thread::scope(|threads| {
+        threads.spawn(|| scrapes("a"));
+        threads.spawn(|| scrapes("b"));
+        threads.spawn(|| (0..300).for_each(|_| drop(store.snapshot())));
+    });
+    assert!(store.restore(&store.snapshot(), 0).is_err(), "it has something");
+}
