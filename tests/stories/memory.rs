@@ -4,11 +4,13 @@ use std::{cell::RefCell, collections::BTreeSet, fs};
 
 use harness::{Gateway, Mesh, Options, Order, until};
 
-/// The traces and log lines of the last run are there after a stop and a start; with `--fresh` they are gone.
+/// The traces, log lines and metrics of the last run are there after a stop and a start; with `--fresh` they are gone.
 pub(crate) async fn the_last_run_can_be_read_after_a_restart(options: Options) {
     let mut mesh = options.with_lens().start().await;
     let order = mesh.gateway().place("tok_ok").await;
     let trace = until_kept(&mesh, &order).await;
+    let at = now();
+    let metrics = until_measured(&mesh, &at).await;
     assert!(mesh.stop().await.success(), "{}", mesh.log());
 
     mesh.up();
@@ -16,6 +18,7 @@ pub(crate) async fn the_last_run_can_be_read_after_a_restart(options: Options) {
     let lens = lens(&mesh).await;
     assert_has(&lens, &order, &trace).await;
     assert!(has_lines(&lens, &order).await);
+    assert_eq!(started_at(&mesh, &at).await, Some(metrics), "as Prometheus' API had it before");
     assert!(mesh.stop().await.success(), "{}", mesh.log());
 
     mesh.set_arguments(&["--fresh"]);
@@ -24,6 +27,7 @@ pub(crate) async fn the_last_run_can_be_read_after_a_restart(options: Options) {
     let lens = self::lens(&mesh).await;
     assert_eq!(spans(&lens, &order).await, None);
     assert!(!has_lines(&lens, &order).await);
+    assert_eq!(started_at(&mesh, &at).await, None);
 }
 
 /// A file that cannot be read is no reason not to start: the log says so.
@@ -74,6 +78,7 @@ pub(crate) async fn an_exported_run_can_be_replayed_elsewhere(options: Options) 
     let mesh = options.clone().with_lens().start().await;
     let order = mesh.gateway().place("tok_ok").await;
     let trace = until_kept(&mesh, &order).await;
+    let metrics = until_measured(&mesh, &now()).await;
     let file = mesh.folder().join("run.zip");
     let exported = mesh.run(&["export", "run.zip"]).await;
     assert!(exported.status.success(), "{}", String::from_utf8_lossy(&exported.stderr));
@@ -97,6 +102,8 @@ pub(crate) async fn an_exported_run_can_be_replayed_elsewhere(options: Options) 
     assert!(String::from_utf8_lossy(&printed.stdout).contains(&order.trace_id));
     // The run's last minute is the present, and lens sees nothing else.
     let door = elsewhere.gateway();
+    let answer = door.get(&format!("/prometheus/api/v1/query?query={STARTED}")).await.body;
+    assert_eq!(answer["data"]["result"][0]["value"][1].as_str(), Some(metrics.as_str()));
     let topology = door.get("/lens/v1/topology?window=60s").await.body;
     let mut nodes = topology["nodes"].as_array().into_iter().flatten();
     assert!(nodes.any(|node| node["name"] == "payments" && node["calls"].as_u64() > Some(0)));
@@ -129,6 +136,28 @@ async fn has_lines(lens: &Gateway, order: &Order) -> bool {
     let lines = lens.get(&format!("/lens/v1/logs?trace_id={}", order.trace_id)).await.body;
     let mut items = lines["items"].as_array().into_iter().flatten();
     items.any(|line| line["body"] == "order settled")
+}
+
+/// When the process of orders began: each run has another value.
+const STARTED: &str = "process_start_time_seconds{job=%22orders%22}";
+
+/// The present, in seconds since the Unix epoch.
+fn now() -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.expect("a time after 1970").as_secs_f64().to_string()
+}
+
+/// What a range query through the gateway says about the ten seconds from a time on.
+async fn started_at(mesh: &Mesh, at: &str) -> Option<String> {
+    let end = at.parse::<f64>().expect("seconds") + 10.0;
+    let query = format!("query={STARTED}&start={at}&end={end}&step=1");
+    let answer = mesh.gateway().get(&format!("/prometheus/api/v1/query_range?{query}")).await.body;
+    let first = answer["data"]["result"][0]["values"][0][1].as_str();
+    first.map(str::to_owned)
+}
+
+async fn until_measured(mesh: &Mesh, at: &str) -> String {
+    until("metrics of orders", || started_at(mesh, at)).await
 }
 
 /// Waits until lens has the order's log lines and its whole trace; returns its spans.

@@ -24,7 +24,7 @@ Examples:
   mesh logs -f                           and new lines as they arrive, until Ctrl-C
   mesh logs --json | jq -r .body
 
-Lines are those of the lens: it forgets the oldest when its memory is full, and all when it stops. A service logs what
+Lines are those of the lens: it forgets the oldest when its memory is full. A service logs what
 log.filter lets through; `mesh up --set log.filter=debug` logs more.";
 
 /// Show the log lines of the services, from lens of the mesh in this folder.

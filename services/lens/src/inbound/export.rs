@@ -20,6 +20,7 @@ use axum::{
 };
 use futures::stream;
 
+pub(super) use self::otlp::write_trace;
 use crate::{
     keep,
     store::{LogQuery, Store},
@@ -54,7 +55,7 @@ async fn traces(State(export): Shared) -> Response {
     lines_of(move |out| {
         let traces = export.store.traces_from(&mut next, TRACES);
         let is_end = traces.is_empty();
-        traces.into_iter().for_each(|trace| otlp::write_trace(trace, out));
+        traces.into_iter().for_each(|trace| write_trace(trace, out));
         !is_end
     })
 }

@@ -1,5 +1,5 @@
-//! Measures how fast lens takes spans, and how much memory they need:
-//! `cargo test --release -p lens -- --ignored --nocapture takes_spans`.
+//! Measures how fast lens takes spans, how much memory they need, and how long it takes to keep and to export them:
+//! `cargo test --release -p lens -- --ignored --nocapture takes_spans keeps_spans`.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use opentelemetry_proto::tonic::{
 use prost::Message;
 use tokio::time::Instant;
 
-use super::otlp::spans_of;
+use super::{export, otlp::spans_of};
 use crate::{
     config::Flow,
-    store::{Search, Store},
+    store::{Loader, Search, Store},
     topology::Topology,
 };
 
@@ -113,6 +113,58 @@ fn batch(first_order: u64, service: usize) -> Vec<u8> {
         }],
     };
     request.encode_to_vec()
+}
+
+/// A full lens, saved, restored and exported.
+#[test]
+#[ignore = "a measurement, not a promise: it wants --release and a quiet machine"]
+fn keeps_spans() {
+    let budget = 60 << 20;
+    let new = || Store::new(budget, Flow::default().into());
+    let store = new();
+    let mut hundred = 0;
+    while hundred < 1_000 && store.usage().bytes < budget * 9 / 10 {
+        for service in 0..SERVICES.len() {
+            let message = batch(1 + hundred * 100, service);
+            let request = ExportTraceServiceRequest::decode(message.as_slice()).unwrap();
+            for spans in &spans_of(request).0 {
+                store.take_spans(spans);
+            }
+        }
+        hundred += 1;
+    }
+    let (started, mut parts, mut bytes) = (Instant::now(), Vec::new(), 0);
+    let emit = |part, contents: &[u8]| {
+        bytes += contents.len();
+        parts.push((part, contents.to_vec()));
+        Ok(())
+    };
+    store.dump(64 << 20, emit).unwrap();
+    println!("{:?}: {bytes} bytes copied in {:?}", store.usage(), started.elapsed());
+
+    let (started, mut loader) = (Instant::now(), Loader::new());
+    let (restored, topology) = (new(), Topology::new(budget));
+    let now = Duration::from_secs(1_767_323_045 + 3_600);
+    for (part, contents) in &parts {
+        for spans in &loader.read(*part, contents).spans {
+            restored.take_spans(spans);
+            topology.observe(spans, now);
+        }
+    }
+    println!("{:?}: restored in {:?}", restored.usage(), started.elapsed());
+    assert_eq!(restored.usage().traces, store.usage().traces);
+
+    let (started, mut next, mut bytes) = (Instant::now(), 0, 0);
+    loop {
+        let traces = store.traces_from(&mut next, 50);
+        if traces.is_empty() {
+            break;
+        }
+        let mut out = Vec::new();
+        traces.into_iter().for_each(|trace| export::write_trace(trace, &mut out));
+        bytes += out.len();
+    }
+    println!("{bytes} bytes of JSON in {:?}", started.elapsed());
 }
 
 fn resident_bytes() -> f64 {

@@ -23,7 +23,7 @@ const SPANS: usize = 500;
 
 /// Appends the lines of a trace: one request each, in OTLP's JSON. A request is not larger than what lens takes, unless a single
 /// span is.
-pub(super) fn write_trace(trace: FoundTrace, out: &mut Vec<u8>) {
+pub(in crate::inbound) fn write_trace(trace: FoundTrace, out: &mut Vec<u8>) {
     let FoundTrace { sources, spans, .. } = trace;
     let mut parts: VecDeque<Vec<FoundSpan>> = VecDeque::new();
     let mut rest = spans;
