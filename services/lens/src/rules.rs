@@ -25,8 +25,9 @@ const MAX_SAMPLES: usize = 1_000_000;
 /// The results that a rule may have: the rules of the mesh have one for each service, route or topic.
 const MAX_RESULTS: usize = 1_000;
 
-/// How long one rule may take: less than the shortest interval between two evaluations.
-const DEADLINE: Duration = Duration::from_secs(2);
+/// How long one rule may take. It takes milliseconds; on a machine that is busy with a build, a rule that is late is better than
+/// one that fails.
+const DEADLINE: Duration = Duration::from_secs(10);
 
 /// The shortest interval: more often would cost more than all other work of lens.
 const SHORTEST: Duration = Duration::from_secs(1);

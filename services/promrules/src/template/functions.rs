@@ -56,11 +56,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Ok(Value::Float(crate::duration::parse(values[0].as_text()?)?.as_secs_f64()))
     }),
     function("reReplaceAll", 3, 3, |_, values| {
-        texts::replace_all(values[0].as_text()?, values[1].as_text()?, values[2].as_text()?)
+        texts::replace_all(&values[0], values[1].as_text()?, values[2].as_text()?)
     }),
-    function("match", 2, 2, |_, values| {
-        texts::is_match(values[0].as_text()?, values[1].as_text()?)
-    }),
+    function("match", 2, 2, |_, values| texts::is_match(&values[0], values[1].as_text()?)),
     function("title", 1, 1, |_, values| Ok(texts::title(values[0].as_text()?).into())),
     function("toUpper", 1, 1, |_, values| Ok(values[0].as_text()?.to_uppercase().into())),
     function("toLower", 1, 1, |_, values| Ok(values[0].as_text()?.to_lowercase().into())),

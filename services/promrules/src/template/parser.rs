@@ -4,7 +4,7 @@ use super::{
     functions::{FUNCTIONS, Function, UNSUPPORTED},
     lexer::{Piece, Token},
     printf,
-    value::Value,
+    value::{Pattern, Value},
 };
 
 /// A part of a template.
@@ -280,16 +280,25 @@ fn command(mut operands: Vec<Operand>, is_piped: bool) -> Result<Command, String
             function.name
         ));
     }
-    if let ("printf", Some(Source::Literal(Value::Text(format)))) =
-        (function.name, operands.first().map(|operand| &operand.source))
+    if let Some(Source::Literal(literal)) = operands.first_mut().map(|operand| &mut operand.source)
     {
-        printf::check(format)?;
+        prepare(function.name, literal)?;
     }
     Ok(match function.name {
         "and" => Command::And(operands),
         "or" => Command::Or(operands),
         _ => Command::Call(function, operands),
     })
+}
+
+/// Checks a literal that is the first argument of a function when the file is loaded; a regular expression is compiled once.
+fn prepare(function: &str, literal: &mut Value) -> Result<(), String> {
+    if let ("reReplaceAll" | "match", Value::Text(text)) = (function, &*literal) {
+        *literal = Value::Pattern(Pattern::new(text)?);
+    } else if let ("printf", Value::Text(format)) = (function, &*literal) {
+        printf::check(format)?;
+    }
+    Ok(())
 }
 
 fn shown(token: &Token) -> String {

@@ -230,6 +230,10 @@ fn what_is_not_supported_is_refused_by_name() {
             "{{ printf \"%9999d\" 1 }}",
             "printf: a width or precision of 9999; at most 1000 is allowed",
         ),
+        (
+            "{{ match \"[\" \"a\" }}",
+            "regular expression \"[\": regex parse error:\n    [\n    ^\nerror: unclosed character class",
+        ),
         ("{{ 0x10 }}", "number \"0x10\" is not supported; write it as 10 or 1.5e3"),
         ("{{ 'a' }}", "unexpected '\\''"),
         ("{{ if true }}{{ $x := 1 }}{{ end }}{{ $x }}", "undefined variable \"$x\""),

@@ -3,6 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use promql::Labels;
+use regex::{Regex, RegexBuilder};
 
 use super::go;
 
@@ -19,6 +20,8 @@ pub(crate) enum Value {
     Float(f64),
     /// A string.
     Text(Arc<str>),
+    /// A regular expression that was a string literal, compiled once.
+    Pattern(Pattern),
     /// Labels.
     Labels(Labels),
     /// A sample of a query.
@@ -27,6 +30,31 @@ pub(crate) enum Value {
     Samples(Arc<[(Labels, f64)]>),
     /// `.` at the beginning: it has the fields `Labels`, `ExternalLabels`, `ExternalURL` and `Value`.
     Root,
+}
+
+/// A compiled regular expression.
+#[derive(Clone, Debug)]
+pub(crate) struct Pattern(Arc<Regex>);
+
+/// The maximum size of a compiled regular expression: those of rules need a hundredth.
+const MAX_PATTERN: usize = 1 << 20;
+
+impl Pattern {
+    pub(super) fn new(text: &str) -> Result<Self, String> {
+        let regex = RegexBuilder::new(text).size_limit(MAX_PATTERN).build();
+        let regex = regex.map_err(|error| format!("regular expression {text:?}: {error}"))?;
+        Ok(Self(Arc::new(regex)))
+    }
+
+    pub(super) fn regex(&self) -> &Regex {
+        &self.0
+    }
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_str() == other.0.as_str()
+    }
 }
 
 impl From<&str> for Value {
@@ -49,7 +77,7 @@ impl Value {
             Self::Bool(_) => "bool",
             Self::Int(_) => "int",
             Self::Float(_) => "float64",
-            Self::Text(_) => "string",
+            Self::Text(_) | Self::Pattern(_) => "string",
             Self::Labels(_) => "map[string]string",
             Self::Sample(_) => "a sample",
             Self::Samples(_) => "results of a query",
@@ -67,7 +95,7 @@ impl Value {
             Self::Text(text) => !text.is_empty(),
             Self::Labels(labels) => !labels.is_empty(),
             Self::Samples(samples) => !samples.is_empty(),
-            Self::Sample(_) | Self::Root => true,
+            Self::Sample(_) | Self::Pattern(_) | Self::Root => true,
         }
     }
 
@@ -76,6 +104,14 @@ impl Value {
         match self {
             Self::Text(text) => Ok(text),
             other => Err(format!("expected string; got {}", other.kind())),
+        }
+    }
+
+    /// A regular expression.
+    pub(super) fn as_pattern(&self) -> Result<Pattern, String> {
+        match self {
+            Self::Pattern(pattern) => Ok(pattern.clone()),
+            other => Pattern::new(other.as_text()?),
         }
     }
 
@@ -121,6 +157,7 @@ impl fmt::Display for Value {
             Self::Int(value) => write!(f, "{value}"),
             Self::Float(value) => f.write_str(&go::float(*value, 'g', None)),
             Self::Text(text) => f.write_str(text),
+            Self::Pattern(pattern) => f.write_str(pattern.0.as_str()),
             Self::Labels(own) => f.write_str(&labels(own)),
             Self::Sample(own) => f.write_str(&sample(own)),
             Self::Samples(samples) => {

@@ -2,24 +2,14 @@
 
 use std::net::IpAddr;
 
-use regex::{Regex, RegexBuilder};
-
 use super::Value;
 
-/// The maximum size of a compiled regular expression: those of rules need a hundredth.
-const MAX_REGEX: usize = 1 << 20;
-
-fn regex(pattern: &str) -> Result<Regex, String> {
-    let regex = RegexBuilder::new(pattern).size_limit(MAX_REGEX).build();
-    regex.map_err(|error| format!("regular expression {pattern:?}: {error}"))
+pub(super) fn replace_all(pattern: &Value, replacement: &str, text: &str) -> Result<Value, String> {
+    Ok(pattern.as_pattern()?.regex().replace_all(text, replacement).as_ref().into())
 }
 
-pub(super) fn replace_all(pattern: &str, replacement: &str, text: &str) -> Result<Value, String> {
-    Ok(regex(pattern)?.replace_all(text, replacement).as_ref().into())
-}
-
-pub(super) fn is_match(pattern: &str, text: &str) -> Result<Value, String> {
-    Ok(Value::Bool(regex(pattern)?.is_match(text)))
+pub(super) fn is_match(pattern: &Value, text: &str) -> Result<Value, String> {
+    Ok(Value::Bool(pattern.as_pattern()?.regex().is_match(text)))
 }
 
 /// The first letter of each word in upper case, and the others as they are.
