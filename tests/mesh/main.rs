@@ -44,6 +44,7 @@ stories! {
         concurrent_orders_with_one_key_place_one_order,
         an_order_that_is_repeated_through_an_outage_is_placed,
     }
+    alerts { each_failure_fires_its_alert_and_a_healthy_mesh_none }
     breaker { an_open_breaker_protects_the_third_party }
     clients {
         slow_clients_delay_no_other_client,
@@ -66,6 +67,7 @@ stories! {
         a_port_in_use_is_named_before_the_start,
         interrupted_flows_continue_after_a_restart,
     }
+    queries { lens_answers_every_query_of_dashboards_and_rules }
     rules { every_series_of_a_rule_exists_from_the_start }
     signals {
         every_service_has_every_signal,

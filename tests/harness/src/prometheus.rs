@@ -30,8 +30,12 @@ impl Mesh {
     /// The values of an instant query, one for each series; empty while the API does not answer.
     pub async fn values(&self, query: &str) -> Vec<f64> {
         let data = self.prometheus("query", &[("query", query)]).await.unwrap_or_default();
+        let number = |sample: &Value| sample[1].as_str()?.parse().ok();
+        if data["resultType"] == "scalar" {
+            return number(&data["result"]).into_iter().collect();
+        }
         let series = data["result"].as_array().map_or(&[][..], Vec::as_slice).iter();
-        series.filter_map(|one| one["value"][1].as_str()?.parse().ok()).collect()
+        series.filter_map(|one| number(&one["value"])).collect()
     }
 
     /// The alerts in this state, each with its labels; empty while the API does not answer.
