@@ -5,6 +5,7 @@ pub(crate) mod histogram;
 pub(crate) mod labels;
 pub(crate) mod math;
 pub(crate) mod over_time;
+pub(crate) mod pattern;
 pub(crate) mod quantile;
 pub(crate) mod range;
 pub(crate) mod rate;

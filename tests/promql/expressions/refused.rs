@@ -2,7 +2,7 @@
 
 use super::Grammar;
 
-const REFUSED: [&str; 96] = [
+const REFUSED: [&str; 98] = [
     "",
     " ",
     "(",
@@ -16,6 +16,8 @@ const REFUSED: [&str; 96] = [
     "up{job=api}",
     "up{job=~\"(\"}",
     "up{=\"a\"}",
+    "up{job=~\".**\"}",
+    "label_replace(up, \"a\", \"b\", \"job\", \"x{2}{3}\")",
     "{}",
     "{job=\"\"}",
     "{job=~\".*\"}",

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use lrpar::{Lexeme, Lexer, NonStreamingLexer};
 use promql_parser::parser::token::{self, TokenId};
 
-use crate::{Error, functions::labels, plan::MAX_DURATION_MS};
+use crate::{Error, functions::pattern, plan::MAX_DURATION_MS};
 
 /// Longer queries are refused.
 const MAX_BYTES: usize = 16 * 1024;
@@ -79,12 +79,15 @@ fn check_count(count: usize, allowed: usize, what: &str) -> Result<(), Error> {
 /// The parser compiles a pattern without a limit of its own.
 fn check_pattern(quoted: &str) -> Result<Before, Error> {
     let pattern = promql_parser::util::unquote_string(quoted).map_err(Error::Parse)?;
+    if pattern::repeats_repetition(&pattern) {
+        return Err(Error::Parse(format!("the pattern {pattern} repeats a repetition")));
+    }
     // Without repetitions and classes a pattern is compiled to little more than its text.
     if !pattern.contains(['{', '[', '\\']) {
         return Ok(Before::Other);
     }
-    for variant in [&pattern, &labels::escape_braces(&pattern)] {
-        match labels::compile(&format!("^(?:{variant})$")) {
+    for variant in [&pattern, &pattern::escape_braces(&pattern)] {
+        match pattern::compile(&format!("^(?:{variant})$")) {
             Ok(_) => break,
             Err(regex::Error::CompiledTooBig(bytes)) => {
                 return Err(Error::Limit(format!(

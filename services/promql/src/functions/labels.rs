@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use regex::{Captures, Regex, RegexBuilder};
+use regex::{Captures, Regex};
 
-use crate::{Error, Labels};
+use crate::{Error, Labels, functions::pattern};
 
 /// `label_replace(…, target, replacement, source, pattern)`.
 #[derive(Clone, Debug)]
@@ -92,41 +92,11 @@ fn check_name(which: &str, function: &str, name: &str) -> Result<(), Error> {
 
 /// A pattern that matches the whole value, in which `.` also matches a line break.
 fn anchored(pattern: &str) -> Option<Regex> {
-    let anchored = |pattern: &str| compile(&format!("^(?s:{pattern})$")).ok();
-    anchored(pattern).or_else(|| anchored(&escape_braces(pattern)))
-}
-
-/// Compiles a pattern that needs no more than a megabyte.
-pub(crate) fn compile(pattern: &str) -> Result<Regex, regex::Error> {
-    RegexBuilder::new(pattern).size_limit(1 << 20).build()
-}
-
-/// Escapes braces that are no repetition: Go's syntax takes `{x}` literally, this crate's one refuses it.
-pub(crate) fn escape_braces(pattern: &str) -> String {
-    let mut escaped = String::with_capacity(pattern.len());
-    let mut rest = pattern;
-    while let Some(place) = rest.find(['\\', '{']) {
-        escaped.push_str(&rest[..place]);
-        rest = &rest[place..];
-        let (head, after) = match rest.strip_prefix('\\') {
-            Some(escape) => rest.split_at(1 + escape.chars().next().map_or(0, char::len_utf8)),
-            None => rest.split_at(1),
-        };
-        if head == "{" && !is_repetition(after) {
-            escaped.push('\\');
-        }
-        escaped.push_str(head);
-        rest = after;
+    if pattern::repeats_repetition(pattern) {
+        return None;
     }
-    escaped + rest
-}
-
-/// Whether a brace opens `{2}`, `{2,}` or `{2,3}`; the text is what follows it.
-fn is_repetition(text: &str) -> bool {
-    let Some((inside, _)) = text.split_once('}') else { return false };
-    let (least, most) = inside.split_once(',').unwrap_or((inside, ""));
-    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    !least.is_empty() && digits(least) && digits(most)
+    let anchored = |text: &str| pattern::compile(&format!("^(?s:{text})$")).ok();
+    anchored(pattern).or_else(|| anchored(&pattern::escape_braces(pattern)))
 }
 
 /// A piece of a replacement.
