@@ -314,3 +314,6 @@ impl Clock {
         self.0.elapsed()
     }
 }
+
+#[cfg(test)]
+mod tests;
