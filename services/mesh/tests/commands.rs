@@ -119,3 +119,25 @@ fn a_prometheus_that_does_not_answer_is_named() {
         assert!(output.stdout.is_empty());
     }
 }
+
+/// A file that is no recorded run is named before anything starts.
+#[test]
+fn a_replay_of_a_wrong_file_starts_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("run.zip"), "tea").unwrap();
+    for (arguments, expected) in [
+        (["up", "--replay", "none.zip"].as_slice(), "cannot read none.zip: No such file"),
+        (&["up", "--replay", "run.zip"], "cannot read run.zip: it is no zip file"),
+        (
+            &["import", "run.zip", "--lens", "http://127.0.0.1:1"],
+            "cannot read run.zip: it is no zip file",
+        ),
+        (&["export", "run.zip", "--lens", "http://127.0.0.1:1"], "run.zip exists already"),
+    ] {
+        let output = mesh(arguments).current_dir(folder.path()).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        let complaints = complaints(&output);
+        assert!(complaints.contains(expected), "{arguments:?}: {complaints}");
+    }
+    assert!(!folder.path().join(".mesh").exists());
+}

@@ -151,6 +151,26 @@ mod tests {
         assert_eq!(lens["MESH_LENS__RULES__EXTERNAL_URL"], "http://127.0.0.1:9000/prometheus/");
     }
 
+    /// A replay sends nothing to its lens, whose clock stands, and lens scrapes nothing.
+    #[test]
+    fn the_lens_of_a_replay_gets_only_the_run() {
+        let layout = Layout::new(9000, &BTreeMap::new(), false).unwrap();
+        let replay = Backing { clock: Some("2026-01-02T03:04:05Z".into()), ..backing() };
+        for service in ["lens", "gateway"] {
+            let all = variables(service, &layout, &replay);
+            let prefix = format!("MESH_{}__", service.to_uppercase());
+            assert_eq!(all[&format!("{prefix}TELEMETRY__DISABLED")], "true");
+            assert!(!all.contains_key(&format!("{prefix}TELEMETRY__ENDPOINT")));
+        }
+        let lens = variables("lens", &layout, &replay);
+        assert_eq!(lens["MESH_LENS__CLOCK"], "2026-01-02T03:04:05Z");
+        assert_eq!(lens["MESH_LENS__KEEP__FOLDER"], ".mesh/replay");
+        assert!(!lens.keys().any(|name| name.contains("TARGETS")), "{lens:?}");
+        let lens = variables("lens", &layout, &backing());
+        assert_eq!(lens["MESH_LENS__KEEP__FOLDER"], ".mesh/lens");
+        assert!(!lens.contains_key("MESH_LENS__CLOCK"));
+    }
+
     #[test]
     fn what_the_user_has_decided_stays() {
         let layout = Layout::new(registry::PORT_BASE, &BTreeMap::new(), false).unwrap();
