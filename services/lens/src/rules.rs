@@ -192,3 +192,6 @@ fn read(settings: &config::Rules) -> anyhow::Result<Vec<Group>> {
 fn read_file(path: &Path) -> anyhow::Result<String> {
     fs::read_to_string(path).with_context(|| format!("read the rules in {}", path.display()))
 }
+
+#[cfg(test)]
+mod tests;
