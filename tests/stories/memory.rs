@@ -125,11 +125,14 @@ async fn spans(lens: &Gateway, order: &Order) -> Option<Vec<String>> {
     Some(ids)
 }
 
-/// Asserts that the trace has all these spans. It may have more: a service sends the last ones when it stops.
+/// Waits until the trace has all these spans: lens is ready before it has read the traces of the last run. It may have more: a
+/// service sends the last ones when it stops.
 async fn assert_has(lens: &Gateway, order: &Order, before: &[String]) {
-    let now = spans(lens, order).await.unwrap_or_default();
-    let lost: Vec<_> = before.iter().filter(|id| !now.contains(id)).collect();
-    assert!(lost.is_empty(), "{lost:?} of {} spans are not there", before.len());
+    until("the trace of the last run", || async {
+        let now = spans(lens, order).await.unwrap_or_default();
+        before.iter().all(|id| now.contains(id)).then_some(())
+    })
+    .await;
 }
 
 async fn has_lines(lens: &Gateway, order: &Order) -> bool {

@@ -53,7 +53,7 @@ impl Intake {
     pub(crate) fn restore(&self, loaded: &Loaded) {
         let now = self.clock.now();
         for spans in &loaded.spans {
-            self.count_evicted(self.store.take_spans(spans));
+            self.count_evicted(self.store.restore_spans(spans));
             self.topology.observe(spans, now);
         }
         for logs in &loaded.logs {

@@ -1,7 +1,7 @@
 //! Keeps traces, log lines and metrics in files, so that they survive a restart of lens.
 //!
 //! ```text
-//!  start ─▶ restore ─▶ ready … each minute, and once drained ─▶ save: <folder>/traces, <folder>/metrics
+//!  start ─▶ restore metrics, log lines ─▶ ready ─▶ restore traces … each minute, and once drained ─▶ save: <folder>/traces, /metrics
 //! ```
 //!
 //! What was kept goes through the same intake as what arrives, so flows, topology and limits follow from it. A file that cannot be
@@ -20,7 +20,7 @@ use std::{
 
 use anyhow::Context;
 use parking_lot::Mutex;
-use tokio::{task::spawn_blocking, time::sleep};
+use tokio::{sync::oneshot, task::spawn_blocking, time::sleep};
 
 use self::file::{Error, Writer};
 use crate::{
@@ -65,15 +65,22 @@ impl Keeper {
         (!config.folder.is_empty()).then(|| Arc::new(keeper))
     }
 
-    /// Reads what an earlier process has kept.
+    /// Reads the metrics and log lines that an earlier process has kept. Returns the rest of the work, which is going on: many traces
+    /// take seconds, and a service must not wait for them.
     ///
     /// # Errors
-    /// The folder cannot be made.
-    pub(crate) async fn restore(self: &Arc<Self>) -> anyhow::Result<()> {
+    /// The folder cannot be made. Those of the rest: the reading thread panicked.
+    pub(crate) async fn restore(
+        self: &Arc<Self>,
+    ) -> anyhow::Result<impl Future<Output = anyhow::Result<()>> + Send + 'static> {
         let folder = self.folder.display();
         fs::create_dir_all(&self.folder).with_context(|| format!("cannot make {folder}"))?;
         let keeper = Arc::clone(self);
-        spawn_blocking(move || keeper.load()).await.context("restore what was kept")
+        let (at_traces, only_traces_follow) = oneshot::channel();
+        let reading = spawn_blocking(move || keeper.load(at_traces));
+        // An error means that no trace was kept.
+        only_traces_follow.await.ok();
+        Ok(async { reading.await.context("restore what was kept") })
     }
 
     /// Saves again and again.
@@ -109,15 +116,25 @@ impl Keeper {
         self.folder.join("metrics")
     }
 
-    fn load(&self) {
+    fn load(&self, at_traces: oneshot::Sender<()>) {
+        // A save must not replace a file that is being read.
+        let _saved = self.saved.lock();
+        self.load_metrics();
         let path = self.traces();
-        let mut loader = Loader::new();
+        let (mut loader, mut at_traces) = (Loader::new(), Some(at_traces));
         let read = file::read(&path, &what("traces"), self.size, |kind, contents| {
-            let loaded = loader.read(part_of(kind)?, contents);
-            self.intake.restore(&loaded);
+            let part = part_of(kind)?;
+            if part == Part::Traces {
+                // An error means that the start was given up.
+                at_traces.take().map(|at_traces| at_traces.send(()));
+            }
+            self.intake.restore(&loader.read(part, contents));
             Ok(())
         });
         report(&path, read);
+    }
+
+    fn load_metrics(&self) {
         let path = self.metrics();
         let now_ms = self.clock.now_ms();
         let read = file::read(&path, &what("metrics"), self.size, |kind, contents| match kind {

@@ -63,7 +63,12 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
     let rules = Arc::new(rules);
 
     if let Some(keeper) = Keeper::new(&config.keep, &store, &series, &intake, clock) {
-        keeper.restore().await?;
+        let restored = keeper.restore().await?;
+        if clock.is_fixed() {
+            restored.await?; // a recorded run is whole when it is shown
+        } else {
+            app.spawn("restore traces", OnError::Shutdown, restored);
+        }
         app.spawn("keep data", OnError::Shutdown, Arc::clone(&keeper).run());
         app.after_drain(keeper.finish());
     }

@@ -24,7 +24,7 @@ use self::{
     interner::Interner,
     logs::Lines,
     record::View,
-    traces::{Trace, Traces},
+    traces::{Arrival, Trace, Traces},
 };
 pub(crate) use self::{
     dump::{Loaded, Loader, Part, VERSION},
@@ -120,12 +120,21 @@ impl Store {
     }
 
     pub(crate) fn take_spans(&self, spans: &Spans) -> Taken {
+        self.take(spans, Arrival::Now)
+    }
+
+    /// Stores spans that arrived at an earlier process, as older than all that arrived at this one.
+    pub(crate) fn restore_spans(&self, spans: &Spans) -> Taken {
+        self.take(spans, Arrival::Earlier)
+    }
+
+    fn take(&self, spans: &Spans, arrival: Arrival) -> Taken {
         let mut memory = self.memory.write();
         let mut taken = Taken::default();
         for (scope, spans_of_scope) in &spans.scopes {
             let origin = memory.origin(&spans.source, scope);
             for span in spans_of_scope {
-                memory.take_span(&spans.source.service, &origin, span, &mut taken);
+                memory.take_span(&spans.source.service, &origin, span, arrival, &mut taken);
                 memory.keep_within(&mut taken);
             }
         }
@@ -238,11 +247,18 @@ impl Memory {
         origin
     }
 
-    fn take_span(&mut self, service: &str, origin: &[u8], span: &Span, taken: &mut Taken) {
+    fn take_span(
+        &mut self,
+        service: &str,
+        origin: &[u8],
+        span: &Span,
+        arrival: Arrival,
+        taken: &mut Taken,
+    ) {
         let bit = self.catalogue.note(service, &span.name, span.kind);
-        if self.traces.insert(&mut self.interner, origin, bit, span) {
+        if self.traces.insert(&mut self.interner, (origin, bit), span, arrival) {
             taken.kept += 1;
-            self.flows.note(span);
+            self.flows.note(span, arrival);
         } else {
             taken.left_out += 1;
         }

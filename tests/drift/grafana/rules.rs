@@ -74,6 +74,7 @@ fn promtool() -> Vec<Tests> {
     let read = |path| fs::read_to_string(path).expect("a test of the rules");
     files
         .map(|file| file.expect("a test of the rules").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
         .map(|path| serde_saphyr::from_str(&read(path)).expect("as promtool reads it"))
         .collect()
 }

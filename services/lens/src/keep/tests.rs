@@ -12,7 +12,7 @@ use crate::{
     },
     metrics::Metrics,
     scrape::Scraper,
-    store::LogQuery,
+    store::{LogQuery, Search},
     topology::Topology,
 };
 
@@ -108,7 +108,7 @@ fn traces_lines_flows_and_topology_are_there_after_a_restart() {
     before.keeper.save().unwrap();
 
     let after = lens(folder.path());
-    after.keeper.load();
+    after.keeper.load(oneshot::channel().0);
     let (expected, found) = (before.store.trace(trace(1)), after.store.trace(trace(1)));
     assert!(expected.is_some());
     assert_eq!(found, expected);
@@ -151,11 +151,11 @@ fn a_damaged_file_is_read_up_to_the_damage_and_then_replaced() {
     fs::write(before.keeper.traces(), &whole[..whole.len() - 20]).unwrap();
 
     let after = lens(folder.path());
-    after.keeper.load();
+    after.keeper.load(oneshot::channel().0);
     assert_eq!((after.store.usage().traces, after.store.usage().lines), (0, 1));
     after.keeper.save().unwrap();
     let third = lens(folder.path());
-    third.keeper.load();
+    third.keeper.load(oneshot::channel().0);
     assert_eq!(third.store.usage().lines, 1);
 }
 
@@ -164,7 +164,7 @@ fn a_file_of_another_version_is_left_out() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("traces"), "traces of lens, version 0\n…").unwrap();
     let lens = lens(folder.path());
-    lens.keeper.load();
+    lens.keeper.load(oneshot::channel().0);
     assert_eq!(lens.store.usage().traces, 0);
 }
 
@@ -183,7 +183,29 @@ fn what_does_not_fit_is_left_out_oldest_first() {
     let bytes = fs::metadata(before.keeper.traces()).unwrap().len();
     assert!((15 << 20..=16 << 20).contains(&bytes), "{bytes}");
     let after = lens(folder.path());
-    after.keeper.load();
+    after.keeper.load(oneshot::channel().0);
     let kept = |id| after.store.has_trace(trace(id));
     assert!(kept(3_999) && kept(2_100) && !kept(1) && !kept(1_000));
+}
+
+/// A mesh does not wait for the traces of its last run: those that arrive meanwhile are newer, whenever the others are read.
+#[tokio::test]
+async fn traces_of_the_last_run_are_older_than_those_that_arrive_while_they_are_restored() {
+    let folder = tempfile::tempdir().unwrap();
+    let before = lens(folder.path());
+    let minute = Duration::from_secs(60);
+    before.intake.take_spans(&[spans("orders", vec![span(1, 2, minute), span(3, 4, minute)])]);
+    before.keeper.save().unwrap();
+
+    let after = lens(folder.path());
+    after.intake.take_spans(&[spans("orders", vec![span(5, 6, Duration::ZERO)])]);
+    after.keeper.restore().await.unwrap().await.unwrap();
+    let newest_first = after.store.search(&Search { limit: 10, ..Search::default() });
+    assert_eq!(newest_first, [trace(5), trace(3), trace(1)]);
+    let flows: Vec<_> = after.store.flows(None, 10).into_iter().map(|flow| flow.id).collect();
+    assert_eq!(flows, ["o-5", "o-3", "o-1"]);
+    after.keeper.save().unwrap();
+    let third = lens(folder.path());
+    third.keeper.restore().await.unwrap().await.unwrap();
+    assert_eq!(third.store.search(&Search { limit: 10, ..Search::default() }), newest_first);
 }

@@ -74,10 +74,12 @@ impl Store {
                         cursor.words += 1;
                     }
                 }
+                if !words.is_empty() {
+                    emit(Part::Words, &words)?;
+                }
                 if records.is_empty() {
                     break;
                 }
-                emit(Part::Words, &words)?;
                 emit(part, &records)?;
             }
         }

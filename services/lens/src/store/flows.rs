@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use super::traces::Arrival;
 use crate::{
     cost,
     domain::{Span, TraceId},
@@ -46,6 +47,8 @@ pub(super) struct Flows {
     rules: Rules,
     by_id: HashMap<Box<str>, Flow>,
     oldest_first: VecDeque<Box<str>>,
+    /// How many of the oldest arrived at an earlier process.
+    earlier: usize,
     text_bytes: usize,
     most: usize,
 }
@@ -53,7 +56,8 @@ pub(super) struct Flows {
 impl Flows {
     pub(super) fn new(rules: Rules, budget: usize) -> Self {
         let most = MOST.min(budget / 16 / 512);
-        Self { rules, by_id: HashMap::new(), oldest_first: VecDeque::new(), text_bytes: 0, most }
+        let (by_id, oldest_first) = (HashMap::new(), VecDeque::new());
+        Self { rules, by_id, oldest_first, earlier: 0, text_bytes: 0, most }
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -62,13 +66,13 @@ impl Flows {
             + cost::allocation(self.oldest_first.capacity() * size_of::<Box<str>>())
     }
 
-    pub(super) fn note(&mut self, span: &Span) {
+    pub(super) fn note(&mut self, span: &Span, arrival: Arrival) {
         let Some(id) = span.text(&self.rules.id) else { return };
         if id.len() > LONGEST_ID {
             return;
         }
         if !self.by_id.contains_key(id) {
-            self.add(id, span);
+            self.add(id, span, arrival);
         }
         let Some(flow) = self.by_id.get_mut(id) else { return };
         if span.start_ns < flow.named_ns {
@@ -97,16 +101,22 @@ impl Flows {
         }
     }
 
-    fn add(&mut self, id: &str, span: &Span) {
+    fn add(&mut self, id: &str, span: &Span, arrival: Arrival) {
         while self.by_id.len() >= self.most {
             let Some(oldest) = self.oldest_first.pop_front() else { return };
+            self.earlier = self.earlier.saturating_sub(1);
             if let Some(flow) = self.by_id.remove(&oldest) {
                 let state = flow.state.map_or(0, |state| cost::allocation(state.name.capacity()));
                 self.text_bytes -= 2 * cost::allocation(oldest.len()) + state;
             }
         }
         self.text_bytes += 2 * cost::allocation(id.len());
-        self.oldest_first.push_back(id.into());
+        if arrival == Arrival::Earlier {
+            self.oldest_first.insert(self.earlier, id.into());
+            self.earlier += 1;
+        } else {
+            self.oldest_first.push_back(id.into());
+        }
         self.by_id
             .insert(id.into(), Flow { trace: span.trace, named_ns: span.start_ns, state: None });
     }

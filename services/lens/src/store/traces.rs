@@ -110,10 +110,21 @@ impl Trace {
     }
 }
 
+/// When spans arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Arrival {
+    /// Now: their traces are the newest.
+    Now,
+    /// At an earlier process: their traces are older than all that arrived at this one.
+    Earlier,
+}
+
 /// All traces that are kept.
 pub(super) struct Traces {
     by_id: HashMap<TraceId, Box<Trace>>,
     oldest_first: VecDeque<TraceId>,
+    /// How many of the oldest arrived at an earlier process.
+    earlier: usize,
     /// The number of traces that were evicted: the number of the oldest one that is kept.
     evicted: u64,
     /// The number of spans that have ever arrived.
@@ -128,6 +139,7 @@ impl Traces {
         Self {
             by_id: HashMap::new(),
             oldest_first: VecDeque::new(),
+            earlier: 0,
             evicted: 0,
             received: 0,
             trace_bytes: 0,
@@ -151,14 +163,19 @@ impl Traces {
     pub(super) fn insert(
         &mut self,
         interner: &mut Interner,
-        origin: &[u8],
-        service: u64,
+        (origin, service): (&[u8], u64),
         span: &Span,
+        arrival: Arrival,
     ) -> bool {
         let trace = match self.by_id.entry(span.trace) {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => {
-                self.oldest_first.push_back(span.trace);
+                if arrival == Arrival::Earlier {
+                    self.oldest_first.insert(self.earlier, span.trace);
+                    self.earlier += 1;
+                } else {
+                    self.oldest_first.push_back(span.trace);
+                }
                 let trace = entry.insert(Box::new(Trace::new(span)));
                 self.trace_bytes += trace.bytes();
                 trace
@@ -187,6 +204,7 @@ impl Traces {
     /// Drops the trace that arrived first; returns its number of spans; `None` if there are no traces.
     pub(super) fn evict_oldest(&mut self) -> Option<u32> {
         let id = self.oldest_first.pop_front()?;
+        self.earlier = self.earlier.saturating_sub(1);
         self.evicted += 1;
         let trace = self.by_id.remove(&id)?;
         self.trace_bytes -= trace.bytes();

@@ -24,6 +24,11 @@ pub(super) fn describe(layout: &Layout, backing: &Backing) -> String {
             &format!("{lens}/api/traces?service=gateway"),
             "traces, as Jaeger serves them",
         ]);
+        table.row([
+            "",
+            &format!("{lens}/prometheus/"),
+            "metrics, rules and alerts, as Prometheus serves them",
+        ]);
     }
     for (index, process) in layout.processes.iter().enumerate() {
         let first = if index == 0 { "operators" } else { "" };
