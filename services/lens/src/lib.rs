@@ -63,14 +63,7 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
     let rules = Arc::new(rules);
 
     if let Some(keeper) = Keeper::new(&config.keep, &store, &series, &intake, clock) {
-        let restored = keeper.restore().await?;
-        if clock.is_fixed() {
-            restored.await?; // a recorded run is whole when it is shown
-        } else {
-            app.spawn("restore traces", OnError::Shutdown, restored);
-        }
-        app.spawn("keep data", OnError::Shutdown, Arc::clone(&keeper).run());
-        app.after_drain(keeper.finish());
+        keep(app, keeper, clock).await?;
     }
 
     // Inbound: what can reach it.
@@ -104,5 +97,18 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
         scraper.run(each_round).await;
         Ok(())
     });
+    Ok(())
+}
+
+/// Restores what an earlier process has kept, and saves from then on.
+async fn keep(app: &mut App, keeper: Arc<Keeper>, clock: Clock) -> anyhow::Result<()> {
+    let restored = keeper.restore().await?;
+    if clock.is_fixed() {
+        restored.await?; // a recorded run is whole when it is shown
+    } else {
+        app.spawn("restore traces", OnError::Shutdown, restored);
+    }
+    app.spawn("keep data", OnError::Shutdown, Arc::clone(&keeper).run());
+    app.after_drain(keeper.finish());
     Ok(())
 }
