@@ -1,6 +1,8 @@
 //! What goes wrong becomes an alert, with nothing installed: lens scrapes the mesh and evaluates the rules of `grafana/`.
 
-use harness::{Mesh, Options, Service, until};
+use std::time::Duration;
+
+use harness::{Mesh, Options, PATIENCE, Service, until, until_within};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -95,7 +97,7 @@ async fn frozen_shipping(mesh: &Mesh) {
     let paused = mesh.pause("shipping").await;
     // The alert is about services that were there a minute ago.
     let known = r#"count(service:up:max{service="shipping"} offset 1m)"#;
-    until("the mesh to be a minute old", || async {
+    until_within(PATIENCE + Duration::from_secs(60), "the mesh to be a minute old", || async {
         (mesh.values(known).await == [1.0]).then_some(())
     })
     .await;

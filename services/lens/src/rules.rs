@@ -67,8 +67,12 @@ impl Rules {
             group: Mutex::new(group.restored()),
         };
         for group in states.groups() {
-            // `increase` needs the zero before the first failure.
-            metrics.rule_evaluation_failures_total.with_label_values(&[&*group.name]).inc_by(0);
+            // `increase` needs the zero before the first evaluation, and before the first failure.
+            for counter in
+                [&metrics.rule_evaluations_total, &metrics.rule_evaluation_failures_total]
+            {
+                counter.with_label_values(&[&*group.name]).inc_by(0);
+            }
         }
         let query = promql::Options {
             max_samples: MAX_SAMPLES,

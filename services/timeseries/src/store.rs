@@ -300,7 +300,7 @@ impl Store {
 
 impl Storage for Store {
     fn select(&self, select: &Select<'_>, visit: &mut Visit<'_>) -> Result<(), Error> {
-        // A lock is held only while rows are budget, so that a scrape does not wait for a query.
+        // A lock is held only while rows are shared with the query, so that a scrape does not wait for a query.
         let targets = self.targets();
         let selected: Vec<_> =
             targets.iter().map(|target| Selected::of(&target.lock(), select)).collect();

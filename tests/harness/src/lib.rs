@@ -36,13 +36,25 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 ///
 /// # Panics
 /// If it returned none within [`PATIENCE`]; the message says what was awaited.
-pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
-    let end = Instant::now() + PATIENCE;
+pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, ask: impl FnMut() -> F) -> T {
+    until_within(PATIENCE, what, ask).await
+}
+
+/// [`until`] for what takes long by itself.
+///
+/// # Panics
+/// If it returned none within `patience`; the message says what was awaited.
+pub async fn until_within<T, F: Future<Output = Option<T>>>(
+    patience: Duration,
+    what: &str,
+    mut ask: impl FnMut() -> F,
+) -> T {
+    let end = Instant::now() + patience;
     loop {
         if let Some(answer) = ask().await {
             return answer;
         }
-        assert!(Instant::now() < end, "waited {PATIENCE:?} in vain for {what}");
+        assert!(Instant::now() < end, "waited {patience:?} in vain for {what}");
         sleep(Duration::from_millis(25)).await;
     }
 }
