@@ -107,7 +107,9 @@ pub(crate) async fn an_exported_run_can_be_replayed_elsewhere(options: Options) 
     assert!(String::from_utf8_lossy(&printed.stdout).contains(&order.trace_id));
     // The run's last minute is the present, and lens sees nothing else.
     let door = elsewhere.gateway();
-    let answer = door.get(&format!("/prometheus/api/v1/query?query={STARTED}")).await.body;
+    // Of the last minutes: a late answer to the last scrape ends the series, as in Prometheus.
+    let query = format!("last_over_time({STARTED}[5m])");
+    let answer = door.get(&format!("/prometheus/api/v1/query?query={query}")).await.body;
     assert_eq!(answer["data"]["result"][0]["value"][1].as_str(), Some(metrics.as_str()));
     let topology = door.get("/lens/v1/topology?window=60s").await.body;
     let mut nodes = topology["nodes"].as_array().into_iter().flatten();
