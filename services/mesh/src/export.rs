@@ -43,11 +43,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
 }
 
 async fn export(options: &Options) -> anyhow::Result<()> {
-    let lens = match &options.lens {
-        Some(lens) => lens.clone(),
-        None => status::lens().await.context("--lens says where one is")?,
-    };
-    let lens = lens.trim_end_matches('/');
+    let lens = status::lens_at(options.lens.as_deref()).await?;
     let client = reqwest::Client::builder().no_proxy().read_timeout(SILENCE).build()?;
     let mut writer = Writer::create(&options.file)?;
     for entry in Entry::ALL {

@@ -43,10 +43,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
 
 async fn import(options: &Options) -> anyhow::Result<()> {
     let mut reader = Reader::open(&options.file)?;
-    let lens = match &options.lens {
-        Some(lens) => lens.clone(),
-        None => status::lens().await.context("--lens says where one is")?,
-    };
+    let lens = status::lens_at(options.lens.as_deref()).await?;
     let sent = send(&mut reader, &lens).await?;
     output::line(sent.describe());
     Ok(())
@@ -79,7 +76,6 @@ impl Sent {
 /// The file is wrong, or lens does not take it.
 pub(crate) async fn send(reader: &mut Reader, lens: &str) -> anyhow::Result<Sent> {
     let client = reqwest::Client::builder().no_proxy().timeout(REQUEST_TIMEOUT).build()?;
-    let lens = lens.trim_end_matches('/');
     let mut sent = Sent::default();
     for (entry, path) in [(Entry::Traces, "/v1/traces"), (Entry::Logs, "/v1/logs")] {
         let url = format!("{lens}{path}");

@@ -80,10 +80,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
 }
 
 async fn show(options: &Options) -> anyhow::Result<()> {
-    let lens = match &options.lens {
-        Some(lens) => lens.clone(),
-        None => status::lens().await.context("--lens says where one is")?,
-    };
+    let lens = status::lens_at(options.lens.as_deref()).await?;
     let client = reqwest::Client::builder().no_proxy().timeout(REQUEST_TIMEOUT).build()?;
     let lines = match (options.lines, options.since) {
         (Some(lines), _) => lines,

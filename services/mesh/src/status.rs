@@ -99,6 +99,14 @@ pub(crate) async fn lens() -> anyhow::Result<String> {
     lens.and_then(|lens| lens.http).context("no lens runs here")
 }
 
+/// The address of lens that `--lens` gives, without a slash at its end, or else that of this folder's mesh.
+pub(crate) async fn lens_at(given: Option<&str>) -> anyhow::Result<String> {
+    match given {
+        Some(url) => Ok(url.trim_end_matches('/').to_owned()),
+        None => lens().await.context("--lens says where one is"),
+    }
+}
+
 fn print(report: &Report) {
     let mut table = output::Table::new(&[
         "service", "pid", "ready", "restarts", "http", "grpc", "admin", "memory",
