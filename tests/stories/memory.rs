@@ -110,7 +110,7 @@ pub(crate) async fn an_exported_run_can_be_replayed_elsewhere(options: Options) 
     // Of the last minutes: a late answer to the last scrape ends the series, as in Prometheus.
     let query = format!("last_over_time({STARTED}[5m])");
     let answer = door.get(&format!("/prometheus/api/v1/query?query={query}")).await.body;
-    assert_eq!(answer["data"]["result"][0]["value"][1].as_str(), Some(metrics.as_str()));
+    assert_eq!(answer["data"]["result"][0]["value"][1].as_str(), Some(&*metrics), "{answer}");
     let topology = door.get("/lens/v1/topology?window=60s").await.body;
     let mut nodes = topology["nodes"].as_array().into_iter().flatten();
     assert!(nodes.any(|node| node["name"] == "payments" && node["calls"].as_u64() > Some(0)));

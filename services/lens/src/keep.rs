@@ -137,9 +137,12 @@ impl Keeper {
     fn load_metrics(&self) {
         let path = self.metrics();
         let now_ms = self.clock.now_ms();
+        // The metrics of a recorded run were read after the last point that its end was taken from, and nothing follows them.
+        let latest_ms = if self.clock.is_fixed() { i64::MAX } else { now_ms };
         let read = file::read(&path, &what("metrics"), self.size, |kind, contents| match kind {
             METRICS => {
-                self.series.restore(contents, now_ms).map_err(|error| Error::Metrics(error.0))
+                let restored = self.series.restore(contents, now_ms, latest_ms);
+                restored.map_err(|error| Error::Metrics(error.0))
             }
             other => Err(Error::Kind(other)),
         });

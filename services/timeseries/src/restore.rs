@@ -7,11 +7,11 @@ use crate::{
     snapshot::SavedTarget, target::Target,
 };
 
-/// The restored target. Series for which there is no room are refused.
-pub(crate) fn restore(saved: SavedTarget, now_ms: i64, budget: &Budget) -> Target {
+/// The restored target, without the blocks that end after a time. Series for which there is no room are refused.
+pub(crate) fn restore(saved: SavedTarget, latest_ms: i64, budget: &Budget) -> Target {
     let SavedTarget { key, series, mut blocks, described } = saved;
     let mut target = Target::new(key.labels());
-    blocks.retain(|block| block.to_ms <= now_ms);
+    blocks.retain(|block| block.to_ms <= latest_ms);
     let used: HashSet<_> = blocks.iter().flat_map(|block| block.series.iter().copied()).collect();
     let mut numbers = HashMap::new();
     for (number, labels) in series.iter().filter(|(number, _)| used.contains(number)) {

@@ -199,11 +199,19 @@ impl Store {
     }
 
     /// Adds what a snapshot has to an empty store; samples older than the retention before `now_ms`, and blocks that end after
-    /// `now_ms`, are left out. What does not fit is refused or evicted, and counted.
+    /// `latest_ms`, are left out. What does not fit is refused or evicted, and counted.
+    ///
+    /// A target whose last sample lies in the future takes no new ones until then, so a store that will be appended to is restored
+    /// with the present as `latest_ms`.
     ///
     /// # Errors
     /// The bytes are no snapshot of this version, or the store has something; nothing is added.
-    pub fn restore(&self, snapshot: &[u8], now_ms: i64) -> Result<(), SnapshotError> {
+    pub fn restore(
+        &self,
+        snapshot: &[u8],
+        now_ms: i64,
+        latest_ms: i64,
+    ) -> Result<(), SnapshotError> {
         let Snapshot { targets, exemplars } = snapshot::read(snapshot)?;
         let mut known = self.targets.write();
         if !known.is_empty() {
@@ -211,7 +219,7 @@ impl Store {
         }
         for saved in targets.into_iter().take(TARGETS) {
             let key = saved.key.clone();
-            let mut target = restore::restore(saved, now_ms, &self.budget);
+            let mut target = restore::restore(saved, latest_ms, &self.budget);
             target.settle(&self.budget);
             known.insert(key, Arc::new(Mutex::new(target)));
         }

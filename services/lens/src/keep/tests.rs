@@ -31,15 +31,19 @@ fn lens(folder: &Path) -> Lens {
 }
 
 fn lens_with(folder: &Path, keep: Keep) -> Lens {
+    lens_at(folder, keep, Clock::default())
+}
+
+fn lens_at(folder: &Path, keep: Keep, clock: Clock) -> Lens {
     let config = Config::default();
     let store = Arc::new(Store::new(config.memory.bytes(), config.flow.into()));
     let topology = Arc::new(Topology::new(config.memory.bytes()));
     let series = Arc::new(timeseries::Store::new(timeseries::Options::default()));
     let scraper = Arc::new(Scraper::new(&Scrape::default(), &series).unwrap());
     let metrics = Metrics::register(&Registry::new()).unwrap();
-    let intake = Arc::new(Intake::new(&store, &topology, &scraper, metrics, Clock::default()));
+    let intake = Arc::new(Intake::new(&store, &topology, &scraper, metrics, clock));
     let keep = Keep { folder: folder.display().to_string(), ..keep };
-    let keeper = Keeper::new(&keep, &store, &series, &intake, Clock::default()).unwrap();
+    let keeper = Keeper::new(&keep, &store, &series, &intake, clock).unwrap();
     Lens { store, topology, intake, keeper }
 }
 
@@ -123,6 +127,29 @@ fn traces_lines_flows_and_topology_are_there_after_a_restart() {
         snapshot.nodes.iter().map(|node| node.calls.calls).sum::<u64>()
     };
     assert_eq!((window(30), window(300)), (0, 3), "calls count when they were");
+}
+
+/// The end of a recorded run is that of its last point, and its metrics were read after that.
+#[test]
+fn metrics_scraped_after_the_end_of_a_recorded_run_are_restored() {
+    let folder = tempfile::tempdir().unwrap();
+    let before = lens(folder.path());
+    let target = promql::Labels::from([("job", "orders"), ("instance", "a:1")]);
+    let end = Clock::default().now_ms();
+    for at_ms in [end - 2_000, end, end + 2_000] {
+        before.keeper.series.scrape(&target, at_ms, Duration::ZERO, "a 1\n").unwrap();
+    }
+    before.keeper.save().unwrap();
+    let samples = |clock| {
+        let lens = lens_at(folder.path(), Keep::default(), clock);
+        lens.keeper.load_metrics();
+        lens.keeper.series.usage().samples
+    };
+    let end =
+        humantime::format_rfc3339_millis(std::time::UNIX_EPOCH + Duration::from_millis(end as u64));
+    let recorded = samples(end.to_string().parse().unwrap());
+    assert_eq!(recorded, before.keeper.series.usage().samples);
+    assert_eq!(samples(Clock::default()), 0, "a running lens could add nothing before that time");
 }
 
 #[test]

@@ -62,9 +62,9 @@ proptest! {
             prop_assert_eq!(up.len(), 1);
             prop_assert!(store.usage().series <= 55);
         }
-        store.restore(&store.snapshot(), 0).unwrap_err();
+        store.restore(&store.snapshot(), 0, 0).unwrap_err();
         let copy = Store::new(Options::default());
-        copy.restore(&store.snapshot(), 10_000).unwrap();
+        copy.restore(&store.snapshot(), 10_000, 10_000).unwrap();
         prop_assert_eq!(all(&copy, "{job!=\"\"}"), all(&store, "{job!=\"\"}"));
     }
 

@@ -118,7 +118,7 @@ fn time_of_a_scrape_and_of_a_selection() {
     });
     println!("selecting {samples} samples of {series} series: {:.2} ms", selected * 1e3);
     let (saved, bytes) = seconds(|| store.snapshot());
-    let (restored, ()) = seconds(|| self::store().restore(&bytes, 1_800_000).unwrap());
+    let (restored, ()) = seconds(|| self::store().restore(&bytes, 1_800_000, 1_800_000).unwrap());
     println!(
         "snapshot of {} KiB: {:.1} ms, restored in {:.1} ms",
         bytes.len() >> 10,

@@ -23,7 +23,7 @@ fn full() -> Store {
 
 fn restored(bytes: &[u8], now_ms: i64) -> Store {
     let store = store();
-    store.restore(bytes, now_ms).unwrap();
+    store.restore(bytes, now_ms, now_ms).unwrap();
     store
 }
 
@@ -64,7 +64,7 @@ fn samples_beyond_the_retention_or_now_are_left_out() {
 #[test]
 fn what_does_not_fit_is_refused() {
     let store = Store::new(Options { series: 3, ..Options::default() });
-    store.restore(&full().snapshot(), 150_000).unwrap();
+    store.restore(&full().snapshot(), 150_000, 150_000).unwrap();
     let usage = store.usage();
     assert!(usage.series == 3 && usage.refused.limit > 0, "{usage:?}");
 }
@@ -72,12 +72,12 @@ fn what_does_not_fit_is_refused() {
 #[test]
 fn other_bytes_are_refused_with_a_reason() {
     let bytes = full().snapshot();
-    let refused = |bytes: &[u8]| store().restore(bytes, 150_000).unwrap_err().to_string();
+    let refused = |bytes: &[u8]| store().restore(bytes, 150_000, 150_000).unwrap_err().to_string();
     assert!(refused(b"hello").contains(r#"it does not begin with "timeseries 1""#));
     assert!(refused(&bytes[..bytes.len() - 1]).contains("checksum"));
     assert!(refused(&bytes[..14]).contains("checksum"));
     let store = full();
-    assert!(store.restore(&bytes, 150_000).unwrap_err().to_string().contains("not empty"));
+    assert!(store.restore(&bytes, 150_000, 150_000).unwrap_err().to_string().contains("not empty"));
 }
 
 /// The bytes with the right checksum.
@@ -111,7 +111,7 @@ proptest! {
             bytes.truncate(cut.index(bytes.len()));
         }
         let store = store();
-        if store.restore(&signed(bytes), 20_000).is_ok() {
+        if store.restore(&signed(bytes), 20_000, 20_000).is_ok() {
             let _ = all(&store, "{job=\"orders\"}");
             prop_assert!(store.usage().bytes <= Options::default().bytes);
             let next = store.scrape(&target("orders"), 30_000, TOOK, "a{x=\"1\"} 1\n");
@@ -123,9 +123,9 @@ proptest! {
     fn arbitrary_bytes_are_refused(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         let mut with_head = b"timeseries 1\n".to_vec();
         with_head.extend(&bytes);
-        prop_assert!(store().restore(&bytes, 0).is_err());
+        prop_assert!(store().restore(&bytes, 0, 0).is_err());
         let store = store();
-        if store.restore(&signed(with_head), 0).is_ok() {
+        if store.restore(&signed(with_head), 0, 0).is_ok() {
             prop_assert_eq!(store.usage().samples, 0);
         }
     }
@@ -148,5 +148,5 @@ fn a_snapshot_and_a_scrape_do_not_block_each_other() {
         threads.spawn(|| scrapes("b"));
         threads.spawn(|| (0..300).for_each(|_| drop(store.snapshot())));
     });
-    assert!(store.restore(&store.snapshot(), 0).is_err(), "it has something");
+    assert!(store.restore(&store.snapshot(), 0, 0).is_err(), "it has something");
 }
