@@ -27,6 +27,8 @@ pub struct Config {
     pub flow: Flow,
     /// Where lens keeps its data over a restart.
     pub keep: Keep,
+    /// Whether lens may change something in the mesh.
+    pub operate: Operate,
     /// The time that counts as now, as `2026-01-02T03:04:05Z`; empty: the machine's. `mesh up --replay` sets it to the end of the
     /// recorded run.
     pub clock: Clock,
@@ -43,6 +45,7 @@ impl Default for Config {
             rules: Rules::default(),
             flow: Flow::default(),
             keep: Keep::default(),
+            operate: Operate::default(),
             clock: Clock::default(),
         }
     }
@@ -64,6 +67,15 @@ impl Default for Keep {
     fn default() -> Self {
         Self { folder: String::new(), size: Size(64 << 20), every: Duration::from_secs(60) }
     }
+}
+
+/// Whether lens may change something in the mesh: replay or discard dead letters, send an event that no service can read, set log
+/// levels.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Operate {
+    /// Whether requests that change something are served. Everybody who reaches the front door may then send them, so it is off by
+    /// default; `mesh up`, Compose and the local overlay turn it on.
+    pub enabled: bool,
 }
 
 /// How much of the scraped metrics lens keeps.

@@ -3,6 +3,7 @@
 pub(crate) mod export;
 pub(crate) mod jaeger;
 pub(crate) mod lens;
+pub(crate) mod operate;
 mod otlp;
 pub(crate) mod otlp_grpc;
 pub(crate) mod otlp_http;

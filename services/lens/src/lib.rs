@@ -34,7 +34,7 @@ use std::sync::Arc;
 use chassis::{App, OnError, http};
 
 pub use clock::Clock;
-pub use config::{Config, Flow, Keep, Kept, Scrape, Size};
+pub use config::{Config, Flow, Keep, Kept, Operate, Scrape, Size};
 use intake::Intake;
 use keep::Keeper;
 use metrics::{Metrics, RuleMetrics, SeriesMetrics};
@@ -68,7 +68,9 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
 
     // Inbound: what can reach it.
     app.serve_grpc(config.otlp_listen, inbound::otlp_grpc::routes(&intake)).await?;
+    let operate = inbound::operate::Operate::new(&config.operate, app.guard());
     let router = inbound::otlp_http::routes(&intake)
+        .merge(inbound::operate::routes(&operate))
         .merge(inbound::jaeger::routes(&store, &topology, &scraper, clock))
         .nest("/lens", inbound::jaeger::routes(&store, &topology, &scraper, clock))
         .merge(inbound::lens::routes(&store, &topology, &scraper, clock))

@@ -52,6 +52,7 @@ lens of glassmesh: the traces, logs and metrics of the mesh
   /prometheus/api/v1/…                                as Prometheus: the metrics of every service for the last half hour, rules
                                                       and alerts; never sampled. /prometheus/ lists the paths
   /lens/v1/export/traces, /logs, /metrics             all of it as OTLP's JSON, one request a line; mesh export writes it to a file
+  /lens/v1/operate                                    whether this lens may change something (lens.operate.enabled)
   POST /v1/traces, /v1/logs                           OTLP, protobuf or JSON
 ";
 

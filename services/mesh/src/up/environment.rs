@@ -73,6 +73,8 @@ fn wishes(process: &Process, layout: &Layout, clock: Option<&str>) -> Vec<(Strin
             let kept = if clock.is_some() { REPLAY } else { TELEMETRY };
             all.push(("keep.folder".into(), format!("{FOLDER}/{kept}")));
             all.extend(clock.map(|clock| ("clock".to_owned(), clock.to_owned())));
+            // A recorded run has no services, and no events.
+            all.push(("operate.enabled".into(), clock.is_none().to_string()));
             let targets = if clock.is_some() { &[][..] } else { &layout.processes };
             all.extend(targets.iter().filter_map(|one| {
                 let target = format!("scrape.targets.{}", one.label().replace('.', "_"));
@@ -166,8 +168,10 @@ mod tests {
         assert_eq!(lens["MESH_LENS__CLOCK"], "2026-01-02T03:04:05Z");
         assert_eq!(lens["MESH_LENS__KEEP__FOLDER"], ".mesh/replay");
         assert!(!lens.keys().any(|name| name.contains("TARGETS")), "{lens:?}");
+        assert_eq!(lens["MESH_LENS__OPERATE__ENABLED"], "false");
         let lens = variables("lens", &layout, &backing());
         assert_eq!(lens["MESH_LENS__KEEP__FOLDER"], ".mesh/lens");
+        assert_eq!(lens["MESH_LENS__OPERATE__ENABLED"], "true");
         assert!(!lens.contains_key("MESH_LENS__CLOCK"));
     }
 
