@@ -24,6 +24,8 @@ pub struct Config {
     pub trace_url: TraceUrl,
     /// The servers whose pages the gateway proxies, so that a browser needs one address only.
     pub front_door: FrontDoor,
+    /// The console, which is served at `/`.
+    pub console: ConsoleFiles,
     /// How many live streams may be open; further ones are refused with 503.
     pub live_streams: usize,
     /// How long a request may take, including every call made for it.
@@ -41,10 +43,18 @@ impl Default for Config {
             customer: CustomerId::stored("guest".into()),
             trace_url: TraceUrl("http://127.0.0.1:8087/api/traces/{trace_id}".into()),
             front_door: FrontDoor::default(),
+            console: ConsoleFiles::default(),
             live_streams: 256,
             deadline: Duration::from_secs(5),
         }
     }
+}
+
+/// The files of the console.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ConsoleFiles {
+    /// A folder with the console's files, to work on them: they are read at each request. Empty: those in the program.
+    pub folder: String,
 }
 
 /// Other servers whose pages the gateway proxies, each below its own path. Each server must be configured to run below that path.

@@ -4,11 +4,13 @@
 //!  HTTP  /api/products ──▶ Products ──▶ gRPC catalog.v1, inventory.v1
 //!        /api/orders   ──▶ Orders   ──▶ gRPC orders.v1
 //!        …/{id}/live   ──▶ Live     ──▶ NATS live.orders.<customer>.<order>, gRPC orders.v1/Get
-//!        /  /docs/  /openapi.json
+//!        /  /assets/   ──▶ the console, embedded
+//!        /docs/  /openapi.json
 //!        /grafana/ /jaeger/ /prometheus/ /alertmanager/ ──▶ HTTP, passed on as it is, where configured
 //! ```
 
 mod config;
+mod console;
 mod domain;
 mod inbound;
 mod limits;
@@ -26,7 +28,8 @@ use std::sync::Arc;
 
 use chassis::{App, http};
 
-pub use config::{Config, FrontDoor, TraceUrl, Upstream};
+pub use config::{Config, ConsoleFiles, FrontDoor, TraceUrl, Upstream};
+use console::Console;
 use inbound::{
     front_door::passed_on,
     rest::{self, AppState},
@@ -60,9 +63,11 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
     );
 
     // Inbound: what can reach it.
-    let Config { listen, customer, trace_url, front_door, deadline, .. } = config;
+    let Config { listen, customer, trace_url, front_door, deadline, console, .. } = config;
     let passed_on = passed_on(&front_door);
-    let state = AppState { products, orders, live, customer, trace_url, front_door, metrics };
+    let console = Console::new(&console.folder);
+    let state =
+        AppState { products, orders, live, customer, trace_url, front_door, console, metrics };
     let options = http::Options {
         limit: deadline,
         passed_on,

@@ -30,9 +30,10 @@ pub(crate) fn doors(config: &FrontDoor) -> Vec<Door<'_>> {
     configured.collect()
 }
 
-/// The paths below which requests go to these servers, and not to the API.
+/// The paths below which requests are not for the API: those of these servers, and of the console's files.
 pub(crate) fn passed_on(config: &FrontDoor) -> Vec<String> {
-    doors(config).iter().map(|door| format!("{}/", door.path)).collect()
+    let doors = doors(config).into_iter().map(|door| format!("{}/", door.path));
+    doors.chain(["/assets/".to_owned()]).collect()
 }
 
 /// The routes of the servers that are configured.

@@ -17,6 +17,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     config::{FrontDoor, TraceUrl},
+    console::Console,
     inbound::front_door,
     live::Live,
     metrics::Metrics,
@@ -32,6 +33,7 @@ pub(crate) struct AppState {
     pub(crate) customer: CustomerId,
     pub(crate) trace_url: TraceUrl,
     pub(crate) front_door: FrontDoor,
+    pub(crate) console: Console,
     pub(crate) metrics: Metrics,
 }
 
@@ -39,8 +41,8 @@ pub(crate) struct AppState {
 pub(crate) fn router(state: AppState) -> anyhow::Result<Router> {
     let (router, document) = api().split_for_parts();
     let document = openapi::serialized(&document)?;
-    let (pages, others) =
-        (pages::router(&state.front_door), front_door::router(&state.front_door)?);
+    let pages = pages::router(&state.front_door, state.console.clone());
+    let others = front_door::router(&state.front_door)?;
     Ok(router.with_state(Arc::new(state)).layer(document).merge(pages).merge(others))
 }
 

@@ -30,6 +30,7 @@ use super::{
 };
 use crate::{
     config::{Config, FrontDoor},
+    console::Console,
     inbound::{
         front_door::passed_on,
         rest::{self, AppState},
@@ -132,6 +133,7 @@ impl TestGateway {
             customer: config.customer,
             trace_url: config.trace_url,
             front_door,
+            console: Console::Embedded,
             metrics,
         };
         let passed_on = passed_on(&state.front_door);
@@ -143,6 +145,12 @@ impl TestGateway {
 
     pub(super) async fn get(&self, path: &str) -> Answer {
         self.send(Request::get(path).body(Body::empty()).unwrap()).await
+    }
+
+    /// As a browser asks.
+    pub(super) async fn get_gzip(&self, path: &str) -> Response {
+        let request = Request::get(path).header(header::ACCEPT_ENCODING, "gzip, br");
+        self.open(request.body(Body::empty()).unwrap()).await
     }
 
     pub(super) async fn place(&self, body: impl Into<Body>) -> Answer {

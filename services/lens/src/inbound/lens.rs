@@ -46,6 +46,7 @@ lens of glassmesh: the traces, logs and metrics of the mesh
   /lens/v1/logs?trace_id=&service=&severity=&since=&limit=   log lines, newest last
   /lens/v1/logs?from=                                 what has arrived since the field next of an answer
   /lens/v1/services?window=60s                        rate, errors, durations, memory
+  /lens/v1/clock                                      the present; in a replay, the end of the run
   /lens/v1/services/{service}/metrics                 what its /metrics said last
   /api/services /api/operations /api/traces /api/traces/{id} /api/dependencies
                                                       as Jaeger: point its page or Grafana here; below /lens, too
@@ -83,6 +84,7 @@ pub(crate) fn routes(
         // For requests through the gateway's front door, which does not change paths.
         .route("/lens/", get(|| async { INDEX }))
         .route("/lens/v1/topology", get(topology_of_window))
+        .route("/lens/v1/clock", get(present))
         .route("/lens/v1/logs", get(logs))
         .route("/lens/v1/flows", get(flows))
         .route("/lens/v1/services", get(services))
@@ -147,6 +149,12 @@ fn with_calls(mut named: Value, calls: &Calls, seconds: u64) -> Value {
 /// Rounds to a thousandth: further digits are noise and make answers long.
 pub(super) fn rounded(value: f64) -> f64 {
     (value * 1e3).round() / 1e3
+}
+
+/// The time that queries without a time mean.
+async fn present(State(lens): Shared) -> Json<Value> {
+    let now = u64::try_from(lens.clock.now().as_nanos()).unwrap_or(u64::MAX);
+    Json(json!({ "now": timestamp(now), "fixed": lens.clock.is_fixed() }))
 }
 
 async fn logs(State(lens): Shared, params: Params) -> Result<Json<Value>, Problem> {

@@ -1,62 +1,141 @@
-//! Pages for people: an index, and the API's documentation. They load nothing from other hosts; the policy forbids it.
+//! Pages for people: the console, and the API's documentation. They load nothing from other hosts; the policy forbids it.
 
 use std::sync::{Arc, LazyLock};
 
 use axum::{
     Router,
     body::{Body, Bytes},
-    http::{HeaderName, StatusCode, header},
+    http::{HeaderMap, HeaderName, StatusCode, header},
     response::{IntoResponse, Redirect, Response},
     routing::get,
 };
-use chassis::http::{Path, Problem};
+use chassis::http::{Json, Path, Problem};
+use serde_json::json;
 use utoipa_swagger_ui::Config;
 
 use crate::{
     config::FrontDoor,
+    console::{Console, File},
     inbound::front_door::{Door, doors},
 };
 
-const INDEX: &str = include_str!("../../../assets/index.html");
-const INDEX_SCRIPT: &str = include_str!("../../../assets/index.js");
 const DOCS: &str = include_str!("../../../assets/docs.html");
 const DOCS_SCRIPT: &str = include_str!("../../../assets/docs.js");
 
-/// A page may load only resources of this service, and inline styles and images.
-const POLICY: [(HeaderName, &str); 2] = [
-    (
-        header::CONTENT_SECURITY_POLICY,
-        "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
-    ),
-    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-];
+/// The console may load resources of this service only, and nothing inline. The one policy of trusted types is that of lit-html,
+/// whose templates are texts of its modules.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
+    connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+    require-trusted-types-for 'script'; trusted-types lit-html";
 
-/// An asset changes only with the binary. An hour saves requests, and is short enough that an old copy is no problem.
+/// Swagger UI sets styles and images inline.
+const DOCS_POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+    frame-ancestors 'none'";
+
+const NOSNIFF: (HeaderName, &str) = (header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+
+/// An asset of the documentation changes only with the binary. An hour saves requests, and is short enough that an old copy is no
+/// problem.
 const CACHE: &str = "public, max-age=3600";
 
-/// The place in the front page where the servers of the front door are listed.
-const DOORS: &str = "<!-- front door -->";
-
-pub(super) fn router(config: &FrontDoor) -> Router {
-    let entry = |door: &Door<'_>| {
-        let Door { path, purpose, .. } = door;
-        format!("<dt><a href=\"{path}/\">{path}/</a></dt>\n      <dd>{purpose}</dd>\n      ")
-    };
-    let entries: String = doors(config).iter().map(entry).collect();
-    let index = Bytes::from(INDEX.replace(DOORS, entries.trim_end()));
+pub(super) fn router(front_door: &FrontDoor, console: Console) -> Router {
+    let about = about(front_door);
+    let console = Arc::new(console);
+    let index = Arc::clone(&console);
     Router::new()
-        .route("/", get(move || async move { page(HTML, index) }))
-        .route("/index.js", get(|| async { page(SCRIPT, INDEX_SCRIPT) }))
+        .route("/", get(move || async move { page(&index) }))
+        .route(
+            "/assets/{version}/{*name}",
+            get(move |Path((version, name)): Path<(String, String)>, headers: HeaderMap| async move {
+                file(&console, &version, &name, &headers)
+            }),
+        )
+        .route("/console.json", get(move || async move { about }))
         .route("/docs", get(|| async { Redirect::temporary("/docs/") }))
-        .route("/docs/", get(|| async { page(HTML, DOCS) }))
+        .route("/docs/", get(|| async { docs(HTML, DOCS) }))
         .route("/docs/{file}", get(asset))
+}
+
+/// What the console finds behind this gateway.
+fn about(front_door: &FrontDoor) -> Json<serde_json::Value> {
+    let doors = doors(front_door);
+    let doors =
+        doors.iter().map(|Door { path, purpose, .. }| json!({ "path": path, "purpose": purpose }));
+    let has = |upstream: &crate::config::Upstream| upstream.base().is_some();
+    Json(json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "doors": doors.collect::<Vec<_>>(),
+        // Without one, lens answers at its path.
+        "prometheus": has(&front_door.prometheus),
+    }))
 }
 
 const HTML: &str = "text/html; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-fn page(content_type: &'static str, text: impl IntoResponse) -> Response {
-    (POLICY, [(header::CONTENT_TYPE, content_type)], text).into_response()
+fn page(console: &Console) -> Result<Response, Problem> {
+    let index = console.index().map_err(|error| unreadable("index.html", &error))?;
+    let headers = [
+        (header::CONTENT_TYPE, HTML),
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::CACHE_CONTROL, "no-cache"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        NOSNIFF,
+    ];
+    Ok((headers, index).into_response())
+}
+
+fn file(
+    console: &Console,
+    version: &str,
+    name: &str,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
+    let missing = || {
+        let text = format!("no file {name:?} in this version of the console; load / again");
+        Problem::new(StatusCode::NOT_FOUND, "not-found", text)
+    };
+    if version != console.version() {
+        return Err(missing());
+    }
+    let failed = |error| unreadable(name, &error);
+    let found = console.file(name).map_err(failed)?.ok_or_else(missing)?;
+    let accepted = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
+    let accepts_gzip = accepted.is_some_and(|accepted| accepted.contains("gzip"));
+    let found = if accepts_gzip { found } else { found.unpacked().map_err(failed)? };
+    let cache =
+        if console.is_immutable() { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let File { kind, contents, is_gzip } = found;
+    let encoding = is_gzip.then_some([(header::CONTENT_ENCODING, "gzip")]);
+    let body = match contents {
+        std::borrow::Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+        std::borrow::Cow::Owned(bytes) => Bytes::from(bytes),
+    };
+    let headers = [
+        (header::CONTENT_TYPE, kind),
+        (header::CACHE_CONTROL, cache),
+        (header::VARY, "accept-encoding"),
+        NOSNIFF,
+    ];
+    let answer = (headers, Body::from(body)).into_response();
+    Ok(match encoding {
+        Some(encoding) => (encoding, answer).into_response(),
+        None => answer,
+    })
+}
+
+fn unreadable(name: &str, error: &std::io::Error) -> Problem {
+    let text = format!("the file {name:?} of the console cannot be read: {error}");
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", text)
+}
+
+fn docs(content_type: &'static str, text: impl IntoResponse) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, content_type),
+        (header::CONTENT_SECURITY_POLICY, DOCS_POLICY),
+        NOSNIFF,
+    ];
+    (headers, text).into_response()
 }
 
 /// The files of Swagger UI that the documentation needs. They are stored compressed and sent so; every browser accepts that.
@@ -65,7 +144,7 @@ const ASSETS: [&str; 3] = ["favicon-32x32.png", "swagger-ui-bundle.js", "swagger
 async fn asset(Path(file): Path<String>) -> Result<Response, Problem> {
     static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(Arc::default);
     if file == "docs.js" {
-        return Ok(page(SCRIPT, DOCS_SCRIPT));
+        return Ok(docs(SCRIPT, DOCS_SCRIPT));
     }
     let missing = || {
         Problem::new(StatusCode::NOT_FOUND, "not-found", format!("no file {file:?}; see /docs/"))
@@ -77,6 +156,8 @@ async fn asset(Path(file): Path<String>) -> Result<Response, Problem> {
         (header::CONTENT_TYPE, found.content_type),
         (header::CONTENT_ENCODING, if found.gzpipped { "gzip" } else { "identity" }.to_owned()),
         (header::CACHE_CONTROL, CACHE.to_owned()),
+        (header::CONTENT_SECURITY_POLICY, DOCS_POLICY.to_owned()),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
     ];
-    Ok((POLICY, headers, Body::from(found.bytes)).into_response())
+    Ok((headers, Body::from(found.bytes)).into_response())
 }

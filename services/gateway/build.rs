@@ -1,0 +1,90 @@
+//! Embeds the console: its files, and Grafana's dashboards, which it draws. Each is compressed once, here.
+//!
+//! All of them are served below one path with a hash over all contents, so that a module finds the others by relative paths, and a
+//! browser may keep each for ever.
+
+use std::{
+    fmt::Write as _,
+    fs,
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+};
+
+use flate2::{Compression, write::GzEncoder};
+use sha2::{Digest, Sha256};
+
+/// What the console has for its developers, and not for browsers.
+const NOT_SERVED: [&str; 3] = ["tests", "types", "node_modules"];
+
+/// The kinds of files that are served, by the end of their names.
+const KINDS: [(&str, &str); 6] = [
+    ("css", "text/css; charset=utf-8"),
+    ("html", "text/html; charset=utf-8"),
+    ("js", "text/javascript; charset=utf-8"),
+    ("png", "image/png"),
+    ("svg", "image/svg+xml"),
+    ("woff2", "font/woff2"),
+];
+
+fn main() -> io::Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut files = Vec::new();
+    let console = root.join("console");
+    collect(&console, &console, &mut files)?;
+    for entry in fs::read_dir(root.join("grafana/dashboards"))? {
+        let path = entry?.path();
+        if let Some(name) = path.file_name().and_then(|name| name.to_str()) {
+            files.push((format!("dashboards/{name}"), "application/json", path.clone()));
+        }
+    }
+    files.sort();
+    for watched in ["console", "grafana/dashboards"] {
+        println!("cargo::rerun-if-changed={}", root.join(watched).display());
+    }
+    write(&files)
+}
+
+fn collect(
+    folder: &Path,
+    top: &Path,
+    files: &mut Vec<(String, &'static str, PathBuf)>,
+) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if path.is_dir() && !NOT_SERVED.contains(&name) {
+            collect(&path, top, files)?;
+        }
+        let kind = KINDS.iter().find(|(end, _)| path.extension().is_some_and(|have| have == *end));
+        if let (Some((_, kind)), true) = (kind, path.is_file()) {
+            let relative = path.strip_prefix(top).unwrap_or(&path);
+            files.push((relative.display().to_string(), kind, path.clone()));
+        }
+    }
+    Ok(())
+}
+
+/// Writes the compressed files and a list of them, which the crate includes.
+fn write(files: &[(String, &'static str, PathBuf)]) -> io::Result<()> {
+    #[expect(clippy::disallowed_methods, reason = "this is how cargo names the folder")]
+    let out = std::env::var("OUT_DIR").map_err(io::Error::other)?;
+    let (mut all, mut list) = (Sha256::new(), String::from("&[\n"));
+    for (number, (name, kind, path)) in files.iter().enumerate() {
+        let contents = fs::read(path)?;
+        all.update(name.as_bytes());
+        all.update(&contents);
+        let compressed = Path::new(&out).join(format!("asset-{number}.gz"));
+        let mut encoder = GzEncoder::new(fs::File::create(&compressed)?, Compression::best());
+        encoder.write_all(&contents)?;
+        encoder.finish()?;
+        let entry = format!(
+            "Asset {{ name: {name:?}, kind: {kind:?}, gzip: include_bytes!({compressed:?}) }}"
+        );
+        writeln!(list, "    {entry},").map_err(io::Error::other)?;
+    }
+    list.push_str("]\n");
+    fs::write(Path::new(&out).join("assets.rs"), list)?;
+    let hash: String = all.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    println!("cargo::rustc-env=CONSOLE_HASH={hash}");
+    Ok(())
+}
