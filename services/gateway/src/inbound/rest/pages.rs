@@ -22,11 +22,11 @@ use crate::{
 const DOCS: &str = include_str!("../../../assets/docs.html");
 const DOCS_SCRIPT: &str = include_str!("../../../assets/docs.js");
 
-/// The console may load resources of this service only, and nothing inline. The one policy of trusted types is that of lit-html,
-/// whose templates are texts of its modules.
+/// The console may load resources of this service only, and nothing inline. The two policies of trusted types are that of lit-html,
+/// whose templates are texts of its modules, and the console's own for the address of a script beside its modules.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
-    require-trusted-types-for 'script'; trusted-types lit-html";
+    require-trusted-types-for 'script'; trusted-types lit-html assets";
 
 /// Swagger UI sets styles and images inline.
 const DOCS_POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \

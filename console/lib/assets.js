@@ -1,0 +1,58 @@
+// Files beside the modules that only some pages need: a style sheet, a script that is no module.
+
+const ROOT = new URL("../", import.meta.url).href;
+
+/** @type {{ createScriptURL(url: string): unknown } | undefined} */
+let policy;
+
+/** The address as the policy of trusted types wants it. @param {string} url */
+function trusted(url) {
+  const types = /** @type {any} */ (globalThis).trustedTypes;
+  if (!types) return url;
+  policy ??= types.createPolicy("assets", {
+    createScriptURL: (/** @type {string} */ wanted) => {
+      if (!wanted.startsWith(ROOT)) throw new TypeError(`${wanted} is no file of the console`);
+      return wanted;
+    },
+  });
+  return /** @type {NonNullable<typeof policy>} */ (policy).createScriptURL(url);
+}
+
+/** @type {Map<string, Promise<void>>} */
+const loaded = new Map();
+
+/** @param {string} path below the console @param {(url: string) => HTMLElement} element */
+function once(path, element) {
+  let loading = loaded.get(path);
+  if (!loading) {
+    loading = new Promise((done, fail) => {
+      const added = element(ROOT + path);
+      added.addEventListener("load", () => done());
+      added.addEventListener("error", () => {
+        loaded.delete(path);
+        added.remove();
+        fail(new Error(`${path} cannot be loaded; the gateway may have restarted with another version`));
+      });
+      document.head.append(added);
+    });
+    loaded.set(path, loading);
+  }
+  return loading;
+}
+
+/** Loads a script that is no module, once. @param {string} path below the console */
+export const script = (path) =>
+  once(path, (url) => {
+    const element = document.createElement("script");
+    element.src = /** @type {string} */ (trusted(url));
+    return element;
+  });
+
+/** Loads a style sheet, once. @param {string} path below the console */
+export const stylesheet = (path) =>
+  once(path, (url) => {
+    const element = document.createElement("link");
+    element.rel = "stylesheet";
+    element.href = url;
+    return element;
+  });

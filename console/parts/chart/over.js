@@ -1,0 +1,71 @@
+// What lies over a chart's canvas: labels, markers, exemplars, the time below the cursor.
+
+import { time, utc } from "../../lib/format.js";
+import { formatOf } from "../../lib/units.js";
+import { html, nothing } from "../../lib/view.js";
+import { last, spread, valueAt } from "./data.js";
+
+/** @typedef {import("../chart.js").Spec} Spec */
+/** @typedef {import("../chart.js").Line} Line */
+/** @typedef {import("./options.js").Plot} Plot */
+
+/** The height of a label. */
+const LABEL = 16;
+
+/** More exemplars hide the lines. */
+const EXEMPLARS = 60;
+
+/** @param {Plot} plot @param {number} at */
+const isInside = (plot, at) => at >= (plot.scales.x.min ?? 0) && at <= (plot.scales.x.max ?? 0);
+
+/** @param {Spec} spec @param {Plot} plot */
+export function marks(spec, plot) {
+  const markers = (spec.markers ?? []).filter(({ at }) => isInside(plot, at));
+  const top = plot.scales.y.max ?? 0;
+  const exemplars = (spec.exemplars ?? []).filter(({ at, value }) => isInside(plot, at) && value <= top);
+  // The largest are those that somebody looks for.
+  const shown = exemplars.sort((a, b) => b.value - a.value).slice(0, EXEMPLARS);
+  return html`${markers.map(({ at, title, state }) => html`<i class="marker ${state ?? ""}" .style=${`left: ${plot.valToPos(at, "x")}px`} title=${`${title} · ${time(at * 1000)}`}></i>`)}
+    ${shown.map(({ at, value, href, title }) => {
+      const text = title ?? `${formatOf(spec.unit)(value)} at ${time(at * 1000)}: open its trace`;
+      return html`<a class="exemplar" tabindex="-1" href=${href} title=${text} aria-label=${text} .style=${`left: ${plot.valToPos(at, "x")}px; top: ${plot.valToPos(value, "y")}px`} @mousedown=${stop}></a>`;
+    })}`;
+}
+
+/** Dragging begins beside an exemplar, not on it. @param {Event} event */
+const stop = (event) => event.stopPropagation();
+
+/** The value of a line below the cursor, or its last one. @param {Line} line @param {Plot} plot @param {number} column @param {number | null} index @param {boolean | undefined} isStacked */
+function valueOf(line, plot, column, index, isStacked) {
+  if (index === null) return last(line.points);
+  if (!isStacked) return valueAt(/** @type {import("./data.js").Column} */ (plot.data[column]), index);
+  const at = plot.data[0][index];
+  return line.points.find(([seconds]) => seconds === at)?.[1] ?? null;
+}
+
+/** Where the label of a line stands: at its last value. @param {Plot} plot @param {number} column */
+function height(plot, column) {
+  const values = /** @type {import("./data.js").Column} */ (plot.data[column]);
+  const value = values.findLast((one) => typeof one === "number");
+  return plot.valToPos(value ?? 0, "y") + plot.over.offsetTop - LABEL / 2;
+}
+
+/**
+ * @param {{ spec: Spec, plot: Plot, lines: Line[], colors: string[], index: number | null, isNarrow: boolean, more: number, all: boolean, toggle: () => void }} given
+ */
+export function labels({ spec, plot, lines, colors, index, isNarrow, more, all, toggle }) {
+  const format = formatOf(spec.unit);
+  const end = plot.height - (more > 0 ? LABEL * 2 : 0) - 4;
+  const isList = isNarrow || lines.length * LABEL > end;
+  const places = isList ? [] : spread(lines.map((_, line) => height(plot, line + 1)), LABEL, end);
+  const at = index === null ? undefined : plot.data[0][index] * 1000;
+  const near = at === undefined ? undefined : spec.markers?.find((marker) => Math.abs(plot.valToPos(marker.at, "x") - plot.valToPos(at / 1000, "x")) < 5);
+  return html`${at === undefined ? nothing : html`<time title=${utc(at)}>${time(at)}${near ? html` · ${near.title}` : nothing}</time>`}
+    <ul class=${isList ? "list" : ""}>
+      ${lines.map((line, number) => html`<li .style=${isList ? "" : `top: ${places[number]}px`} title=${line.label}>
+        <i class=${line.dashed ? "dashed" : ""} .style=${`border-color: ${colors[number]}`}></i><span>${line.label}</span><b>${format(valueOf(line, plot, number + 1, index, spec.stacked))}</b>
+      </li>`)}
+    </ul>
+    ${more > 0 ? html`<button class="more" @click=${toggle}>${all ? "fewer" : `${more} more`}</button>` : nothing}`;
+}
+
