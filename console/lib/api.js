@@ -14,20 +14,22 @@ export class ApiError extends Error {
   }
 }
 
+/** @typedef {RequestInit & { timeout?: number, span?: import("./tracing.js").Span }} Options `span` is the click that caused the request */
+
 /** The longest wait for an answer: the gateway gives up after five seconds, a query of lens after ten. */
 const TIMEOUT_MS = 15_000;
 
 /**
  * Sends a request and reads JSON.
  * @param {string} path
- * @param {RequestInit & { timeout?: number }} [options]
+ * @param {Options} [options]
  * @returns {Promise<any>}
  */
-export async function request(path, { timeout = TIMEOUT_MS, signal: given, ...init } = {}) {
+export async function request(path, { timeout = TIMEOUT_MS, signal: given, span, ...init } = {}) {
   const limit = AbortSignal.timeout(timeout);
   let answer;
   try {
-    answer = await fetch(path, { ...init, signal: given ? AbortSignal.any([given, limit]) : limit });
+    answer = await fetch(path, { ...init, signal: given ? AbortSignal.any([given, limit]) : limit }, span);
   } catch (error) {
     if (given?.aborted) throw error;
     const why = limit.aborted ? `no answer within ${timeout / 1000} s` : "the gateway does not answer";
@@ -45,10 +47,10 @@ export async function request(path, { timeout = TIMEOUT_MS, signal: given, ...in
   throw new ApiError(body?.title ?? body?.errorType ?? `status ${answer.status}`, body?.detail ?? body?.error ?? text.slice(0, 200), answer.status);
 }
 
-/** @param {string} path @param {RequestInit & { timeout?: number }} [options] */
+/** @param {string} path @param {Options} [options] */
 export const get = (path, options) => request(path, options);
 
-/** @param {string} path @param {unknown} [body] @param {RequestInit & { method?: string, timeout?: number }} [options] */
+/** @param {string} path @param {unknown} [body] @param {Options} [options] */
 export const send = (path, body, options) =>
   request(path, {
     method: "POST",

@@ -1,0 +1,148 @@
+// The graph: boxes and lines as SVG.
+
+import { duration, percent, rate } from "../../lib/format.js";
+import { hueClass } from "../../lib/color.js";
+import { html, nothing, repeat, svg } from "../../lib/view.js";
+import { isFailing } from "./health.js";
+
+/** @typedef {import("./model.js").Node} Node */
+/** @typedef {import("./model.js").Edge} Edge */
+/** @typedef {import("./layout.js").Box} Box */
+
+/** A path that suits the kind of a node, in a box at the origin. @param {Node} node @param {Box} box */
+function shape({ kind }, { width: w, height: h }) {
+  if (kind === "topic") {
+    // A cylinder on its side.
+    const r = 7;
+    return svg`<path class="box" d="M${r} 0H${w - r}a${r} ${h / 2} 0 0 1 0 ${h}H${r}a${r} ${h / 2} 0 0 1 0 -${h}z"/><path class="mark" d="M${w - r} 0a${r} ${h / 2} 0 0 0 0 ${h}"/>`;
+  }
+  if (kind === "database") {
+    const r = 4;
+    return svg`<path class="box" d="M0 ${r}a${w / 2} ${r} 0 0 1 ${w} 0V${h - r}a${w / 2} ${r} 0 0 1 -${w} 0z"/><path class="mark" d="M0 ${r}a${w / 2} ${r} 0 0 0 ${w} 0"/>`;
+  }
+  if (kind === "subject") return svg`<rect class="box" width=${w} height=${h} rx=${h / 2}/>`;
+  if (kind === "browser") return svg`<rect class="box" width=${w} height=${h} rx="6"/><path class="mark" d="M0 12H${w}M7 6h.1M12 6h.1M17 6h.1"/>`;
+  return svg`<rect class="box" width=${w} height=${h} rx="4"/>${kind === "service" ? svg`<path class="hue" d="M0 4a4 4 0 0 1 4-4V${h}a4 4 0 0 1-4-4z"/>` : nothing}`;
+}
+
+/** What fits into a shape. @param {string} name */
+export function shortName(name) {
+  const plain = name.replace(/ \(.*\)$/, "");
+  return plain.startsWith("live.") ? "live.orders" : plain;
+}
+
+/** @param {Node} node */
+export function numbers(node) {
+  if (node.replicas.length && node.replicas.every((one) => !one.up)) return "no answer";
+  const parts = [rate(node.rate)];
+  if (node.p99 !== null && node.rate > 0) parts.push(duration(node.p99));
+  return parts.join(" · ");
+}
+
+/** @param {Node} node @param {Box} box */
+function words(node, { width, height }) {
+  const middle = height / 2;
+  if (node.kind === "database") return svg`<text class="small" x=${width / 2} y=${middle + 7} text-anchor="middle">${node.rate > 0 ? rate(node.rate) : "database"}</text>`;
+  if (node.kind === "topic" || node.kind === "subject") {
+    return svg`<text class="label" x=${width / 2 - (node.kind === "topic" ? 3 : 0)} y=${middle - 1} text-anchor="middle">${shortName(node.name)}</text>
+      <text class="small" x=${width / 2 - (node.kind === "topic" ? 3 : 0)} y=${middle + 12} text-anchor="middle">${rate(node.rate)}</text>`;
+  }
+  const top = node.kind === "browser" ? 28 : 21;
+  const failed = node.errors > 0 && node.rate > 0 ? svg`<tspan class="failed"> · ${percent(node.errors)}</tspan>` : nothing;
+  return svg`<text class="name" x="12" y=${top}>${node.kind === "browser" ? "browser" : node.name}</text>
+    <text class="small" x="12" y=${top + 16}>${numbers(node)}${failed}</text>`;
+}
+
+/** One small square for each replica. @param {Node} node @param {Box} box */
+function replicas({ replicas: all }, { width }) {
+  const shown = all.slice(0, 8);
+  return shown.map((one, index) => svg`<rect class=${one.up ? "replica" : "replica down"} x=${width - 12 - index * 8} y="8" width="5" height="5"/>`);
+}
+
+/** The sentence above an unhealthy box. @param {Node} node @param {Box} box @param {number} limit the width of the graph */
+function sentence(node, box, limit) {
+  const worst = node.health[0];
+  if (!worst) return nothing;
+  const text = worst.text.length > 44 ? `${worst.text.slice(0, 43)}…` : worst.text;
+  const width = Math.round(text.length * 6.3 + 14);
+  const left = Math.min(0, limit - box.x - width - 4);
+  return svg`<g class="sentence ${worst.level}" transform="translate(${left} -22)"><rect width=${width} height="18" rx="4"/><text x="7" y="13">${text}</text></g>`;
+}
+
+/** @param {Node} node */
+export function spoken(node) {
+  const kind = { browser: "", service: "service", topic: "Kafka topic", subject: "NATS subject", database: "database", external: "third party" }[node.kind];
+  const state = node.health.map(({ text }) => text).join("; ");
+  return `${node.name} ${kind}, ${numbers(node)}${node.errors > 0 ? `, ${percent(node.errors)} failed` : ""}${state ? `: ${state}` : ""}`;
+}
+
+/** @param {Edge} edge */
+export const width = ({ rate: value }) => (value > 0 ? Math.min(6, 1.25 + 0.35 * Math.sqrt(value)) : 1);
+
+/** @param {Edge} edge */
+export const labelOf = (edge) =>
+  edge.seen ? [edge.protocol, rate(edge.rate), edge.p99 === null ? "" : `p99 ${duration(edge.p99)}`, edge.errors > 0 ? `${percent(edge.errors)} failed` : ""].filter(Boolean).join(" · ") : `${edge.protocol} · no traffic seen yet`;
+
+/**
+ * @param {{ mesh: import("./model.js").Mesh, placed: import("./layout.js").Layout, selected?: string, over?: string, scale: number,
+ *   open: (id: string) => void, hover: (id: string | undefined) => void, onKey: (event: KeyboardEvent) => void }} options
+ */
+export function graph({ mesh, placed, selected, over, scale, open, hover, onKey }) {
+  const focus = over ?? selected;
+  const isNear = (/** @type {Edge} */ edge) => edge.id === focus || edge.source === focus || edge.target === focus;
+  const edges = [...mesh.edges.values()].filter(({ id }) => placed.lines.has(id));
+  const nodes = [...mesh.nodes.values()].filter(({ id }) => placed.boxes.has(id));
+  const near = new Set(focus ? edges.filter(isNear).flatMap(({ source, target }) => [source, target]).concat(focus) : []);
+  const isDim = (/** @type {Node} */ { id, owner }) => near.size > 0 && !near.has(id) && !(owner && near.has(owner));
+  return html`<svg class="graph" role="group" aria-label="The mesh: services, topics and calls" viewBox="0 0 ${placed.width} ${placed.height}" width=${placed.width * scale} height=${placed.height * scale} @keydown=${onKey}>
+    ${repeat(edges, ({ id }) => id, (edge) => line(edge, placed.lines.get(edge.id) ?? "", { isNear: isNear(edge), isDim: focus !== undefined && !isNear(edge), hover }))}
+    ${repeat(nodes, ({ id }) => id, (node) => {
+      const box = /** @type {Box} */ (placed.boxes.get(node.id));
+      const state = node.health[0]?.level ?? "";
+      const isDown = node.replicas.length > 0 && node.replicas.every((one) => !one.up);
+      return svg`<g class="node ${node.kind} ${node.kind === "service" ? hueClass(node.name) : ""} ${state} ${node.id === selected ? "selected" : ""} ${isDim(node) ? "dim" : ""} ${isDown ? "down" : ""}"
+        transform="translate(${box.x} ${box.y})" tabindex="0" role="button" aria-label=${spoken(node)} data-node=${node.id}
+        @click=${() => open(node.id)} @mouseenter=${() => hover(node.id)} @mouseleave=${() => hover(undefined)} @focus=${() => hover(node.id)} @blur=${() => hover(undefined)}>
+        ${node.owner ? svg`<path class="stem" d="M${box.width / 2} -8V2"/>` : nothing}
+        ${shape(node, box)}${words(node, box)}${node.kind === "service" ? replicas(node, box) : nothing}
+      </g>`;
+    })}
+    ${labels(edges, placed, isNear)}
+    ${nodes.map((node) => {
+      const box = /** @type {Box} */ (placed.boxes.get(node.id));
+      return node.health.length ? svg`<g class="above" transform="translate(${box.x} ${box.y})">${sentence(node, box, placed.width)}</g>` : nothing;
+    })}
+  </svg>`;
+}
+
+/** @param {Edge} edge @param {string} path @param {{ isNear: boolean, isDim: boolean, hover: (id: string | undefined) => void }} options */
+function line(edge, path, { isNear, isDim, hover }) {
+  const classes = `edge ${edge.protocol} ${edge.seen ? "" : "unseen"} ${edge.rate > 0 ? "busy" : ""} ${isFailing(edge) ? "bad" : ""} ${isNear ? "near" : ""} ${isDim ? "dim" : ""}`;
+  return svg`<g class=${classes} data-edge=${edge.id} @mouseenter=${() => hover(edge.id)} @mouseleave=${() => hover(undefined)}>
+    <path class="hit" d=${path}/><path class="line" d=${path} stroke-width=${width(edge).toFixed(2)}/>${arrow(path)}
+  </g>`;
+}
+
+/** The head of an arrow where a path ends; paths are level there. @param {string} path */
+function arrow(path) {
+  const [middle, , , , x, y] = path.slice(path.lastIndexOf("C") + 1).split(" ").map(Number);
+  return svg`<path class="head" d="M${x} ${y}l${middle > x ? 5 : -5} -3v6z"/>`;
+}
+
+/** Labels of the edges that are unhealthy or near the pointer, each at the middle of its path. @param {Edge[]} edges @param {import("./layout.js").Layout} placed @param {(edge: Edge) => boolean} isNear */
+function labels(edges, placed, isNear) {
+  return edges.filter((edge) => isNear(edge) || isFailing(edge)).map((edge) => {
+    const text = labelOf(edge);
+    const wide = text.length * 5.9 + 10;
+    const at = middleOf(placed.lines.get(edge.id) ?? "");
+    return svg`<g class="edge-label ${isFailing(edge) ? "bad" : ""}" transform="translate(${Math.round(Math.max(2, Math.min(placed.width - wide - 2, at.x - wide / 2)))} ${Math.round(at.y - 9)})"><rect width=${wide} height="17" rx="3"/><text x="5" y="12">${text}</text></g>`;
+  });
+}
+
+/** @param {string} path the middle of its middle segment */
+function middleOf(path) {
+  const points = path.slice(1).split(/[CL]/).map((segment) => segment.split(" ").slice(-2).map(Number));
+  const half = Math.floor((points.length - 1) / 2);
+  const [from, to] = [points[half], points[half + 1] ?? points[half]];
+  return { x: (from[0] + to[0]) / 2, y: (from[1] + to[1]) / 2 };
+}

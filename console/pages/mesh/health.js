@@ -1,0 +1,80 @@
+// What is unhealthy, in one sentence each.
+
+import { age, number, percent } from "../../lib/format.js";
+import { serviceOf } from "./model.js";
+
+/** @typedef {import("./model.js").Health} Health */
+
+/** A group that is so far behind is worth a word; a busy one has some records in flight. */
+const LAG = 50;
+const LAG_AGE_SECONDS = 5;
+
+/** The share of failed calls from which an edge is unhealthy, and how many calls a second make a share. */
+export const ERROR_SHARE = 0.05;
+const ENOUGH_PER_SECOND = 0.1;
+
+/** How long a restart is worth a word. */
+const RESTART_SECONDS = 20;
+
+/** @param {number} lag @param {number} oldest seconds */
+export const isBehind = (lag, oldest) => lag >= LAG || (lag > 0 && oldest >= LAG_AGE_SECONDS);
+
+/** @param {{ rate: number, errors: number }} traffic */
+export const isFailing = ({ rate, errors }) => rate >= ENOUGH_PER_SECOND && errors >= ERROR_SHARE;
+
+/**
+ * Adds to each node what is wrong with it.
+ * @param {import("./model.js").Mesh} mesh
+ * @param {{ services?: import("./model.js").Process[], facts?: import("./model.js").Sample[], firing?: { labels: Record<string, string>, annotations: Record<string, string> }[], now: number }} known `now` in milliseconds
+ */
+export function judge(mesh, { services = [], facts = [], firing = [], now }) {
+  const say = (/** @type {string} */ id, /** @type {"bad" | "warning"} */ level, /** @type {string} */ text) => mesh.nodes.get(id)?.health.push({ level, text });
+  for (const node of mesh.nodes.values()) {
+    const down = node.replicas.filter((one) => !one.up);
+    if (down.length) say(node.id, "bad", node.replicas.length === 1 ? `does not answer${why(down[0].error)}` : `${down.length} of ${node.replicas.length} replicas do not answer`);
+    for (const { group, lag, age: oldest } of node.groups) if (isBehind(lag, oldest)) say(node.id, "warning", `${group}: lag ${number(lag)}, ${age(oldest)} old`);
+    if (node.kind !== "browser" && isFailing(node)) say(node.id, "bad", `${percent(node.errors)} of calls fail`);
+  }
+  for (const { labels, value } of facts) {
+    const service = serviceOf(labels.job ?? "");
+    const id = `service:${service}`;
+    if (labels.destination && value > 0) say(id, "bad", value >= 2 ? `its breaker to ${labels.destination} is open` : `its breaker to ${labels.destination} tries again`);
+    if (labels.of === "database" && value === 0) say(id, "bad", "not ready: database");
+    if (labels.of === "kafka" && value === 0) say(id, "bad", "not connected to Kafka");
+    if (labels.condition) say(id, "warning", `degraded: ${labels.condition.replaceAll("_", " ")}`);
+    if (labels.fault) say(id, "warning", `fault switched on: ${labels.fault.replaceAll("_", " ")}`);
+  }
+  for (const { labels, annotations } of firing) if (labels.severity !== "none") say(targetOf(mesh, labels), labels.severity === "page" ? "bad" : "warning", annotations.summary ?? labels.alertname);
+  restarts(services, now, say);
+  for (const node of mesh.nodes.values()) node.health.sort((a, b) => Number(b.level === "bad") - Number(a.level === "bad"));
+}
+
+/** @param {string | null} error */
+function why(error) {
+  if (!error) return "";
+  return /refused/.test(error) ? ": connection refused" : `: ${error.length > 60 ? `${error.slice(0, 59)}…` : error}`;
+}
+
+/** The node that an alert is about: the topic or service that it names; the gateway, if it is about orders as a whole. @param {import("./model.js").Mesh} mesh @param {Record<string, string>} labels */
+function targetOf(mesh, { service, job, topic }) {
+  const name = serviceOf(service ?? job ?? "");
+  if (mesh.nodes.has(`service:${name}`)) return `service:${name}`;
+  return topic && mesh.nodes.has(`topic:${topic}`) ? `topic:${topic}` : "service:gateway";
+}
+
+/** A process that started long after the others has been started again. @param {import("./model.js").Process[]} services @param {number} now @param {(id: string, level: "warning", text: string) => void} say */
+function restarts(services, now, say) {
+  const started = services.map((one) => Date.parse(one.started_at ?? "")).filter((at) => !Number.isNaN(at));
+  const first = Math.min(...started);
+  for (const one of services) {
+    const at = Date.parse(one.started_at ?? "");
+    const seconds = (now - at) / 1_000;
+    if (one.up && at - first > 10_000 && seconds >= 0 && seconds < RESTART_SECONDS) say(`service:${serviceOf(one.service)}`, "warning", "restarted just now");
+  }
+}
+
+/** All sentences, the worst first: `payments does not answer`. @param {import("./model.js").Mesh} mesh @returns {(Health & { id: string, name: string })[]} */
+export function sentences(mesh) {
+  const all = [...mesh.nodes.values()].flatMap((node) => node.health.map((one) => ({ ...one, id: node.id, name: node.name })));
+  return all.sort((a, b) => Number(b.level === "bad") - Number(a.level === "bad"));
+}

@@ -1,0 +1,159 @@
+// The graph of the mesh: what traces show, what is scraped, and what metrics know before the first trace.
+
+import { PLAN } from "./plan.js";
+
+/** @typedef {"browser" | "service" | "topic" | "subject" | "database" | "external"} Kind */
+/** @typedef {{ level: "bad" | "warning", text: string }} Health */
+/** @typedef {{ instance: string | null, up: boolean, error: string | null }} Replica */
+/**
+ * @typedef {object} Node
+ * @property {string} id as lens names it: `service:orders`
+ * @property {Kind} kind
+ * @property {string} name
+ * @property {number} rate calls or messages a second
+ * @property {number | null} p99 in seconds
+ * @property {number} errors the share of calls that failed
+ * @property {Replica[]} replicas
+ * @property {Health[]} health the worst first; empty if it is well
+ * @property {string} [owner] the only service that uses this database: it is drawn at its box
+ * @property {{ group: string, service: string, lag: number, age: number }[]} groups the consumer groups of a topic
+ */
+/**
+ * @typedef {object} Edge
+ * @property {string} id
+ * @property {string} source
+ * @property {string} target
+ * @property {string} protocol
+ * @property {number} rate
+ * @property {number | null} p99 in seconds
+ * @property {number} errors
+ * @property {boolean} seen false if the design knows it, but no call has been seen
+ */
+/** @typedef {{ nodes: Map<string, Node>, edges: Map<string, Edge> }} Mesh */
+/** @typedef {{ labels: Record<string, string>, value: number }} Sample */
+/** @typedef {{ service: string, instance: string | null, up: boolean, error: string | null, started_at: string | null, requests: Red | null, messages: Red | null }} Process */
+/** @typedef {{ rate: number, errors_per_second: number, p99_ms: number | null }} Red */
+
+export const BROWSER = "service:browser";
+
+/** A replica is `orders_2` in the list of targets. @param {string} target */
+export const serviceOf = (target) => target.replace(/_\d+$/, "");
+
+/** @param {Mesh} mesh @param {string} id @returns {Node} */
+function node(mesh, id) {
+  let found = mesh.nodes.get(id);
+  if (!found) {
+    const [kind, ...rest] = id.split(":");
+    const name = rest.join(":");
+    found = { id, kind: id === BROWSER ? "browser" : /** @type {Kind} */ (kind), name, rate: 0, p99: null, errors: 0, replicas: [], health: [], groups: [] };
+    mesh.nodes.set(id, found);
+  }
+  return found;
+}
+
+/** @param {Mesh} mesh @param {string} source @param {string} target @param {string} protocol @returns {Edge} */
+function edge(mesh, source, target, protocol) {
+  const id = `${source}>${target}>${protocol}`;
+  let found = mesh.edges.get(id);
+  if (!found) {
+    node(mesh, source);
+    node(mesh, target);
+    found = { id, source, target, protocol, rate: 0, p99: null, errors: 0, seen: false };
+    mesh.edges.set(id, found);
+  }
+  return found;
+}
+
+const seconds = (/** @type {number | null} */ ms) => (ms === null ? null : ms / 1_000);
+
+/**
+ * Joins what is known of the mesh. Each part may be missing.
+ * @param {{ topology?: any, services?: Process[], facts?: Sample[] }} known
+ * @returns {Mesh}
+ */
+export function build({ topology, services = [], facts = [] }) {
+  /** @type {Mesh} */
+  const mesh = { nodes: new Map(), edges: new Map() };
+  addPlan(mesh, services);
+  for (const one of topology?.nodes ?? []) Object.assign(node(mesh, one.id), { rate: one.rate, p99: seconds(one.p99_ms), errors: one.calls ? one.errors / one.calls : 0 });
+  for (const one of topology?.edges ?? []) {
+    // A service without spans of its own calls a database by its own name: its edges are those of the database.
+    if (one.source === one.target) continue;
+    Object.assign(edge(mesh, one.source, one.target, one.protocol), { rate: one.rate, p99: seconds(one.p99_ms), errors: one.calls ? one.errors / one.calls : 0, seen: true });
+  }
+  for (const one of services) addProcess(mesh, one);
+  for (const one of facts) addFact(mesh, one);
+  addBrowser(mesh);
+  ownDatabases(mesh);
+  return mesh;
+}
+
+/** @param {Mesh} mesh @param {Process[]} services */
+function addPlan(mesh, services) {
+  const here = new Set(services.map((one) => `service:${serviceOf(one.service)}`));
+  const isHere = (/** @type {string} */ id) => !id.startsWith("service:") || id === BROWSER || here.has(id);
+  for (const [source, target, protocol] of PLAN) if (isHere(source) && isHere(target)) edge(mesh, source, target, protocol);
+}
+
+/** @param {Mesh} mesh @param {Process} process */
+function addProcess(mesh, process) {
+  const found = node(mesh, `service:${serviceOf(process.service)}`);
+  found.replicas.push({ instance: process.instance, up: process.up, error: process.error });
+  // Metrics count everything; traces may be sampled.
+  if (found.replicas.length === 1) Object.assign(found, { rate: 0, errors: 0 });
+  const parts = [process.requests, process.messages].filter((part) => part !== null && part !== undefined);
+  const rate = parts.reduce((sum, part) => sum + part.rate, 0);
+  const failed = parts.reduce((sum, part) => sum + part.errors_per_second, 0);
+  const before = found.rate * found.errors;
+  found.rate += rate;
+  found.errors = found.rate > 0 ? (before + failed) / found.rate : 0;
+  const slowest = Math.max(...parts.map((part) => part.p99_ms ?? -1), -1);
+  if (slowest >= 0) found.p99 = Math.max(found.replicas.length > 1 ? (found.p99 ?? 0) : 0, slowest / 1_000);
+}
+
+/** @param {Mesh} mesh @param {Sample} fact */
+function addFact(mesh, { labels, value }) {
+  const { job, topic, group, destination, server_address: address, of } = labels;
+  const service = `service:${serviceOf(job ?? "")}`;
+  if (topic && group) {
+    edge(mesh, `topic:${topic}`, service, "kafka");
+    const { groups } = node(mesh, `topic:${topic}`);
+    let one = groups.find((known) => known.group === group);
+    if (!one) groups.push((one = { group, service: job, lag: 0, age: 0 }));
+    if (of === "age") one.age = value;
+    else one.lag = value;
+  } else if (destination ?? address) {
+    const name = destination ?? address;
+    // A breaker or a client of another service of the mesh: traces have that edge.
+    if (mesh.nodes.has(`service:${name}`)) return;
+    const call = edge(mesh, service, `external:${name}`, "http");
+    const external = node(mesh, `external:${name}`);
+    if (of === "rate") Object.assign(call, { rate: value, seen: true });
+    if (of === "errors") call.errors = call.rate > 0 ? Math.min(1, value / call.rate) : 0;
+    if (of === "p99" && Number.isFinite(value)) call.p99 = value;
+    Object.assign(external, { rate: call.rate, errors: call.errors, p99: call.p99 });
+  } else if (of === "database") {
+    const known = [...mesh.edges.values()].some((one) => one.source === service && one.protocol === "sql");
+    if (!known) edge(mesh, service, `database:${job}`, "sql");
+  }
+}
+
+/** Everything that calls the gateway counts as the browser: `mesh load` and curl have no spans of their own. @param {Mesh} mesh */
+function addBrowser(mesh) {
+  const gateway = mesh.nodes.get("service:gateway");
+  if (!gateway) return;
+  const call = edge(mesh, BROWSER, gateway.id, "http");
+  if (gateway.rate > call.rate) Object.assign(call, { rate: gateway.rate, errors: gateway.errors, p99: gateway.p99, seen: true });
+  Object.assign(node(mesh, BROWSER), { rate: call.rate, errors: call.errors, p99: call.p99 });
+}
+
+/** A database that one service alone uses is drawn at that service. @param {Mesh} mesh */
+function ownDatabases(mesh) {
+  for (const database of mesh.nodes.values()) {
+    if (database.kind !== "database") continue;
+    const users = [...mesh.edges.values()].filter((one) => one.target === database.id);
+    if (users.length !== 1) continue;
+    database.owner = users[0].source;
+    database.p99 = users[0].p99;
+  }
+}

@@ -1,0 +1,64 @@
+// The button that places an order, and the menu of the other orders worth to be tried.
+
+import { burst, endBurst, perform, PRESETS } from "../../lib/orders.js";
+import { html, nothing, signal } from "../../lib/view.js";
+import { icon } from "../../parts/icon.js";
+
+/** What became of the last click. */
+const said = signal(/** @type {{ text: string, isBad: boolean } | undefined} */ (undefined));
+const isSending = signal(false);
+
+/** The orders that this page has placed: they are shown first. */
+export const placedHere = signal(/** @type {import("../../lib/orders.js").Accepted | undefined} */ (undefined));
+
+/** @param {import("../../lib/orders.js").Preset} preset */
+async function send(preset) {
+  isSending.value = true;
+  try {
+    said.value = { text: await perform(preset, (accepted) => (placedHere.value = accepted)), isBad: false };
+  } catch (error) {
+    said.value = { text: error instanceof Error ? error.message : String(error), isBad: true };
+  } finally {
+    isSending.value = false;
+  }
+}
+
+export const placeOne = () => void send(PRESETS[0]);
+
+/** @param {Event} event */
+function closeMenu(event) {
+  const menu = /** @type {HTMLElement} */ (event.currentTarget).closest("details");
+  if (menu) menu.open = false;
+}
+
+/** @param {FocusEvent} event */
+function leave(event) {
+  const menu = /** @type {HTMLDetailsElement} */ (event.currentTarget);
+  if (!(event.relatedTarget instanceof Node && menu.contains(event.relatedTarget))) menu.open = false;
+}
+
+/** What the last click did, where the eye is after it. */
+function answer() {
+  const running = burst.value;
+  if (running && !running.isOver) {
+    return html`<span class="quiet" role="status">${running.sent} of ${running.count} sent${running.refused ? html`, <span class="bad">${running.refused} refused</span>` : nothing}</span>
+      <button class="button" @click=${endBurst}>Stop</button>`;
+  }
+  return html`<span class="${said.value?.isBad ? "bad" : "quiet"} cut" role="status">${said.value?.text ?? ""}</span>`;
+}
+
+export const menu = () => html`<div class="order">
+  ${answer()}
+  <span class="split">
+    <button class="button primary" title="Place an order (o)" ?disabled=${isSending.value} @click=${placeOne}>Place an order</button>
+    <details class="menu" @focusout=${leave}>
+      <summary class="button primary" aria-label="Other orders">${icon("down", "small")}</summary>
+      <div class="list">
+        ${PRESETS.slice(1).map((preset) => html`<button @click=${(/** @type {Event} */ event) => {
+          closeMenu(event);
+          send(preset);
+        }}><b>${preset.label}</b><span class="quiet">${preset.shows}</span></button>`)}
+      </div>
+    </details>
+  </span>
+</div>`;
