@@ -85,6 +85,24 @@ if (typeof document !== "undefined") {
 /** How long a shared resource goes on after its last reader has gone: the next view may read it, too. */
 const LINGER_MS = 1_000;
 
+/** Options of a signal that begin something with its first reader, and end it after the last. @param {() => void} begin @param {() => void} end */
+function whileRead(begin, end) {
+  let leaving = 0;
+  return {
+    watched: () => {
+      if (leaving) clearTimeout(leaving);
+      else queueMicrotask(begin);
+      leaving = 0;
+    },
+    unwatched: () => {
+      leaving = window.setTimeout(() => {
+        leaving = 0;
+        end();
+      }, LINGER_MS);
+    },
+  };
+}
+
 /**
  * Asks now and `every` milliseconds while the page is visible and not paused; a slow answer delays the next question. The signals
  * that `ask` reads before its first await are watched: a change asks at once, and the answer to an older question is dropped.
@@ -131,21 +149,7 @@ export function resource(ask, { every, shared = false } = {}) {
     clearTimeout(timer);
     asking.abort();
   };
-  let leaving = 0;
-  const readers = {
-    watched: () => {
-      if (leaving) clearTimeout(leaving);
-      else queueMicrotask(begin);
-      leaving = 0;
-    },
-    unwatched: () => {
-      leaving = window.setTimeout(() => {
-        leaving = 0;
-        stop();
-      }, LINGER_MS);
-    },
-  };
-  const data = signal(/** @type {T | undefined} */ (undefined), shared ? readers : undefined);
+  const data = signal(/** @type {T | undefined} */ (undefined), shared ? whileRead(begin, stop) : undefined);
   if (!shared) begin();
   return {
     data,

@@ -25,8 +25,8 @@ export const services = resource((signal) => get("/lens/v1/services?window=30s",
 /** Pending and firing alerts. */
 export const alerts = resource((signal) => prometheus.alerts(signal), { every: 5_000, shared: true });
 
-/** Firing alerts only. */
-export const firing = computed(() => alerts.data.value?.alerts.filter((alert) => alert.state === "firing") ?? []);
+/** Firing alerts, without the one that always fires to show that alerts arrive. */
+export const firing = computed(() => alerts.data.value?.alerts.filter((alert) => alert.state === "firing" && alert.labels.severity !== "none") ?? []);
 
 /** The numbers of the line at the top. */
 export const vitals = resource(

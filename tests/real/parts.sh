@@ -10,7 +10,7 @@
 #   parts.sh address <part> <dir> [name]   print the last address of the part, or a further address by its name
 #
 # Parts: kafka, nats, postgres (these are installed by default), valkey; otelcol, prometheus, alertmanager, jaeger, loki;
-# and checkers, which only consists of programs. parts/<part>.sh contains the details of a part. Each part needs a <dir> of its
+# and checkers and chromium, which are only programs. parts/<part>.sh contains the details of a part. Each part needs a <dir> of its
 # own. Without a port, the first start picks a free one, and later starts keep it. A start reads <dir>/environment, if it exists.
 # Programs are installed in ${GLASSMESH_TOOLS:-$HOME/.cache/glassmesh-tools}. For Linux.
 set -euo pipefail

@@ -6,10 +6,11 @@ use std::{collections::BTreeMap, fs, io, path::Path};
 pub(crate) struct Tree(BTreeMap<String, String>);
 
 /// The extensions of files that are read; of the others (images, descriptors, snapshots) only the name counts.
-const TEXT: [&str; 8] = ["java", "md", "proto", "rs", "sh", "sql", "toml", "yaml"];
+const TEXT: [&str; 11] =
+    ["css", "java", "js", "md", "mjs", "proto", "rs", "sh", "sql", "toml", "yaml"];
 
 impl Tree {
-    /// Every source file below `root`: without hidden files and build output.
+    /// Every source file below `root`: without hidden files, build output and installed packages.
     pub(crate) fn read(root: &Path) -> io::Result<Self> {
         let mut files = BTreeMap::new();
         walk(root, "", &mut files)?;
@@ -29,7 +30,8 @@ fn walk(folder: &Path, prefix: &str, files: &mut BTreeMap<String, String>) -> io
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with('.') || (prefix.is_empty() && name == "target") {
+        let is_output = name == "node_modules" || (prefix.is_empty() && name == "target");
+        if name.starts_with('.') || is_output {
             continue;
         }
         let path = format!("{prefix}{name}");

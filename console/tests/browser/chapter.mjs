@@ -1,0 +1,57 @@
+// A chapter is a file of tests with one mesh and one browser; each test has a visitor of its own.
+import { after, before, test } from "node:test";
+import { keep, launch, visit } from "./browser.mjs";
+import { Mesh } from "./mesh.mjs";
+
+/** Longer than any wait inside a test; a test that hangs fails here. */
+const LIMIT_MS = 120_000;
+
+/**
+ * @typedef {object} Stage
+ * @property {import("playwright-core").Page} page
+ * @property {Mesh} mesh
+ * @property {(address?: string) => Promise<void>} open a view by its address: `#/flows`
+ * @property {() => void} allowAway see browser.mjs
+ */
+
+/**
+ * @param {{ load?: number, mesh?: Parameters<typeof Mesh.start>[0] }} [options] load: orders a second
+ * @returns {(name: string, play: (stage: Stage) => Promise<void>, visitor?: import("./browser.mjs").Visitor) => void}
+ */
+export function chapter({ load, mesh: options } = {}) {
+  /** @type {Mesh} */
+  let mesh;
+  /** @type {import("playwright-core").Browser} */
+  let browser;
+  before(
+    async () => {
+      mesh = await Mesh.start(options);
+      if (load) mesh.load(load);
+      browser = await launch();
+    },
+    { timeout: LIMIT_MS },
+  );
+  after(
+    async () => {
+      await browser?.close();
+      await mesh?.stop();
+    },
+    { timeout: LIMIT_MS },
+  );
+  return (name, play, visitor) =>
+    test(name, { timeout: LIMIT_MS }, async () => {
+      const { page, faults, close } = await visit(browser, mesh.url, visitor);
+      const open = async (address = "") => void (await page.goto(`${mesh.url}/${address}`));
+      try {
+        await play({ page, mesh, open, allowAway: faults.allowAway });
+        if (faults.seen.size) throw new Error("the browser reported what must not happen");
+      } catch (error) {
+        const shot = await keep(page, name).catch((failed) => `none, because ${failed}`);
+        if (!(error instanceof Error)) throw error;
+        error.message += `${[...faults.seen].map((fault) => `\n  ${fault}`).join("")}\n  screenshot: ${shot}`;
+        throw error;
+      } finally {
+        await close();
+      }
+    });
+}
