@@ -56,8 +56,9 @@ function ofModule(source, at) {
       const to = node.moduleSpecifier.text;
       if (isRelative(to)) found.loaded.push(at(to));
       else found.foreign.push(to);
-    } else if (ts.isStringLiteralLike(node) && isRelative(node.text)) {
-      found.later.push(at(node.text));
+    } else if (ts.isStringLiteralLike(node) && /\.(css|js)$/.test(node.text)) {
+      // Relative to the module, or below the console as `lib/assets.js` takes it.
+      found.later.push(isRelative(node.text) ? at(node.text) : node.text);
     } else {
       ts.forEachChild(node, visit);
     }

@@ -30,7 +30,7 @@ test("a file counts as loaded later only if no page imports it", () => {
     ["app.js", ""],
     ["pages/mesh.js", 'import "../parts/chart.js"; import("../parts/flame.js");'],
     ["pages/traces.js", 'import("../parts/chart.js")'],
-    ["parts/chart.js", 'new URL("../vendor/plot.js", import.meta.url)'],
+    ["parts/chart.js", 'script("vendor/plot.js")'],
     ["parts/flame.js", ""],
     ["vendor/plot.js", ""],
   ]);
