@@ -24,6 +24,8 @@ function onKey(event) {
   const target = event.target instanceof Element ? event.target : null;
   const typing = target?.closest("input, textarea, select, [contenteditable]");
   if (event.ctrlKey || event.metaKey || event.altKey || (typing && event.key !== "Escape")) return;
+  // An open dialog has its own keys: Escape closes it.
+  if (document.querySelector("dialog[open]")) return;
   // Enter and Space belong to what has the focus.
   if ((event.key === "Enter" || event.key === " ") && target?.closest("a, button, summary, [role=button], [role=row]")) return;
   const keys = pending ? `${pending} ${event.key}` : event.key;

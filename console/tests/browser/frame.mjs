@@ -2,16 +2,17 @@
 import assert from "node:assert/strict";
 import { chapter } from "./chapter.mjs";
 import { PHONE } from "./browser.mjs";
+import { PAGES } from "./pages.mjs";
 import { until } from "./wait.mjs";
 
 const useCase = chapter({ load: 5 });
 
-const PAGES = ["Mesh", "Flows", "Traces", "Dashboards", "Alerts", "Events", "Services"];
+const NAMES = PAGES.map(({ name }) => name);
 
 useCase("the first view names the pages, the state of the services and the rate of orders", async ({ page, open }) => {
   await open();
   const rail = page.getByRole("navigation", { name: "Pages" });
-  assert.deepEqual((await rail.getByRole("link").allInnerTexts()).map((text) => text.trim().split("\n")[0]), PAGES);
+  assert.deepEqual((await rail.getByRole("link").allInnerTexts()).map((text) => text.trim().split("\n")[0]), NAMES);
   await page.getByRole("heading", { level: 1, name: "Mesh" }).waitFor();
   await page.getByText("8 of 8 ready").waitFor();
   await page.getByText(/^[\d.]+ orders\/s$/).waitFor();
@@ -20,7 +21,7 @@ useCase("the first view names the pages, the state of the services and the rate 
 
 useCase("each page opens by a click in the navigation, and the browser's Back returns to the last one", async ({ page, open }) => {
   await open();
-  for (const name of PAGES.slice(1)) {
+  for (const name of NAMES.slice(1)) {
     await page.getByRole("navigation", { name: "Pages" }).getByRole("link", { name }).click();
     await page.getByRole("heading", { level: 1, name, exact: true }).waitFor();
   }
@@ -41,7 +42,7 @@ useCase("each page opens by two keys; ? lists the keys and Escape closes the lis
   for (const [index, key] of [..."ftdaesm"].entries()) {
     await page.keyboard.press("g");
     await page.keyboard.press(key);
-    await page.getByRole("heading", { level: 1, name: [...PAGES.slice(1), "Mesh"][index], exact: true }).waitFor();
+    await page.getByRole("heading", { level: 1, name: [...NAMES.slice(1), "Mesh"][index], exact: true }).waitFor();
   }
   await page.keyboard.press("?");
   const keys = page.getByRole("dialog", { name: "Keys" });
@@ -94,7 +95,7 @@ useCase("a paused console and a hidden one ask nothing until they go on", async 
 
 useCase("on a phone no page is wider than the screen, and the navigation is at its bottom", async ({ page, open }) => {
   await open();
-  for (const name of PAGES) {
+  for (const name of NAMES) {
     await page.getByRole("navigation", { name: "Pages" }).getByRole("link", { name }).click();
     await until(`${name} is open`, async () => (await page.title()) === `${name} · glassmesh`);
     const width = await page.evaluate(() => document.documentElement.scrollWidth);

@@ -1,0 +1,39 @@
+// Each page can be used by everybody: axe-core finds no violation, in both themes, with data.
+import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+import { chapter } from "./chapter.mjs";
+import { PHONE } from "./browser.mjs";
+import { PAGES, settled } from "./pages.mjs";
+
+const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+
+const useCase = chapter({ load: 10 });
+
+/** What is wrong with the page as it is now: rule, explanation, elements. @param {import("playwright-core").Page} page */
+const violations = (page) =>
+  page.evaluate(async () => {
+    const { axe } = /** @type {any} */ (globalThis);
+    const found = await axe.run(document, { resultTypes: ["violations"] });
+    const describe = (/** @type {any} */ { id, help, nodes }) => `${id}: ${help}: ${nodes.slice(0, 3).map((/** @type {any} */ node) => `${node.html.slice(0, 160)} — ${node.any[0]?.message ?? node.all[0]?.message ?? node.none[0]?.message ?? ""}`).join(" | ")} (${nodes.length})`;
+    return /** @type {string[]} */ (found.violations.map(describe));
+  });
+
+for (const theme of /** @type {const} */ (["light", "dark"])) {
+  for (const { name, path } of PAGES) {
+    useCase(`${name} has no violation of axe-core in the ${theme} theme`, async ({ page, open }) => {
+      await page.addInitScript({ path: AXE });
+      await open(path);
+      await settled(page);
+      assert.deepEqual(await violations(page), []);
+    }, { theme, calm: true });
+  }
+}
+
+for (const { name, path } of PAGES) {
+  useCase(`${name} has no violation of axe-core on a phone`, async ({ page, open }) => {
+    await page.addInitScript({ path: AXE });
+    await open(path);
+    await settled(page);
+    assert.deepEqual(await violations(page), []);
+  }, { viewport: PHONE, calm: true });
+}
