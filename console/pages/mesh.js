@@ -5,14 +5,21 @@ import { route, setParams } from "../lib/route.js";
 import { html, nothing, ref, signal } from "../lib/view.js";
 import { icon } from "../parts/icon.js";
 import { failed, skeleton } from "../parts/state.js";
-import { failures, isLoading, mesh, placed, problems } from "./mesh/data.js";
-import { graph } from "./mesh/graph.js";
+import { failures, isLoading, mesh, placed, problems, traffic } from "./mesh/data.js";
+import "./mesh/dots.js";
+import { graph, shortName } from "./mesh/graph.js";
 import { walk } from "./mesh/keys.js";
+import "./mesh/node.js";
 import { menu, placeOne } from "./mesh/order.js";
+import "./mesh/strip.js";
+import { asTable } from "./mesh/table.js";
 
 /** The graph shrinks to this, and is scrolled below it: text must stay legible. */
 const SMALLEST = 0.8;
 const LARGEST = 1.3;
+
+/** So many sentences fit beside the button; the graph has all. */
+const SAID = 2;
 
 const size = signal({ width: 0, height: 0 });
 const over = signal(/** @type {string | undefined} */ (undefined));
@@ -20,6 +27,11 @@ const observer = new ResizeObserver(([entry]) => {
   const { width, height } = entry.contentRect;
   if (Math.abs(width - size.peek().width) > 1 || Math.abs(height - size.peek().height) > 1) size.value = { width, height };
 });
+
+const narrow = matchMedia("(max-width: 700px)");
+const isNarrow = signal(narrow.matches);
+narrow.addEventListener("change", () => (isNarrow.value = narrow.matches));
+const isTable = () => isNarrow.value || route.value.params.get("view") === "table";
 
 const selected = () => route.value.params.get("node") ?? undefined;
 const open = (/** @type {string | undefined} */ node) => setParams({ node: node === selected() ? undefined : node });
@@ -29,24 +41,39 @@ function verdict() {
   const all = problems.value;
   if (!all.length) return html`<p class="verdict quiet">${mesh.value.nodes.size ? "Nothing needs attention." : ""}</p>`;
   return html`<p class="verdict" role="status">
-    ${all.slice(0, 3).map(({ id, name, level, text }) => html`<button class="badge ${level}" @click=${() => open(id)}>${icon(level, "small")} <b>${name}</b> ${text}</button>`)}
-    ${all.length > 3 ? html`<span class="quiet">and ${all.length - 3} more</span>` : nothing}
+    ${all.slice(0, SAID).map(({ id, name, level, text }) => html`<button class="badge ${level}" title=${text} @click=${() => open(id)}>${icon(level, "small")} <b>${shortName(name)}</b> <span class="cut">${text}</span></button>`)}
+    ${all.length > SAID ? html`<span class="quiet more">and ${all.length - SAID} more</span>` : nothing}
   </p>`;
 }
+
+const views = () => isNarrow.value ? nothing : html`<span class="segmented">
+  ${[["Graph", undefined], ["Table", "table"]].map(([word, name]) => html`<button aria-pressed=${(name === "table") === isTable()} @click=${() => setParams({ view: name })}>${word}</button>`)}
+</span>`;
 
 /** What could not be asked; the graph stays, with what is known. */
 const missing = () =>
   failures.value.map(({ part, error, at }) => html`<div class="notice" role="status">${icon("warning", "small")} No news of ${part}: ${error.message}${at ? ` · shown as it was ${age((Date.now() - at) / 1000)} ago` : ""}</div>`);
 
-function canvas() {
+/** What is drawn in place of the graph; nothing if there is a graph. */
+function instead() {
   if (isLoading.value) return skeleton(8);
   const all = failures.value;
-  if (mesh.value.nodes.size < 2 && all.length) return failed(all[0].error);
-  const layout = placed.value;
-  const scale = Math.min(LARGEST, Math.max(SMALLEST, Math.min(size.value.width / layout.width, size.value.height / layout.height) || SMALLEST));
-  const onKey = (/** @type {KeyboardEvent} */ event) => walk(event, mesh.peek(), layout, open);
-  return graph({ mesh: mesh.value, placed: layout, selected: selected(), over: over.value, scale, open, hover: (id) => (over.value = id), onKey });
+  return mesh.value.nodes.size < 2 && all.length ? failed(all[0].error) : undefined;
 }
+
+function canvas() {
+  const layout = placed.value;
+  const { width, height } = size.value;
+  const scale = Math.min(LARGEST, Math.max(SMALLEST, Math.min(width / layout.width, height / layout.height) || SMALLEST));
+  const onKey = (/** @type {KeyboardEvent} */ event) => walk(event, mesh.peek(), layout, open);
+  return html`<div class="stage">
+    ${graph({ mesh: mesh.value, placed: layout, selected: selected(), over: over.value, scale, open, hover: (id) => (over.value = id), onKey })}
+    <mesh-dots .traffic=${{ placed: layout, scale, edges: traffic.value }}></mesh-dots>
+  </div>
+  <div class="hidden-visually">${asTable({ mesh: mesh.value })}</div>`;
+}
+
+const content = () => instead() ?? (isTable() ? html`<div class="mesh-table">${asTable({ mesh: mesh.value, selected: selected(), open })}</div>` : canvas());
 
 /** @param {Element | undefined} element */
 const measure = (element) => {
@@ -54,14 +81,16 @@ const measure = (element) => {
   if (element) observer.observe(element);
 };
 
-const view = () => html`<div class="mesh">
-  <div class="mesh-head">${verdict()}${menu()}</div>
-  ${missing()}
-  <div class="mesh-graph" ${ref(measure)}>${canvas()}</div>
+const view = () => html`<div class=${selected() ? "mesh with-node" : "mesh"}>
+  <div class="mesh-head">${verdict()}${views()}${menu()}</div>
+  <div class="mesh-missing">${missing()}</div>
+  <div class="mesh-graph" ${ref(measure)}>${content()}</div>
+  <mesh-strip role="region" aria-label="Latest orders"></mesh-strip>
+  ${selected() ? html`<mesh-node .node=${selected()} .open=${open}></mesh-node>` : nothing}
 </div>`;
 
 export default () => ({
   view,
-  keys: { o: ["place an order", placeOne], Escape: ["close the drawer", () => (selected() ? open(undefined) : undefined)] },
+  keys: { o: ["place an order", placeOne], Escape: ["close the drawer", () => selected() && open(undefined)] },
   close: () => observer.disconnect(),
 });

@@ -57,3 +57,6 @@ export const failures = computed(() => {
 });
 
 export const isLoading = computed(() => [topology, services].every(({ data, error }) => data.value === undefined && !error.value));
+
+/** The edges whose messages are drawn: none while traces are not known, because old rates are no traffic. */
+export const traffic = computed(() => (topology.error.value ? [] : [...mesh.value.edges.values()]));

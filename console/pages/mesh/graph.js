@@ -31,26 +31,38 @@ export function shortName(name) {
   return plain.startsWith("live.") ? "live.orders" : plain;
 }
 
+/** A rate that fits into a box. @param {number} value */
+export const brief = (value) => (value === 0 ? "idle" : value < 0.995 ? `${value.toFixed(2)}/s` : value < 9.95 ? `${value.toFixed(1)}/s` : rate(Math.round(value)));
+
 /** @param {Node} node */
 export function numbers(node) {
   if (node.replicas.length && node.replicas.every((one) => !one.up)) return "no answer";
-  const parts = [rate(node.rate)];
-  if (node.p99 !== null && node.rate > 0) parts.push(duration(node.p99));
-  return parts.join(" · ");
+  return node.p99 !== null && node.rate > 0 ? `${brief(node.rate)} · ${duration(node.p99)}` : brief(node.rate);
+}
+
+/** @type {CanvasRenderingContext2D | null | undefined} */
+let ruler;
+
+/** The width of a text, for what is drawn around it. @param {string} text @param {number} size in pixels */
+function widthOf(text, size) {
+  ruler ??= document.createElement("canvas").getContext("2d");
+  if (!ruler) return text.length * size * 0.6;
+  ruler.font = `${size}px system-ui, sans-serif`;
+  return Math.ceil(ruler.measureText(text).width);
 }
 
 /** @param {Node} node @param {Box} box */
 function words(node, { width, height }) {
   const middle = height / 2;
-  if (node.kind === "database") return svg`<text class="small" x=${width / 2} y=${middle + 7} text-anchor="middle">${node.rate > 0 ? rate(node.rate) : "database"}</text>`;
+  if (node.kind === "database") return svg`<text class="small" x=${width / 2} y=${middle + 7} text-anchor="middle">${node.rate > 0 ? brief(node.rate) : "database"}</text>`;
   if (node.kind === "topic" || node.kind === "subject") {
     return svg`<text class="label" x=${width / 2 - (node.kind === "topic" ? 3 : 0)} y=${middle - 1} text-anchor="middle">${shortName(node.name)}</text>
-      <text class="small" x=${width / 2 - (node.kind === "topic" ? 3 : 0)} y=${middle + 12} text-anchor="middle">${rate(node.rate)}</text>`;
+      <text class="small" x=${width / 2 - (node.kind === "topic" ? 3 : 0)} y=${middle + 12} text-anchor="middle">${brief(node.rate)}</text>`;
   }
   const top = node.kind === "browser" ? 28 : 21;
   const failed = node.errors > 0 && node.rate > 0 ? svg`<tspan class="failed"> · ${percent(node.errors)}</tspan>` : nothing;
   return svg`<text class="name" x="12" y=${top}>${node.kind === "browser" ? "browser" : node.name}</text>
-    <text class="small" x="12" y=${top + 16}>${numbers(node)}${failed}</text>`;
+    <text class=${node.rate > 0 ? "small" : "small idle"} x="12" y=${top + 16}>${numbers(node)}${failed}</text>`;
 }
 
 /** One small square for each replica. @param {Node} node @param {Box} box */
@@ -64,7 +76,7 @@ function sentence(node, box, limit) {
   const worst = node.health[0];
   if (!worst) return nothing;
   const text = worst.text.length > 44 ? `${worst.text.slice(0, 43)}…` : worst.text;
-  const width = Math.round(text.length * 6.3 + 14);
+  const width = widthOf(text, 12) + 14;
   const left = Math.min(0, limit - box.x - width - 4);
   return svg`<g class="sentence ${worst.level}" transform="translate(${left} -22)"><rect width=${width} height="18" rx="4"/><text x="7" y="13">${text}</text></g>`;
 }
@@ -133,7 +145,7 @@ function arrow(path) {
 function labels(edges, placed, isNear) {
   return edges.filter((edge) => isNear(edge) || isFailing(edge)).map((edge) => {
     const text = labelOf(edge);
-    const wide = text.length * 5.9 + 10;
+    const wide = widthOf(text, 11) + 10;
     const at = middleOf(placed.lines.get(edge.id) ?? "");
     return svg`<g class="edge-label ${isFailing(edge) ? "bad" : ""}" transform="translate(${Math.round(Math.max(2, Math.min(placed.width - wide - 2, at.x - wide / 2)))} ${Math.round(at.y - 9)})"><rect width=${wide} height="17" rx="3"/><text x="5" y="12">${text}</text></g>`;
   });

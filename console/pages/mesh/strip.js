@@ -1,0 +1,106 @@
+// The latest orders under the graph: five segments each, which fill as the order goes on.
+
+import { get, resource } from "../../lib/api.js";
+import { duration } from "../../lib/format.js";
+import { state as live, subscribe } from "../../lib/live.js";
+import { href } from "../../lib/route.js";
+import { classMap, effect, html, nothing, signal, Widget } from "../../lib/view.js";
+import { empty } from "../../parts/state.js";
+import { placedHere, placeOne } from "./order.js";
+import { fromFlow, fromMessage, Slots, STAGES } from "./slots.js";
+
+/** A place is at least so wide; the gap between two. As in the style sheet. */
+const WIDTH = 176;
+const GAP = 16;
+const ROWS = 2;
+const NARROW_ROWS = 6;
+
+/** More changes in a second cannot be read. */
+const SHOW_MS = 150;
+
+class Strip extends Widget {
+  #slots = new Slots();
+  #shown = signal(/** @type {(import("./slots.js").Order | undefined)[]} */ ([]));
+  #flows = /** @type {ReturnType<typeof flows>} */ (/** @type {unknown} */ (undefined));
+  #timer = 0;
+  /** @type {(() => void)[]} */
+  #ends = [];
+  #sizes = new ResizeObserver(([entry]) => {
+    const { width } = entry.contentRect;
+    this.#slots.resize(Math.max(1, Math.floor((width + GAP) / (WIDTH + GAP))) * (width < 500 ? NARROW_ROWS : ROWS));
+    this.#seeFlows(this.#flows.data.peek());
+    this.#show();
+  });
+
+  view() {
+    return orders(this.#shown.value, this.#flows);
+  }
+
+  connectedCallback() {
+    this.#flows = flows();
+    super.connectedCallback();
+    this.#sizes.observe(this);
+    this.#ends = [
+      this.#flows.stop,
+      subscribe({ everything: true }, (message) => this.#see(fromMessage(message))),
+      effect(() => this.#seeFlows(this.#flows.data.value)),
+      effect(() => {
+        const own = placedHere.value;
+        if (own) this.#see({ id: own.id, stage: 1, state: own.status, trace: own.trace_id ?? undefined, at: Date.now(), isOwn: true });
+      }),
+    ];
+  }
+
+  disconnectedCallback() {
+    super.disconnectedCallback();
+    for (const end of this.#ends) end();
+    this.#sizes.disconnect();
+  }
+
+  /** @param {{ items: any[] } | undefined} answer */
+  #seeFlows(answer) {
+    for (const flow of [...(answer?.items ?? [])].reverse()) this.#see(fromFlow(flow));
+  }
+
+  /** @param {import("./slots.js").News} news */
+  #see(news) {
+    if (this.#slots.see(news, Date.now())) this.#show();
+  }
+
+  #show() {
+    this.#timer ||= window.setTimeout(() => {
+      this.#timer = 0;
+      this.#shown.value = this.#slots.orders.map((order) => order && { ...order });
+    }, SHOW_MS);
+  }
+}
+
+customElements.define("mesh-strip", Strip);
+
+/** Live messages tell how orders go on; without them, lens is asked again. */
+function flows() {
+  /** @type {{ items: any[] } | undefined} */
+  let last;
+  return resource(async (signal) => {
+    if (!last || live.value.kind !== "live") last = await get("/lens/v1/flows?limit=24", { signal });
+    return last;
+  }, { every: 2_000 });
+}
+
+/** @param {(import("./slots.js").Order | undefined)[]} all @param {import("../../lib/api.js").Resource<any>} flows */
+function orders(all, flows) {
+  if (all.some(Boolean)) return html`<div class="slots">${all.map((order) => (order ? slot(order) : html`<i></i>`))}</div>`;
+  if (flows.data.value === undefined && flows.error.value) return html`<p class="quiet">The latest orders are not known: ${flows.error.value.message}</p>`;
+  if (flows.data.value === undefined) return nothing;
+  return empty("No orders yet", html`Place one and watch it: the gateway calls orders, events carry it on, and a few dots later it is delivered.`, html`<button class="button" @click=${placeOne}>Place an order</button>`);
+}
+
+/** @param {import("./slots.js").Order} order */
+function slot({ id, stage, state, reason, trace, took, isOwn }) {
+  const isCancelled = state === "cancelled";
+  const word = isCancelled ? (reason ?? "cancelled").replaceAll("_", " ") : state;
+  const content = html`<span class="mono">${id.slice(0, 8)}</span><span class="cut">${word}</span><span class="faint">${took === undefined ? "" : duration(took)}</span>
+    <span class="segments" aria-hidden="true">${STAGES.map((_, index) => html`<i class=${classMap({ done: index < stage, cancelled: isCancelled })}></i>`)}</span>`;
+  const classes = `slot ${isOwn ? "own" : ""} ${took === undefined ? "" : "ended"}`;
+  return trace ? html`<a class=${classes} href=${href("traces", [trace])} title=${id}>${content}</a>` : html`<span class=${classes} title=${id}>${content}</span>`;
+}

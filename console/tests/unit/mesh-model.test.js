@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { judge, sentences } from "../../pages/mesh/health.js";
+import { build, BROWSER } from "../../pages/mesh/model.js";
+
+/** @param {string} service @param {object} [more] */
+const running = (service, more = {}) => ({ service, instance: "127.0.0.1:1", up: true, error: null, started_at: "2026-01-01T00:00:00Z", requests: null, messages: null, ...more });
+const fact = (/** @type {number} */ value, /** @type {Record<string, string>} */ labels) => ({ value, labels });
+
+/** @param {Parameters<typeof build>[0] & { firing?: any[], now?: number }} known */
+function texts(known) {
+  const mesh = build(known);
+  judge(mesh, { now: Date.parse("2026-01-01T01:00:00Z"), ...known });
+  return sentences(mesh).map(({ id, level, text }) => `${id} ${level}: ${text}`);
+}
+
+test("services without calls, and what metrics know of, are in the graph before the first trace", () => {
+  const facts = [
+    fact(0, { job: "payments", topic: "orders.events", group: "payments" }),
+    fact(0, { job: "payments", destination: "provider" }),
+    fact(1, { job: "payments", of: "database" }),
+  ];
+  const { nodes, edges } = build({ services: [running("gateway"), running("orders"), running("payments"), running("reports")], facts });
+  assert.deepEqual([...nodes.keys()].sort(), [BROWSER, "service:gateway", "service:orders", "service:payments", "service:reports", "topic:orders.events", "topic:payments.events", "external:provider", "database:payments", "subject:live.orders.{customer}.{order}"].sort());
+  assert.ok(edges.has("topic:orders.events>service:payments>kafka"));
+  assert.equal(nodes.get("database:payments")?.owner, "service:payments");
+  assert.equal(edges.get("service:gateway>service:orders>grpc")?.seen, false);
+});
+
+test("what was called and is not scraped is in the graph, too", () => {
+  const topology = { nodes: [{ id: "service:new", rate: 2, p99_ms: 5, calls: 20, errors: 5 }], edges: [{ source: "service:new", target: "topic:x", protocol: "kafka", rate: 2, p99_ms: null, calls: 20, errors: 0 }] };
+  const { nodes, edges } = build({ topology });
+  assert.deepEqual([nodes.get("service:new")?.p99, nodes.get("service:new")?.errors], [0.005, 0.25]);
+  assert.equal(edges.get("service:new>topic:x>kafka")?.seen, true);
+});
+
+test("replicas are one node, with the sum of their rates", () => {
+  const red = (/** @type {number} */ rate, /** @type {number} */ failed) => ({ rate, errors_per_second: failed, p99_ms: rate });
+  const { nodes } = build({ services: [running("orders_1", { requests: red(30, 0) }), running("orders_2", { requests: red(10, 4), up: false })] });
+  const orders = nodes.get("service:orders");
+  assert.deepEqual([orders?.rate, orders?.errors, orders?.p99, orders?.replicas.map(({ up }) => up)], [40, 0.1, 0.03, [true, false]]);
+});
+
+test("a database of two services is a node of its own", () => {
+  const sql = (/** @type {string} */ source) => ({ source, target: "database:shared", protocol: "sql", rate: 1, p99_ms: 1, calls: 1, errors: 0 });
+  assert.equal(build({ topology: { nodes: [], edges: [sql("service:a")] } }).nodes.get("database:shared")?.owner, "service:a");
+  assert.equal(build({ topology: { nodes: [], edges: [sql("service:a"), sql("service:b")] } }).nodes.get("database:shared")?.owner, undefined);
+});
+
+test("a healthy mesh has no sentence", () => {
+  const facts = [fact(0, { job: "payments", destination: "provider" }), fact(1, { job: "payments", of: "database" }), fact(3, { job: "payments", topic: "orders.events", group: "payments" })];
+  assert.deepEqual(texts({ services: [running("payments")], facts, firing: [{ labels: { alertname: "Watchdog", severity: "none" }, annotations: {} }] }), []);
+});
+
+test("each thing that is wrong has a sentence, the worst first", () => {
+  const facts = [
+    fact(412, { job: "payments", topic: "orders.events", group: "payments" }),
+    fact(8.2, { job: "payments", topic: "orders.events", group: "payments", of: "age" }),
+    fact(2, { job: "payments", destination: "provider" }),
+    fact(0, { job: "shipping", of: "database" }),
+    fact(1, { job: "orders", condition: "outbox_stuck" }),
+  ];
+  const services = [running("orders"), running("payments"), running("shipping"), running("gateway", { up: false, error: "tcp connect error: Connection refused" })];
+  const firing = [{ labels: { alertname: "MeshOutboxStuck", service: "orders", severity: "ticket" }, annotations: { summary: "orders cannot send its events" } }];
+  assert.deepEqual(texts({ services, facts, firing }), [
+    "service:gateway bad: does not answer: connection refused",
+    "service:payments bad: its breaker to provider is open",
+    "service:shipping bad: not ready: database",
+    "service:orders warning: degraded: outbox stuck",
+    "service:orders warning: orders cannot send its events",
+    "topic:orders.events warning: payments: lag 412, 8 s old",
+  ]);
+});
+
+test("one of several replicas is away", () => {
+  assert.deepEqual(texts({ services: [running("orders_1"), running("orders_2", { up: false, error: "no answer" })] }), ["service:orders bad: 1 of 2 replicas do not answer"]);
+});
+
+test("a process that started after the others has been started again, for a while", () => {
+  const services = [running("orders"), running("payments", { started_at: "2026-01-01T00:59:50Z" })];
+  assert.deepEqual(texts({ services }), ["service:payments warning: restarted just now"]);
+  assert.deepEqual(texts({ services, now: Date.parse("2026-01-01T01:05:00Z") }), []);
+});
