@@ -14,3 +14,4 @@ pub(crate) mod prometheus;
 mod tests;
 #[cfg(test)]
 mod throughput;
+pub(crate) mod traces;

@@ -74,6 +74,7 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
         .merge(inbound::jaeger::routes(&store, &topology, &scraper, clock))
         .nest("/lens", inbound::jaeger::routes(&store, &topology, &scraper, clock))
         .merge(inbound::lens::routes(&store, &topology, &scraper, clock))
+        .merge(inbound::traces::routes(&store, clock))
         .merge(inbound::export::routes(&store, &series))
         .merge(inbound::prometheus::routes(&series, rules.groups(), &scraper, clock));
     // Requests that deliver spans must not be traced: each span would cause another. Queries of metrics are no load of the mesh.

@@ -11,6 +11,7 @@ mod interner;
 mod logs;
 mod record;
 mod search;
+mod summary;
 #[cfg(test)]
 mod tests;
 mod traces;
@@ -31,6 +32,7 @@ pub(crate) use self::{
     flows::Rules,
     logs::{Found, Line, LogQuery},
     search::Search,
+    summary::{Part as ServicePart, Summary},
 };
 use crate::domain::{Kind, Logs, Scope, Source, Span, Spans, TraceId};
 
@@ -205,12 +207,8 @@ impl Store {
     /// The newest traces that match, newest first.
     pub(crate) fn search(&self, search: &Search) -> Vec<TraceId> {
         let memory = self.memory.read();
-        let Memory { interner, catalogue, traces, .. } = &*memory;
-        let bit = search.service.as_deref().map_or(0, |service| catalogue.bit(service));
-        let fits = |trace: &&Trace| {
-            search.may_be_in(trace, bit) && trace.views(interner).any(|span| search.means(&span))
-        };
-        traces.newest_first().filter(fits).take(search.limit).map(|trace| trace.id).collect()
+        let found = memory.traces.newest_first().filter(|trace| memory.is_found(search, trace));
+        found.take(search.limit).map(|trace| trace.id).collect()
     }
 
     /// The last log lines that match, newest last; or the next ones that have arrived since a position.
@@ -278,6 +276,12 @@ impl Memory {
             let Some(lines) = self.lines.evict_oldest() else { break };
             taken.evicted_lines += u64::from(lines);
         }
+    }
+
+    fn is_found(&self, search: &Search, trace: &Trace) -> bool {
+        let service = search.service.as_deref();
+        let bit = service.map_or(0, |service| self.catalogue.bit(service));
+        search.may_be_in(trace, bit) && trace.views(&self.interner).any(|span| search.means(&span))
     }
 
     fn flow(&self, id: &str, flow: &Flow) -> Option<FoundFlow> {

@@ -119,6 +119,7 @@ async fn search(State(jaeger): Shared, params: Params) -> Result<Response, Refus
     });
     let wanted = wanted.collect::<Result<Vec<_>, InvalidParam>>()?;
     if wanted.is_empty() {
+        params.required("service", SERVICE)?;
         let found = jaeger.store.search(&search_of(&params, jaeger.clock.now())?);
         return Ok(stream_traces(jaeger, found, Value::Null));
     }
@@ -132,7 +133,8 @@ async fn search(State(jaeger): Shared, params: Params) -> Result<Response, Refus
     Ok(stream_traces(jaeger, found, errors))
 }
 
-fn search_of(params: &Params, now: Duration) -> Result<Search, InvalidParam> {
+/// Reads a search. It may be without a service, which Jaeger requires and lens' own search does not.
+pub(super) fn search_of(params: &Params, now: Duration) -> Result<Search, InvalidParam> {
     let micros = "microseconds since the Unix epoch";
     let nanos = |micros: Option<u64>| micros.map(|micros| micros.saturating_mul(1_000));
     let end = nanos(params.number("end", micros)?);
@@ -153,7 +155,7 @@ fn search_of(params: &Params, now: Duration) -> Result<Search, InvalidParam> {
         });
     }
     Ok(Search {
-        service: Some(params.required("service", SERVICE)?.to_owned()),
+        service: params.text("service").map(str::to_owned),
         operation: params
             .text("operation")
             .filter(|operation| *operation != "all")

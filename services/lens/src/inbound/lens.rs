@@ -43,6 +43,11 @@ lens of glassmesh: the traces, logs and metrics of the mesh
                                                       are sampled, it says so, with the share (coverage), and what each
                                                       service counts itself (measured) is true all the same
   /lens/v1/flows?limit=&state=                        orders: state, duration, trace
+  /lens/v1/traces?service=&operation=&minDuration=&tag=key:value&start=&end=&limit=
+                                                      a search with Jaeger's parameters, all of them optional, for traces in a
+                                                      few numbers; without those of health checks, scrapes and
+                                                      pages, unless probes=true
+  /lens/v1/traces/{id}/linked                         the spans of other traces that link to this one
   /lens/v1/logs?trace_id=&service=&severity=&since=&limit=   log lines, newest last
   /lens/v1/logs?from=                                 what has arrived since the field next of an answer
   /lens/v1/services?window=60s                        rate, errors, durations, memory
@@ -271,12 +276,12 @@ fn items(items: impl Iterator<Item = Value>) -> Json<Value> {
     Json(json!({ "items": items.collect::<Vec<_>>() }))
 }
 
-fn refused(bad: InvalidParam) -> Problem {
+pub(super) fn refused(bad: InvalidParam) -> Problem {
     let problem = Problem::new(StatusCode::BAD_REQUEST, "invalid-argument", bad.to_string());
     problem.field(bad.name, format!("is {:?}; expected {}", bad.value, bad.expected))
 }
 
 /// RFC 3339, to the microsecond.
-fn timestamp(ns: u64) -> String {
+pub(super) fn timestamp(ns: u64) -> String {
     humantime::format_rfc3339_micros(SystemTime::UNIX_EPOCH + Duration::from_nanos(ns)).to_string()
 }

@@ -10,7 +10,7 @@ use axum::{
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use super::{export, jaeger, lens, otlp_http};
+use super::{export, jaeger, lens, otlp_http, traces as own};
 use crate::{
     clock::Clock,
     config::{Flow, Scrape},
@@ -62,6 +62,7 @@ impl TestLens {
             .merge(jaeger::routes(&store, &topology, &scraper, clock))
             .nest("/lens", jaeger::routes(&store, &topology, &scraper, clock))
             .merge(lens::routes(&store, &topology, &scraper, clock))
+            .merge(own::routes(&store, clock))
             .merge(export::routes(&store, &series));
         Self { router, scraper, series, registry }
     }

@@ -121,6 +121,11 @@ impl Flows {
             .insert(id.into(), Flow { trace: span.trace, named_ns: span.start_ns, state: None });
     }
 
+    /// The attribute with a flow's id.
+    pub(super) fn id_key(&self) -> &str {
+        &self.rules.id
+    }
+
     pub(super) fn newest_first(&self) -> impl Iterator<Item = (&str, &Flow)> {
         self.oldest_first.iter().rev().filter_map(|id| Some((&**id, self.by_id.get(id)?)))
     }

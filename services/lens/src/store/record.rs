@@ -132,6 +132,47 @@ impl<'a> View<'a> {
         })
     }
 
+    pub(super) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Zero for a root.
+    pub(super) fn parent(&self) -> u64 {
+        self.parent
+    }
+
+    pub(super) fn end_ns(&self) -> u64 {
+        self.start_ns.saturating_add(self.duration_ns)
+    }
+
+    /// An attribute of the span, as a user reads it.
+    pub(super) fn text(&self, key: &str) -> Option<String> {
+        let (mut rest, mut text) = (self.rest, None);
+        rest.any_attribute(|found_key, found| {
+            if found_key == key {
+                text = Some(found.to_value().to_string());
+            }
+            text.is_some()
+        });
+        text
+    }
+
+    pub(super) fn links(&self) -> Vec<Link> {
+        if self.flags & HAS_MORE == 0 {
+            return Vec::new();
+        }
+        let mut rest = self.rest;
+        rest.any_attribute(|_, _| false);
+        rest.text();
+        rest.text();
+        for _ in 0..rest.number() {
+            rest.signed();
+            rest.text();
+            rest.any_attribute(|_, _| false);
+        }
+        read_links(&mut rest)
+    }
+
     pub(super) fn status_message(&self) -> &'a str {
         if self.flags & HAS_MORE == 0 {
             return "";
@@ -191,11 +232,17 @@ fn read_more(rest: &mut Decoder<'_>, span: &mut Span) {
             attributes: rest.attributes(),
         });
     }
+    span.links = read_links(rest);
+}
+
+fn read_links(rest: &mut Decoder<'_>) -> Vec<Link> {
+    let mut links = Vec::new();
     for _ in 0..rest.number() {
         let trace = u128::from(rest.fixed()) << 64 | u128::from(rest.fixed());
         let span_id = SpanId::new(rest.fixed());
-        if let (Some(trace), Some(span_id)) = (TraceId::new(trace), span_id) {
-            span.links.push(Link { trace, span: span_id });
+        if let (Some(trace), Some(span)) = (TraceId::new(trace), span_id) {
+            links.push(Link { trace, span });
         }
     }
+    links
 }

@@ -1,0 +1,70 @@
+// Where traces come from: lens, or Jaeger where there is no lens.
+
+import { ApiError, get } from "../../lib/api.js";
+import { about, hasDoor } from "../../lib/mesh.js";
+import { modelOf } from "./model.js";
+import { summaryOf } from "./summary.js";
+
+/** @typedef {import("./model.js").Trace} Trace */
+/** @typedef {import("./summary.js").Summary} Summary */
+
+/** Whether lens answers; while it is not known, it is assumed. */
+export const hasLens = () => about.data.value === undefined || hasDoor("/lens");
+
+/** Jaeger's API, of lens or of Jaeger itself. */
+const jaeger = () => (hasLens() ? "/lens/api" : "/jaeger/api");
+
+/** @param {AbortSignal} signal @returns {Promise<string[]>} */
+export const services = async (signal) => (await get(`${jaeger()}/services`, { signal })).data ?? [];
+
+/** @param {string} service @param {AbortSignal} signal @returns {Promise<string[]>} */
+export async function operations(service, signal) {
+  if (!service) return [];
+  return (await get(`${jaeger()}/services/${encodeURIComponent(service)}/operations`, { signal })).data ?? [];
+}
+
+/**
+ * The traces that match, newest first.
+ * @param {import("./query.js").Query} query
+ * @param {{ from: number, to: number, limit: number }} range in milliseconds since the epoch
+ * @param {AbortSignal} signal
+ * @returns {Promise<Summary[]>}
+ */
+export async function search(query, { from, to, limit }, signal) {
+  const { service, operation, min, max, error, order, attrs, probes } = query;
+  const params = new URLSearchParams({ start: String(Math.round(from * 1_000)), end: String(Math.round(to * 1_000)), limit: String(limit) });
+  const set = (/** @type {Record<string, string>} */ values) => Object.entries(values).forEach(([name, value]) => value && params.set(name, value));
+  set({ operation, minDuration: min, maxDuration: max });
+  const tags = /** @type {Record<string, string>} */ ({ ...Object.fromEntries(attrs), ...(order && { "order.id": order }), ...(error && { error: "true" }) });
+  for (const [key, value] of Object.entries(tags)) params.append("tag", `${key}:${value}`);
+  if (hasLens()) {
+    set({ service, probes: probes ? "true" : "" });
+    return (await get(`/lens/v1/traces?${params}`, { signal })).items;
+  }
+  // Jaeger searches one service.
+  set({ service: service || "gateway" });
+  const answer = await get(`/jaeger/api/traces?${params}`, { signal });
+  return answer.data.map((/** @type {any} */ trace) => summaryOf(modelOf(trace))).sort((/** @type {Summary} */ a, /** @type {Summary} */ b) => b.start - a.start);
+}
+
+/** A trace in Jaeger's JSON; nothing if it is not there, or not yet. @param {string} id @param {AbortSignal} [signal] @returns {Promise<any | undefined>} */
+export async function trace(id, signal) {
+  try {
+    return (await get(`${jaeger()}/traces/${id}`, { signal })).data?.[0];
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return undefined;
+    throw error;
+  }
+}
+
+/** @typedef {{ trace: string, span: string, service: string, name: string, to: string }} Linked a span of another trace with a link to the span `to` of this one */
+
+/** The spans of other traces that link to this one. Jaeger cannot answer this. @param {string} id @param {AbortSignal} signal @returns {Promise<Linked[]>} */
+export async function linked(id, signal) {
+  if (!hasLens()) return [];
+  const { items } = await get(`/lens/v1/traces/${id}/linked`, { signal });
+  return items.map((/** @type {any} */ one) => ({ trace: one.trace_id, span: one.span_id, service: one.service, name: one.name, to: one.to_span_id }));
+}
+
+/** The log lines of a trace, oldest first. @param {string} id @param {AbortSignal} signal @returns {Promise<any[]>} */
+export const logs = async (id, signal) => (hasLens() ? (await get(`/lens/v1/logs?trace_id=${id}&limit=1000`, { signal })).items : []);

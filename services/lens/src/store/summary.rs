@@ -1,0 +1,159 @@
+//! Traces in a few numbers, as a list shows them, and the links between traces.
+
+use std::collections::HashSet;
+
+use super::{Memory, Store, record::View, search::Search, traces::Trace};
+use crate::domain::{Status, TraceId};
+
+/// A pause of a service that is shorter than this part of its trace cannot be seen in a list.
+const SHORTEST_PAUSE: u64 = 100;
+
+/// The most times of one service: a trace of ten thousand spans must not make a long answer.
+const MOST_TIMES: usize = 50;
+
+/// Paths that probes and scrapers request, and the pages that a browser loads without a trace of its own: of no interest to who
+/// looks for what the mesh did.
+const PROBES: [&str; 9] = [
+    "/livez",
+    "/readyz",
+    "/metrics",
+    "/healthz",
+    "/health",
+    "/ready",
+    "/live",
+    "/",
+    "/console.json",
+];
+const PROBE_SERVICE: &str = "grpc.health.v1.Health/";
+
+/// A trace that was found.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Summary {
+    pub(crate) id: TraceId,
+    /// The service and the name of the span that was first of those without a parent.
+    pub(crate) root: (String, String),
+    pub(crate) start_ns: u64,
+    pub(crate) duration_ns: u64,
+    pub(crate) spans: u32,
+    pub(crate) errors: u32,
+    /// The id of the flow that a span names.
+    pub(crate) flow: Option<String>,
+    /// In the order in which they took part.
+    pub(crate) services: Vec<Part>,
+}
+
+/// What a service did in a trace.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Part {
+    pub(crate) service: String,
+    pub(crate) spans: u32,
+    pub(crate) errors: u32,
+    /// When it worked: from and to, in nanoseconds since the trace began.
+    pub(crate) times: Vec<(u64, u64)>,
+}
+
+/// A span of another trace that links to a span of this one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Linked {
+    pub(crate) trace: TraceId,
+    pub(crate) span: u64,
+    pub(crate) service: String,
+    pub(crate) name: String,
+    /// The span that it links to.
+    pub(crate) to: u64,
+}
+
+impl Store {
+    /// The newest traces that match, newest first, without those of probes unless they are `wanted`.
+    pub(crate) fn summaries(&self, search: &Search, probes_are_wanted: bool) -> Vec<Summary> {
+        let memory = self.memory.read();
+        let fits = |trace: &&Trace| {
+            memory.is_found(search, trace)
+                && (probes_are_wanted || !is_probe(trace.views(&memory.interner)))
+        };
+        let found = memory.traces.newest_first().filter(fits).take(search.limit);
+        found.map(|trace| memory.summary(trace)).collect()
+    }
+
+    /// The spans of other traces that link to `id`, newest first.
+    pub(crate) fn linked(&self, id: TraceId, limit: usize) -> Vec<Linked> {
+        let memory = self.memory.read();
+        let others = memory.traces.newest_first().filter(|trace| trace.id != id);
+        let found = others.flat_map(|trace| {
+            let views = trace.views(&memory.interner);
+            views.flat_map(move |view| {
+                let links = view.links().into_iter().filter(move |link| link.trace == id);
+                links.map(move |link| Linked {
+                    trace: trace.id,
+                    span: view.id(),
+                    service: view.service.to_owned(),
+                    name: view.name.to_owned(),
+                    to: link.span.get(),
+                })
+            })
+        });
+        found.take(limit).collect()
+    }
+}
+
+impl Memory {
+    fn summary(&self, trace: &Trace) -> Summary {
+        let views: Vec<_> = trace.views(&self.interner).collect();
+        let root = root(&views);
+        let key = self.flows.id_key();
+        let start_ns = views.iter().map(|view| view.start_ns).min().unwrap_or_default();
+        let end_ns = views.iter().map(View::end_ns).max().unwrap_or_default();
+        let duration_ns = end_ns.saturating_sub(start_ns);
+        Summary {
+            id: trace.id,
+            root: root
+                .map_or_else(Default::default, |root| (root.service.into(), root.name.into())),
+            start_ns,
+            duration_ns,
+            spans: trace.spans,
+            errors: trace.errors,
+            flow: views.iter().find_map(|view| view.text(key)),
+            services: parts(&views, start_ns, duration_ns / SHORTEST_PAUSE),
+        }
+    }
+}
+
+/// The first of the spans without a parent here.
+fn root<'v, 'a>(views: &'v [View<'a>]) -> Option<&'v View<'a>> {
+    let ids: HashSet<_> = views.iter().map(View::id).collect();
+    let roots = views.iter().filter(|view| !ids.contains(&view.parent()));
+    roots.min_by_key(|view| view.start_ns)
+}
+
+/// Whether the trace has nothing but requests of probes.
+fn is_probe<'a>(mut views: impl Iterator<Item = View<'a>>) -> bool {
+    let is_probe = |name: &str| {
+        let (_, what) = name.split_once(' ').unwrap_or(("", name));
+        PROBES.contains(&what) || what.starts_with(PROBE_SERVICE)
+    };
+    views.all(|view| is_probe(view.name))
+}
+
+fn parts(views: &[View<'_>], start_ns: u64, pause: u64) -> Vec<Part> {
+    let mut by_start: Vec<_> = views.iter().collect();
+    by_start.sort_by_key(|view| view.start_ns);
+    let mut parts: Vec<Part> = Vec::new();
+    for view in by_start {
+        let (from, to) = (view.start_ns - start_ns, view.end_ns().saturating_sub(start_ns));
+        let place =
+            parts.iter().position(|part| part.service == view.service).unwrap_or_else(|| {
+                let service = view.service.to_owned();
+                parts.push(Part { service, spans: 0, errors: 0, times: Vec::new() });
+                parts.len() - 1
+            });
+        let Some(part) = parts.get_mut(place) else { continue };
+        part.spans += 1;
+        part.errors += u32::from(view.status() == Status::Error);
+        let is_full = part.times.len() == MOST_TIMES;
+        match part.times.last_mut().filter(|last| is_full || from <= last.1 + pause) {
+            Some(last) => last.1 = last.1.max(to),
+            None => part.times.push((from, to)),
+        }
+    }
+    parts
+}
