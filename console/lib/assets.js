@@ -21,36 +21,36 @@ function trusted(url) {
 /** @type {Map<string, Promise<void>>} */
 const loaded = new Map();
 
-/** @param {string} path below the console @param {(url: string) => HTMLElement} element */
-function once(path, element) {
-  let loading = loaded.get(path);
+/** @param {URL} url @param {(url: string) => HTMLElement} element */
+function once({ href }, element) {
+  let loading = loaded.get(href);
   if (!loading) {
     loading = new Promise((done, fail) => {
-      const added = element(ROOT + path);
+      const added = element(href);
       added.addEventListener("load", () => done());
       added.addEventListener("error", () => {
-        loaded.delete(path);
+        loaded.delete(href);
         added.remove();
-        fail(new Error(`${path} cannot be loaded; the gateway may have restarted with another version`));
+        fail(new Error(`${href.slice(ROOT.length)} cannot be loaded; the gateway may have restarted with another version`));
       });
       document.head.append(added);
     });
-    loaded.set(path, loading);
+    loaded.set(href, loading);
   }
   return loading;
 }
 
-/** Loads a script that is no module, once. @param {string} path below the console */
-export const script = (path) =>
-  once(path, (url) => {
+/** Loads a script that is no module, once. @param {URL} address relative to the module that wants it */
+export const script = (address) =>
+  once(address, (url) => {
     const element = document.createElement("script");
     element.src = /** @type {string} */ (trusted(url));
     return element;
   });
 
-/** Loads a style sheet, once. @param {string} path below the console */
-export const stylesheet = (path) =>
-  once(path, (url) => {
+/** Loads a style sheet, once. @param {URL} address relative to the module that wants it */
+export const stylesheet = (address) =>
+  once(address, (url) => {
     const element = document.createElement("link");
     element.rel = "stylesheet";
     element.href = url;

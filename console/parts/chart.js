@@ -5,7 +5,7 @@ import { formatOf } from "../lib/units.js";
 import { html, render } from "../lib/view.js";
 import { align, last, stack, withGaps } from "./chart/data.js";
 import { colorOf, options } from "./chart/options.js";
-import { labels, marks } from "./chart/over.js";
+import { LABEL, labels, marks } from "./chart/over.js";
 
 /**
  * @typedef {object} Line
@@ -30,18 +30,24 @@ import { labels, marks } from "./chart/over.js";
  * @property {number} [min] the lower end of the axis; 0 without one, unless values are negative
  * @property {number} [max] the least upper end of the axis
  * @property {boolean} [log]
- * @property {number} [height] in pixels, of the drawing
+ * @property {number} [height] in pixels, with labels that stand under the drawing
  * @property {(from: number, to: number) => void} [zoom] called with seconds when the user has dragged
  * @property {() => void} [unzoom] called at a double click
  */
 
 /** @typedef {import("../vendor/uplot/dist/uPlot.iife.min.js").default} Plot */
 
+const PLOT = new URL("../vendor/uplot/dist/uPlot.iife.min.js", import.meta.url);
+const STYLE = new URL("../style/chart.css", import.meta.url);
+
 /** As many lines can be told apart. */
 const LINES = 6;
 
 /** Below this width labels stand under the drawing. */
 const NARROW = 380;
+
+/** So many labels stand under a narrow drawing; the others are scrolled to. */
+const NARROW_LINES = 3;
 
 class Chart extends HTMLElement {
   /** @type {Spec | undefined} */
@@ -90,7 +96,7 @@ class Chart extends HTMLElement {
     this.#sight.observe(this);
     window.addEventListener("themechange", this.#restyle);
     darkness.addEventListener("change", this.#restyle);
-    Promise.all([script("vendor/uplot/dist/uPlot.iife.min.js"), stylesheet("style/chart.css")]).then(
+    Promise.all([script(PLOT), stylesheet(STYLE)]).then(
       () => this.#later(),
       (error) => (this.#labels.textContent = error.message),
     );
@@ -123,7 +129,8 @@ class Chart extends HTMLElement {
     this.classList.toggle("narrow", isNarrow);
     this.#lines = this.#all ? spec.lines : spec.lines.slice(0, LINES);
     const width = this.#plotBox.clientWidth;
-    const height = spec.height ?? 160;
+    const below = isNarrow ? Math.min(this.#lines.length, NARROW_LINES) * LABEL + (spec.lines.length > LINES ? LABEL + 4 : 0) + 4 : 0;
+    const height = Math.max(64, (spec.height ?? 160) - below);
     const [times, ...columns] = align(this.#lines.map(({ points }) => withGaps(points, spec.step)));
     /** @type {[number[], ...import("./chart/data.js").Column[]]} */
     const data = [times, ...(spec.stacked ? stack(columns) : columns)];

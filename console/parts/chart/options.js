@@ -107,9 +107,11 @@ function thresholds(spec, element) {
     const { ctx, bbox } = plot;
     const scale = devicePixelRatio;
     const top = plot.scales.y.max ?? 0;
+    let labelled = Infinity;
     for (const { value, state, label } of spec.thresholds ?? []) {
       if (value > top || value < (plot.scales.y.min ?? 0)) continue;
       const y = Math.round(plot.valToPos(value, "y", true));
+      const isFree = Math.abs(labelled - y) > 14 * scale;
       const color = token(state === "warning" ? "--warning" : "--bad", element);
       ctx.save();
       ctx.strokeStyle = ctx.fillStyle = color;
@@ -122,8 +124,9 @@ function thresholds(spec, element) {
       ctx.font = `${11 * scale}px ${token("--sans", element)}`;
       ctx.textAlign = "left";
       ctx.textBaseline = y - bbox.top < 16 * scale ? "top" : "bottom";
-      ctx.fillText(label ?? formatOf(spec.unit)(value), bbox.left + 4 * scale, y + (ctx.textBaseline === "top" ? 3 : -2) * scale);
+      if (isFree) ctx.fillText(label ?? formatOf(spec.unit)(value), bbox.left + 4 * scale, y + (ctx.textBaseline === "top" ? 3 : -2) * scale);
       ctx.restore();
+      if (isFree) labelled = y;
     }
   };
 }

@@ -10,7 +10,7 @@ import { last, spread, valueAt } from "./data.js";
 /** @typedef {import("./options.js").Plot} Plot */
 
 /** The height of a label. */
-const LABEL = 16;
+export const LABEL = 16;
 
 /** More exemplars hide the lines. */
 const EXEMPLARS = 60;

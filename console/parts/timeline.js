@@ -1,0 +1,36 @@
+// States over time: a row for each series, a bar for each stretch of one state.
+
+import { time } from "../lib/format.js";
+import { html, nothing } from "../lib/view.js";
+
+/** @typedef {{ from: number, to: number, text: string, state: "" | "warning" | "bad" }} Stretch seconds since the epoch */
+
+/** Points with the same state become one stretch; where points are missing, there is none. @param {[number, number][]} points @param {number} step @param {(value: number) => { text: string, state: "" | "warning" | "bad" }} stateOf @returns {Stretch[]} */
+export function stretches(points, step, stateOf) {
+  /** @type {Stretch[]} */
+  const found = [];
+  for (const [at, value] of points) {
+    const { text, state } = stateOf(value);
+    const last = found.at(-1);
+    if (last && last.text === text && at - last.to < step * 0.5) last.to = at + step;
+    else found.push({ from: at, to: at + step, text, state });
+  }
+  return found;
+}
+
+/** @param {{ label: string, rows: { name: string, stretches: Stretch[] }[], range: { from: number, to: number } }} given */
+export function timeline({ label, rows, range }) {
+  const place = (/** @type {number} */ at) => (Math.min(Math.max((at - range.from) / (range.to - range.from), 0), 1) * 100).toFixed(2);
+  const ticks = [0, 0.25, 0.5, 0.75].map((share) => range.from + share * (range.to - range.from));
+  return html`<div class="timeline" role="group" aria-label=${label}>
+    ${rows.map(({ name, stretches: found }) => {
+      const now = found.at(-1);
+      return html`<span class="cut" title=${name}>${name}</span>
+        <div class="track" role="img" aria-label=${`${name}: ${found.map((one) => `${one.text} until ${time(one.to * 1000)}`).join(", ")}`}>
+          ${found.map((one) => html`<i class=${one.state} title=${`${name}: ${one.text}, ${time(one.from * 1000)} to ${time(Math.min(one.to, range.to) * 1000)}`} .style=${`left: ${place(one.from)}%; right: ${(100 - Number(place(one.to))).toFixed(2)}%`}></i>`)}
+        </div>
+        <b class=${now?.state ?? ""}>${now ? now.text : nothing}</b>`;
+    })}
+    <span></span><div class="ticks">${ticks.map((at) => html`<time>${time(at * 1000).slice(0, 5)}</time>`)}</div><span></span>
+  </div>`;
+}
