@@ -14,8 +14,8 @@ import { menu, placeOne } from "./mesh/order.js";
 import "./mesh/strip.js";
 import { asTable } from "./mesh/table.js";
 
-/** The graph shrinks to this, and is scrolled below it: text must stay legible. */
-const SMALLEST = 0.8;
+/** The graph shrinks to this beside a drawer, and is scrolled below it: names must stay legible. */
+const SMALLEST = 0.66;
 const LARGEST = 1.3;
 
 /** So many sentences fit beside the button; the graph has all. */

@@ -54,15 +54,16 @@ function widthOf(text, size) {
 /** @param {Node} node @param {Box} box */
 function words(node, { width, height }) {
   const middle = height / 2;
-  if (node.kind === "database") return svg`<text class="small" x=${width / 2} y=${middle + 7} text-anchor="middle">${node.rate > 0 ? brief(node.rate) : "database"}</text>`;
+  const small = node.rate > 0 ? "small" : "small idle";
+  if (node.kind === "database") return svg`<text class=${small} x=${width / 2} y=${middle + 7} text-anchor="middle">${node.rate > 0 ? brief(node.rate) : "database"}</text>`;
   if (node.kind === "topic" || node.kind === "subject") {
-    return svg`<text class="label" x=${width / 2 - (node.kind === "topic" ? 3 : 0)} y=${middle - 1} text-anchor="middle">${shortName(node.name)}</text>
-      <text class="small" x=${width / 2 - (node.kind === "topic" ? 3 : 0)} y=${middle + 12} text-anchor="middle">${brief(node.rate)}</text>`;
+    return svg`<text class="label" x=${width / 2 - (node.kind === "topic" ? 3 : 0)} y=${middle - 2} text-anchor="middle">${shortName(node.name)}</text>
+      <text class=${small} x=${width / 2 - (node.kind === "topic" ? 3 : 0)} y=${middle + 12} text-anchor="middle">${brief(node.rate)}</text>`;
   }
   const top = node.kind === "browser" ? 28 : 21;
   const failed = node.errors > 0 && node.rate > 0 ? svg`<tspan class="failed"> · ${percent(node.errors)}</tspan>` : nothing;
   return svg`<text class="name" x="12" y=${top}>${node.kind === "browser" ? "browser" : node.name}</text>
-    <text class=${node.rate > 0 ? "small" : "small idle"} x="12" y=${top + 16}>${numbers(node)}${failed}</text>`;
+    <text class=${small} x="12" y=${top + 16}>${numbers(node)}${failed}</text>`;
 }
 
 /** One small square for each replica. @param {Node} node @param {Box} box */
@@ -104,10 +105,10 @@ export function graph({ mesh, placed, selected, over, scale, open, hover, onKey 
   const isNear = (/** @type {Edge} */ edge) => edge.id === focus || edge.source === focus || edge.target === focus;
   const edges = [...mesh.edges.values()].filter(({ id }) => placed.lines.has(id));
   const nodes = [...mesh.nodes.values()].filter(({ id }) => placed.boxes.has(id));
-  const near = new Set(focus ? edges.filter(isNear).flatMap(({ source, target }) => [source, target]).concat(focus) : []);
+  const near = new Set(over ? edges.filter(isNear).flatMap(({ source, target }) => [source, target]).concat(over) : []);
   const isDim = (/** @type {Node} */ { id, owner }) => near.size > 0 && !near.has(id) && !(owner && near.has(owner));
   return html`<svg class="graph" role="group" aria-label="The mesh: services, topics and calls" viewBox="0 0 ${placed.width} ${placed.height}" width=${placed.width * scale} height=${placed.height * scale} @keydown=${onKey}>
-    ${repeat(edges, ({ id }) => id, (edge) => line(edge, placed.lines.get(edge.id) ?? "", { isNear: isNear(edge), isDim: focus !== undefined && !isNear(edge), hover }))}
+    ${repeat(edges, ({ id }) => id, (edge) => line(edge, placed.lines.get(edge.id) ?? "", { isNear: isNear(edge), isDim: over !== undefined && !isNear(edge), hover }))}
     ${repeat(nodes, ({ id }) => id, (node) => {
       const box = /** @type {Box} */ (placed.boxes.get(node.id));
       const state = node.health[0]?.level ?? "";
@@ -119,7 +120,7 @@ export function graph({ mesh, placed, selected, over, scale, open, hover, onKey 
         ${shape(node, box)}${words(node, box)}${node.kind === "service" ? replicas(node, box) : nothing}
       </g>`;
     })}
-    ${labels(edges, placed, isNear)}
+    ${labels(edges, placed, (edge) => edge.id === over || (edge.rate > 0 && isNear(edge)))}
     ${nodes.map((node) => {
       const box = /** @type {Box} */ (placed.boxes.get(node.id));
       return node.health.length ? svg`<g class="above" transform="translate(${box.x} ${box.y})">${sentence(node, box, placed.width)}</g>` : nothing;

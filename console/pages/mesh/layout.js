@@ -8,7 +8,7 @@ import { Graph, layout as layered } from "../../vendor/dagre/dist/dagre.esm.js";
 /** @typedef {{ width: number, height: number, boxes: Map<string, Box>, lines: Map<string, string> }} Layout `lines` are paths of SVG */
 
 /** The sizes of the shapes. */
-export const SIZES = { service: [136, 50], browser: [136, 50], topic: [124, 34], subject: [124, 34], database: [96, 26], external: [124, 50] };
+export const SIZES = { service: [136, 50], browser: [136, 50], topic: [134, 38], subject: [134, 38], database: [96, 26], external: [124, 50] };
 
 /** The space between a service and its database below it, and above a box, where the sentence of an unhealthy node has its place. */
 export const GAP = 8;

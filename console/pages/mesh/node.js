@@ -2,7 +2,7 @@
 
 import { get, resource } from "../../lib/api.js";
 import { hueClass } from "../../lib/color.js";
-import { age, duration, number, percent, rate, time, utc } from "../../lib/format.js";
+import { age, duration, number, percent, time, utc } from "../../lib/format.js";
 import { alerts, hasDoor, now } from "../../lib/mesh.js";
 import { href } from "../../lib/route.js";
 import { html, nothing, repeat, signal, Widget } from "../../lib/view.js";
@@ -11,6 +11,7 @@ import { drawer } from "../../parts/drawer.js";
 import { icon } from "../../parts/icon.js";
 import { stateOf } from "../../parts/state.js";
 import { mesh } from "./data.js";
+import { brief } from "./graph.js";
 import { isFailing } from "./health.js";
 import { serviceOf } from "./model.js";
 import { ask, chartsOf, RANGE_SECONDS, STEP_SECONDS } from "./red.js";
@@ -102,7 +103,7 @@ const health = ({ health: all }) => (all.length ? html`<ul class="health">${all.
 function facts(node) {
   const replicas = node.replicas.map((one) => html`<div class="row"><span class="mono">${one.instance ?? "no address"}</span>${one.up ? html`<span class="quiet">answers</span>` : html`<span class="bad cut" title=${one.error ?? ""}>${one.error ?? "does not answer"}</span>`}</div>`);
   return html`<dl class="facts">
-    <dt>Now</dt><dd><b>${rate(node.rate)}</b>${node.p99 === null ? nothing : html` · p99 <b>${duration(node.p99)}</b>`} · <span class=${isFailing(node) ? "bad" : ""}>${percent(node.errors)} failed</span></dd>
+    <dt>Now</dt><dd><b>${brief(node.rate)}</b>${node.p99 === null ? nothing : html` · p99 <b>${duration(node.p99)}</b>`}${node.rate > 0 ? html` · <span class=${isFailing(node) ? "bad" : ""}>${percent(node.errors)} failed</span>` : nothing}</dd>
     ${replicas.length ? html`<dt>${replicas.length === 1 ? "Replica" : "Replicas"}</dt><dd>${replicas}</dd>` : nothing}
   </dl>`;
 }
@@ -118,7 +119,7 @@ function neighbours(node, open) {
     ${repeat(edges, ({ id }) => id, (edge) => {
       const other = mesh.value.nodes.get(edge[end]);
       return html`<tr><td><button class="link" @click=${() => open(edge[end])}>${other?.name ?? edge[end]}</button></td><td class="faint">${edge.protocol}</td>
-        <td class="number">${edge.seen ? rate(edge.rate) : "not seen yet"}</td><td class="number">${edge.p99 === null ? "–" : duration(edge.p99)}</td><td class="number ${isFailing(edge) ? "bad" : ""}">${percent(edge.errors)}</td></tr>`;
+        <td class="number">${edge.seen ? brief(edge.rate) : "not seen yet"}</td><td class="number">${edge.p99 === null ? "–" : duration(edge.p99)}</td><td class="number ${isFailing(edge) ? "bad" : "faint"}">${edge.rate > 0 ? percent(edge.errors) : "–"}</td></tr>`;
     })}</tbody></table>`) : nothing;
   return html`${table("Receives from", "source", all.filter(({ target }) => target === node.id))}${table("Calls and sends to", "target", all.filter(({ source }) => source === node.id))}`;
 }

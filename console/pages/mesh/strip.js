@@ -5,7 +5,6 @@ import { duration } from "../../lib/format.js";
 import { state as live, subscribe } from "../../lib/live.js";
 import { href } from "../../lib/route.js";
 import { classMap, effect, html, nothing, signal, Widget } from "../../lib/view.js";
-import { empty } from "../../parts/state.js";
 import { placedHere, placeOne } from "./order.js";
 import { fromFlow, fromMessage, Slots, STAGES } from "./slots.js";
 
@@ -92,7 +91,7 @@ function orders(all, flows) {
   if (all.some(Boolean)) return html`<div class="slots">${all.map((order) => (order ? slot(order) : html`<i></i>`))}</div>`;
   if (flows.data.value === undefined && flows.error.value) return html`<p class="quiet">The latest orders are not known: ${flows.error.value.message}</p>`;
   if (flows.data.value === undefined) return nothing;
-  return empty("No orders yet", html`Place one and watch it: the gateway calls orders, events carry it on, and a few dots later it is delivered.`, html`<button class="button" @click=${placeOne}>Place an order</button>`);
+  return html`<p class="first"><b>No orders yet.</b> <span class="quiet">Place one and watch: calls reserve its stock, events carry it on to payment and shipping, and its five segments fill here.</span> <button class="button" @click=${placeOne}>Place an order <kbd class="faint">o</kbd></button></p>`;
 }
 
 /** @param {import("./slots.js").Order} order */
