@@ -25,8 +25,8 @@ export const launch = () =>
     timeout: 60_000,
   });
 
-/** What Chromium writes to the console when the gateway is away: expected in a test that kills it. */
-const AWAY = /ERR_CONNECTION_(REFUSED|RESET|CLOSED)|ERR_EMPTY_RESPONSE|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_SOCKET_NOT_CONNECTED|WebSocket/;
+/** What Chromium writes to the console when the gateway is away. */
+export const AWAY = /ERR_CONNECTION_(REFUSED|RESET|CLOSED)|ERR_EMPTY_RESPONSE|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_SOCKET_NOT_CONNECTED|WebSocket/;
 
 /**
  * A visitor with a browser profile of their own.
@@ -49,9 +49,10 @@ export async function visit(browser, origin, { viewport = DESKTOP, theme = "ligh
 function observe(page, origin) {
   /** @type {Set<string>} */
   const seen = new Set();
-  let mayBeAway = false;
+  /** @type {RegExp[]} */
+  const allowed = [];
   const note = (/** @type {string} */ what) => {
-    if (!(mayBeAway && AWAY.test(what))) seen.add(what);
+    if (!allowed.some((pattern) => pattern.test(what))) seen.add(what);
   };
   page.on("console", (message) => {
     // A violation of the policy is an error of the console, too.
@@ -67,8 +68,8 @@ function observe(page, origin) {
   });
   return {
     seen,
-    /** From here on the gateway may be away: what the browser says of that is no fault. */
-    allowAway: () => void (mayBeAway = true),
+    /** From here on this is no fault: the test provokes it, and Chromium writes each failed request to the console. */
+    allow: (/** @type {RegExp} */ pattern) => void allowed.push(pattern),
   };
 }
 

@@ -11,7 +11,7 @@ const LIMIT_MS = 120_000;
  * @property {import("playwright-core").Page} page
  * @property {Mesh} mesh
  * @property {(address?: string) => Promise<void>} open a view by its address: `#/flows`
- * @property {() => void} allowAway see browser.mjs
+ * @property {(pattern: RegExp) => void} allow from here on such an error in the browser is no failure
  */
 
 /**
@@ -43,7 +43,7 @@ export function chapter({ load, mesh: options } = {}) {
       const { page, faults, close } = await visit(browser, mesh.url, visitor);
       const open = async (address = "") => void (await page.goto(`${mesh.url}/${address}`));
       try {
-        await play({ page, mesh, open, allowAway: faults.allowAway });
+        await play({ page, mesh, open, allow: faults.allow });
         if (faults.seen.size) throw new Error("the browser reported what must not happen");
       } catch (error) {
         const shot = await keep(page, name).catch((failed) => `none, because ${failed}`);
