@@ -32,6 +32,9 @@ async function freeBase() {
   throw new Error(`no ${SPAN} free ports in a row from ${PORTS.first} to ${PORTS.last}`);
 }
 
+/** The services, and the supervisor. @param {{ ready: boolean }[]} processes */
+const isReady = (processes) => processes.length >= 9 && processes.every(({ ready }) => ready);
+
 export class Mesh {
   /** @type {import("node:child_process").ChildProcess[]} */
   #children = [];
@@ -56,7 +59,7 @@ export class Mesh {
     const mesh = new Mesh(path.resolve(binary), mkdtempSync(path.join(os.tmpdir(), "glassmesh-console.")), base, settings);
     mesh.#spawn("up.log", ["up", "--port-base", String(base), ...given]);
     try {
-      await until("all services are ready", async () => (await mesh.services()).filter(({ ready }) => ready).length >= 8, { seconds: 60 });
+      await until("all services are ready", async () => isReady(await mesh.services()), { seconds: 60 });
     } catch (error) {
       const log = mesh.log();
       await mesh.stop();
@@ -99,6 +102,12 @@ export class Mesh {
     const found = (await this.services()).find((one) => one.service === service);
     if (!found?.pid) throw new Error(`${service} does not run`);
     return found.pid;
+  }
+
+  /** All of its processes, with the supervisor. */
+  async pids() {
+    const { services } = JSON.parse(await this.command("status", "--json"));
+    return /** @type {number[]} */ (services.map((/** @type {{ pid: number | null }} */ { pid }) => pid).filter(Boolean));
   }
 
   /** Sends a signal to the process of a service. @param {string} service @param {NodeJS.Signals} signal */
