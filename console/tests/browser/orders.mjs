@@ -47,7 +47,5 @@ useCase("o places an order from the mesh, and its row in the strip fills", async
   await open();
   await page.getByRole("main").getByRole("button", { name: /^gateway/ }).waitFor();
   const order = await placed(page, () => page.keyboard.press("o"));
-  const own = page.getByRole("main").getByRole("link", { name: order.id.slice(0, 8) });
-  await own.waitFor();
-  await own.getByText("completed").or(page.getByRole("main").getByRole("link", { name: new RegExp(`${order.id.slice(0, 8)}.*completed`) })).first().waitFor();
+  await page.getByRole("region", { name: "Latest orders" }).getByRole("link", { name: new RegExp(`^${order.id.slice(0, 8)}.*completed`) }).waitFor();
 });
