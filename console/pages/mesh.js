@@ -15,7 +15,7 @@ import "./mesh/strip.js";
 import { asTable } from "./mesh/table.js";
 
 /** The graph shrinks to this beside a drawer, and is scrolled below it: names must stay legible. */
-const SMALLEST = 0.66;
+const SMALLEST = 0.6;
 const LARGEST = 1.3;
 
 /** So many sentences fit beside the button; the graph has all. */

@@ -6,7 +6,7 @@ import { instant } from "../../lib/prometheus.js";
 import { computed } from "../../lib/view.js";
 import { judge, sentences } from "./health.js";
 import { layout, shapeOf } from "./layout.js";
-import { build } from "./model.js";
+import { build, isDown } from "./model.js";
 
 /** Short enough that an order is seen at once and gone soon; lens counts in steps of 5 s. */
 export const WINDOW_SECONDS = 10;
@@ -58,5 +58,9 @@ export const failures = computed(() => {
 
 export const isLoading = computed(() => [topology, services].every(({ data, error }) => data.value === undefined && !error.value));
 
-/** The edges whose messages are drawn: none while traces are not known, because old rates are no traffic. */
-export const traffic = computed(() => (topology.error.value ? [] : [...mesh.value.edges.values()]));
+/** The edges whose messages are drawn: not those of a service that does not answer, and none while traces are not known. */
+export const traffic = computed(() => {
+  if (topology.error.value) return [];
+  const { nodes, edges } = mesh.value;
+  return [...edges.values()].filter(({ source, target }) => ![source, target].some((id) => isDown(nodes.get(id))));
+});

@@ -4,6 +4,7 @@ import { duration, percent, rate } from "../../lib/format.js";
 import { hueClass } from "../../lib/color.js";
 import { html, nothing, repeat, svg } from "../../lib/view.js";
 import { isFailing } from "./health.js";
+import { isDown } from "./model.js";
 
 /** @typedef {import("./model.js").Node} Node */
 /** @typedef {import("./model.js").Edge} Edge */
@@ -36,7 +37,7 @@ export const brief = (value) => (value === 0 ? "idle" : value < 0.995 ? `${value
 
 /** @param {Node} node */
 export function numbers(node) {
-  if (node.replicas.length && node.replicas.every((one) => !one.up)) return "no answer";
+  if (isDown(node)) return "no answer";
   return node.p99 !== null && node.rate > 0 ? `${brief(node.rate)} · ${duration(node.p99)}` : brief(node.rate);
 }
 
@@ -92,9 +93,12 @@ export function spoken(node) {
 /** @param {Edge} edge */
 export const width = ({ rate: value }) => (value > 0 ? Math.min(6, 1.25 + 0.35 * Math.sqrt(value)) : 1);
 
-/** @param {Edge} edge */
-export const labelOf = (edge) =>
-  edge.seen ? [edge.protocol, rate(edge.rate), edge.p99 === null ? "" : `p99 ${duration(edge.p99)}`, edge.errors > 0 ? `${percent(edge.errors)} failed` : ""].filter(Boolean).join(" · ") : `${edge.protocol} · no traffic seen yet`;
+/** The label of an edge: all of it for the one under the pointer, its numbers for those of a node. @param {Edge} edge @param {boolean} isWhole */
+export function labelOf({ protocol, rate: perSecond, p99, errors, seen }, isWhole) {
+  if (!seen) return `${protocol} · no traffic seen yet`;
+  const parts = [isWhole ? protocol : "", brief(perSecond), p99 === null || perSecond === 0 ? "" : `${isWhole ? "p99 " : ""}${duration(p99)}`, perSecond > 0 && errors > 0 ? `${percent(errors)} failed` : ""];
+  return parts.filter(Boolean).join(" · ");
+}
 
 /**
  * @param {{ mesh: import("./model.js").Mesh, placed: import("./layout.js").Layout, selected?: string, over?: string, scale: number,
@@ -112,15 +116,14 @@ export function graph({ mesh, placed, selected, over, scale, open, hover, onKey 
     ${repeat(nodes, ({ id }) => id, (node) => {
       const box = /** @type {Box} */ (placed.boxes.get(node.id));
       const state = node.health[0]?.level ?? "";
-      const isDown = node.replicas.length > 0 && node.replicas.every((one) => !one.up);
-      return svg`<g class="node ${node.kind} ${node.kind === "service" ? hueClass(node.name) : ""} ${state} ${node.id === selected ? "selected" : ""} ${isDim(node) ? "dim" : ""} ${isDown ? "down" : ""}"
+      return svg`<g class="node ${node.kind} ${node.kind === "service" ? hueClass(node.name) : ""} ${state} ${node.id === selected ? "selected" : ""} ${isDim(node) ? "dim" : ""} ${isDown(node) ? "down" : ""}"
         transform="translate(${box.x} ${box.y})" tabindex="0" role="button" aria-label=${spoken(node)} data-node=${node.id}
         @click=${() => open(node.id)} @mouseenter=${() => hover(node.id)} @mouseleave=${() => hover(undefined)} @focus=${() => hover(node.id)} @blur=${() => hover(undefined)}>
         ${node.owner ? svg`<path class="stem" d="M${box.width / 2} -8V2"/>` : nothing}
         ${shape(node, box)}${words(node, box)}${node.kind === "service" ? replicas(node, box) : nothing}
       </g>`;
     })}
-    ${labels(edges, placed, (edge) => edge.id === over || (edge.rate > 0 && isNear(edge)))}
+    ${labels(edges, placed, over)}
     ${nodes.map((node) => {
       const box = /** @type {Box} */ (placed.boxes.get(node.id));
       return node.health.length ? svg`<g class="above" transform="translate(${box.x} ${box.y})">${sentence(node, box, placed.width)}</g>` : nothing;
@@ -142,10 +145,11 @@ function arrow(path) {
   return svg`<path class="head" d="M${x} ${y}l${middle > x ? 5 : -5} -3v6z"/>`;
 }
 
-/** Labels of the edges that are unhealthy or near the pointer, each at the middle of its path. @param {Edge[]} edges @param {import("./layout.js").Layout} placed @param {(edge: Edge) => boolean} isNear */
-function labels(edges, placed, isNear) {
-  return edges.filter((edge) => isNear(edge) || isFailing(edge)).map((edge) => {
-    const text = labelOf(edge);
+/** Labels of the edges that are unhealthy, under the pointer, or at the node under it; each at the middle of its path. @param {Edge[]} edges @param {import("./layout.js").Layout} placed @param {string | undefined} over */
+function labels(edges, placed, over) {
+  const isShown = (/** @type {Edge} */ edge) => edge.id === over || isFailing(edge) || (edge.rate > 0 && (edge.source === over || edge.target === over));
+  return edges.filter(isShown).map((edge) => {
+    const text = labelOf(edge, edge.id === over);
     const wide = widthOf(text, 11) + 10;
     const at = middleOf(placed.lines.get(edge.id) ?? "");
     return svg`<g class="edge-label ${isFailing(edge) ? "bad" : ""}" transform="translate(${Math.round(Math.max(2, Math.min(placed.width - wide - 2, at.x - wide / 2)))} ${Math.round(at.y - 9)})"><rect width=${wide} height="17" rx="3"/><text x="5" y="12">${text}</text></g>`;

@@ -13,6 +13,9 @@ const LAG_AGE_SECONDS = 5;
 export const ERROR_SHARE = 0.05;
 const ENOUGH_PER_SECOND = 0.1;
 
+/** What is said first: what does not work now, then alerts for a person, then what may become worse, then the other alerts. */
+const RANK = { down: 0, broken: 1, restarted: 2, page: 3, warning: 4, ticket: 5 };
+
 /** How long a restart is worth a word. */
 const RESTART_SECONDS = 20;
 
@@ -28,31 +31,45 @@ export const isFailing = ({ rate, errors }) => rate >= ENOUGH_PER_SECOND && erro
  * @param {{ services?: import("./model.js").Process[], facts?: import("./model.js").Sample[], firing?: { labels: Record<string, string>, annotations: Record<string, string> }[], now: number }} known `now` in milliseconds
  */
 export function judge(mesh, { services = [], facts = [], firing = [], now }) {
-  const say = (/** @type {string} */ id, /** @type {"bad" | "warning"} */ level, /** @type {string} */ text) => mesh.nodes.get(id)?.health.push({ level, text });
+  const say = (/** @type {string} */ id, /** @type {keyof typeof RANK} */ kind, /** @type {string} */ text) => {
+    const level = kind === "down" || kind === "broken" || kind === "page" ? "bad" : "warning";
+    mesh.nodes.get(id)?.health.push({ level, text, rank: RANK[kind] });
+  };
   for (const node of mesh.nodes.values()) {
     const down = node.replicas.filter((one) => !one.up);
-    if (down.length) say(node.id, "bad", node.replicas.length === 1 ? `does not answer${why(down[0].error)}` : `${down.length} of ${node.replicas.length} replicas do not answer`);
+    if (down.length) say(node.id, "down", node.replicas.length === 1 ? `does not answer${why(down[0].error)}` : `${down.length} of ${node.replicas.length} replicas do not answer`);
     for (const { group, lag, age: oldest } of node.groups) if (isBehind(lag, oldest)) say(node.id, "warning", `${group}: lag ${number(lag)}, ${age(oldest)} old`);
-    if (node.kind !== "browser" && isFailing(node)) say(node.id, "bad", `${percent(node.errors)} of calls fail`);
+    if (node.kind !== "browser" && isFailing(node)) say(node.id, "broken", `${percent(node.errors)} of calls fail`);
   }
   for (const { labels, value } of facts) {
-    const service = serviceOf(labels.job ?? "");
-    const id = `service:${service}`;
-    if (labels.destination && value > 0) say(id, "bad", value >= 2 ? `its breaker to ${labels.destination} is open` : `its breaker to ${labels.destination} tries again`);
-    if (labels.of === "database" && value === 0) say(id, "bad", "not ready: database");
-    if (labels.of === "kafka" && value === 0) say(id, "bad", "not connected to Kafka");
+    const id = `service:${serviceOf(labels.job ?? "")}`;
+    if (labels.destination && value > 0) say(id, "broken", value >= 2 ? `its breaker to ${labels.destination} is open` : `its breaker to ${labels.destination} tries again`);
+    if (labels.of === "database" && value === 0) say(id, "broken", "not ready: database");
+    if (labels.of === "kafka" && value === 0) say(id, "broken", "not connected to Kafka");
     if (labels.condition) say(id, "warning", `degraded: ${labels.condition.replaceAll("_", " ")}`);
     if (labels.fault) say(id, "warning", `fault switched on: ${labels.fault.replaceAll("_", " ")}`);
   }
-  for (const { labels, annotations } of firing) if (labels.severity !== "none") say(targetOf(mesh, labels), labels.severity === "page" ? "bad" : "warning", annotations.summary ?? labels.alertname);
   restarts(services, now, say);
-  for (const node of mesh.nodes.values()) node.health.sort((a, b) => Number(b.level === "bad") - Number(a.level === "bad"));
+  alerts(mesh, firing, say);
+  for (const node of mesh.nodes.values()) node.health.sort((a, b) => a.rank - b.rank);
 }
 
 /** @param {string | null} error */
 function why(error) {
   if (!error) return "";
   return /refused/.test(error) ? ": connection refused" : `: ${error.length > 60 ? `${error.slice(0, 59)}…` : error}`;
+}
+
+/** Of an alert with several windows, the first is enough. @param {import("./model.js").Mesh} mesh @param {{ labels: Record<string, string>, annotations: Record<string, string> }[]} firing @param {(id: string, kind: "page" | "ticket", text: string) => void} say */
+function alerts(mesh, firing, say) {
+  const said = new Set();
+  for (const { labels, annotations } of firing) {
+    const id = targetOf(mesh, labels);
+    const key = `${id} ${labels.alertname} ${labels.topic ?? ""}`;
+    if (labels.severity === "none" || said.has(key)) continue;
+    said.add(key);
+    say(id, labels.severity === "page" ? "page" : "ticket", annotations.summary ?? labels.alertname);
+  }
 }
 
 /** The node that an alert is about: the topic or service that it names; the gateway, if it is about orders as a whole. @param {import("./model.js").Mesh} mesh @param {Record<string, string>} labels */
@@ -62,19 +79,19 @@ function targetOf(mesh, { service, job, topic }) {
   return topic && mesh.nodes.has(`topic:${topic}`) ? `topic:${topic}` : "service:gateway";
 }
 
-/** A process that started long after the others has been started again. @param {import("./model.js").Process[]} services @param {number} now @param {(id: string, level: "warning", text: string) => void} say */
+/** A process that started long after the others has been started again. @param {import("./model.js").Process[]} services @param {number} now @param {(id: string, kind: "restarted", text: string) => void} say */
 function restarts(services, now, say) {
   const started = services.map((one) => Date.parse(one.started_at ?? "")).filter((at) => !Number.isNaN(at));
   const first = Math.min(...started);
   for (const one of services) {
     const at = Date.parse(one.started_at ?? "");
     const seconds = (now - at) / 1_000;
-    if (one.up && at - first > 10_000 && seconds >= 0 && seconds < RESTART_SECONDS) say(`service:${serviceOf(one.service)}`, "warning", "restarted just now");
+    if (one.up && at - first > 10_000 && seconds >= 0 && seconds < RESTART_SECONDS) say(`service:${serviceOf(one.service)}`, "restarted", "restarted just now");
   }
 }
 
 /** All sentences, the worst first: `payments does not answer`. @param {import("./model.js").Mesh} mesh @returns {(Health & { id: string, name: string })[]} */
 export function sentences(mesh) {
   const all = [...mesh.nodes.values()].flatMap((node) => node.health.map((one) => ({ ...one, id: node.id, name: node.name })));
-  return all.sort((a, b) => Number(b.level === "bad") - Number(a.level === "bad"));
+  return all.sort((a, b) => a.rank - b.rank);
 }

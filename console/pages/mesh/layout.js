@@ -13,7 +13,7 @@ export const SIZES = { service: [136, 50], browser: [136, 50], topic: [134, 38],
 /** The space between a service and its database below it, and above a box, where the sentence of an unhealthy node has its place. */
 export const GAP = 8;
 const ROW_GAP = 30;
-const COLUMN_GAP = 46;
+const COLUMN_GAP = 56;
 const MARGIN = 24;
 
 /** The order in which nodes are laid out: it settles which edges of a cycle point back. */
@@ -23,7 +23,7 @@ const FIRST = ["service:browser", "service:gateway", "service:orders", "topic:or
 export const shapeOf = (mesh) => [...mesh.nodes.values()].map(({ id, owner }) => `${id} ${owner ?? ""}`).sort().join("|") + [...mesh.edges.keys()].sort().join("|");
 
 /** @param {{ id: string }} node */
-const place = ({ id }) => (FIRST.includes(id) ? FIRST.indexOf(id) : FIRST.length);
+export const place = ({ id }) => (FIRST.includes(id) ? FIRST.indexOf(id) : FIRST.length);
 
 /**
  * The nodes and edges as dagre gets them. Databases of one service are a part of its box; live messages flow back to the browser,

@@ -3,7 +3,7 @@
 import { PLAN } from "./plan.js";
 
 /** @typedef {"browser" | "service" | "topic" | "subject" | "database" | "external"} Kind */
-/** @typedef {{ level: "bad" | "warning", text: string }} Health */
+/** @typedef {{ level: "bad" | "warning", text: string, rank: number }} Health `rank` is 0 for the worst */
 /** @typedef {{ instance: string | null, up: boolean, error: string | null }} Replica */
 /**
  * @typedef {object} Node
@@ -38,6 +38,9 @@ export const BROWSER = "service:browser";
 
 /** A replica is `orders_2` in the list of targets. @param {string} target */
 export const serviceOf = (target) => target.replace(/_\d+$/, "");
+
+/** Whether no replica answers. @param {Node | undefined} node */
+export const isDown = (node) => node !== undefined && node.replicas.length > 0 && node.replicas.every(({ up }) => !up);
 
 /** @param {Mesh} mesh @param {string} id @returns {Node} */
 function node(mesh, id) {

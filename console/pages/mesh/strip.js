@@ -9,7 +9,7 @@ import { placedHere, placeOne } from "./order.js";
 import { fromFlow, fromMessage, Slots, STAGES } from "./slots.js";
 
 /** A place is at least so wide; the gap between two. As in the style sheet. */
-const WIDTH = 176;
+const WIDTH = 188;
 const GAP = 16;
 const ROWS = 2;
 const NARROW_ROWS = 6;

@@ -1,16 +1,20 @@
 // The same as the graph shows, as a table: for phones, and for screen readers.
 
-import { duration, percent, rate } from "../../lib/format.js";
+import { duration, percent } from "../../lib/format.js";
 import { hueClass } from "../../lib/color.js";
 import { html, nothing } from "../../lib/view.js";
 import { icon } from "../../parts/icon.js";
 import { table } from "../../parts/table.js";
-import { shortName } from "./graph.js";
+import { brief, shortName } from "./graph.js";
 import { isFailing } from "./health.js";
+import { place } from "./layout.js";
 
 /** @typedef {import("./model.js").Node} Node */
 
 const KINDS = { browser: "clients", service: "service", topic: "topic", subject: "subject", database: "database", external: "third party" };
+
+/** Rows keep their place, whatever their state. */
+const ORDER = Object.keys(KINDS);
 
 /** @param {Node} node */
 const name = (node) => html`${node.kind === "service" ? html`<span class="dot ${hueClass(node.name)}"></span> ` : nothing}<b>${shortName(node.name)}</b> <span class="faint">${KINDS[node.kind]}</span>
@@ -19,7 +23,7 @@ const name = (node) => html`${node.kind === "service" ? html`<span class="dot ${
 /** @param {{ mesh: import("./model.js").Mesh, selected?: string, open?: (id: string) => void }} options */
 export function asTable({ mesh, selected, open }) {
   const targets = (/** @type {Node} */ { id }) => [...mesh.edges.values()].filter(({ source }) => source === id).map(({ target }) => shortName(target.replace(/^\w+:/, ""))).join(", ");
-  const rows = [...mesh.nodes.values()].sort((a, b) => b.health.length - a.health.length);
+  const rows = [...mesh.nodes.values()].sort((a, b) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind) || place(a) - place(b) || (a.id < b.id ? -1 : 1));
   return table({
     label: "The mesh",
     rows,
@@ -28,9 +32,9 @@ export function asTable({ mesh, selected, open }) {
     open: open && (({ id }) => open(id)),
     columns: [
       { title: "Name", cell: name, class: "wrap" },
-      { title: "Rate", cell: (node) => rate(node.rate), number: true },
+      { title: "Rate", cell: (node) => brief(node.rate), number: true },
       { title: "p99", cell: (node) => duration(node.p99), number: true },
-      { title: "Failed", cell: (node) => html`<span class=${isFailing(node) ? "bad" : ""}>${percent(node.errors)}</span>`, number: true },
+      { title: "Failed", cell: (node) => html`<span class=${isFailing(node) ? "bad" : "faint"}>${node.rate > 0 ? percent(node.errors) : "–"}</span>`, number: true },
       { title: "Replicas", cell: ({ replicas }) => (replicas.length ? `${replicas.filter(({ up }) => up).length} of ${replicas.length}` : "–"), number: true, class: "wide" },
       { title: "Calls and sends to", cell: targets, class: "wide" },
     ],

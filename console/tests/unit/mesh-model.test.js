@@ -62,14 +62,16 @@ test("each thing that is wrong has a sentence, the worst first", () => {
     fact(1, { job: "orders", condition: "outbox_stuck" }),
   ];
   const services = [running("orders"), running("payments"), running("shipping"), running("gateway", { up: false, error: "tcp connect error: Connection refused" })];
-  const firing = [{ labels: { alertname: "MeshOutboxStuck", service: "orders", severity: "ticket" }, annotations: { summary: "orders cannot send its events" } }];
+  const alert = (/** @type {string} */ severity, /** @type {string} */ summary, labels = {}) => ({ labels: { alertname: "A", severity, ...labels }, annotations: { summary } });
+  const firing = [alert("ticket", "orders cannot send its events", { service: "orders" }), alert("page", "orders are slow in 1h"), alert("ticket", "orders are slow in 1d")];
   assert.deepEqual(texts({ services, facts, firing }), [
     "service:gateway bad: does not answer: connection refused",
     "service:payments bad: its breaker to provider is open",
     "service:shipping bad: not ready: database",
+    "service:gateway bad: orders are slow in 1h",
     "service:orders warning: degraded: outbox stuck",
-    "service:orders warning: orders cannot send its events",
     "topic:orders.events warning: payments: lag 412, 8 s old",
+    "service:orders warning: orders cannot send its events",
   ]);
 });
 
