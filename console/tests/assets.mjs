@@ -11,6 +11,24 @@ const KINDS = [".css", ".html", ".js", ".png", ".svg", ".woff2"];
 const NOT_SERVED = ["tests", "types", "node_modules"];
 
 /**
+ * A module as the gateway sends it: without indentation and without the comments that have lines of their own. As
+ * `without_comments` in `services/gateway/build.rs`.
+ * @param {string} name @param {Buffer} contents
+ */
+export function sent(name, contents) {
+  if (!name.endsWith(".js") || name.startsWith("vendor/")) return contents;
+  let isInside = false;
+  const lines = contents.toString().split("\n").map((text) => {
+    const line = text.trim();
+    const begins = !isInside && line.startsWith("/*");
+    const isComment = isInside || line.startsWith("//") || (begins && (!line.includes("*/") || line.endsWith("*/")));
+    if (begins || isInside) isInside = !line.includes("*/");
+    return isComment ? "" : line;
+  });
+  return Buffer.from(lines.join("\n"));
+}
+
+/**
  * @typedef {object} References
  * @property {string[]} loaded with the file: static imports, and what HTML and CSS name
  * @property {string[]} later when code asks for it: `import()`, or a relative address in a text
@@ -85,6 +103,10 @@ export function reached(files) {
   };
   const pages = [...files.keys()].filter((name) => /^pages\/[^/]+\.js$/.test(name));
   const direct = follow(["index.html", ...pages], (of) => of.loaded);
-  const all = follow(["index.html", ...pages], (of) => [...of.loaded, ...of.later]);
-  return { graph, first: follow(["index.html"], (of) => of.loaded), direct, all };
+  const everything = (/** @type {References} */ of) => [...of.loaded, ...of.later];
+  const all = follow(["index.html", ...pages], everything);
+  const first = follow(["index.html"], (of) => of.loaded);
+  // What a browser loads to show a page, and what it may load later, when the user opens something there.
+  const views = pages.map((page) => ({ page, loaded: new Set([...first, ...follow([page], (of) => of.loaded)]), later: new Set([...first, ...follow([page], everything)]) }));
+  return { graph, first, direct, all, views };
 }

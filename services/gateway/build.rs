@@ -1,4 +1,5 @@
-//! Embeds the console: its files, and Grafana's dashboards, which it draws. Each is compressed once, here.
+//! Embeds the console: its files, and Grafana's dashboards, which it draws. Each is compressed once, here; from the console's own
+//! modules, comments are left out first, a fifth of what would be sent.
 //!
 //! All of them are served below one path with a hash over all contents, so that a module finds the others by relative paths, and a
 //! browser may keep each for ever.
@@ -64,13 +65,42 @@ fn collect(
     Ok(())
 }
 
+/// The module without indentation and without the comments that have lines of their own. Lines keep their numbers, so that an error
+/// in a browser names the line of the source.
+fn without_comments(module: &str) -> String {
+    let mut kept = String::with_capacity(module.len());
+    let mut is_inside = false;
+    for line in module.lines() {
+        let line = line.trim();
+        let begins = !is_inside && line.starts_with("/*");
+        let is_comment = is_inside || line.starts_with("//") || (begins && !continues_after(line));
+        if begins || is_inside {
+            is_inside = !line.contains("*/");
+        }
+        if !is_comment {
+            kept.push_str(line);
+        }
+        kept.push('\n');
+    }
+    kept
+}
+
+/// Whether code follows the comment that a line begins with.
+fn continues_after(line: &str) -> bool {
+    line.split_once("*/").is_some_and(|(_, rest)| !rest.is_empty())
+}
+
 /// Writes the compressed files and a list of them, which the crate includes.
 fn write(files: &[(String, &'static str, PathBuf)]) -> io::Result<()> {
     #[expect(clippy::disallowed_methods, reason = "this is how cargo names the folder")]
     let out = std::env::var("OUT_DIR").map_err(io::Error::other)?;
     let (mut all, mut list) = (Sha256::new(), String::from("&[\n"));
     for (number, (name, kind, path)) in files.iter().enumerate() {
-        let contents = fs::read(path)?;
+        let mut contents = fs::read(path)?;
+        if name.ends_with(".js") && !name.starts_with("vendor/") {
+            let text = String::from_utf8(contents).map_err(io::Error::other)?;
+            contents = without_comments(&text).into_bytes();
+        }
         all.update(name.as_bytes());
         all.update(&contents);
         let compressed = Path::new(&out).join(format!("asset-{number}.gz"));
