@@ -18,6 +18,8 @@ crate::metrics! {
     struct Metrics in "mesh" {
         /// 1 while the condition is raised: something the service needs does not work. `/readyz` says why.
         degraded: IntGaugeVec["condition"],
+        /// 1 while the process is ready for traffic, else 0. `/readyz` says what is missing.
+        ready: IntGauge,
     }
 }
 
@@ -40,6 +42,8 @@ pub struct Readiness {
 
 #[derive(Default)]
 struct State {
+    /// The names of all latches, in the order in which they were added.
+    latches: Vec<&'static str>,
     missing: Vec<&'static str>,
     conditions: Vec<Known>,
     draining: bool,
@@ -67,6 +71,17 @@ pub struct Degraded {
     pub since: String,
 }
 
+/// What a process waits for or watches, as `/readyz` lists it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// The name of the latch or the condition.
+    pub name: &'static str,
+    /// `latch` or `condition`.
+    pub kind: &'static str,
+    /// Whether the latch is released, or the condition not raised.
+    pub ok: bool,
+}
+
 /// Delays readiness until it is released or dropped.
 #[must_use = "a latch that is dropped is released"]
 pub struct Latch {
@@ -87,12 +102,24 @@ impl Readiness {
     /// # Errors
     /// The registry already has the gauge of conditions.
     pub fn new(registry: &Registry) -> anyhow::Result<Self> {
-        Ok(Self { state: Arc::default(), metrics: Metrics::register(registry)? })
+        let readiness = Self { state: Arc::default(), metrics: Metrics::register(registry)? };
+        readiness.measure(&readiness.state.lock());
+        Ok(readiness)
+    }
+
+    fn measure(&self, state: &State) {
+        self.metrics.ready.set(i64::from(state.missing().is_empty()));
     }
 
     /// Adds a latch: the process is not ready until it is released.
     pub fn latch(&self, name: &'static str) -> Latch {
-        self.state.lock().missing.push(name);
+        let mut state = self.state.lock();
+        state.missing.push(name);
+        if !state.latches.contains(&name) {
+            state.latches.push(name);
+        }
+        self.measure(&state);
+        drop(state);
         Latch { name, readiness: self.clone() }
     }
 
@@ -113,14 +140,21 @@ impl Readiness {
     /// The names of what prevents readiness: latches, raised conditions with [`Impact::NotReady`], and the drain. Empty if the
     /// process is ready.
     pub fn missing(&self) -> Vec<&'static str> {
+        self.state.lock().missing()
+    }
+
+    /// All latches and conditions, in the order in which they were declared.
+    pub fn checks(&self) -> Vec<Check> {
         let state = self.state.lock();
-        let mut missing = state.missing.clone();
-        let stops = |known: &&Known| known.raised.is_some() && known.impact == Impact::NotReady;
-        missing.extend(state.conditions.iter().filter(stops).map(|known| known.name));
-        if state.draining {
-            missing.push("draining");
-        }
-        missing
+        let latches = state.latches.iter().map(|name| {
+            let ok = !state.missing.contains(name);
+            Check { name, kind: "latch", ok }
+        });
+        let conditions = state.conditions.iter().map(|known| {
+            let ok = known.raised.is_none();
+            Check { name: known.name, kind: "condition", ok }
+        });
+        latches.chain(conditions).collect()
     }
 
     /// Every raised condition, whatever its impact, in the order in which they were declared.
@@ -138,7 +172,21 @@ impl Readiness {
     }
 
     pub(crate) fn drain(&self) {
-        self.state.lock().draining = true;
+        let mut state = self.state.lock();
+        state.draining = true;
+        self.measure(&state);
+    }
+}
+
+impl State {
+    fn missing(&self) -> Vec<&'static str> {
+        let mut missing = self.missing.clone();
+        let stops = |known: &&Known| known.raised.is_some() && known.impact == Impact::NotReady;
+        missing.extend(self.conditions.iter().filter(stops).map(|known| known.name));
+        if self.draining {
+            missing.push("draining");
+        }
+        missing
     }
 }
 
@@ -155,6 +203,7 @@ impl Drop for Latch {
         if let Some(index) = state.missing.iter().position(|name| *name == self.name) {
             state.missing.swap_remove(index);
         }
+        self.readiness.measure(&state);
     }
 }
 
@@ -173,6 +222,7 @@ impl Condition {
                 self.gauge(1);
             }
         }
+        self.readiness.measure(&state);
         drop(state);
         tracing::warn!(condition = self.name, reason, "degraded");
     }
@@ -183,6 +233,7 @@ impl Condition {
         let known = state.conditions.iter_mut().find(|known| known.name == self.name);
         let Some(raised) = known.and_then(|known| known.raised.take()) else { return };
         self.gauge(0);
+        self.readiness.measure(&state);
         drop(state);
         let lasted = raised.since.elapsed().unwrap_or_default();
         tracing::info!(condition = self.name, seconds = lasted.as_secs_f64(), "recovered");
@@ -216,19 +267,29 @@ mod tests {
         assert_eq!(readiness.missing(), ["kafka"]);
         kafka.release();
         assert!(readiness.missing().is_empty());
+        let names = |ok| -> Vec<_> {
+            let checks = readiness.checks().into_iter();
+            checks.filter(|check| check.ok == ok).map(|check| check.name).collect()
+        };
+        assert!(names(true) == ["database", "kafka"] && names(false).is_empty());
         readiness.drain();
         assert_eq!(readiness.missing(), ["draining"]);
     }
 
     #[test]
     fn a_condition_of_this_process_takes_readiness_back_until_it_is_cleared() {
-        let (readiness, _) = readiness();
+        let (readiness, registry) = readiness();
+        let is_ready = |value| registry.text().contains(&format!("\nmesh_ready {value}\n"));
+        assert!(is_ready(1));
         let disk = readiness.condition("disk", Impact::NotReady);
         assert!(readiness.missing().is_empty() && readiness.degraded().is_empty());
         disk.raise("no space left");
         assert_eq!(readiness.missing(), ["disk"]);
         assert_eq!(readiness.degraded()[0].reason, "no space left");
+        let failed = Check { name: "disk", kind: "condition", ok: false };
+        assert!(is_ready(0) && readiness.checks() == [failed]);
         disk.clone().clear();
+        assert!(is_ready(1));
         assert!(readiness.missing().is_empty() && readiness.degraded().is_empty());
     }
 

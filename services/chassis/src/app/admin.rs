@@ -1,5 +1,6 @@
 //! The port for operators: health, metrics, log level, configuration, profiles. Never reachable through the gateway.
 
+mod log_level;
 mod profile;
 
 use std::sync::Arc;
@@ -18,16 +19,16 @@ use crate::{
     http::{Guard, Problem},
     metrics::{OPENMETRICS, Registry, TEXT, prefers_openmetrics},
     readiness::Readiness,
-    telemetry::LogLevel,
-    text::printable,
 };
+
+pub(crate) use log_level::LogSwitch;
 
 /// The state of the admin port.
 pub(crate) struct Admin {
     pub(crate) service: &'static str,
     pub(crate) registry: Registry,
     pub(crate) readiness: Readiness,
-    pub(crate) level: LogLevel,
+    pub(crate) level: LogSwitch,
     pub(crate) effective: Vec<Effective>,
 }
 
@@ -39,7 +40,7 @@ impl Admin {
             .route("/metrics", get(metrics))
             .route("/metrics/families", get(families))
             .route("/config", get(config))
-            .route("/log-level", get(level).put(set_level))
+            .route("/log-level", get(log_level::get).put(log_level::put))
             .route(PROFILE, get(profile::profile))
             .route("/debug/pprof/heap", get(heap))
             .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "not-found", PATHS) })
@@ -60,6 +61,7 @@ async fn ready(State(admin): State<Arc<Admin>>) -> Response {
         "ready": missing.is_empty(),
         "missing": missing,
         "degraded": admin.readiness.degraded(),
+        "checks": admin.readiness.checks(),
     });
     (status, axum::Json(body)).into_response()
 }
@@ -82,19 +84,6 @@ async fn families(State(admin): State<Arc<Admin>>) -> String {
 
 async fn config(State(admin): State<Arc<Admin>>) -> Response {
     axum::Json(&admin.effective).into_response()
-}
-
-async fn level(State(admin): State<Arc<Admin>>) -> String {
-    admin.level.get() + "\n"
-}
-
-async fn set_level(State(admin): State<Arc<Admin>>, directives: String) -> Result<String, Problem> {
-    let now = admin.level.set(directives.trim()).map_err(|error| {
-        Problem::new(StatusCode::BAD_REQUEST, "invalid-argument", printable(&error, 200))
-            .field("body", "expected directives as info,chassis=debug")
-    })?;
-    tracing::info!(directives = now, "log level changed");
-    Ok(now + "\n")
 }
 
 /// There is no heap profile: recording allocations needs another allocator, which costs time permanently.

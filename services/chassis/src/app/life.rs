@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     App, Clients, Detached, Metrics, OnError, Server, ServerKind, Spawned, Task,
-    admin::Admin,
+    admin::{Admin, LogSwitch},
     settings::{Loaded, Settings, load},
     shutdown,
 };
@@ -124,15 +124,17 @@ async fn live<C: Config>(
     let signals = shutdown::listen(draining.clone())?;
     let readiness = Readiness::new(&registry)?;
     let wiring = readiness.latch("wiring");
+    let level = LogSwitch::new(level, &settings.log.filter);
     let admin = Admin {
         service: identity.name,
         registry: registry.clone(),
         readiness: readiness.clone(),
-        level,
+        level: level.clone(),
         effective,
     };
     let mut side = JoinSet::new();
     side.spawn(signals);
+    side.spawn(level.revert_when_due());
     let listen = settings.admin.listen;
     let listener = TcpListener::bind(listen).await.with_context(|| {
         format!(

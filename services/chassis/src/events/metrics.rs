@@ -61,7 +61,7 @@ impl Outcome {
     const ALL: [Self; 5] =
         [Self::Handled, Self::Duplicate, Self::Skipped, Self::DeadLettered, Self::Abandoned];
 
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Handled => "handled",
             Self::Duplicate => "duplicate",

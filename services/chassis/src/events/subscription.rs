@@ -117,8 +117,16 @@ impl SubscriptionContext {
 
     /// Ends the span of this many events with one outcome, and measures its duration.
     pub(super) fn end(&self, context: &Context, outcome: Outcome, events: usize, started: Instant) {
-        let attached = context.clone().attach();
-        self.metrics.record(outcome, events, started.elapsed());
+        let (attached, elapsed) = (context.clone().attach(), started.elapsed());
+        self.metrics.record(outcome, events, elapsed);
+        tracing::debug!(
+            messaging.destination.name = self.topic,
+            messaging.consumer.group.name = self.group,
+            messaging.batch.message_count = events,
+            duration_ms = elapsed.as_secs_f64() * 1e3,
+            outcome = outcome.as_str(),
+            "events processed"
+        );
         drop(attached);
         // Lets queries count spans: the number of events that were measured.
         let handled = if outcome.is_measured() { events } else { 0 };

@@ -54,8 +54,16 @@ impl Call {
         let name = code_name(code);
         // The name of an unknown method comes from the caller, so it must not become a label.
         let method = if code == Code::Unimplemented { "_OTHER" } else { &self.method };
+        let elapsed = self.started.elapsed().as_secs_f64();
         let attached = self.context.clone().attach();
-        self.durations.with(&["grpc", method, name]).observe(self.started.elapsed().as_secs_f64());
+        self.durations.with(&["grpc", method, name]).observe(elapsed);
+        let side = if self.server { "answered" } else { "made" };
+        tracing::debug!(
+            rpc.method = method,
+            rpc.response.status_code = name,
+            duration_ms = elapsed * 1e3,
+            "call {side}"
+        );
         drop(attached);
         let span = self.context.span();
         span.set_attribute(KeyValue::new("rpc.response.status_code", name));

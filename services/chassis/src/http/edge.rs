@@ -246,11 +246,19 @@ impl Exchange {
             return;
         }
         self.metrics.http_server_active_requests.dec();
+        let elapsed = self.started.elapsed();
         let attached = self.context.clone().attach();
         self.metrics
             .http_server_request_duration_seconds
             .with(&[self.method, &self.route, status.as_str()])
-            .observe(self.started.elapsed().as_secs_f64());
+            .observe(elapsed.as_secs_f64());
+        tracing::debug!(
+            http.request.method = self.method,
+            http.route = self.route,
+            http.response.status_code = status.as_u16(),
+            duration_ms = elapsed.as_secs_f64() * 1e3,
+            "request answered"
+        );
         drop(attached);
         let span = self.context.span();
         span.set_attribute(KeyValue::new("http.response.status_code", i64::from(status.as_u16())));

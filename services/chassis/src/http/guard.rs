@@ -92,7 +92,20 @@ impl Guard {
     /// change something or sends a costly request.
     pub fn check(&self, request: &http::request::Parts) -> Result<(), Box<Problem>> {
         self.check_host(&request.uri, &request.headers, request.version)?;
-        if self.is_effective(request) && self.is_foreign(&request.headers) {
+        if self.is_effective(request) { self.check_origin(request) } else { Ok(()) }
+    }
+
+    /// Checks a costly request, whose path [`Guard::costly`] cannot name because it has parameters.
+    ///
+    /// # Errors
+    /// As [`Guard::check`].
+    pub fn check_costly(&self, request: &http::request::Parts) -> Result<(), Box<Problem>> {
+        self.check_host(&request.uri, &request.headers, request.version)?;
+        self.check_origin(request)
+    }
+
+    fn check_origin(&self, request: &http::request::Parts) -> Result<(), Box<Problem>> {
+        if self.is_foreign(&request.headers) {
             let detail =
                 "a web page of another origin may not do this; `http.origins` names those that may";
             return Err(Box::new(Problem::new(StatusCode::FORBIDDEN, "foreign-origin", detail)));

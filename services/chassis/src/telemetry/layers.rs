@@ -48,6 +48,14 @@ pub struct LogLevel {
 type Exchange = dyn Fn(Option<&str>) -> Result<String, String> + Send + Sync;
 
 impl LogLevel {
+    /// A filter that is no subscriber's.
+    #[cfg(test)]
+    pub(crate) fn for_tests(
+        filter: impl Fn(Option<&str>) -> Result<String, String> + Send + Sync + 'static,
+    ) -> Self {
+        Self { filter: Arc::new(filter) }
+    }
+
     /// The effective directives.
     pub fn get(&self) -> String {
         (self.filter)(None).unwrap_or_default()
