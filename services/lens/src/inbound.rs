@@ -10,6 +10,7 @@ pub(crate) mod otlp_http;
 mod otlp_json;
 mod params;
 pub(crate) mod prometheus;
+pub(crate) mod services;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

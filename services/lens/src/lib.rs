@@ -7,6 +7,7 @@
 //!                           └─▶ Topology: edges, rates ───────────▶ /lens/v1/topology, /api/dependencies
 //!  /metrics of every service ─▶ Scraper ─┬─▶ series of samples ───▶ Prometheus' API  /prometheus/api/v1/…
 //!                                        └─▶ rates, memory ───────▶ /lens/v1/services
+//!  their admin ports ◀── AdminPorts ◀─ /lens/v1/services/{service}/config, /log-level, /profile, …
 //! ```
 //!
 //! Lens forgets: the oldest traces, log lines and samples are dropped when the memory is full. It keeps the rest over a restart if
@@ -22,6 +23,7 @@ mod inbound;
 mod intake;
 mod keep;
 mod metrics;
+mod outbound;
 mod rules;
 mod scrape;
 mod store;
@@ -75,11 +77,14 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
         .nest("/lens", inbound::jaeger::routes(&store, &topology, &scraper, clock))
         .merge(inbound::lens::routes(&store, &topology, &scraper, clock))
         .merge(inbound::traces::routes(&store, clock))
+        .merge(inbound::services::routes(&scraper, &operate)?)
         .merge(inbound::export::routes(&store, &series))
         .merge(inbound::prometheus::routes(&series, rules.groups(), &scraper, clock));
-    // Requests that deliver spans must not be traced: each span would cause another. Queries of metrics are no load of the mesh.
+    // Requests that deliver spans must not be traced: each span would cause another. Queries of metrics and questions to admin
+    // ports are no load of the mesh; a profile takes longer than other requests may.
+    let untraced = ["/v1/", "/prometheus/", "/api/v1/", "/lens/v1/services/"];
     let options = http::Options {
-        untraced_prefixes: vec!["/v1/".into(), "/prometheus/".into(), "/api/v1/".into()],
+        untraced_prefixes: untraced.map(str::to_owned).to_vec(),
         body_limit: inbound::otlp_http::BODY_LIMIT,
         guard: Some(app.guard()),
         ..http::Options::default()

@@ -6,6 +6,7 @@
 mod addresses;
 mod exposition;
 mod history;
+mod instance;
 mod request;
 mod samples;
 mod targets;
@@ -24,22 +25,16 @@ use parking_lot::RwLock;
 use reqwest::Url;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use self::{
-    history::History,
-    samples::{Answer, Round},
-};
 pub(crate) use self::{
-    history::{REACH, Red, Vitals},
+    history::{Points, REACH, Red, Vitals},
+    instance::{Replica, Service},
     targets::Scraped,
 };
-use crate::{
-    config::Scrape,
-    coverage::{Measured, service_of},
+use self::{
+    instance::Instance,
+    samples::{Answer, Round},
 };
-
-/// The number of failed scrapes in a row after which a warning is logged: a service that stops or restarts fails a few before.
-/// Queries show the failure at once.
-const WARN_AFTER: u32 = 3;
+use crate::{config::Scrape, coverage::Measured};
 
 /// Scrapes the targets and keeps the results.
 pub(crate) struct Scraper {
@@ -52,57 +47,20 @@ pub(crate) struct Scraper {
 
 struct Target {
     url: Url,
-    /// Why its name could not be looked up.
+    /// Why its name could not be looked up, and since when.
     error: Option<String>,
+    down_since: Option<SystemTime>,
     /// The last answer of its first instance that answered: other instances have the same metrics with other numbers.
     text: Bytes,
     /// By address: a name may stand for several pods, which come and go.
     instances: BTreeMap<String, Instance>,
 }
 
-#[derive(Default)]
-struct Instance {
-    /// When the last attempt began, and how long it took.
-    last: Option<(SystemTime, Duration)>,
-    scraped_at: Option<SystemTime>,
-    /// Why the last attempt failed.
-    error: Option<String>,
-    /// How many attempts in a row failed.
-    failures: u32,
-    history: History,
-}
-
-impl Instance {
-    /// Counts a failed attempt; returns whether to log a warning now.
-    fn failed(&mut self) -> bool {
-        self.failures = self.failures.saturating_add(1);
-        self.failures == WARN_AFTER
-    }
-}
-
-/// The state of one instance of a service.
-#[derive(Clone, Debug)]
-pub(crate) struct Service {
-    pub(crate) name: String,
-    /// Its address; `None` if its name could not be looked up.
-    pub(crate) instance: Option<String>,
-    /// Why the last attempt failed; `None` if it succeeded.
-    pub(crate) error: Option<String>,
-    pub(crate) scraped_at: Option<SystemTime>,
-    pub(crate) vitals: Vitals,
-}
-
 impl Scraper {
     pub(crate) fn new(scrape: &Scrape, series: &Arc<timeseries::Store>) -> anyhow::Result<Self> {
         let target = |(service, url): (&String, &String)| {
             let error = || format!("scrape.targets.{service}: {url:?} is no URL");
-            let target = Target {
-                url: Url::parse(url).with_context(error)?,
-                error: Some("not asked yet".to_owned()),
-                text: Bytes::new(),
-                instances: BTreeMap::new(),
-            };
-            Ok((service.clone(), target))
+            Ok((service.clone(), Target::new(Url::parse(url).with_context(error)?)))
         };
         let targets = scrape.targets.iter().map(target).collect::<anyhow::Result<_>>()?;
         Ok(Self {
@@ -170,42 +128,8 @@ impl Scraper {
         samples::store(&self.series, name, &target.url, known.collect(), &mut round, now);
         match round {
             Ok(answers) => target.remember(name, answers),
-            Err(error) => {
-                if target.error.is_none() {
-                    tracing::warn!(asked = name, error, "a service cannot be found");
-                }
-                // The data of its instances is kept, but all of them count as down.
-                for instance in target.instances.values_mut() {
-                    instance.error = Some(error.clone());
-                }
-                target.error = Some(error);
-            }
+            Err(error) => target.lost(name, error),
         }
-    }
-
-    /// All instances of all targets, by name and address; a target without instances has one entry.
-    pub(crate) fn services(&self, window: Duration) -> Vec<Service> {
-        let targets = self.targets.read();
-        let mut all = Vec::new();
-        for (name, target) in targets.iter() {
-            all.extend(target.instances.iter().map(|(address, instance)| Service {
-                name: name.clone(),
-                instance: Some(address.clone()),
-                error: instance.error.clone(),
-                scraped_at: instance.scraped_at,
-                vitals: instance.history.over(window),
-            }));
-            if target.instances.is_empty() {
-                all.push(Service {
-                    name: name.clone(),
-                    instance: None,
-                    error: target.error.clone(),
-                    scraped_at: None,
-                    vitals: Vitals::default(),
-                });
-            }
-        }
-        all
     }
 
     /// The rates of handled requests and events by service, all its instances together.
@@ -214,7 +138,7 @@ impl Scraper {
         for service in self.services(window) {
             let Vitals { requests, messages, .. } = service.vitals;
             for red in [requests, messages].into_iter().flatten() {
-                let measured = all.entry(service_of(&service.name).to_owned()).or_default();
+                let measured = all.entry(service.name().to_owned()).or_default();
                 measured.handled += red.rate;
                 measured.errors += red.errors_per_second;
             }
@@ -225,38 +149,6 @@ impl Scraper {
     /// The last metrics text of a service; `None` if there is no such target.
     pub(crate) fn text(&self, service: &str) -> Option<Bytes> {
         self.targets.read().get(service).map(|target| target.text.clone())
-    }
-}
-
-impl Target {
-    /// Stores the answers; instances that are no longer found are forgotten, because their pods are gone.
-    fn remember(&mut self, name: &str, answers: Vec<Answer>) {
-        self.error = None;
-        self.instances.retain(|known, _| answers.iter().any(|answer| answer.address == *known));
-        let mut text = None;
-        for Answer { address, at, took, text: answer } in answers {
-            let instance = self.instances.entry(address).or_default();
-            instance.last = Some((at, took));
-            match answer {
-                Ok(answer) => {
-                    let sample = exposition::read(&String::from_utf8_lossy(&answer));
-                    instance.history.add(Instant::now(), sample);
-                    (instance.scraped_at, instance.error) = (Some(SystemTime::now()), None);
-                    instance.failures = 0;
-                    text = text.or(Some(answer));
-                }
-                Err(error) => {
-                    if instance.failed() {
-                        tracing::warn!(asked = name, error, "a service does not tell its metrics");
-                    }
-                    instance.error = Some(error);
-                }
-            }
-        }
-        if let Some(text) = text {
-            // A copy, because the original buffer has unused capacity.
-            self.text = Bytes::copy_from_slice(&text);
-        }
     }
 }
 
@@ -320,7 +212,8 @@ mod tests {
     #[tokio::test]
     async fn a_service_that_stops_is_shown_at_once_and_warned_of_when_it_stays_away() {
         let mut instance = Instance::default();
-        assert_eq!([(); 5].map(|()| instance.failed()), [false, false, true, false, false]);
+        let mut failed = || instance.failed("refused".to_owned());
+        assert_eq!([(); 5].map(|()| failed()), [false, false, true, false, false]);
         let mut tasks = JoinSet::new();
         let url = serve(&mut tasks, Router::new().route("/metrics", get(|| async { "" }))).await;
         let scraper = scraper(&[("orders", &url)]);

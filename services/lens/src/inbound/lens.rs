@@ -9,13 +9,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use axum::{
-    Router,
-    extract::{Path, State},
-    http::{StatusCode, header},
-    response::{IntoResponse, Response},
-    routing::get,
-};
+use axum::{Router, extract::State, http::StatusCode, routing::get};
 use chassis::http::{Json, Problem};
 use serde_json::{Map, Value, json};
 
@@ -24,13 +18,13 @@ use crate::{
     clock::Clock,
     coverage::{self, Measured},
     domain::Severity,
-    scrape::{REACH, Red, Scraper, Service},
+    scrape::Scraper,
     store::{FoundFlow, Line, LogQuery, Store},
     topology::{Calls, LONGEST_WINDOW, Node, NodeKind, Snapshot, Topology},
 };
 
 /// The window of a query that sets none.
-const USUAL_WINDOW: Duration = Duration::from_secs(60);
+pub(super) const USUAL_WINDOW: Duration = Duration::from_secs(60);
 
 /// The number of items for a query that sets no limit; the maximum is below.
 const USUAL_LIMIT: usize = 100;
@@ -50,9 +44,14 @@ lens of glassmesh: the traces, logs and metrics of the mesh
   /lens/v1/traces/{id}/linked                         the spans of other traces that link to this one
   /lens/v1/logs?trace_id=&service=&severity=&since=&limit=   log lines, newest last
   /lens/v1/logs?from=                                 what has arrived since the field next of an answer
-  /lens/v1/services?window=60s                        rate, errors, durations, memory
   /lens/v1/clock                                      the present; in a replay, the end of the run
+  /lens/v1/services?window=60s&points=                every replica, also those that are down: rate, errors, durations, memory,
+                                                      restarts; with points, CPU and memory over the window
   /lens/v1/services/{service}/metrics                 what its /metrics said last
+  /lens/v1/services/{service}/build, /readiness, /config, /log-level
+                                                      of every replica, from its admin port; {service} may be name@address
+  /lens/v1/services/{service}/profile?seconds=10      a CPU profile of one replica in pprof's format
+  PUT /lens/v1/services/{service}/log-level           level (as debug) and minutes (1 to 60) as JSON; the service reverts it by itself
   /api/services /api/operations /api/traces /api/traces/{id} /api/dependencies
                                                       as Jaeger: point its page or Grafana here; below /lens, too
   /prometheus/api/v1/…                                as Prometheus: the metrics of every service for the last half hour, rules
@@ -92,8 +91,6 @@ pub(crate) fn routes(
         .route("/lens/v1/clock", get(present))
         .route("/lens/v1/logs", get(logs))
         .route("/lens/v1/flows", get(flows))
-        .route("/lens/v1/services", get(services))
-        .route("/lens/v1/services/{service}/metrics", get(metrics))
         .with_state(Arc::new(lens))
 }
 
@@ -227,52 +224,7 @@ fn flow(flow: &FoundFlow) -> Value {
     })
 }
 
-async fn services(State(lens): Shared, params: Params) -> Result<Json<Value>, Problem> {
-    let window = params.window(USUAL_WINDOW, REACH).map_err(refused)?;
-    Ok(items(lens.scraper.services(window).iter().map(service)))
-}
-
-fn service(service: &Service) -> Value {
-    let vitals = &service.vitals;
-    let at = |since: Duration| timestamp(since.as_nanos() as u64);
-    let scraped_at =
-        service.scraped_at.and_then(|at| at.duration_since(SystemTime::UNIX_EPOCH).ok());
-    json!({
-        "service": service.name,
-        "instance": service.instance,
-        "up": service.error.is_none(),
-        "error": service.error,
-        "scraped_at": scraped_at.map(at),
-        "started_at": vitals.started_seconds.and_then(|s| Duration::try_from_secs_f64(s).ok()).map(at),
-        "memory_bytes": vitals.memory_bytes.map(|bytes| bytes as u64),
-        "cpu_cores": vitals.cpu_cores.map(rounded),
-        "consumer_lag": vitals.consumer_lag.map(|records| records as i64),
-        "requests": vitals.requests.as_ref().map(red),
-        "messages": vitals.messages.as_ref().map(red),
-    })
-}
-
-fn red(red: &Red) -> Value {
-    let ms = |seconds: Option<f64>| seconds.map(|seconds| rounded(seconds * 1e3));
-    json!({
-        "rate": rounded(red.rate),
-        "errors_per_second": rounded(red.errors_per_second),
-        "p50_ms": ms(red.p50_seconds),
-        "p99_ms": ms(red.p99_seconds),
-    })
-}
-
-async fn metrics(State(lens): Shared, Path(service): Path<String>) -> Result<Response, Problem> {
-    let unknown = || {
-        let detail =
-            format!("no service {service:?} is asked for metrics; /lens/v1/services lists them");
-        Problem::new(StatusCode::NOT_FOUND, "not-found", detail)
-    };
-    let text = lens.scraper.text(&service).ok_or_else(unknown)?;
-    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response())
-}
-
-fn items(items: impl Iterator<Item = Value>) -> Json<Value> {
+pub(super) fn items(items: impl Iterator<Item = Value>) -> Json<Value> {
     Json(json!({ "items": items.collect::<Vec<_>>() }))
 }
 

@@ -34,6 +34,11 @@ impl Operate {
         router.route_layer(middleware::from_fn_with_state(self.clone(), guarded))
     }
 
+    /// The router behind the check of the origin alone, for requests with any method: they change nothing, but cost something.
+    pub(crate) fn only_own_pages(&self, router: Router) -> Router {
+        router.route_layer(middleware::from_fn_with_state(self.clone(), only_own_pages))
+    }
+
     /// Checks whether the request may change something.
     ///
     /// # Errors
@@ -62,6 +67,14 @@ pub(crate) fn routes(operate: &Operate) -> Router {
 async fn guarded(State(operate): State<Operate>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     match operate.check(&parts) {
+        Ok(()) => next.run(Request::from_parts(parts, body)).await,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn only_own_pages(State(operate): State<Operate>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    match operate.guard.check_costly(&parts) {
         Ok(()) => next.run(Request::from_parts(parts, body)).await,
         Err(problem) => problem.into_response(),
     }

@@ -10,10 +10,10 @@ use axum::{
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use super::{export, jaeger, lens, otlp_http, traces as own};
+use super::{export, jaeger, lens, operate::Operate, otlp_http, services, traces as own};
 use crate::{
     clock::Clock,
-    config::{Flow, Scrape},
+    config::{self, Flow, Scrape},
     intake::Intake,
     metrics::Metrics,
     scrape::Scraper,
@@ -58,7 +58,10 @@ impl TestLens {
             Metrics::register(&registry).unwrap(),
             clock,
         ));
+        let guard = chassis::http::Guard::new("lens", &chassis::http::GuardSettings::default());
+        let operate = Operate::new(&config::Operate { enabled: true }, guard);
         let router = otlp_http::routes(&intake)
+            .merge(services::routes(&scraper, &operate).unwrap())
             .merge(jaeger::routes(&store, &topology, &scraper, clock))
             .nest("/lens", jaeger::routes(&store, &topology, &scraper, clock))
             .merge(lens::routes(&store, &topology, &scraper, clock))

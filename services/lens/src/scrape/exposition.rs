@@ -1,5 +1,7 @@
 //! Parses `/metrics`, in the [Prometheus text format](https://prometheus.io/docs/instrumenting/exposition_formats/).
 
+use chassis::text::printable;
+
 use super::history::{Sample, Work};
 
 /// The histograms of requests that a server answered.
@@ -18,25 +20,56 @@ const NOT_HANDLED: [&str; 3] = ["skipped", "duplicate", "abandoned"];
 const FAULTS: [&str; 6] =
     ["UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"];
 
+/// What only the last scrape of a process says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Latest {
+    pub(crate) version: Option<String>,
+    /// Whether it is ready for traffic.
+    pub(crate) ready: Option<bool>,
+    /// The names of its raised conditions.
+    pub(crate) degraded: Vec<String>,
+}
+
+/// The most conditions of a process: a service of the mesh has some five.
+const MOST_CONDITIONS: usize = 32;
+/// The most characters of a version or a condition's name.
+const LONGEST_NAME: usize = 64;
+
+impl Latest {
+    fn add(&mut self, name: &str, labels: &str, value: f64) {
+        let text = |wanted| label(labels, wanted).map(|text| printable(text, LONGEST_NAME));
+        match name {
+            "mesh_build_info" => self.version = text("version"),
+            "mesh_ready" => self.ready = Some(value > 0.0),
+            _ if value > 0.0 && self.degraded.len() < MOST_CONDITIONS => {
+                self.degraded.extend(text("condition"));
+            }
+            _ => {}
+        }
+    }
+}
+
 /// The metrics that lens keeps of one process; lines that cannot be parsed are skipped.
-pub(super) fn read(text: &str) -> Sample {
-    let mut sample = Sample::default();
+pub(super) fn read(text: &str) -> (Sample, Latest) {
+    let (mut sample, mut latest) = (Sample::default(), Latest::default());
     for (name, labels, value) in text.lines().filter(is_read).filter_map(series) {
         match name {
             "process_resident_memory_bytes" => sample.memory_bytes = Some(value),
             "process_cpu_seconds_total" => sample.cpu_seconds = Some(value),
             "process_start_time_seconds" => sample.started_seconds = Some(value),
             "mesh_consumer_lag" => *sample.consumer_lag.get_or_insert_default() += value,
+            "mesh_build_info" | "mesh_ready" | "mesh_degraded" => latest.add(name, labels, value),
             _ => add_work(&mut sample, name, labels, value),
         }
     }
-    sample
+    (sample, latest)
 }
 
 /// Whether a line may have one of these metrics. Most lines have not, and to parse them would take most of the time of a scrape.
 fn is_read(line: &&str) -> bool {
-    let families = ["process_", "mesh_consumer_lag", MESSAGES];
-    families.iter().chain(&REQUESTS).any(|family| line.starts_with(family))
+    let families = ["process_", "mesh_consumer_lag", "mesh_build_info", "mesh_ready"];
+    let families = families.into_iter().chain(["mesh_degraded", MESSAGES]);
+    families.chain(REQUESTS).any(|family| line.starts_with(family))
 }
 
 fn add_work(sample: &mut Sample, name: &str, labels: &str, value: f64) {
@@ -155,13 +188,17 @@ messaging_process_duration_seconds_count{outcome="abandoned"} 7
 mesh_consumer_lag{topic="a",partition="0"} 4
 mesh_consumer_lag{topic="a",partition="1"} 2
 process_resident_memory_bytes 12345678
+mesh_build_info{service="orders",version="0.1.0"} 1
+mesh_ready 0
+mesh_degraded{condition="kafka"} 1
+mesh_degraded{condition="nats"} 0
 this is not a metric
 mesh_odd{unclosed="x 1
 "#;
 
     #[test]
     fn the_numbers_that_matter_are_summed_over_labels() {
-        let sample = read(TEXT);
+        let (sample, latest) = read(TEXT);
         let requests = sample.requests.unwrap();
         assert_eq!(
             (requests.total, requests.errors),
@@ -174,6 +211,8 @@ mesh_odd{unclosed="x 1
         assert_eq!(messages.buckets, [(0.005, 1.0), (f64::INFINITY, 3.0)]);
         assert_eq!((sample.consumer_lag, sample.memory_bytes), (Some(6.0), Some(12_345_678.0)));
         assert_eq!(sample.started_seconds, None);
+        assert_eq!((latest.version.as_deref(), latest.ready), (Some("0.1.0"), Some(false)));
+        assert_eq!(latest.degraded, ["kafka"]);
     }
 
     #[test]

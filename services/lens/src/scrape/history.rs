@@ -121,6 +121,14 @@ pub(crate) struct Vitals {
     pub(crate) messages: Option<Red>,
 }
 
+/// CPU and memory of a process at equal distances, the newest last; `None` where there was no scrape.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Points {
+    pub(crate) step: Duration,
+    pub(crate) cpu_cores: Vec<Option<f64>>,
+    pub(crate) memory_bytes: Vec<Option<f64>>,
+}
+
 #[derive(Default)]
 pub(super) struct History {
     samples: VecDeque<(Instant, Sample)>,
@@ -141,6 +149,36 @@ impl History {
         {
             self.samples.pop_front();
         }
+    }
+
+    /// When the process started that was scraped last.
+    pub(super) fn started_seconds(&self) -> Option<f64> {
+        self.samples.back().and_then(|(_, last)| last.started_seconds)
+    }
+
+    /// The last sample of each of `count` equal parts of the window before `now`.
+    pub(super) fn points(&self, window: Duration, count: usize, now: Instant) -> Points {
+        let step = window / count.max(1) as u32;
+        let mut last_of = vec![None; count];
+        let mut before = None;
+        for (at, sample) in &self.samples {
+            let age = now.saturating_duration_since(*at);
+            let place = (age.as_secs_f64() / step.as_secs_f64()) as usize;
+            match count.checked_sub(place + 1) {
+                Some(index) => last_of[index] = Some((*at, sample)),
+                None => before = Some((*at, sample)),
+            }
+        }
+        let mut cpu_cores = Vec::with_capacity(count);
+        for last in &last_of {
+            let pair = last.and_then(|last| Some((before.replace(last)?, last)));
+            let cores = |((then, old), (now, new)): ((Instant, &Sample), (Instant, &Sample))| {
+                Some((new.cpu_seconds? - old.cpu_seconds?) / (now - then).as_secs_f64())
+            };
+            cpu_cores.push(pair.and_then(cores));
+        }
+        let memory_bytes = last_of.iter().map(|last| last.and_then(|(_, one)| one.memory_bytes));
+        Points { step, cpu_cores, memory_bytes: memory_bytes.collect() }
     }
 
     /// The rates between the first sample within the window and the last sample.
@@ -209,6 +247,21 @@ mod tests {
             Sample { started_seconds: Some(9.0), ..sample(30.0, 0.0, 30.0) },
         );
         assert_eq!(history.over(second * 60).requests.unwrap().rate, 20.0);
+    }
+
+    #[tokio::test]
+    async fn points_have_gaps_where_there_was_no_scrape() {
+        let (start, second) = (Instant::now(), Duration::from_secs(1));
+        let mut history = History::default();
+        for (at, cpu) in [(2, 1.0), (11, 2.0), (19, 3.0), (41, 14.0)] {
+            let (cpu_seconds, memory_bytes) = (Some(cpu), Some(f64::from(at)));
+            let sample = Sample { cpu_seconds, memory_bytes, ..Sample::default() };
+            history.add(start + second * at, sample);
+        }
+        let points = history.points(second * 40, 4, start + second * 50);
+        assert_eq!(points.step, second * 10);
+        assert_eq!(points.memory_bytes, [Some(19.0), None, None, Some(41.0)]);
+        assert_eq!(points.cpu_cores, [Some(2.0 / 17.0), None, None, Some(0.5)]);
     }
 
     #[tokio::test]

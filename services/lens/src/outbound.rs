@@ -1,0 +1,3 @@
+//! What lens asks.
+
+pub(crate) mod admin_port;
