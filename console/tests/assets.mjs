@@ -8,7 +8,7 @@ export const CONSOLE = fileURLToPath(new URL("../", import.meta.url));
 
 /** As in `services/gateway/build.rs`, which embeds them. */
 const KINDS = [".css", ".html", ".js", ".png", ".svg", ".woff2"];
-const NOT_SERVED = ["tests", "types", "node_modules"];
+const NOT_SERVED = ["tests", "types", "node_modules", "screenshot.png"];
 
 /**
  * A module as the gateway sends it: without indentation and without the comments that have lines of their own. As
@@ -40,9 +40,10 @@ export function served(folder = CONSOLE, below = "") {
   const files = new Map();
   for (const entry of readdirSync(path.join(folder, below), { withFileTypes: true })) {
     const name = path.posix.join(below, entry.name);
+    if (NOT_SERVED.includes(entry.name)) continue;
     if (entry.isDirectory()) {
-      if (!NOT_SERVED.includes(entry.name)) for (const [inner, contents] of served(folder, name)) files.set(inner, contents);
-    } else if (KINDS.includes(path.extname(name)) && name !== "screenshot.png") {
+      for (const [inner, contents] of served(folder, name)) files.set(inner, contents);
+    } else if (KINDS.includes(path.extname(name))) {
       files.set(name, readFileSync(path.join(folder, name)));
     }
   }

@@ -4,7 +4,7 @@ import { readFileSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
-import { CONSOLE, parse, reached, served } from "./assets.mjs";
+import { CONSOLE, parse, reached, sent, served } from "./assets.mjs";
 
 /** As clippy counts in Rust: lines of a function's body with code. */
 const LONGEST = 50;
@@ -52,6 +52,29 @@ export function policy(name, text) {
   return text.split("\n").flatMap((line, index) => rules.filter(([pattern]) => /** @type {RegExp} */ (pattern).test(line)).map(([, what]) => `${name}:${index + 1}: ${what}`));
 }
 
+/** The gateway leaves out comments, and nothing else. @param {string} name @param {string} text */
+export function packs(name, text) {
+  const [before, after] = [tokens(text), tokens(sent(name, Buffer.from(text)).toString())];
+  const at = before.findIndex(([token], index) => token !== after[index]?.[0]);
+  return at < 0 ? [] : [`${name}:${before[at][1]}: the gateway would take a part of this for a comment: begin no line of a text with // or /*, and no code after the end of a comment of several lines`];
+}
+
+/** @param {string} text @returns {[token: string, line: number][]} */
+function tokens(text) {
+  const source = parse("a.js", text);
+  /** @type {[string, number][]} */
+  const found = [];
+  const visit = (/** @type {ts.Node} */ node) => {
+    if (ts.isJSDoc(node)) return;
+    const children = node.getChildren();
+    // Indentation is left out, too, also that inside a template.
+    if (!children.length) found.push([node.getText().replaceAll(/\s*\n\s*/g, "\n"), source.getLineAndCharacterOfPosition(node.getStart()).line + 1]);
+    children.forEach(visit);
+  };
+  visit(source);
+  return found;
+}
+
 function main() {
   const files = served();
   const own = [...files].filter(([name]) => !name.startsWith("vendor/")).map(([name, contents]) => /** @type {const} */ ([name, contents.toString()]));
@@ -62,6 +85,7 @@ function main() {
   const complaints = [
     ...imports(files),
     ...own.flatMap(([name, text]) => policy(name, text)),
+    ...scripts.flatMap(([name, text]) => packs(name, text)),
     ...[...scripts, ...tests].flatMap(([name, text]) => functions(name, text)),
   ];
   for (const complaint of complaints) console.error(complaint);

@@ -14,8 +14,8 @@ use std::{
 use flate2::{Compression, write::GzEncoder};
 use sha2::{Digest, Sha256};
 
-/// What the console has for its developers, and not for browsers.
-const NOT_SERVED: [&str; 3] = ["tests", "types", "node_modules"];
+/// What the console has for its developers and for the README, and not for browsers.
+const NOT_SERVED: [&str; 4] = ["tests", "types", "node_modules", "screenshot.png"];
 
 /// The kinds of files that are served, by the end of their names.
 const KINDS: [(&str, &str); 6] = [
@@ -53,7 +53,10 @@ fn collect(
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if path.is_dir() && !NOT_SERVED.contains(&name) {
+        if NOT_SERVED.contains(&name) {
+            continue;
+        }
+        if path.is_dir() {
             collect(&path, top, files)?;
         }
         let kind = KINDS.iter().find(|(end, _)| path.extension().is_some_and(|have| have == *end));

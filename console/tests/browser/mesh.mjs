@@ -122,6 +122,12 @@ export class Mesh {
     return answer.json();
   }
 
+  /** How many orders have been completed. */
+  async completed() {
+    const { data } = await this.get(`/prometheus/api/v1/query?query=${encodeURIComponent('sum(mesh_orders_status_total{status="completed"})')}`);
+    return Number(data.result[0]?.value[1] ?? 0);
+  }
+
   /** Places an order without the console. @param {{ token?: string, sku?: string, quantity?: number }} [of] @returns {Promise<{ id: string, trace_id: string }>} */
   async order({ token = "tok_ok", sku = "teapot", quantity = 1 } = {}) {
     const body = JSON.stringify({ items: [{ sku, quantity }], payment_token: token });

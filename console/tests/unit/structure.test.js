@@ -1,8 +1,8 @@
 // The rules of structure.mjs find what they are for.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { reached } from "../assets.mjs";
-import { functions, imports, policy } from "../structure.mjs";
+import { reached, sent } from "../assets.mjs";
+import { functions, imports, packs, policy } from "../structure.mjs";
 
 const page = '<link rel="stylesheet" href="./style/frame.css"><script type="module" src="./app.js"></script>';
 
@@ -51,4 +51,14 @@ test("what the content security policy blocks is found before a browser does", (
   for (const line of bad) assert.equal(policy("a.js", line).length, 1, line);
   const good = ['html`<i .style=${"left: 1px"}>`', '"http://www.w3.org/2000/svg"', "// see https://example.com", "a.style.left = b"];
   for (const line of good) assert.deepEqual(policy("a.js", line), [], line);
+});
+
+test("what the gateway sends has no comments in lines of their own, and its code on the same lines", () => {
+  const source = "// why\n/** A sum.\n * @param {number} a\n */\nconst f = (/** @type {number} */ a) =>\n  a; // kept\n/** @type {string} */\nconst g = 1;\n";
+  assert.equal(sent("a.js", Buffer.from(source)).toString(), "\n\n\n\nconst f = (/** @type {number} */ a) =>\na; // kept\n\nconst g = 1;\n");
+  assert.deepEqual(packs("a.js", source), []);
+});
+
+test("code or a text that the gateway would take for a comment is found", () => {
+  for (const text of ["f(`a\n// b\n`);", "f(`\n/* a\n*/\n`);", "/* a\n*/ f();"]) assert.equal(packs("a.js", `const a = 1;\n${text}\n`).length, 1, text);
 });
