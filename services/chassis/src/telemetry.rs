@@ -7,8 +7,10 @@
 mod batch;
 mod exporters;
 mod format;
+mod forwarder;
 mod kept;
 mod layers;
+pub mod otlp;
 mod processors;
 mod settings;
 pub(crate) mod variables;
@@ -32,6 +34,7 @@ use crate::{identity::Identity, metrics::Registry};
 
 pub use batch::Accounts;
 pub(crate) use exporters::check;
+pub use forwarder::{Forwarded, Forwarder, NotForwarded};
 pub use kept::Kept;
 pub use layers::LogLevel;
 pub use opentelemetry::Context;

@@ -28,6 +28,9 @@ pub struct Config {
     pub console: ConsoleFiles,
     /// How many live streams may be open; further ones are refused with 503.
     pub live_streams: usize,
+    /// How many requests with telemetry of browsers are taken a second, from all browsers together; further ones are refused with
+    /// 429. A page sends two every few seconds.
+    pub browser_requests: u32,
     /// How long a request may take, including every call made for it.
     #[serde(with = "humantime_serde")]
     pub deadline: Duration,
@@ -45,6 +48,7 @@ impl Default for Config {
             front_door: FrontDoor::default(),
             console: ConsoleFiles::default(),
             live_streams: 256,
+            browser_requests: 20,
             deadline: Duration::from_secs(5),
         }
     }

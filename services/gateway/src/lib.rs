@@ -4,11 +4,13 @@
 //!  HTTP  /api/products ──▶ Products ──▶ gRPC catalog.v1, inventory.v1
 //!        /api/orders   ──▶ Orders   ──▶ gRPC orders.v1
 //!        …/{id}/live   ──▶ Live     ──▶ NATS live.orders.<customer>.<order>, gRPC orders.v1/Get
+//!        /api/otlp     ──▶ Browser  ──▶ OTLP, to where the gateway's own telemetry goes
 //!        /  /assets/   ──▶ the console, embedded
 //!        /docs/  /openapi.json
 //!        /grafana/ /jaeger/ /prometheus/ /alertmanager/ ──▶ HTTP, passed on as it is, where configured
 //! ```
 
+mod browser;
 mod config;
 mod console;
 mod domain;
@@ -28,6 +30,7 @@ use std::sync::Arc;
 
 use chassis::{App, http};
 
+use browser::Browser;
 pub use config::{Config, ConsoleFiles, FrontDoor, TraceUrl, Upstream};
 use console::Console;
 use inbound::{
@@ -62,15 +65,27 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
         config.live_streams,
     );
 
+    let browser = Browser::new(app.forwarder()?, config.browser_requests, metrics.clone());
+
     // Inbound: what can reach it.
     let Config { listen, customer, trace_url, front_door, deadline, console, .. } = config;
     let passed_on = passed_on(&front_door);
     let console = Console::new(&console.folder);
-    let state =
-        AppState { products, orders, live, customer, trace_url, front_door, console, metrics };
+    let state = AppState {
+        products,
+        orders,
+        live,
+        browser,
+        customer,
+        trace_url,
+        front_door,
+        console,
+        metrics,
+    };
     let options = http::Options {
         limit: deadline,
         passed_on,
+        untraced_prefixes: vec![rest::UNTRACED.to_owned()],
         answers: rest::answers(),
         guard: Some(app.guard()),
         ..http::Options::default()

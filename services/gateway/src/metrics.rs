@@ -12,6 +12,13 @@ pub(crate) const REFUSALS: [&str; 8] = [
     "unavailable",
 ];
 
+/// The reasons why the gateway refuses a request with telemetry of a browser.
+pub(crate) const BROWSER_REFUSALS: [&str; 4] = ["invalid", "not_json", "too_large", "too_often"];
+
+/// What may be wrong with a span or log record of a browser.
+pub(crate) const BROWSER_MISTAKES: [&str; 6] =
+    ["attributes", "id", "name", "parts", "time", "unreadable"];
+
 chassis::metrics! {
     /// The business numbers of `gateway`.
     pub(crate) struct Metrics in "mesh_gateway" {
@@ -29,5 +36,9 @@ chassis::metrics! {
         live_streams_refused_total: IntCounter,
         /// How often a live stream read the order again, by reason: a message was missing, or none came for a while.
         live_rereads_total: IntCounterVec["reason"] = [["gap"], ["lapse"], ["silence"]],
+        /// Requests with telemetry of browsers that were refused as a whole, by reason.
+        browser_requests_refused_total: IntCounterVec["reason"] = BROWSER_REFUSALS.map(|reason| [reason]),
+        /// Spans and log records of browsers that were refused, by what was wrong with them.
+        browser_records_refused_total: IntCounterVec["signal", "reason"] = ["spans", "log_records"].into_iter().flat_map(|signal| BROWSER_MISTAKES.map(|reason| [signal, reason])),
     }
 }

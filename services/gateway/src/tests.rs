@@ -6,6 +6,7 @@ mod gateway;
 mod live;
 mod openapi;
 mod orders;
+mod otlp;
 mod pages;
 mod peers;
 mod products;

@@ -7,7 +7,6 @@ pub(crate) mod operate;
 mod otlp;
 pub(crate) mod otlp_grpc;
 pub(crate) mod otlp_http;
-mod otlp_json;
 mod params;
 pub(crate) mod prometheus;
 pub(crate) mod services;

@@ -15,6 +15,7 @@ use crate::{
     grpc::{self, Channel, Endpoints},
     http, nats,
     readiness::Impact,
+    telemetry::Forwarder,
 };
 
 impl App {
@@ -132,6 +133,17 @@ impl App {
         latch.release();
         self.nats = Some(client.clone());
         Ok(client)
+    }
+
+    /// Forwards the spans and log records of others to where this service sends its own telemetry; what is queued when the
+    /// service has drained is sent before it ends. Call it once.
+    ///
+    /// # Errors
+    /// Its metrics are declared already, or a client cannot be built.
+    pub fn forwarder(&mut self) -> anyhow::Result<Forwarder> {
+        let (forwarder, flush) = Forwarder::start(&self.settings.telemetry, &self.registry)?;
+        self.after_drain(flush.finish());
+        Ok(forwarder)
     }
 
     /// Binds a gRPC server with health and reflection. It accepts connections once everything is wired.

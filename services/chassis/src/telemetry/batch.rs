@@ -36,13 +36,29 @@ const BATCH: usize = 1024;
 pub(super) struct Account {
     pub(super) started: IntCounter,
     pub(super) exported: IntCounter,
-    pub(super) dropped: IntCounter,
+    /// Dropped because the queue was full.
+    pub(super) overflowed: IntCounter,
+    /// Dropped because the export failed.
+    pub(super) failed: IntCounter,
 }
 
 impl Account {
     pub(super) fn of(states: &prometheus::IntCounterVec) -> Self {
         let state = |name: &str| states.with_label_values(&[name]);
-        Self { started: state("started"), exported: state("exported"), dropped: state("dropped") }
+        Self {
+            started: state("started"),
+            exported: state("exported"),
+            overflowed: state("dropped"),
+            failed: state("dropped"),
+        }
+    }
+}
+
+/// What a queue holds: one span or log record, or several that came together.
+pub(super) trait Item: Send + 'static {
+    /// The number of spans or log records.
+    fn count(&self) -> u64 {
+        1
     }
 }
 
@@ -53,16 +69,25 @@ pub(super) struct Queue<T> {
     account: Account,
 }
 
-impl<T> Queue<T> {
-    pub(super) fn start(&self) {
-        self.account.started.inc();
+impl<T: Item> Queue<T> {
+    /// A queue of this length, and its other end.
+    pub(super) fn new(length: usize, account: Account) -> (Self, Receiver<T>) {
+        let (queue, receiver) = mpsc::channel(length.max(1));
+        (Self { queue, account }, receiver)
     }
 
-    /// Never blocks: what does not fit into the queue is counted as dropped.
-    pub(super) fn put(&self, item: T) {
-        if self.queue.try_send(item).is_err() {
-            self.account.dropped.inc();
+    pub(super) fn start(&self, count: u64) {
+        self.account.started.inc_by(count);
+    }
+
+    /// Never blocks: what does not fit into the queue is counted as dropped. Returns whether it fitted.
+    pub(super) fn put(&self, item: T) -> bool {
+        let count = item.count();
+        let fits = self.queue.try_send(item).is_ok();
+        if !fits {
+            self.account.overflowed.inc_by(count);
         }
+        fits
     }
 }
 
@@ -119,13 +144,13 @@ pub(super) fn start<T, F>(
     export: impl Fn(Vec<T>) -> F + Send + 'static,
 ) -> (Queue<T>, Batches)
 where
-    T: Send + 'static,
+    T: Item,
     F: Future<Output = Result<(), String>> + Send + 'static,
 {
-    let (sender, receiver) = mpsc::channel(queue.max(1));
+    let (queue, receiver) = Queue::new(queue, account.clone());
     let end = End::default();
-    let task = tokio::spawn(run(receiver, limit, account.clone(), export, end.clone()));
-    (Queue { queue: sender, account }, Batches { task, end })
+    let task = tokio::spawn(run(receiver, limit, account, export, end.clone()));
+    (queue, Batches { task, end })
 }
 
 async fn run<T, F>(
@@ -135,6 +160,7 @@ async fn run<T, F>(
     export: impl Fn(Vec<T>) -> F,
     end: End,
 ) where
+    T: Item,
     F: Future<Output = Result<(), String>>,
 {
     let mut away = false;
@@ -157,7 +183,7 @@ async fn run<T, F>(
             let Ok(next) = queue.try_recv() else { break };
             batch.push(next);
         }
-        let count = batch.len() as u64;
+        let count = batch.iter().map(Item::count).sum();
         let result = tokio::select! {
             biased;
             () = end.reached() => Err("the process ended before it was sent".into()),
@@ -167,7 +193,7 @@ async fn run<T, F>(
         };
         match result {
             Ok(()) => account.exported.inc_by(count),
-            Err(_) => account.dropped.inc_by(count),
+            Err(_) => account.failed.inc_by(count),
         }
         // At the end a failure is not logged: lens, for one, is its own collector and cannot send its last lines.
         if !end.begun.is_cancelled() {
@@ -197,6 +223,8 @@ mod tests {
     use super::*;
     use crate::metrics::Registry;
 
+    impl Item for u64 {}
+
     fn account() -> Account {
         Account::of(&Accounts::register(&Registry::new()).unwrap().spans_total)
     }
@@ -210,12 +238,12 @@ mod tests {
             async { Ok(()) }
         });
         for number in 0..3000 {
-            queue.start();
+            queue.start(1);
             queue.put(number);
         }
         batches.finish().await;
         assert_eq!(*sent.lock(), (0..3000).collect::<Vec<_>>());
-        assert_eq!((account.exported.get(), account.dropped.get()), (3000, 0));
+        assert_eq!((account.exported.get(), account.failed.get()), (3000, 0));
     }
 
     /// Each batch alone would use up its whole time limit.
@@ -224,7 +252,7 @@ mod tests {
         let account = account();
         let (queue, batches) = start(8192, FLUSH, account.clone(), |_| std::future::pending());
         for number in 0..8192 {
-            queue.start();
+            queue.start(1);
             queue.put(number);
         }
         // One batch is being sent, and seven wait.
@@ -232,7 +260,7 @@ mod tests {
         let begun = Instant::now();
         batches.finish().await;
         assert!(begun.elapsed() <= FLUSH + DELAY, "{:?}", begun.elapsed());
-        assert_eq!((account.exported.get(), account.dropped.get()), (0, 8192));
+        assert_eq!((account.exported.get(), account.failed.get()), (0, 8192));
     }
 
     #[tokio::test]
@@ -241,14 +269,14 @@ mod tests {
         let (queue, batches) =
             start(10, Duration::from_secs(1), account.clone(), |_| async { Err("away".into()) });
         for number in 0..25 {
-            queue.start();
+            queue.start(1);
             queue.put(number);
         }
         batches.finish().await;
-        queue.start();
+        queue.start(1);
         queue.put(99);
         assert_eq!(
-            (account.started.get(), account.exported.get(), account.dropped.get()),
+            (account.started.get(), account.exported.get(), account.failed.get()),
             (26, 0, 26)
         );
     }

@@ -15,11 +15,11 @@ use super::{
 use crate::config::{Secret, percent_decoded};
 
 /// The settings of one signal's exporter.
-struct Way {
-    endpoint: String,
-    protocol: Protocol,
-    headers: HeaderMap,
-    timeout: Duration,
+pub(super) struct Way {
+    pub(super) endpoint: String,
+    pub(super) protocol: Protocol,
+    pub(super) headers: HeaderMap,
+    pub(super) timeout: Duration,
 }
 
 /// Builds one signal's exporter. The SDK's builders have the same steps for every signal, but no trait in common.
@@ -60,7 +60,7 @@ pub(super) fn timeout(settings: &Settings, signal: &Signal) -> Duration {
 }
 
 /// `None` if the signal has no endpoint.
-fn way(settings: &Settings, signal: &Signal, path: &str) -> anyhow::Result<Option<Way>> {
+pub(super) fn way(settings: &Settings, signal: &Signal, path: &str) -> anyhow::Result<Option<Way>> {
     let own = !signal.endpoint.expose().is_empty();
     let endpoint = if own { &signal.endpoint } else { &settings.endpoint }.expose();
     if endpoint.is_empty() {
@@ -79,7 +79,7 @@ fn way(settings: &Settings, signal: &Signal, path: &str) -> anyhow::Result<Optio
     Ok(Some(Way { endpoint, protocol, headers, timeout: timeout(settings, signal) }))
 }
 
-fn client(timeout: Duration) -> anyhow::Result<reqwest::Client> {
+pub(super) fn client(timeout: Duration) -> anyhow::Result<reqwest::Client> {
     let client = reqwest::Client::builder().timeout(timeout);
     client.redirect(reqwest::redirect::Policy::none()).build().context("build the client of OTLP")
 }

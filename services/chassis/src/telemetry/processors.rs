@@ -12,10 +12,14 @@ use opentelemetry_sdk::{
 };
 
 use super::{
-    batch::{self, Account, Accounts, Batches, Queue},
+    batch::{self, Account, Accounts, Batches, Item, Queue},
     exporters,
     settings::Settings,
 };
+
+impl Item for SpanData {}
+
+impl Item for (SdkLogRecord, InstrumentationScope) {}
 
 /// Puts ended spans into the queue.
 #[derive(Debug)]
@@ -46,7 +50,7 @@ pub(super) fn spans(
 
 impl SpanProcessor for Spans {
     fn on_start(&self, _: &mut Span, _: &Context) {
-        self.0.start();
+        self.0.start(1);
     }
 
     fn on_end(&self, span: SpanData) {
@@ -92,7 +96,7 @@ pub(super) fn logs(
 
 impl LogProcessor for Logs {
     fn emit(&self, record: &mut SdkLogRecord, scope: &InstrumentationScope) {
-        self.0.start();
+        self.0.start(1);
         self.0.put((record.clone(), scope.clone()));
     }
 

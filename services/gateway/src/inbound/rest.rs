@@ -3,6 +3,7 @@
 mod live;
 mod openapi;
 mod orders;
+mod otlp;
 mod pages;
 mod problems;
 mod products;
@@ -16,6 +17,7 @@ use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
+    browser::Browser,
     config::{FrontDoor, TraceUrl},
     console::Console,
     inbound::front_door,
@@ -30,12 +32,16 @@ pub(crate) struct AppState {
     pub(crate) products: Products,
     pub(crate) orders: Orders,
     pub(crate) live: Live,
+    pub(crate) browser: Browser,
     pub(crate) customer: CustomerId,
     pub(crate) trace_url: TraceUrl,
     pub(crate) front_door: FrontDoor,
     pub(crate) console: Console,
     pub(crate) metrics: Metrics,
 }
+
+/// Requests below this path are neither traced nor measured as load: each span would cause another.
+pub(crate) const UNTRACED: &str = "/api/otlp/";
 
 /// All routes that the gateway serves.
 pub(crate) fn router(state: AppState) -> anyhow::Result<Router> {
@@ -46,11 +52,12 @@ pub(crate) fn router(state: AppState) -> anyhow::Result<Router> {
     Ok(router.with_state(Arc::new(state)).layer(document).merge(pages).merge(others))
 }
 
-/// Every answer that the OpenAPI document describes.
+/// Every answer that the OpenAPI document describes and the metrics count.
 pub(crate) fn answers() -> Vec<Known> {
     let document = api().into_openapi();
     let mut answers = Vec::new();
-    for (route, item) in &document.paths.paths {
+    let measured = document.paths.paths.iter().filter(|(route, _)| !route.starts_with(UNTRACED));
+    for (route, item) in measured {
         let operations = [
             ("GET", &item.get),
             ("POST", &item.post),
@@ -76,6 +83,8 @@ fn api() -> OpenApiRouter<Arc<AppState>> {
         .routes(routes!(orders::get))
         .routes(routes!(orders::cancel))
         .routes(routes!(live::follow))
+        .routes(routes!(otlp::traces))
+        .routes(routes!(otlp::logs))
         .routes(routes!(openapi::get))
 }
 

@@ -5,13 +5,14 @@ use std::{sync::Arc, time::Duration};
 use axum::{
     Router,
     body::{Body, to_bytes},
-    http::{HeaderMap, Method, Request, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header},
     response::Response,
 };
 use chassis::{
     grpc::{Channel, Endpoints},
-    http::{Edge, Options},
+    http::{Edge, Guard, GuardSettings, Options},
     metrics::Registry,
+    telemetry::{Forwarded, Forwarder},
 };
 use proto::{
     catalog::v1::catalog_server::CatalogServer, inventory::v1::inventory_server::InventoryServer,
@@ -29,6 +30,7 @@ use super::{
     updates::FakeUpdates,
 };
 use crate::{
+    browser::Browser,
     config::{Config, FrontDoor},
     console::Console,
     inbound::{
@@ -50,6 +52,9 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// The maximum of live streams.
 pub(super) const STREAMS: usize = 8;
 
+/// How many requests with telemetry may wait to be forwarded.
+pub(super) const FORWARDED: usize = 2;
+
 /// An order that the fakes use.
 pub(super) const ORDER: &str = "6f0c9d9e-0d58-5e0c-9d54-1f5f0f6f2c11";
 
@@ -59,6 +64,8 @@ pub(super) struct TestGateway {
     pub(super) updates: Arc<FakeUpdates>,
     pub(super) draining: CancellationToken,
     pub(super) registry: Registry,
+    /// The telemetry of browsers that the gateway passes on.
+    pub(super) forwarded: Forwarded,
     _tasks: JoinSet<()>,
 }
 
@@ -113,6 +120,7 @@ impl TestGateway {
         let (registry, draining, config) =
             (Registry::new(), CancellationToken::new(), Config::default());
         let metrics = Metrics::register(&registry).unwrap();
+        let (forwarder, forwarded) = Forwarder::for_tests(&registry, FORWARDED).unwrap();
         let orders = Orders::new(channel());
         let source = Arc::clone(&updates) as Arc<dyn Updates>;
         let state = AppState {
@@ -129,6 +137,7 @@ impl TestGateway {
                 intervals,
                 STREAMS,
             ),
+            browser: Browser::new(forwarder, config.browser_requests, metrics.clone()),
             orders,
             customer: config.customer,
             trace_url: config.trace_url,
@@ -137,10 +146,13 @@ impl TestGateway {
             metrics,
         };
         let passed_on = passed_on(&state.front_door);
-        let options = Options { limit: LIMIT, passed_on, ..Options::default() };
+        let untraced_prefixes = vec![rest::UNTRACED.to_owned()];
+        let guard = Some(Guard::new("gateway", &GuardSettings::default()));
+        let options =
+            Options { limit: LIMIT, passed_on, untraced_prefixes, guard, ..Options::default() };
         let router =
             Edge::for_tests(&registry, options).unwrap().around(rest::router(state).unwrap());
-        Self { router, peers, updates, draining, registry, _tasks: tasks }
+        Self { router, peers, updates, draining, registry, forwarded, _tasks: tasks }
     }
 
     pub(super) async fn get(&self, path: &str) -> Answer {
@@ -172,7 +184,8 @@ impl TestGateway {
     }
 
     /// Sends a request whose answer may never end.
-    pub(super) async fn open(&self, request: Request<Body>) -> Response {
+    pub(super) async fn open(&self, mut request: Request<Body>) -> Response {
+        request.headers_mut().insert(header::HOST, HeaderValue::from_static("127.0.0.1:8080"));
         let answered = timeout(TIMEOUT, self.router.clone().oneshot(request)).await;
         answered.expect("an answer in time").unwrap()
     }

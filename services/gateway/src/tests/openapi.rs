@@ -40,6 +40,8 @@ async fn the_document_is_openapi_3_1_and_lists_every_operation() {
             "get /api/orders/{id}",
             "post /api/orders/{id}/cancel",
             "get /api/orders/{id}/live",
+            "post /api/otlp/v1/logs",
+            "post /api/otlp/v1/traces",
             "get /api/products",
             "get /api/products/{sku}",
             "get /openapi.json",

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use chassis::{grpc::Services, text::printable};
+use chassis::{grpc::Services, telemetry::otlp::json::Refused, text::printable};
 use opentelemetry_proto::tonic::collector::{
     logs::v1::{
         ExportLogsPartialSuccess, ExportLogsServiceRequest, ExportLogsServiceResponse,
@@ -16,10 +16,7 @@ use opentelemetry_proto::tonic::collector::{
 };
 use tonic::{Request, Response, Status, codec::CompressionEncoding};
 
-use super::{
-    otlp::{LARGEST, logs_of, spans_of},
-    otlp_json::Refused,
-};
+use super::otlp::{LARGEST, logs_of, spans_of};
 use crate::intake::Intake;
 
 /// The services that exporters call.

@@ -13,6 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::post,
 };
+use chassis::telemetry::otlp::json::{self, Read, Refused};
 use flate2::read::MultiGzDecoder;
 use prost::Message;
 use serde::Serialize;
@@ -21,7 +22,6 @@ use serde_json::{Value, json};
 use super::{
     otlp::LARGEST,
     otlp_grpc::{take_logs, take_spans},
-    otlp_json::{self, Read, Refused},
 };
 use crate::intake::Intake;
 
@@ -42,7 +42,7 @@ async fn traces(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let (encoding, read) = decode(&headers, body, otlp_json::traces)?;
+    let (encoding, read) = decode(&headers, body, json::traces)?;
     let answer = take_spans(&intake, read.request, read.refused);
     let partial = answer.partial_success.as_ref();
     let json = partial_success(
@@ -67,7 +67,7 @@ async fn logs(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let (encoding, read) = decode(&headers, body, otlp_json::logs)?;
+    let (encoding, read) = decode(&headers, body, json::logs)?;
     let answer = take_logs(&intake, read.request, read.refused);
     let partial = answer.partial_success.as_ref();
     let json = partial_success(

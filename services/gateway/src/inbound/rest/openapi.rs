@@ -33,6 +33,7 @@ use crate::{
     tags(
         (name = "products", description = "The products of the shop."),
         (name = "orders", description = "Orders, from placing to delivery."),
+        (name = "telemetry", description = "What the console measures in the browser."),
         (name = "about", description = "This document."),
     ),
     components(schemas(

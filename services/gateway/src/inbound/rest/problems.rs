@@ -149,6 +149,10 @@ problems! {
         "the query is invalid", |parts| parts.add("status", "\"lost\" is no status");
     KEY_REUSED = 422 "idempotency-key-reused": "The idempotency key was used for another order.",
         "the idempotency key was used for another order", |parts| parts.add("Idempotency-Key", REUSED);
+    BAD_EXPORT = 422 "invalid-argument": "The body is JSON, but no export of OTLP, or it has more than a page sends.",
+        "the body has 900 spans; expected at most 256: send them in several requests";
+    TOO_OFTEN = 429 "too-many-requests": "The gateway takes no more telemetry of browsers in this second.",
+        "more than 20 requests a second; send larger batches, or raise `browser_requests`";
     INTERNAL = 500 "internal": "The gateway, or a service that it called, failed unexpectedly.",
         "an unexpected error; see the trace";
     OVERLOADED = 503 "overloaded": "The maximum of requests or live streams is open. The same request may succeed later.",
@@ -219,7 +223,7 @@ fn response(status: u16, refusals: &[&Refusal]) -> Response {
     let when: Vec<_> = refusals.iter().map(|refusal| refusal.when).collect();
     let mut response =
         ResponseBuilder::new().description(when.join(" Or: ")).content(PROBLEM, content.build());
-    if status == 503 {
+    if matches!(status, 429 | 503) {
         let seconds = ObjectBuilder::new().schema_type(SchemaType::new(Type::Integer));
         let after = HeaderBuilder::new()
             .schema(Some(seconds))

@@ -25,18 +25,20 @@ use self::message::{LogRecord, Resource, Scope, Span};
 
 /// The part of a request that could be read, and what was refused.
 #[derive(Debug)]
-pub(super) struct Read<T> {
-    pub(super) request: T,
-    pub(super) refused: Refused,
+pub struct Read<T> {
+    /// What could be read.
+    pub request: T,
+    /// What could not.
+    pub refused: Refused,
 }
 
 /// The refused items.
 #[derive(Debug, Default)]
-pub(super) struct Refused {
+pub struct Refused {
     /// Their number, as far as they can be counted.
-    pub(super) items: u64,
+    pub items: u64,
     /// The first mistake.
-    pub(super) why: Option<String>,
+    pub why: Option<String>,
 }
 
 impl Refused {
@@ -46,9 +48,11 @@ impl Refused {
     }
 }
 
+/// Reads an export of spans.
+///
 /// # Errors
 /// The body is not JSON, or not an export of spans.
-pub(super) fn traces(body: &[u8]) -> Result<Read<ExportTraceServiceRequest>, String> {
+pub fn traces(body: &[u8]) -> Result<Read<ExportTraceServiceRequest>, String> {
     let text = String::from_utf8_lossy(body);
     let all: Export<'_> = whole(&text)?;
     let mut refused = Refused::default();
@@ -68,9 +72,11 @@ pub(super) fn traces(body: &[u8]) -> Result<Read<ExportTraceServiceRequest>, Str
     Ok(Read { request: ExportTraceServiceRequest { resource_spans }, refused })
 }
 
+/// Reads an export of log records.
+///
 /// # Errors
 /// The body is not JSON, or not an export of log records.
-pub(super) fn logs(body: &[u8]) -> Result<Read<ExportLogsServiceRequest>, String> {
+pub fn logs(body: &[u8]) -> Result<Read<ExportLogsServiceRequest>, String> {
     let text = String::from_utf8_lossy(body);
     let all: Export<'_> = whole(&text)?;
     let mut refused = Refused::default();

@@ -4,7 +4,35 @@ use opentelemetry_proto::tonic::{common::v1::any_value::Value as Any, trace::v1:
 use serde_json::{Value, json};
 
 use super::*;
-use crate::inbound::tests::{TRACE, span, text, traces as export, with};
+
+const TRACE: &str = "5b8efff798038103d269b633813fc60c";
+
+fn export(service: &str, spans: &[Value]) -> Value {
+    json!({ "resourceSpans": [{
+        "resource": { "attributes": [text("service.name", service)] },
+        "scopeSpans": [{ "scope": { "name": "chassis", "version": "0.1.0" }, "spans": spans }],
+    }]})
+}
+
+fn text(key: &str, value: &str) -> Value {
+    json!({ "key": key, "value": { "stringValue": value } })
+}
+
+fn span(id: u64, parent: u64, kind: u8, name: &str, start: u64, attributes: &[Value]) -> Value {
+    json!({
+        "traceId": TRACE, "spanId": format!("{id:016x}"), "parentSpanId": format!("{parent:016x}"), "kind": kind, "name": name,
+        "startTimeUnixNano": start.to_string(), "endTimeUnixNano": (start + 2_500_000).to_string(),
+        "attributes": attributes,
+    })
+}
+
+/// The span with fields added or replaced.
+fn with(mut span: Value, fields: &Value) -> Value {
+    for (name, value) in fields.as_object().unwrap() {
+        span[name] = value.clone();
+    }
+    span
+}
 
 fn read(json: &Value) -> Read<ExportTraceServiceRequest> {
     traces(json.to_string().as_bytes()).unwrap()
@@ -149,11 +177,12 @@ fn a_request_that_is_no_export_is_refused_as_a_whole() {
 fn log_records_are_read_alike() {
     let good = json!({
         "observed_time_unix_nano": 9, "severityNumber": "SEVERITY_NUMBER_WARN", "body": { "stringValue": "hello" },
-        "traceId": TRACE, "severityText": null,
+        "traceId": TRACE, "severityText": null, "eventName": "browser.web_vital",
     });
     let json = json!({ "resource_logs": [{ "scope_logs": [{ "log_records": [good, { "severityNumber": [] }] }] }] });
     let read = logs(json.to_string().as_bytes()).unwrap();
     let records = &read.request.resource_logs[0].scope_logs[0].log_records;
     assert_eq!((records.len(), read.refused.items), (1, 1));
+    assert_eq!(records[0].event_name, "browser.web_vital");
     assert_eq!((records[0].severity_number, records[0].observed_time_unix_nano), (13, 9));
 }

@@ -1,4 +1,4 @@
-//! The messages of OTLP's JSON. Fields that lens does not keep are ignored.
+//! The messages of OTLP's JSON. Fields without use here are ignored: schema URLs, flags, counts of what a sender dropped.
 
 use opentelemetry_proto::tonic::{
     common::v1 as common, logs::v1 as logs, resource::v1 as resource, trace::v1 as trace,
@@ -208,6 +208,8 @@ pub(super) struct LogRecord {
     observed_time_unix_nano: Option<Unsigned>,
     #[serde(alias = "severity_number")]
     severity_number: Option<Code>,
+    #[serde(alias = "event_name")]
+    event_name: Option<String>,
     body: Option<AnyValue>,
     attributes: List<KeyValue>,
     #[serde(alias = "trace_id")]
@@ -223,6 +225,7 @@ impl LogRecord {
             time_unix_nano: self.time_unix_nano.unwrap_or_default().0,
             observed_time_unix_nano: self.observed_time_unix_nano.unwrap_or_default().0,
             severity_number: Code::number(self.severity_number, severity),
+            event_name: self.event_name.unwrap_or_default(),
             body: self.body.map(AnyValue::into_wire),
             attributes: attributes(self.attributes),
             trace_id: self.trace_id.unwrap_or_default().0,
