@@ -34,5 +34,13 @@ export function increments(unit) {
   }
   for (let power = -9; power < 16; power += 1) for (const part of DECIMAL) steps.push(Number(`${part}e${power}`));
   if (unit !== "s") return steps;
-  return [...steps.filter((step) => step < 30), 30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400, 604_800];
+  return [...steps.filter((step) => step <= 5), 10, 15, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400, 604_800];
+}
+
+/** The unit of what a query measures, by the names in it. @param {string} query */
+export function unitOfQuery(query) {
+  if (/ratio|^1 - avg_over_time|[\w)}\]] \/ (?!on\b)/.test(query)) return "percentunit";
+  if (/^(deriv|changes|increase|count)\b|_count|_total/.test(query)) return "short";
+  if (/_bytes\b/.test(query)) return "bytes";
+  return /_seconds(_bucket)?\b/.test(query) ? "s" : "short";
 }

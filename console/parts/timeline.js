@@ -21,7 +21,7 @@ export function stretches(points, step, stateOf) {
 /** @param {{ label: string, rows: { name: string, stretches: Stretch[] }[], range: { from: number, to: number } }} given */
 export function timeline({ label, rows, range }) {
   const place = (/** @type {number} */ at) => (Math.min(Math.max((at - range.from) / (range.to - range.from), 0), 1) * 100).toFixed(2);
-  const ticks = [0, 0.25, 0.5, 0.75].map((share) => range.from + share * (range.to - range.from));
+  const ticks = [0, 0.5].map((share) => range.from + share * (range.to - range.from));
   return html`<div class="timeline" role="group" aria-label=${label}>
     ${rows.map(({ name, stretches: found }) => {
       const now = found.at(-1);

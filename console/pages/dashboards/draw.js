@@ -37,7 +37,9 @@ function lines(panel, { series = [], exemplars }, { span, markers, group, height
     const field = fieldOf(panel, name);
     return { label: field.displayName ?? name, points, color: tokenOf(field.color?.fixedColor), dashed: /^p50\b/.test(name) };
   });
-  if (!isStacked) drawn.sort((a, b) => (lastOf(b) ?? 0) - (lastOf(a) ?? 0));
+  const isIdle = (/** @type {{ points: [number, number][] }} */ { points }) => points.every(([, value]) => !value);
+  if (isStacked) drawn.sort((a, b) => Number(isIdle(a)) - Number(isIdle(b)));
+  else drawn.sort((a, b) => (lastOf(b) ?? 0) - (lastOf(a) ?? 0));
   return chart({
     label: panel.title, lines: drawn, unit, min, step: span.step, range: span, stacked: isStacked, log: custom.scaleDistribution?.type === "log",
     max: Math.max(custom.axisSoftMax ?? 0, max ?? 0) || undefined, thresholds: thresholdsOf(defaults), markers, exemplars, group, height, zoom, unzoom,

@@ -4,6 +4,7 @@ import { effect, html, nothing, signal, untracked, Widget } from "../../lib/view
 import { ApiError, visible } from "../../lib/api.js";
 import { icon } from "../../parts/icon.js";
 import { markdown } from "../../parts/markdown.js";
+import { runnable } from "../../parts/runnable.js";
 import { skeleton } from "../../parts/state.js";
 import { age } from "../../lib/format.js";
 import { answer, whyEmpty } from "./ask.js";
@@ -73,7 +74,7 @@ class MeshPanel extends Widget {
 
   #body() {
     const { panel, board } = /** @type {NonNullable<MeshPanel["given"]>} */ (this.given);
-    if (panel.type === "text") return markdown(panel.options?.content ?? "");
+    if (panel.type === "text") return markdown(panel.options?.content ?? "", { code: runnable });
     const known = this.#answer.value;
     const error = this.#error.value;
     if (!known) return error ? failure(error) : skeleton(3);

@@ -24,7 +24,7 @@ export const visibleThresholds = (spec, top) => (spec.thresholds ?? []).filter((
 export function limits(spec, low, high) {
   const values = [low ?? 0, high ?? 0];
   for (const { value } of visibleThresholds(spec, high ?? 0)) values.push(value);
-  const from = Math.min(...values, spec.min ?? Infinity);
+  const from = Math.min(...values, spec.min ?? 0);
   const to = Math.max(...values, spec.max ?? -Infinity);
   const size = to - from;
   if (size === 0) return from === 0 ? [0, 1] : [Math.min(0, from), Math.max(0, to)];
@@ -43,6 +43,9 @@ function axes(spec, element) {
   const [line, faint] = [token("--line", element), token("--faint", element)];
   const common = { stroke: faint, font, grid: { stroke: line, width: 1 }, ticks: { show: false } };
   const format = formatOf(spec.unit);
+  // On an axis of powers of ten, 100 s is rounder than 1 min 40 s.
+  const mark = (/** @type {number | null} */ value) => (value === null ? "" : spec.log && spec.unit === "s" && value >= 60 ? `${value} s` : format(value));
+  const tens = (/** @type {Plot} */ _, /** @type {number[]} */ splits) => splits.map((value) => (Number.isInteger(Number(Math.log10(value).toFixed(6))) ? value : null));
   return [
     {
       ...common,
@@ -57,8 +60,8 @@ function axes(spec, element) {
       size: 62,
       gap: 6,
       space: 32,
-      ...(spec.log ? {} : { incrs: increments(spec.unit) }),
-      values: (/** @type {Plot} */ _, /** @type {number[]} */ splits) => splits.map((value) => (value === null ? "" : format(value))),
+      ...(spec.log ? { filter: tens, grid: { ...common.grid, filter: tens } } : { incrs: increments(spec.unit) }),
+      values: (/** @type {Plot} */ _, /** @type {(number | null)[]} */ splits) => splits.map(mark),
     },
   ];
 }
@@ -92,8 +95,9 @@ function series(spec, lines, element) {
     return {
       label: line.label,
       stroke,
-      width: 1.5,
-      fill: isFilled ? faded(stroke, spec.stacked ? "66" : "1c") : undefined,
+      // The edge of an empty layer would hide that of the one below.
+      width: spec.stacked ? 0 : 1.5,
+      fill: isFilled ? faded(stroke, spec.stacked ? "b3" : "1c") : undefined,
       dash: line.dashed ? [4, 4] : undefined,
       spanGaps: false,
       points: { show: false },

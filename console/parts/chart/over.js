@@ -12,8 +12,8 @@ import { last, spread, valueAt } from "./data.js";
 /** The height of a label. */
 export const LABEL = 16;
 
-/** More exemplars hide the lines. */
-const EXEMPLARS = 60;
+/** The range has so many places for exemplars; more hide the lines. */
+const PLACES = 24;
 
 /** @param {Plot} plot @param {number} at */
 const isInside = (plot, at) => at >= (plot.scales.x.min ?? 0) && at <= (plot.scales.x.max ?? 0);
@@ -22,9 +22,9 @@ const isInside = (plot, at) => at >= (plot.scales.x.min ?? 0) && at <= (plot.sca
 export function marks(spec, plot) {
   const markers = (spec.markers ?? []).filter(({ at }) => isInside(plot, at));
   const top = plot.scales.y.max ?? 0;
-  const exemplars = (spec.exemplars ?? []).filter(({ at, value }) => isInside(plot, at) && value <= top);
+  const inside = (spec.exemplars ?? []).filter(({ at, value }) => isInside(plot, at) && value <= top);
   // The largest are those that somebody looks for.
-  const shown = exemplars.sort((a, b) => b.value - a.value).slice(0, EXEMPLARS);
+  const shown = [...new Map(inside.sort((a, b) => a.value - b.value).map((one) => [Math.floor((plot.valToPos(one.at, "x") / plot.over.clientWidth) * PLACES), one])).values()];
   return html`${markers.map(({ at, title, state }) => html`<i class="marker ${state ?? ""}" .style=${`left: ${plot.valToPos(at, "x")}px`} title=${`${title} · ${time(at * 1000)}`}></i>`)}
     ${shown.map(({ at, value, href, title }) => {
       const text = title ?? `${formatOf(spec.unit)(value)} at ${time(at * 1000)}: open its trace`;
