@@ -20,7 +20,7 @@ export function now() {
 }
 
 /** Rate, errors, durations, memory and readiness of every process. */
-export const services = resource((signal) => get("/lens/v1/services?window=30s", { signal }), { every: 2_000, shared: true });
+export const services = resource((signal) => get("/lens/v1/services?window=30s", { signal, timeout: 4_000 }), { every: 2_000, shared: true });
 
 /** Pending and firing alerts. */
 export const alerts = resource((signal) => prometheus.alerts(signal), { every: 5_000, shared: true });

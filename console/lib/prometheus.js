@@ -7,17 +7,17 @@ const BASE = "/prometheus/api/v1";
 /** @typedef {{ labels: Record<string, string>, value: number }} Sample */
 /** @typedef {{ labels: Record<string, string>, points: [seconds: number, value: number][] }} Series */
 
-/** @param {string} path @param {Record<string, string | number | undefined>} params @param {AbortSignal} [signal] */
-async function ask(path, params, signal) {
+/** @param {string} path @param {Record<string, string | number | undefined>} params @param {AbortSignal} [signal] @param {number} [timeout] */
+async function ask(path, params, signal, timeout) {
   const given = Object.entries(params).filter(([, value]) => value !== undefined);
   const query = new URLSearchParams(given.map(([name, value]) => [name, String(value)]));
-  const answer = await get(`${BASE}/${path}?${query}`, { signal });
+  const answer = await get(`${BASE}/${path}?${query}`, { signal, timeout });
   return answer.data;
 }
 
-/** An instant query; a scalar is one sample without labels. @param {string} query @param {{ time?: number, signal?: AbortSignal }} [options] @returns {Promise<Sample[]>} */
-export async function instant(query, { time, signal } = {}) {
-  const data = await ask("query", { query, time }, signal);
+/** An instant query; a scalar is one sample without labels. @param {string} query @param {{ time?: number, signal?: AbortSignal, timeout?: number }} [options] @returns {Promise<Sample[]>} */
+export async function instant(query, { time, signal, timeout } = {}) {
+  const data = await ask("query", { query, time }, signal, timeout);
   if (data.resultType === "scalar") return [{ labels: {}, value: Number(data.result[1]) }];
   return data.result.map((/** @type {any} */ one) => ({ labels: one.metric, value: Number(one.value[1]) }));
 }

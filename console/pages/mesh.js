@@ -9,8 +9,7 @@ import { failures, isLoading, mesh, placed, problems, traffic } from "./mesh/dat
 import "./mesh/dots.js";
 import { graph, shortName } from "./mesh/graph.js";
 import { walk } from "./mesh/keys.js";
-import "./mesh/node.js";
-import { menu, placeOne } from "./mesh/order.js";
+import { answer, menu, placeOne } from "./mesh/order.js";
 import "./mesh/strip.js";
 import { asTable } from "./mesh/table.js";
 
@@ -33,6 +32,16 @@ const isNarrow = signal(narrow.matches);
 narrow.addEventListener("change", () => (isNarrow.value = narrow.matches));
 const isTable = () => isNarrow.value || route.value.params.get("view") === "table";
 
+/** The drawer is loaded when it is opened for the first time. */
+const hasDrawer = signal(false);
+function drawer() {
+  const id = selected();
+  if (!id) return nothing;
+  if (hasDrawer.value) return html`<mesh-node .node=${id} .open=${open}></mesh-node>`;
+  import("./mesh/node.js").then(() => (hasDrawer.value = true));
+  return skeleton(8);
+}
+
 const selected = () => route.value.params.get("node") ?? undefined;
 const open = (/** @type {string | undefined} */ node) => setParams({ node: node === selected() ? undefined : node });
 
@@ -50,9 +59,13 @@ const views = () => isNarrow.value ? nothing : html`<span class="segmented">
   ${[["Graph", undefined], ["Table", "table"]].map(([word, name]) => html`<button aria-pressed=${(name === "table") === isTable()} @click=${() => setParams({ view: name })}>${word}</button>`)}
 </span>`;
 
-/** What could not be asked; the graph stays, with what is known. */
-const missing = () =>
-  failures.value.map(({ part, error, at }) => html`<div class="notice" role="status">${icon("warning", "small")} No news of ${part}: ${error.message}${at ? ` · shown as it was ${age((Date.now() - at) / 1000)} ago` : ""}</div>`);
+/** What could not be asked; the graph stays, greyed, with its age. */
+function missing() {
+  const all = failures.value;
+  if (!all.length || instead()) return nothing;
+  const oldest = Math.min(...all.map(({ at }) => at || Date.now()));
+  return html`<div class="notice mesh-missing" role="status">${icon("warning", "small")} No news of ${all.map(({ part }) => part).join(", ")} for ${age((Date.now() - oldest) / 1_000)}: ${all[0].error.message}</div>`;
+}
 
 /** What is drawn in place of the graph; nothing if there is a graph. */
 function instead() {
@@ -82,11 +95,11 @@ const measure = (element) => {
 };
 
 const view = () => html`<div class=${selected() ? "mesh with-node" : "mesh"}>
-  <div class="mesh-head">${verdict()}${views()}${menu()}</div>
-  <div class="mesh-missing">${missing()}</div>
-  <div class="mesh-graph" ${ref(measure)}>${content()}</div>
+  <div class="mesh-head">${verdict()}${answer()}${views()}${menu()}</div>
+  <div class="mesh-graph ${failures.value.length ? "stale" : ""}" ${ref(measure)}>${content()}</div>
+  ${missing()}
   <mesh-strip role="region" aria-label="Latest orders"></mesh-strip>
-  ${selected() ? html`<mesh-node .node=${selected()} .open=${open}></mesh-node>` : nothing}
+  ${drawer()}
 </div>`;
 
 export default () => ({

@@ -6,10 +6,13 @@ import { instant } from "../../lib/prometheus.js";
 import { computed } from "../../lib/view.js";
 import { judge, sentences } from "./health.js";
 import { layout, shapeOf } from "./layout.js";
-import { build, isDown } from "./model.js";
+import { build, isDown, serviceOf } from "./model.js";
 
 /** Short enough that an order is seen at once and gone soon; lens counts in steps of 5 s. */
 export const WINDOW_SECONDS = 10;
+
+/** What has no answer in this time is worth a word; the next question may have one. */
+const TIMEOUT_MS = 4_000;
 
 const CLIENT = "http_client_request_duration_seconds";
 const as = (/** @type {string} */ name, /** @type {string} */ query) => `label_replace(${query}, "of", "${name}", "", "")`;
@@ -28,14 +31,23 @@ const FACTS = [
   "max by (job, fault) (mesh_fault_active) > 0",
 ].join(" or ");
 
-export const topology = resource((signal) => get(`/lens/v1/topology?window=${WINDOW_SECONDS}s`, { signal }), { every: 2_000, shared: true });
-export const facts = resource((signal) => instant(FACTS, { signal }), { every: 2_000, shared: true });
+export const topology = resource((signal) => get(`/lens/v1/topology?window=${WINDOW_SECONDS}s`, { signal, timeout: TIMEOUT_MS }), { every: 2_000, shared: true });
+export const facts = resource((signal) => instant(FACTS, { signal, timeout: TIMEOUT_MS }), { every: 2_000, shared: true });
+
+/** What the services wait for that are not ready; asked only while there are some. */
+const latches = resource(async (signal) => {
+  /** @type {import("./model.js").Process[]} */
+  const processes = services.data.value?.items ?? [];
+  const names = [...new Set(processes.filter(({ up, ready }) => up && ready === false).map(({ service }) => service))].slice(0, 8);
+  const answers = await Promise.all(names.map((name) => get(`/lens/v1/services/${encodeURIComponent(name)}/readiness`, { signal, timeout: TIMEOUT_MS })));
+  return Object.fromEntries(answers.map(({ service, replicas }) => [serviceOf(service), replicas.flatMap((/** @type {any} */ one) => one.readiness?.missing ?? [])]));
+}, { shared: true });
 
 /** The mesh as it is now. */
 export const mesh = computed(() => {
   const known = { topology: topology.data.value, services: services.data.value?.items, facts: facts.data.value };
   const built = build(known);
-  judge(built, { ...known, firing: firing.value, now: now() });
+  judge(built, { ...known, firing: firing.value, latches: latches.data.value, now: now() });
   return built;
 });
 

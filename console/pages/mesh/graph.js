@@ -70,7 +70,7 @@ function words(node, { width, height }) {
 /** One small square for each replica. @param {Node} node @param {Box} box */
 function replicas({ replicas: all }, { width }) {
   const shown = all.slice(0, 8);
-  return shown.map((one, index) => svg`<rect class=${one.up ? "replica" : "replica down"} x=${width - 12 - index * 8} y="8" width="5" height="5"/>`);
+  return shown.map((one, index) => svg`<rect class=${one.up && one.ready !== false ? "replica" : "replica down"} x=${width - 12 - index * 8} y="8" width="5" height="5"/>`);
 }
 
 /** The sentence above an unhealthy box. @param {Node} node @param {Box} box @param {number} limit the width of the graph */
@@ -93,11 +93,11 @@ export function spoken(node) {
 /** @param {Edge} edge */
 export const width = ({ rate: value }) => (value > 0 ? Math.min(6, 1.25 + 0.35 * Math.sqrt(value)) : 1);
 
-/** The label of an edge: all of it for the one under the pointer, its numbers for those of a node. @param {Edge} edge @param {boolean} isWhole */
-export function labelOf({ protocol, rate: perSecond, p99, errors, seen }, isWhole) {
-  if (!seen) return `${protocol} · no traffic seen yet`;
-  const parts = [isWhole ? protocol : "", brief(perSecond), p99 === null || perSecond === 0 ? "" : `${isWhole ? "p99 " : ""}${duration(p99)}`, perSecond > 0 && errors > 0 ? `${percent(errors)} failed` : ""];
-  return parts.filter(Boolean).join(" · ");
+/** The label of an edge, in lines: it is to fit between two columns. @param {Edge} edge */
+export function labelOf({ protocol, rate: perSecond, p99, errors, seen }) {
+  if (!seen) return [protocol, "not seen yet"];
+  if (perSecond === 0) return [protocol, "idle"];
+  return [protocol, brief(perSecond), p99 === null ? "" : duration(p99), errors > 0 ? `${percent(errors)} failed` : ""].filter(Boolean);
 }
 
 /**
@@ -149,10 +149,13 @@ function arrow(path) {
 function labels(edges, placed, over) {
   const isShown = (/** @type {Edge} */ edge) => edge.id === over || isFailing(edge) || (edge.rate > 0 && (edge.source === over || edge.target === over));
   return edges.filter(isShown).map((edge) => {
-    const text = labelOf(edge, edge.id === over);
-    const wide = widthOf(text, 11) + 10;
-    const at = middleOf(placed.lines.get(edge.id) ?? "");
-    return svg`<g class="edge-label ${isFailing(edge) ? "bad" : ""}" transform="translate(${Math.round(Math.max(2, Math.min(placed.width - wide - 2, at.x - wide / 2)))} ${Math.round(at.y - 9)})"><rect width=${wide} height="17" rx="3"/><text x="5" y="12">${text}</text></g>`;
+    const texts = labelOf(edge);
+    const wide = Math.max(...texts.map((text) => widthOf(text, 11))) + 10;
+    const high = texts.length * 13 + 5;
+    const { x, y } = middleOf(placed.lines.get(edge.id) ?? "");
+    const left = Math.max(2, Math.min(placed.width - wide - 2, x - wide / 2));
+    const top = Math.max(2, Math.min(placed.height - high - 2, y - high / 2));
+    return svg`<g class="edge-label ${isFailing(edge) ? "bad" : ""}" transform="translate(${Math.round(left)} ${Math.round(top)})"><rect width=${wide} height=${high} rx="3"/>${texts.map((text, index) => svg`<text class=${index ? "" : "protocol"} x="5" y=${13 * index + 13}>${text}</text>`)}</g>`;
   });
 }
 

@@ -28,9 +28,9 @@ export const isFailing = ({ rate, errors }) => rate >= ENOUGH_PER_SECOND && erro
 /**
  * Adds to each node what is wrong with it.
  * @param {import("./model.js").Mesh} mesh
- * @param {{ services?: import("./model.js").Process[], facts?: import("./model.js").Sample[], firing?: { labels: Record<string, string>, annotations: Record<string, string> }[], now: number }} known `now` in milliseconds
+ * @param {{ services?: import("./model.js").Process[], facts?: import("./model.js").Sample[], firing?: { labels: Record<string, string>, annotations: Record<string, string> }[], latches?: Record<string, string[]>, now: number }} known `latches` are what services wait for; `now` in milliseconds
  */
-export function judge(mesh, { services = [], facts = [], firing = [], now }) {
+export function judge(mesh, { services = [], facts = [], firing = [], latches = {}, now }) {
   const say = (/** @type {string} */ id, /** @type {keyof typeof RANK} */ kind, /** @type {string} */ text) => {
     const level = kind === "down" || kind === "broken" || kind === "page" ? "bad" : "warning";
     mesh.nodes.get(id)?.health.push({ level, text, rank: RANK[kind] });
@@ -38,13 +38,14 @@ export function judge(mesh, { services = [], facts = [], firing = [], now }) {
   for (const node of mesh.nodes.values()) {
     const down = node.replicas.filter((one) => !one.up);
     if (down.length) say(node.id, "down", node.replicas.length === 1 ? `does not answer${why(down[0].error)}` : `${down.length} of ${node.replicas.length} replicas do not answer`);
+    if (node.replicas.some(({ up, ready }) => up && ready === false)) say(node.id, "broken", `not ready${latches[node.name]?.length ? `: ${latches[node.name].join(", ").replaceAll("_", " ")}` : ""}`);
     for (const { group, lag, age: oldest } of node.groups) if (isBehind(lag, oldest)) say(node.id, "warning", `${group}: lag ${number(lag)}, ${age(oldest)} old`);
     if (node.kind !== "browser" && isFailing(node)) say(node.id, "broken", `${percent(node.errors)} of calls fail`);
   }
   for (const { labels, value } of facts) {
     const id = `service:${serviceOf(labels.job ?? "")}`;
     if (labels.destination && value > 0) say(id, "broken", value >= 2 ? `its breaker to ${labels.destination} is open` : `its breaker to ${labels.destination} tries again`);
-    if (labels.of === "database" && value === 0) say(id, "broken", "not ready: database");
+    if (labels.of === "database" && value === 0) say(id, "broken", "its database does not answer");
     if (labels.of === "kafka" && value === 0) say(id, "broken", "not connected to Kafka");
     if (labels.condition) say(id, "warning", `degraded: ${labels.condition.replaceAll("_", " ")}`);
     if (labels.fault) say(id, "warning", `fault switched on: ${labels.fault.replaceAll("_", " ")}`);
@@ -79,14 +80,11 @@ function targetOf(mesh, { service, job, topic }) {
   return topic && mesh.nodes.has(`topic:${topic}`) ? `topic:${topic}` : "service:gateway";
 }
 
-/** A process that started long after the others has been started again. @param {import("./model.js").Process[]} services @param {number} now @param {(id: string, kind: "restarted", text: string) => void} say */
+/** What has started again is worth a word for a while. @param {import("./model.js").Process[]} services @param {number} now @param {(id: string, kind: "restarted", text: string) => void} say */
 function restarts(services, now, say) {
-  const started = services.map((one) => Date.parse(one.started_at ?? "")).filter((at) => !Number.isNaN(at));
-  const first = Math.min(...started);
-  for (const one of services) {
-    const at = Date.parse(one.started_at ?? "");
-    const seconds = (now - at) / 1_000;
-    if (one.up && at - first > 10_000 && seconds >= 0 && seconds < RESTART_SECONDS) say(`service:${serviceOf(one.service)}`, "restarted", "restarted just now");
+  for (const { service, up, started_at: started, restarts: times } of services) {
+    const seconds = (now - Date.parse(started ?? "")) / 1_000;
+    if (up && times && seconds < RESTART_SECONDS) say(`service:${serviceOf(service)}`, "restarted", "restarted just now");
   }
 }
 

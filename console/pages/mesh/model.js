@@ -4,7 +4,7 @@ import { PLAN } from "./plan.js";
 
 /** @typedef {"browser" | "service" | "topic" | "subject" | "database" | "external"} Kind */
 /** @typedef {{ level: "bad" | "warning", text: string, rank: number }} Health `rank` is 0 for the worst */
-/** @typedef {{ instance: string | null, up: boolean, error: string | null }} Replica */
+/** @typedef {{ instance: string | null, up: boolean, ready?: boolean | null, error: string | null }} Replica */
 /**
  * @typedef {object} Node
  * @property {string} id as lens names it: `service:orders`
@@ -31,7 +31,7 @@ import { PLAN } from "./plan.js";
  */
 /** @typedef {{ nodes: Map<string, Node>, edges: Map<string, Edge> }} Mesh */
 /** @typedef {{ labels: Record<string, string>, value: number }} Sample */
-/** @typedef {{ service: string, instance: string | null, up: boolean, error: string | null, started_at: string | null, requests: Red | null, messages: Red | null }} Process */
+/** @typedef {{ service: string, instance: string | null, up: boolean, ready?: boolean | null, error: string | null, started_at: string | null, restarts?: number, requests: Red | null, messages: Red | null }} Process */
 /** @typedef {{ rate: number, errors_per_second: number, p99_ms: number | null }} Red */
 
 export const BROWSER = "service:browser";
@@ -101,7 +101,7 @@ function addPlan(mesh, services) {
 /** @param {Mesh} mesh @param {Process} process */
 function addProcess(mesh, process) {
   const found = node(mesh, `service:${serviceOf(process.service)}`);
-  found.replicas.push({ instance: process.instance, up: process.up, error: process.error });
+  found.replicas.push({ instance: process.instance, up: process.up, ready: process.ready, error: process.error });
   // Metrics count everything; traces may be sampled.
   if (found.replicas.length === 1) Object.assign(found, { rate: 0, errors: 0 });
   const parts = [process.requests, process.messages].filter((part) => part !== null && part !== undefined);

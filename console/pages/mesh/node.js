@@ -8,6 +8,7 @@ import { href } from "../../lib/route.js";
 import { html, nothing, repeat, signal, Widget } from "../../lib/view.js";
 import { chart } from "../../parts/chart.js";
 import { drawer } from "../../parts/drawer.js";
+import "../../parts/log-level.js";
 import { icon } from "../../parts/icon.js";
 import { stateOf } from "../../parts/state.js";
 import { mesh } from "./data.js";
@@ -67,6 +68,7 @@ class NodeDrawer extends Widget {
       ${node.kind === "topic" ? groups(node) : nothing}
       ${neighbours(node, this.open)}
       ${isService ? html`${firing(node)} ${section("Recent errors", stateOf(this.#errors, (answer) => traces(answer.data ?? []), { lines: 3 }))}
+        ${section("Log level", html`<log-level .service=${node.name}></log-level>`)}
         ${section("Warnings and errors in its log", stateOf(this.#lines, (answer) => lines(answer.items), { lines: 3 }))}` : nothing}`;
   }
 }
@@ -90,7 +92,7 @@ function links({ kind, name, owner }) {
   return [
     [href("dashboards", ["mesh-service"], { service: name }), "Dashboard"],
     [href("traces", [], { service: name }), "Traces"],
-    [href("services", [name]), "Settings, log level, profile"],
+    [href("services", [name]), "Settings, profile"],
     ...(name === "gateway" ? /** @type {[string, string][]} */ ([["/docs", "API"]]) : []),
     ...(hasDoor("/jaeger") ? /** @type {[string, string][]} */ ([[`/jaeger/search?service=${encodeURIComponent(name)}`, "Jaeger"]]) : []),
   ];
@@ -101,7 +103,7 @@ const health = ({ health: all }) => (all.length ? html`<ul class="health">${all.
 
 /** @param {Node} node */
 function facts(node) {
-  const replicas = node.replicas.map((one) => html`<div class="row"><span class="mono">${one.instance ?? "no address"}</span>${one.up ? html`<span class="quiet">answers</span>` : html`<span class="bad cut" title=${one.error ?? ""}>${one.error ?? "does not answer"}</span>`}</div>`);
+  const replicas = node.replicas.map((one) => html`<div class="row"><span class="mono">${one.instance ?? "no address"}</span>${one.up ? html`<span class=${one.ready === false ? "bad" : "quiet"}>${one.ready === false ? "not ready" : "ready"}</span>` : html`<span class="bad cut" title=${one.error ?? ""}>${one.error ?? "does not answer"}</span>`}</div>`);
   return html`<dl class="facts">
     <dt>Now</dt><dd><b>${brief(node.rate)}</b>${node.p99 === null ? nothing : html` · p99 <b>${duration(node.p99)}</b>`}${node.rate > 0 ? html` · <span class=${isFailing(node) ? "bad" : ""}>${percent(node.errors)} failed</span>` : nothing}</dd>
     ${replicas.length ? html`<dt>${replicas.length === 1 ? "Replica" : "Replicas"}</dt><dd>${replicas}</dd>` : nothing}

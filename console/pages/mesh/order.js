@@ -37,18 +37,17 @@ function leave(event) {
   if (!(event.relatedTarget instanceof Node && menu.contains(event.relatedTarget))) menu.open = false;
 }
 
-/** What the last click did, where the eye is after it. */
-function answer() {
+/** What the last click did. It stands beside the button, and moves nothing. */
+export function answer() {
   const running = burst.value;
   if (running && !running.isOver) {
-    return html`<span class="quiet" role="status">${running.sent} of ${running.count} sent${running.refused ? html`, <span class="bad">${running.refused} refused</span>` : nothing}</span>
-      <button class="button" @click=${endBurst}>Stop</button>`;
+    return html`<p class="answer" role="status"><span class="quiet">${running.sent} of ${running.count} sent${running.refused ? html`, <span class="bad">${running.refused} refused</span>` : nothing}</span>
+      <button class="button" @click=${endBurst}>Stop</button></p>`;
   }
-  return html`<span class="${said.value?.isBad ? "bad" : "quiet"} cut" role="status">${said.value?.text ?? ""}</span>`;
+  return html`<p class="answer" role="status"><span class="${said.value?.isBad ? "bad" : "quiet"} cut" title=${said.value?.text ?? ""}>${said.value?.text ?? ""}</span></p>`;
 }
 
 export const menu = () => html`<div class="order">
-  ${answer()}
   <span class="split">
     <button class="button primary" title="Place an order (o)" ?disabled=${isSending.value} @click=${placeOne}>Place an order</button>
     <details class="menu" @focusout=${leave}>

@@ -8,7 +8,7 @@ import { build, BROWSER } from "../../pages/mesh/model.js";
 const running = (service, more = {}) => ({ service, instance: "127.0.0.1:1", up: true, error: null, started_at: "2026-01-01T00:00:00Z", requests: null, messages: null, ...more });
 const fact = (/** @type {number} */ value, /** @type {Record<string, string>} */ labels) => ({ value, labels });
 
-/** @param {Parameters<typeof build>[0] & { firing?: any[], now?: number }} known */
+/** @param {Parameters<typeof build>[0] & { firing?: any[], latches?: Record<string, string[]>, now?: number }} known */
 function texts(known) {
   const mesh = build(known);
   judge(mesh, { now: Date.parse("2026-01-01T01:00:00Z"), ...known });
@@ -67,7 +67,7 @@ test("each thing that is wrong has a sentence, the worst first", () => {
   assert.deepEqual(texts({ services, facts, firing }), [
     "service:gateway bad: does not answer: connection refused",
     "service:payments bad: its breaker to provider is open",
-    "service:shipping bad: not ready: database",
+    "service:shipping bad: its database does not answer",
     "service:gateway bad: orders are slow in 1h",
     "service:orders warning: degraded: outbox stuck",
     "topic:orders.events warning: payments: lag 412, 8 s old",
@@ -79,8 +79,13 @@ test("one of several replicas is away", () => {
   assert.deepEqual(texts({ services: [running("orders_1"), running("orders_2", { up: false, error: "no answer" })] }), ["service:orders bad: 1 of 2 replicas do not answer"]);
 });
 
-test("a process that started after the others has been started again, for a while", () => {
-  const services = [running("orders"), running("payments", { started_at: "2026-01-01T00:59:50Z" })];
+test("a service that is not ready says what it waits for", () => {
+  const services = [running("orders", { ready: false }), running("payments", { ready: true }), running("shipping", { ready: false })];
+  assert.deepEqual(texts({ services, latches: { orders: ["database", "kafka_consumer"] } }), ["service:orders bad: not ready: database, kafka consumer", "service:shipping bad: not ready"]);
+});
+
+test("a process that has started again is worth a word for a while", () => {
+  const services = [running("orders", { restarts: 0, started_at: "2026-01-01T00:59:50Z" }), running("payments", { restarts: 1, started_at: "2026-01-01T00:59:50Z" })];
   assert.deepEqual(texts({ services }), ["service:payments warning: restarted just now"]);
   assert.deepEqual(texts({ services, now: Date.parse("2026-01-01T01:05:00Z") }), []);
 });
