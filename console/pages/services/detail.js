@@ -51,15 +51,15 @@ class Detail extends Widget {
   view() {
     const [service, one] = [this.#service.value, this.#one()];
     return html`<section class="service ${hueClass(service)}" aria-label=${service} @keydown=${this.#onKey}>
-      <header class="row wrap"><h2 class="stripe">${service}</h2> ${this.#choice()}
-        ${links(service).map(([to, word]) => html`<a href=${to} target=${to.startsWith("#") ? nothing : "_blank"} rel="noopener">${word}</a>`)}
+      <header class="row wrap"><h2 class="stripe">${service}</h2> <span class="row wrap about">${this.#choice()}
+        ${links(service).map(([to, word]) => html`<a href=${to} target=${to.startsWith("#") ? nothing : "_blank"} rel="noopener">${word}</a>`)}</span>
         <span class="space"></span><button class="button plain" aria-label="Close" @click=${() => this.close()}>${icon("close", "small")}</button></header>
       <div class="parts">
         ${panel("Readiness", stateOf(this.#readiness, ({ replicas: [replica] }) => readiness(replica), { lines: 3 }))}
         ${panel("Log level", html`<log-level .service=${service}></log-level>`)}
         ${panel("Warnings and errors", stateOf(this.#lines, ({ items }) => lines(items), { lines: 3 }))}
         ${panel("Settings", html`<service-settings .service=${one}></service-settings>`, "wide")}
-        ${panel("CPU profile", html`<service-profile .crate=${service} .service=${one}></service-profile>`, "wide")}
+        ${panel("CPU profile", html`<service-profile .service=${one}></service-profile>`, "wide")}
       </div>
     </section>`;
   }
@@ -93,14 +93,22 @@ const links = (service) => [
 /** @param {any} replica */
 function readiness(replica) {
   if (!replica?.readiness) return html`<p class="bad row">${icon("bad", "small")} Down${replica?.down_since ? html` for ${age((now() - Date.parse(replica.down_since)) / 1_000)}` : nothing}: ${replica?.error ?? "no replica is known"}</p>`;
-  const { ready, missing, degraded, checks } = replica.readiness;
-  const why = new Map(degraded.map((/** @type {any} */ one) => [one.name, one]));
-  return html`<p class=${ready ? "" : "bad"}>${ready ? "Ready for traffic." : `Not ready: waits for ${missing.join(", ")}.`}</p>
-    <ul class="checks">${(checks ?? []).map((/** @type {any} */ { name, kind, ok }) => {
-      const cause = why.get(name);
-      return html`<li class=${ok ? "" : kind === "latch" || missing.includes(name) ? "bad" : "warning"}>${icon(ok ? "good" : "bad", "small")} <span>${name}</span> <span class="faint">${kind === "latch" ? (ok ? "reached once" : "waits") : ok ? "works" : `since ${time(cause?.since)}: ${cause?.reason ?? ""}`}</span></li>`;
-    })}</ul>`;
+  const { ready, missing, degraded, checks = [] } = replica.readiness;
+  const ofKind = (/** @type {string} */ wanted) => checks.filter((/** @type {any} */ { kind }) => kind === wanted);
+  const released = ofKind("latch").filter((/** @type {any} */ { ok }) => ok);
+  return html`<p class=${ready ? "" : "bad"}>${ready ? "Ready for traffic." : `Not ready: ${missing.join(", ")}.`}</p>
+    <ul class="checks">
+      ${ofKind("latch").map((/** @type {any} */ { name, ok }) => (ok ? nothing : check("bad", name, "the start waits for it")))}
+      ${ofKind("condition").map((/** @type {any} */ { name, ok }) => {
+        const cause = degraded.find((/** @type {any} */ one) => one.name === name);
+        return ok ? check("", name, "works") : check(missing.includes(name) ? "bad" : "warning", name, cause ? `since ${time(cause.since)}: ${cause.reason}` : "does not work");
+      })}
+    </ul>
+    ${released.length ? html`<p class="faint">The start waited for ${released.map((/** @type {any} */ { name }) => name).join(", ")}.</p>` : nothing}`;
 }
+
+/** @param {string} level @param {string} name @param {string} text */
+const check = (level, name, text) => html`<li class=${level}>${icon(level ? "bad" : "good", "small")} <span>${name.replaceAll("_", " ")}</span> <span class="faint">${text}</span></li>`;
 
 /** @param {any[]} all */
 function lines(all) {

@@ -2,7 +2,7 @@
 
 import { token } from "../../lib/color.js";
 import { percent } from "../../lib/format.js";
-import { brief, crateOf } from "./pprof.js";
+import { brief, crateOf, trunk } from "./pprof.js";
 
 /** @typedef {import("./pprof.js").Frame} Frame */
 
@@ -32,7 +32,8 @@ class FlameGraph extends HTMLElement {
   /** @param {Frame} root */
   set root(root) {
     if (root === this.#root) return;
-    this.#root = this.#zoom = root;
+    this.#root = root;
+    this.#zoom = trunk(root);
     this.#current = undefined;
     this.draw();
   }
@@ -94,7 +95,7 @@ class FlameGraph extends HTMLElement {
     const place = siblings.indexOf(now);
     const to = { ArrowDown: now.children[0], ArrowUp: now.parent, ArrowLeft: siblings[place - 1], ArrowRight: siblings[place + 1] }[event.key];
     if (event.key === "Enter") this.zoomTo(now);
-    else if (event.key === "Escape" && this.#zoom !== this.#root) this.zoomTo(this.#zoom?.parent ?? this.#root);
+    else if (event.key === "Escape" && this.#zoom?.parent) this.zoomTo(this.#zoom?.parent ?? this.#root);
     else if (to) this.#select(to);
     else if (!event.key.startsWith("Arrow")) return;
     event.preventDefault();
@@ -105,15 +106,17 @@ class FlameGraph extends HTMLElement {
     const [root, zoom, width] = [this.#root, this.#zoom, this.clientWidth];
     if (!root || !zoom || !width) return;
     this.#boxes = [];
+    const top = zoom.depth - (zoom.parent ? 1 : 0);
     const visit = (/** @type {Frame} */ frame, /** @type {number} */ from, /** @type {number} */ scale) => {
-      const box = { frame, x: (frame.start - from) * scale, y: frame.depth * ROW, width: frame.total * scale };
+      const box = { frame, x: (frame.start - from) * scale, y: (frame.depth - top) * ROW, width: frame.total * scale };
       if (box.width < SEEN) return;
       this.#boxes.push(box);
       for (const child of frame.children) visit(child, from, scale);
     };
-    for (let above = zoom.parent; above; above = above.parent) this.#boxes.push({ frame: above, x: 0, y: above.depth * ROW, width });
+    // Of the frames above only the next is drawn: a click on it goes back.
+    if (zoom.parent) this.#boxes.push({ frame: zoom.parent, x: 0, y: 0, width });
     visit(zoom, zoom.start, width / zoom.total);
-    const height = (Math.max(...this.#boxes.map(({ frame }) => frame.depth)) + 1) * ROW;
+    const height = Math.max(...this.#boxes.map(({ y }) => y)) + ROW;
     const ratio = devicePixelRatio;
     Object.assign(this.#canvas, { width: width * ratio, height: height * ratio });
     this.#canvas.style.height = `${height}px`;
@@ -141,7 +144,7 @@ class FlameGraph extends HTMLElement {
     if (width < READABLE) return;
     context.fillStyle = colors.text;
     const letters = Math.floor((width - 8) / LETTER);
-    const name = brief(frame.name);
+    const name = (frame === this.#zoom?.parent ? "↑ " : "") + brief(frame.name);
     // The end of a path says more than its beginning.
     context.fillText(name.length > letters ? `…${name.slice(1 - letters)}` : name, x + 4, y + ROW / 2);
   }

@@ -112,6 +112,32 @@ function place(frame, start) {
   }
 }
 
+/**
+ * The tree without frames that only pass the call on: async Rust has dozens of them between two functions of interest. A frame stays
+ * if it has samples of its own, calls several functions, or is one that `keeps` names.
+ * @param {Frame} root @param {(frame: Frame) => boolean} keeps
+ */
+export function condensed(root, keeps) {
+  const copy = (/** @type {Frame} */ from, /** @type {Frame | null} */ parent) => {
+    const own = frame(from.name, parent);
+    Object.assign(own, { total: from.total, self: from.self });
+    own.children = from.children.map((child) => {
+      while (child.children.length === 1 && !child.self && !keeps(child)) child = child.children[0];
+      return copy(child, own);
+    });
+    return own;
+  };
+  const all = copy(root, null);
+  place(all, 0);
+  return all;
+}
+
+/** Where to look first: the innermost frame that still has nearly all samples. @param {Frame} root @returns {Frame} */
+export function trunk(root) {
+  const next = root.children[0];
+  return next && next.total >= root.total * 0.97 && next.children.length ? trunk(next) : root;
+}
+
 /** Every frame, from the root down. @param {Frame} root @returns {Generator<Frame>} */
 export function* every(root) {
   yield root;

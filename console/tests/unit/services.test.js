@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { condition, filtered, grouped } from "../../pages/services/model.js";
-import { brief, crateOf, decode, every, heaviest, matching } from "../../pages/services/pprof.js";
+import { brief, condensed, crateOf, decode, every, heaviest, matching, trunk } from "../../pages/services/pprof.js";
 
 const varint = (value) => (value < 128 ? [value] : [(value & 127) | 128, ...varint(Math.floor(value / 128))]);
 const number = (field, value) => [...varint(field * 8), ...varint(value)];
@@ -48,6 +48,22 @@ test("a deep recursion is drawn to a limit, and no sample is lost", () => {
   const { root } = decode(profile(["f"], [[Array(5_000).fill(1), 4]]));
   assert.equal(root.total, 4);
   assert.equal([...every(root)].length, 201);
+});
+
+test("frames that only pass the call on are left out, and those of this repository stay", () => {
+  const names = ["main", "tokio::run", "tokio::poll", "orders::place", "core::call", "sqlite"];
+  const { root } = decode(profile(names, [[[6, 5, 4, 3, 2, 1], 8], [[6, 5, 4, 3, 2, 1, 1], 1], [[4, 3, 2, 1], 91]]));
+  const drawn = condensed(root, ({ name, depth }) => depth < 2 || crateOf(name) === "orders");
+  assert.deepEqual([...every(drawn)].map(({ name, total, depth }) => [name, total, depth]), [
+    ["all threads", 100, 0],
+    ["main", 100, 1],
+    ["main", 100, 2],
+    ["orders::place", 99, 3],
+    ["sqlite", 8, 4],
+    ["orders::place", 1, 3],
+    ["sqlite", 1, 4],
+  ]);
+  assert.equal(trunk(drawn).name, "orders::place");
 });
 
 test("a name is shown without its type parameters and hash", () => {
