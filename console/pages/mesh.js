@@ -48,7 +48,7 @@ const open = (/** @type {string | undefined} */ node) => setParams({ node: node 
 /** One line: what is wrong, or that nothing is. */
 function verdict() {
   const all = problems.value;
-  if (!all.length) return html`<p class="verdict quiet">${mesh.value.nodes.size ? "Nothing needs attention." : ""}</p>`;
+  if (!all.length) return html`<p class="verdict quiet">${failures.value.length || !mesh.value.nodes.size ? "" : "Nothing needs attention."}</p>`;
   return html`<p class="verdict" role="status">
     ${all.slice(0, SAID).map(({ id, name, level, text }) => html`<button class="badge ${level}" title=${text} @click=${() => open(id)}>${icon(level, "small")} <b>${shortName(name)}</b> <span class="cut">${text}</span></button>`)}
     ${all.length > SAID ? html`<span class="quiet more">and ${all.length - SAID} more</span>` : nothing}
@@ -71,7 +71,7 @@ function missing() {
 function instead() {
   if (isLoading.value) return skeleton(8);
   const all = failures.value;
-  return mesh.value.nodes.size < 2 && all.length ? failed(all[0].error) : undefined;
+  return mesh.value.nodes.size < 2 && all.length ? failed(all[0].error, html`<p class="quiet">The page asks again every two seconds.</p>`) : undefined;
 }
 
 function canvas() {
@@ -79,9 +79,9 @@ function canvas() {
   const { width, height } = size.value;
   const scale = Math.min(LARGEST, Math.max(SMALLEST, Math.min(width / layout.width, height / layout.height) || SMALLEST));
   const onKey = (/** @type {KeyboardEvent} */ event) => walk(event, mesh.peek(), layout, open);
+  const dots = html`<mesh-dots .traffic=${{ placed: layout, scale, edges: traffic.value }}></mesh-dots>`;
   return html`<div class="stage">
-    ${graph({ mesh: mesh.value, placed: layout, selected: selected(), over: over.value, scale, open, hover: (id) => (over.value = id), onKey })}
-    <mesh-dots .traffic=${{ placed: layout, scale, edges: traffic.value }}></mesh-dots>
+    ${graph({ mesh: mesh.value, placed: layout, selected: selected(), over: over.value, scale, dots, open, hover: (id) => (over.value = id), onKey })}
   </div>
   <div class="hidden-visually">${asTable({ mesh: mesh.value })}</div>`;
 }

@@ -93,26 +93,31 @@ export function spoken(node) {
 /** @param {Edge} edge */
 export const width = ({ rate: value }) => (value > 0 ? Math.min(6, 1.25 + 0.35 * Math.sqrt(value)) : 1);
 
-/** The label of an edge, in lines: it is to fit between two columns. @param {Edge} edge */
-export function labelOf({ protocol, rate: perSecond, p99, errors, seen }) {
+/** The label of an edge, in lines: it is to fit between two columns. @param {Edge} edge @param {boolean} isWhole */
+export function labelOf({ protocol, rate: perSecond, p99, errors, seen }, isWhole) {
   if (!seen) return [protocol, "not seen yet"];
   if (perSecond === 0) return [protocol, "idle"];
-  return [protocol, brief(perSecond), p99 === null ? "" : duration(p99), errors > 0 ? `${percent(errors)} failed` : ""].filter(Boolean);
+  return [isWhole ? protocol : "", brief(perSecond), p99 === null ? "" : duration(p99), errors > 0 ? `${percent(errors)} failed` : ""].filter(Boolean);
 }
 
 /**
  * @param {{ mesh: import("./model.js").Mesh, placed: import("./layout.js").Layout, selected?: string, over?: string, scale: number,
- *   open: (id: string) => void, hover: (id: string | undefined) => void, onKey: (event: KeyboardEvent) => void }} options
+ *   dots: unknown, open: (id: string) => void, hover: (id: string | undefined) => void, onKey: (event: KeyboardEvent) => void }} options `dots` lie
+ *   between edges and nodes
  */
-export function graph({ mesh, placed, selected, over, scale, open, hover, onKey }) {
+export function graph({ mesh, placed, selected, over, scale, dots, open, hover, onKey }) {
   const focus = over ?? selected;
   const isNear = (/** @type {Edge} */ edge) => edge.id === focus || edge.source === focus || edge.target === focus;
   const edges = [...mesh.edges.values()].filter(({ id }) => placed.lines.has(id));
   const nodes = [...mesh.nodes.values()].filter(({ id }) => placed.boxes.has(id));
   const near = new Set(over ? edges.filter(isNear).flatMap(({ source, target }) => [source, target]).concat(over) : []);
   const isDim = (/** @type {Node} */ { id, owner }) => near.size > 0 && !near.has(id) && !(owner && near.has(owner));
-  return html`<svg class="graph" role="group" aria-label="The mesh: services, topics and calls" viewBox="0 0 ${placed.width} ${placed.height}" width=${placed.width * scale} height=${placed.height * scale} @keydown=${onKey}>
+  const [area, wide, high] = [`0 0 ${placed.width} ${placed.height}`, placed.width * scale, placed.height * scale];
+  return html`<svg class="graph" aria-hidden="true" viewBox=${area} width=${wide} height=${high}>
     ${repeat(edges, ({ id }) => id, (edge) => line(edge, placed.lines.get(edge.id) ?? "", { isNear: isNear(edge), isDim: over !== undefined && !isNear(edge), hover }))}
+  </svg>
+  ${dots}
+  <svg class="graph over" role="group" aria-label="The mesh: services, topics and calls" viewBox=${area} width=${wide} height=${high} @keydown=${onKey}>
     ${repeat(nodes, ({ id }) => id, (node) => {
       const box = /** @type {Box} */ (placed.boxes.get(node.id));
       const state = node.health[0]?.level ?? "";
@@ -149,13 +154,13 @@ function arrow(path) {
 function labels(edges, placed, over) {
   const isShown = (/** @type {Edge} */ edge) => edge.id === over || isFailing(edge) || (edge.rate > 0 && (edge.source === over || edge.target === over));
   return edges.filter(isShown).map((edge) => {
-    const texts = labelOf(edge);
+    const texts = labelOf(edge, edge.id === over);
     const wide = Math.max(...texts.map((text) => widthOf(text, 11))) + 10;
     const high = texts.length * 13 + 5;
     const { x, y } = middleOf(placed.lines.get(edge.id) ?? "");
     const left = Math.max(2, Math.min(placed.width - wide - 2, x - wide / 2));
     const top = Math.max(2, Math.min(placed.height - high - 2, y - high / 2));
-    return svg`<g class="edge-label ${isFailing(edge) ? "bad" : ""}" transform="translate(${Math.round(left)} ${Math.round(top)})"><rect width=${wide} height=${high} rx="3"/>${texts.map((text, index) => svg`<text class=${index ? "" : "protocol"} x="5" y=${13 * index + 13}>${text}</text>`)}</g>`;
+    return svg`<g class="edge-label ${isFailing(edge) ? "bad" : ""}" transform="translate(${Math.round(left)} ${Math.round(top)})"><rect width=${wide} height=${high} rx="3"/>${texts.map((text, index) => svg`<text class=${text === edge.protocol ? "protocol" : ""} x="5" y=${13 * index + 13}>${text}</text>`)}</g>`;
   });
 }
 

@@ -69,7 +69,9 @@ function alerts(mesh, firing, say) {
     const key = `${id} ${labels.alertname} ${labels.topic ?? ""}`;
     if (labels.severity === "none" || said.has(key)) continue;
     said.add(key);
-    say(id, labels.severity === "page" ? "page" : "ticket", annotations.summary ?? labels.alertname);
+    const text = annotations.summary ?? labels.alertname;
+    const name = `${id.slice(id.indexOf(":") + 1)} `;
+    say(id, labels.severity === "page" ? "page" : "ticket", text.startsWith(name) ? text.slice(name.length) : text);
   }
 }
 

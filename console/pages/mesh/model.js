@@ -84,7 +84,9 @@ export function build({ topology, services = [], facts = [] }) {
     if (one.source === one.target) continue;
     Object.assign(edge(mesh, one.source, one.target, one.protocol), { rate: one.rate, p99: seconds(one.p99_ms), errors: one.calls ? one.errors / one.calls : 0, seen: true });
   }
-  for (const one of services) addProcess(mesh, one);
+  // Metrics count everything; traces show it sooner, and may be sampled.
+  const traced = new Set(topology?.sampled ? [] : (topology?.nodes ?? []).map((/** @type {{ id: string }} */ { id }) => id));
+  for (const one of services) addProcess(mesh, one, traced);
   for (const one of facts) addFact(mesh, one);
   addBrowser(mesh);
   ownDatabases(mesh);
@@ -98,11 +100,11 @@ function addPlan(mesh, services) {
   for (const [source, target, protocol] of PLAN) if (isHere(source) && isHere(target)) edge(mesh, source, target, protocol);
 }
 
-/** @param {Mesh} mesh @param {Process} process */
-function addProcess(mesh, process) {
+/** @param {Mesh} mesh @param {Process} process @param {Set<string>} traced nodes whose numbers are those of traces */
+function addProcess(mesh, process, traced) {
   const found = node(mesh, `service:${serviceOf(process.service)}`);
   found.replicas.push({ instance: process.instance, up: process.up, ready: process.ready, error: process.error });
-  // Metrics count everything; traces may be sampled.
+  if (traced.has(found.id)) return;
   if (found.replicas.length === 1) Object.assign(found, { rate: 0, errors: 0 });
   const parts = [process.requests, process.messages].filter((part) => part !== null && part !== undefined);
   const rate = parts.reduce((sum, part) => sum + part.rate, 0);

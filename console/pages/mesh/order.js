@@ -15,7 +15,9 @@ export const placedHere = signal(/** @type {import("../../lib/orders.js").Accept
 async function send(preset) {
   isSending.value = true;
   try {
-    said.value = { text: await perform(preset, (accepted) => (placedHere.value = accepted)), isBad: false };
+    const text = await perform(preset, (accepted) => (placedHere.value = accepted));
+    // What a burst does is counted while it lasts.
+    said.value = preset.many ? undefined : { text, isBad: false };
   } catch (error) {
     said.value = { text: error instanceof Error ? error.message : String(error), isBad: true };
   } finally {
@@ -40,6 +42,7 @@ function leave(event) {
 /** What the last click did. It stands beside the button, and moves nothing. */
 export function answer() {
   const running = burst.value;
+  if (running?.isOver && !said.value) return html`<p class="answer quiet" role="status">${running.accepted} of ${running.sent} accepted</p>`;
   if (running && !running.isOver) {
     return html`<p class="answer" role="status"><span class="quiet">${running.sent} of ${running.count} sent${running.refused ? html`, <span class="bad">${running.refused} refused</span>` : nothing}</span>
       <button class="button" @click=${endBurst}>Stop</button></p>`;

@@ -42,6 +42,17 @@ test("replicas are one node, with the sum of their rates", () => {
   assert.deepEqual([orders?.rate, orders?.errors, orders?.p99, orders?.replicas.map(({ up }) => up)], [40, 0.1, 0.03, [true, false]]);
 });
 
+test("numbers are those of traces while everything is traced, and of metrics otherwise", () => {
+  const node = { id: "service:orders", rate: 5, p99_ms: 20, calls: 50, errors: 5 };
+  const services = [running("orders", { requests: { rate: 40, errors_per_second: 0, p99_ms: 7 } })];
+  const shown = (/** @type {boolean} */ sampled) => {
+    const orders = build({ topology: { sampled, nodes: [node], edges: [] }, services }).nodes.get("service:orders");
+    return [orders?.rate, orders?.p99, orders?.errors];
+  };
+  assert.deepEqual(shown(false), [5, 0.02, 0.1]);
+  assert.deepEqual(shown(true), [40, 0.007, 0]);
+});
+
 test("a database of two services is a node of its own", () => {
   const sql = (/** @type {string} */ source) => ({ source, target: "database:shared", protocol: "sql", rate: 1, p99_ms: 1, calls: 1, errors: 0 });
   assert.equal(build({ topology: { nodes: [], edges: [sql("service:a")] } }).nodes.get("database:shared")?.owner, "service:a");
@@ -71,7 +82,7 @@ test("each thing that is wrong has a sentence, the worst first", () => {
     "service:gateway bad: orders are slow in 1h",
     "service:orders warning: degraded: outbox stuck",
     "topic:orders.events warning: payments: lag 412, 8 s old",
-    "service:orders warning: orders cannot send its events",
+    "service:orders warning: cannot send its events",
   ]);
 });
 
