@@ -78,7 +78,7 @@ function liveness() {
 function readiness() {
   const known = services.data.value?.items;
   if (!known) return services.error.value ? html`<span class="fact warning" title=${services.error.value.message}>services unknown</span>` : nothing;
-  const up = known.filter((/** @type {{ up: boolean }} */ one) => one.up).length;
+  const up = known.filter((/** @type {{ up: boolean, ready: boolean | null }} */ one) => one.up && one.ready !== false).length;
   return html`<a class="fact ${up < known.length ? "bad" : ""}" href=${href("services")}><b>${up} of ${known.length}</b> ready</a>`;
 }
 

@@ -3,7 +3,7 @@
 import { get, resource } from "../lib/api.js";
 import { stylesheet } from "../lib/assets.js";
 import { hueClass } from "../lib/color.js";
-import { age, bytes, NONE, percent, utc } from "../lib/format.js";
+import { age, bytes, NONE, utc } from "../lib/format.js";
 import { now } from "../lib/mesh.js";
 import { go, href, route } from "../lib/route.js";
 import { html, nothing } from "../lib/view.js";
@@ -60,7 +60,7 @@ const COLUMNS = [
   { title: "Uptime", number: true, cell: ({ replica }) => (replica?.up && replica.started_at ? html`<span title=${`since ${utc(replica.started_at)}`}>${age((now() - Date.parse(replica.started_at)) / 1_000)}</span>` : replica ? NONE : "") },
   { title: "Restarts", number: true, class: "far", cell: (row) => total(row, (one) => one.restarts) || html`<span class="faint">0</span>` },
   { title: "Memory", number: true, cell: (row) => ((value) => measured(value, bytes(value), row.replica, "memory_bytes", "memory over five minutes"))(total(row, (one) => (one.up ? one.memory_bytes : null))) },
-  { title: "CPU", number: true, cell: (row) => ((value) => measured(value, percent(value), row.replica, "cpu_cores", "share of a core over five minutes"))(total(row, (one) => (one.up ? one.cpu_cores : null))) },
+  { title: "CPU", number: true, cell: (row) => ((value) => measured(value, `${((value ?? 0) * 100).toFixed(1)} %`, row.replica, "cpu_cores", "share of a core over five minutes"))(total(row, (one) => (one.up ? one.cpu_cores : null))) },
 ];
 
 const teach = () => empty("No services are known", html`This page shows the services whose metrics lens scrapes: <code>lens.scrape.targets</code> names them. <code>mesh up</code> sets it, and so do the manifests for Compose and Kubernetes. A replay has none.`);

@@ -10,7 +10,6 @@ const ROW = 18;
 /** A narrower box has no text, one below the limit of sight is not drawn. */
 const READABLE = 30;
 const SEEN = 0.6;
-const LETTER = 6.3;
 
 class FlameGraph extends HTMLElement {
   #canvas = document.createElement("canvas");
@@ -21,6 +20,7 @@ class FlameGraph extends HTMLElement {
   /** @type {Frame | undefined} */
   #current;
   #search = "";
+  #letter = 7;
   #boxes = /** @type {{ frame: Frame, x: number, y: number, width: number }[]} */ ([]);
   #resized = new ResizeObserver(() => this.draw());
   #redraw = () => this.draw();
@@ -125,6 +125,7 @@ class FlameGraph extends HTMLElement {
     context.scale(ratio, ratio);
     context.font = `11px ${token("--mono")}`;
     context.textBaseline = "middle";
+    this.#letter = context.measureText("0").width;
     const colors = { own: token("--hue", this), text: token("--text"), ground: token("--raised"), other: token("--line"), found: token("--warning"), sunken: token("--sunken") };
     for (const box of this.#boxes) this.#box(context, box, colors);
   }
@@ -143,7 +144,7 @@ class FlameGraph extends HTMLElement {
     }
     if (width < READABLE) return;
     context.fillStyle = colors.text;
-    const letters = Math.floor((width - 8) / LETTER);
+    const letters = Math.floor((width - 8) / this.#letter);
     const name = (frame === this.#zoom?.parent ? "↑ " : "") + brief(frame.name);
     // The end of a path says more than its beginning.
     context.fillText(name.length > letters ? `…${name.slice(1 - letters)}` : name, x + 4, y + ROW / 2);
