@@ -76,6 +76,12 @@ stories! {
         metrics_match_the_contract,
         lens_shows_the_topology_and_the_trace,
     }
+    services {
+        a_log_level_set_through_the_gateway_shows_more_and_reverts,
+        settings_are_shown_through_the_gateway_without_secrets,
+        a_profile_taken_through_the_gateway_has_frames_with_names,
+        a_restart_is_counted,
+    }
     profiles { a_cpu_profile_fits_into_a_small_pod }
     memory {
         the_last_run_can_be_read_after_a_restart,

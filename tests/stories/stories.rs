@@ -14,5 +14,6 @@ pub(crate) mod profiles;
 pub(crate) mod queries;
 pub(crate) mod requests;
 pub(crate) mod rules;
+pub(crate) mod services;
 pub(crate) mod signals;
 pub(crate) mod trace;
