@@ -99,7 +99,7 @@ export default function dashboards() {
     const id = String(panel.id);
     return href("dashboards", [uid.peek()], { ...Object.fromEntries(params), panel: params.get("panel") === id ? undefined : id });
   };
-  const shared = { asked: one.asked, markers: computed(() => one.marks.data.value ?? []), group: "dashboard", zoom, unzoom, alone };
+  const shared = { asked: one.asked, markers: computed(() => one.marks.data.value ?? []), lost: signal(0), group: "dashboard", zoom, unzoom, alone };
 
   const grid = (/** @type {Panel[]} */ panels) => {
     const top = Math.min(...panels.map(({ gridPos }) => gridPos.y));
@@ -123,7 +123,7 @@ export default function dashboards() {
     view: () => {
       if (!styled.at.value) return styled.error.value ? failed(styled.error.value) : skeleton(6);
       if (!DASHBOARDS.some(([name]) => name === uid.value)) return failed(new Error(`There is no dashboard “${uid.value.slice(0, 40)}”.`), html`<a href=${href("dashboards")}>Open the overview</a>`);
-      return html`<div class="pad dashboards">${toolbar(uid.value, one)}
+      return html`<div class="pad dashboards">${toolbar(uid.value, one)}${shared.lost.value ? html`<div class="notice bad" role="status">${icon("warning", "small")} The gateway does not answer since ${time(shared.lost.value)}. What is grey is as it was then; it is asked again at each refresh.</div>` : nothing}
         ${one.dashboard.value ? html`<p class="quiet lead">${one.dashboard.value.description}</p>${panels(one.dashboard.value)}` : stateOf({ ...one.definition, data: /** @type {any} */ (one.dashboard) }, () => nothing, { lines: 8 })}
       </div>`;
     },

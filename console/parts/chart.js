@@ -85,7 +85,7 @@ class Chart extends HTMLElement {
   connectedCallback() {
     this.#plotBox.className = "plot";
     this.#plotBox.tabIndex = 0;
-    this.#plotBox.setAttribute("role", "img");
+    this.#plotBox.setAttribute("role", "figure");
     this.#plotBox.onkeydown = (event) => this.#onKey(event);
     this.#plotBox.ondblclick = () => this.#spec?.unzoom?.();
     this.#plotBox.onblur = () => this.#plot?.setCursor({ left: -10, top: -10 });

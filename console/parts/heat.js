@@ -68,7 +68,7 @@ class Heat extends HTMLElement {
   #draw() {
     const found = this.#layout();
     if (!found) return;
-    const { spec, rows, width, height, row, x } = found;
+    const { spec, rows, height, row, x } = found;
     const scale = devicePixelRatio;
     const canvas = this.#canvas;
     canvas.setAttribute("aria-label", spec.label);
@@ -79,13 +79,14 @@ class Heat extends HTMLElement {
     ctx.scale(scale, scale);
     const heat = token("--heat", this);
     const top = Math.max(...rows.flatMap(({ points }) => [...points.values()]));
-    const cell = Math.max(1, (spec.step / (spec.range.to - spec.range.from)) * width - 1);
     rows.forEach(({ points }, index) => {
       const y = TOP + height - (index + 1) * row;
       for (const [at, value] of points) {
         if (value <= 1e-9) continue;
         ctx.fillStyle = `rgb(${heat} / ${(0.1 + 0.9 * Math.sqrt(value / top)).toFixed(3)})`;
-        ctx.fillRect(x(at) - cell, y + 0.5, cell, Math.max(1, row - 1));
+        // Whole pixels: columns that overlap by a part of one would show as stripes.
+        const [left, right] = [x(at - spec.step), x(at)].map(Math.round);
+        ctx.fillRect(left, Math.round(y), Math.max(1, right - left), Math.max(1, Math.round(row) - 1));
       }
     });
     this.#axes(ctx, found);

@@ -124,7 +124,7 @@ function draw(block, options) {
     }
     case "table":
       return html`<div class="scroll" tabindex="0" role="group" aria-label="table"><table>
-        ${block.head.length ? html`<thead><tr>${block.head.map((cell) => html`<th scope="col">${text(cell)}</th>`)}</tr></thead>` : ""}
+        ${block.head.length ? html`<thead><tr>${block.head.map((cell) => (cell ? html`<th scope="col">${text(cell)}</th>` : html`<td></td>`))}</tr></thead>` : ""}
         <tbody>${block.rows.map((row) => html`<tr>${row.map((cell) => html`<td>${text(cell)}</td>`)}</tr>`)}</tbody>
       </table></div>`;
   }

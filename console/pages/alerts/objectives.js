@@ -35,5 +35,5 @@ export function objectivesOf(objectives) {
   ];
   return html`<section class="panel" aria-label="Objectives"><header><h2>Objectives</h2><span class="space"></span>
       ${window ? html`<span class="faint" title="The budget is that of 30 days; what came before is not known here.">counted over ${duration(window)}</span>` : nothing}</header>
-    <div class="scroll">${table({ label: "Objectives", columns, rows: objectives, key: ({ slo }) => slo })}</div></section>`;
+    <div class="scroll" tabindex="0" role="group" aria-label="Objectives, a table">${table({ label: "Objectives", columns, rows: objectives, key: ({ slo }) => slo })}</div></section>`;
 }

@@ -60,7 +60,7 @@ class MeshQuiet extends Widget {
       { title: "how near", cell: (/** @type {Row} */ { near }) => (near === undefined ? nothing : html`<span class="near"><i .style=${`width: ${(near * 100).toFixed(1)}%`}></i></span>`) },
       { title: "now", cell: (/** @type {Row} */ { text, why }) => html`${text || html`<span class="faint">${why}</span>`}` },
     ];
-    return html`<div class="scroll">${table({ label: "Quiet rules", columns, rows: all, key: ({ entry }) => entry.key })}</div>`;
+    return html`<div class="scroll" tabindex="0" role="group" aria-label="Quiet rules, a table">${table({ label: "Quiet rules", columns, rows: all, key: ({ entry }) => entry.key })}</div>`;
   }
 }
 

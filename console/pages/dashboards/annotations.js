@@ -7,12 +7,13 @@ import { stateOfColor } from "./field.js";
 
 /** @typedef {{ at: number, title: string, state?: "bad" }} Marker */
 
-/** @param {import("./definition.js").Annotation} annotation @param {import("../../lib/prometheus.js").Series} series @param {number} step @returns {Marker[]} */
-function marksOf({ titleFormat, useValueForTime, iconColor }, { labels, points }, step) {
+/** @param {import("./definition.js").Annotation} annotation @param {import("../../lib/prometheus.js").Series} series @param {number} step @param {number} start @returns {Marker[]} */
+function marksOf({ titleFormat, useValueForTime, iconColor }, { labels, points }, step, start) {
   const title = legend(titleFormat, labels);
   const state = stateOfColor(iconColor) === "bad" ? /** @type {const} */ ("bad") : undefined;
-  // A value that is a time, in milliseconds: one mark for each; otherwise one where a stretch of points begins.
-  const times = useValueForTime ? points.map(([, value]) => value / 1000) : points.filter(([at], index) => index === 0 || at - points[index - 1][0] > step * 1.5).map(([at]) => at);
+  // A value that is a time, in milliseconds: one mark for each; otherwise one where a stretch of points begins;
+  // what lasted already when the time begins has begun before it.
+  const times = useValueForTime ? points.map(([, value]) => value / 1000) : points.filter(([at], index) => (index === 0 ? at > start : at - points[index - 1][0] > step * 1.5)).map(([at]) => at);
   return [...new Set(times)].map((at) => ({ at, title, state }));
 }
 
@@ -22,7 +23,7 @@ export async function markers(annotations, { span, variables, values }, signal) 
   const parts = await Promise.all(
     annotations.map(async (annotation) => {
       const found = await inTurn(signal, () => range(fill(annotation.expr, span, variables, values), { start, end, step, signal }));
-      return found.flatMap((series) => marksOf(annotation, series, step)).filter(({ at }) => at >= start && at <= end);
+      return found.flatMap((series) => marksOf(annotation, series, step, start)).filter(({ at }) => at >= start && at <= end);
     }),
   );
   /** @type {Map<string, Marker[]>} */

@@ -86,7 +86,8 @@ function cell(panel, name, row) {
     const to = linkOf(url, row, {});
     return to ? [{ title, to }] : [];
   });
-  return html`${first ? html`<a href=${first.to} title=${first.title}>${content}</a>` : content}${more.map(({ title, to }) => html` <a class="faint" href=${to}>${title}</a>`)}`;
+  const whole = typeof value === "string" && !isPainted ? html`<span title=${value}>${content}</span>` : content;
+  return html`${first ? html`<a href=${first.to} title=${first.title}>${content}</a>` : whole}${more.map(({ title, to }) => html` <a class="faint" href=${to}>${title}</a>`)}`;
 }
 
 /** @param {Panel} panel @param {Answer} answer */

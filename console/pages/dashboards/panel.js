@@ -16,6 +16,7 @@ import { draw, isEmpty } from "./draw.js";
  * @typedef {object} Board what the panels of one dashboard share
  * @property {import("../../vendor/signals-core/dist/signals-core.js").ReadonlySignal<import("./ask.js").Asked | undefined>} asked
  * @property {import("../../vendor/signals-core/dist/signals-core.js").ReadonlySignal<{ at: number, title: string, state?: "bad" }[]>} markers
+ * @property {import("../../vendor/signals-core/dist/signals-core.js").Signal<number>} lost since when nothing answers, in milliseconds; 0 while something does
  * @property {string} group
  * @property {(from: number, to: number) => void} zoom
  * @property {() => void} unzoom
@@ -24,7 +25,7 @@ import { draw, isEmpty } from "./draw.js";
 
 /** The height of a grid row and of what a panel has around its drawing. */
 const ROW = 38;
-const AROUND = 62;
+const AROUND = 50;
 
 class MeshPanel extends Widget {
   /** @type {{ panel: Panel, board: Board } | undefined} */
@@ -55,8 +56,8 @@ class MeshPanel extends Widget {
 
   /** @param {import("./ask.js").Asked} asked */
   async #ask(asked) {
-    const panel = this.given?.panel;
-    if (!panel || this.#answer.peek()?.asked === asked) return;
+    const { panel, board } = this.given ?? {};
+    if (!panel || !board || this.#answer.peek()?.asked === asked) return;
     this.#asking.abort();
     const { signal: stop } = (this.#asking = new AbortController());
     this.#isAsking.value = true;
@@ -65,8 +66,10 @@ class MeshPanel extends Widget {
       const why = isEmpty(found) && !panel.fieldConfig?.defaults.noValue ? await whyEmpty(panel, asked, stop) : undefined;
       this.#answer.value = { answer: found, asked, at: Date.now(), why };
       this.#error.value = undefined;
+      board.lost.value = 0;
     } catch (error) {
       if (stop.aborted) return;
+      if (isAway(error)) board.lost.value ||= Date.now();
       this.#error.value = error instanceof Error ? error : new Error(String(error));
     }
     if (!stop.aborted) this.#isAsking.value = false;
@@ -82,20 +85,24 @@ class MeshPanel extends Widget {
     const height = Math.max(96, panel.gridPos.h * ROW - AROUND);
     const context = { span: asked.span, markers: board.markers.value, group: board.group, height, zoom: board.zoom, unzoom: board.unzoom };
     const drawn = why ? html`<div class="nothing"><b>No data</b><p>${why}</p></div>` : draw(panel, found, context);
+    if (isAway(error)) return html`<div class="stale">${drawn}</div>`;
     return error ? html`<div class="notice" role="status">${icon("warning", "small")} ${error.message} · as it was ${age((Date.now() - at) / 1000)} ago</div><div class="stale">${drawn}</div>` : drawn;
   }
 
   view() {
     if (!this.given) return nothing;
     const { panel, board } = this.given;
-    return html`<section class="panel" aria-label=${panel.title} aria-busy=${this.#isAsking.value}>
+    return html`<div class="panel" role="group" aria-label=${panel.title} aria-busy=${this.#isAsking.value}>
       <header><h3 class="cut"><a href=${board.alone(panel)} title="Show it alone">${panel.title}</a></h3>
         ${panel.description && panel.type !== "text" ? html`<span class="about"><button class="button plain" aria-label=${`About ${panel.title}`}>${icon("help", "small")}</button><span role="note">${panel.description}</span></span>` : nothing}
       </header>
-      <div class="body">${this.#body()}</div>
-    </section>`;
+      <div class="body" tabindex=${["table", "nodeGraph", "logs", "text"].includes(panel.type) ? "0" : nothing} role="group" aria-label=${`${panel.title}, contents`}>${this.#body()}</div>
+    </div>`;
   }
 }
+
+/** Whether the gateway itself is away, which the page says once for all panels. @param {unknown} error */
+const isAway = (error) => error instanceof ApiError && error.status === 0;
 
 /** @param {Error} error */
 function failure(error) {

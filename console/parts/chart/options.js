@@ -37,6 +37,9 @@ export function colorOf(line, index, element) {
   return token(line.color ?? `--hue-${index % 8}`, element) || "gray";
 }
 
+/** Round numbers need no zeros behind the point. @param {string} text */
+const tidy = (text) => text.replace(/(\.\d*?)0+(?!\d)/, "$1").replace(/\.(?!\d)/, "");
+
 /** @param {Spec} spec @param {Element} element */
 function axes(spec, element) {
   const font = `11px ${token("--sans", element)}`;
@@ -44,7 +47,7 @@ function axes(spec, element) {
   const common = { stroke: faint, font, grid: { stroke: line, width: 1 }, ticks: { show: false } };
   const format = formatOf(spec.unit);
   // On an axis of powers of ten, 100 s is rounder than 1 min 40 s.
-  const mark = (/** @type {number | null} */ value) => (value === null ? "" : spec.log && spec.unit === "s" && value >= 60 ? `${value} s` : format(value));
+  const mark = (/** @type {number | null} */ value) => (value === null ? "" : spec.log && spec.unit === "s" && value >= 60 ? `${value} s` : tidy(format(value)));
   const tens = (/** @type {Plot} */ _, /** @type {number[]} */ splits) => splits.map((value) => (Number.isInteger(Number(Math.log10(value).toFixed(6))) ? value : null));
   return [
     {
@@ -128,7 +131,7 @@ function thresholds(spec, element) {
       ctx.font = `${11 * scale}px ${token("--sans", element)}`;
       ctx.textAlign = "left";
       ctx.textBaseline = y - bbox.top < 16 * scale ? "top" : "bottom";
-      if (isFree) ctx.fillText(label ?? formatOf(spec.unit)(value), bbox.left + 4 * scale, y + (ctx.textBaseline === "top" ? 3 : -2) * scale);
+      if (isFree) ctx.fillText(label ?? tidy(formatOf(spec.unit)(value)), bbox.left + 4 * scale, y + (ctx.textBaseline === "top" ? 3 : -2) * scale);
       ctx.restore();
       if (isFree) labelled = y;
     }

@@ -43,6 +43,12 @@ function valueOf(line, plot, column, index, isStacked) {
   return line.points.find(([seconds]) => seconds === at)?.[1] ?? null;
 }
 
+/** Labels without the address of the process, if they differ without it, too. @param {string[]} labels */
+function namesOf(labels) {
+  const bare = labels.map((label) => label.replace(/ \S+:\d+$/, ""));
+  return new Set(bare).size === bare.length ? bare : labels;
+}
+
 /** Where the label of a line stands: at its last value. @param {Plot} plot @param {number} column */
 function height(plot, column) {
   const values = /** @type {import("./data.js").Column} */ (plot.data[column]);
@@ -60,10 +66,11 @@ export function labels({ spec, plot, lines, colors, index, isNarrow, more, all, 
   const places = isList ? [] : spread(lines.map((_, line) => height(plot, line + 1)), LABEL, end);
   const at = index === null ? undefined : plot.data[0][index] * 1000;
   const near = at === undefined ? undefined : spec.markers?.find((marker) => Math.abs(plot.valToPos(marker.at, "x") - plot.valToPos(at / 1000, "x")) < 5);
+  const names = namesOf(lines.map(({ label }) => label));
   return html`${at === undefined ? nothing : html`<time title=${utc(at)}>${time(at)}${near ? html` · ${near.title}` : nothing}</time>`}
-    <ul class=${isList ? "list" : ""}>
+    <ul class=${isList ? "list" : ""} tabindex=${isList ? "0" : nothing} aria-label=${isList ? "values" : nothing}>
       ${lines.map((line, number) => html`<li .style=${isList ? "" : `top: ${places[number]}px`} title=${line.label}>
-        <i class=${line.dashed ? "dashed" : ""} .style=${`border-color: ${colors[number]}`}></i><span>${line.label}</span><b>${format(valueOf(line, plot, number + 1, index, spec.stacked))}</b>
+        <i class=${line.dashed ? "dashed" : ""} .style=${`border-color: ${colors[number]}`}></i><span>${names[number]}</span><b>${format(valueOf(line, plot, number + 1, index, spec.stacked))}</b>
       </li>`)}
     </ul>
     ${more > 0 ? html`<button class="more" @click=${toggle}>${all ? "fewer" : `${more} more`}</button>` : nothing}`;
