@@ -72,6 +72,11 @@ export default function open() {
   const list = resource((signal) => get("/lens/v1/services?window=300s&points=60", { signal }), { every: 3_000 });
   const styled = resource(() => stylesheet(STYLE));
   const close = () => go(href("services"));
+  const back = () => {
+    const focused = document.activeElement;
+    if (focused instanceof HTMLInputElement) focused.blur();
+    else if (route.peek().path.length) close();
+  };
   const detail = (/** @type {Replica[]} */ replicas) => {
     const { path, params } = route.value;
     const own = replicas.filter(({ name }) => name === path[0]);
@@ -88,7 +93,7 @@ export default function open() {
     view: () => html`<div class="services pad">${styled.at.value || styled.error.value ? stateOf(list, view, { lines: 9, isEmpty: ({ items }) => items.length === 0, teach }) : skeleton(9)}</div>`,
     keys: {
       "/": /** @type {[string, () => void]} */ (["search settings", () => document.getElementById("settings-search")?.focus()]),
-      Escape: /** @type {[string, () => void]} */ (["close the service", close]),
+      Escape: /** @type {[string, () => void]} */ (["close the service", back]),
     },
     close: () => {
       list.stop();

@@ -34,13 +34,11 @@ class Detail extends Widget {
   /** @param {import("./model.js").Replica[]} replicas */
   set replicas(replicas) {
     this.#replicas.value = replicas;
-    const addresses = replicas.map(({ instance }) => instance ?? "");
-    if (!addresses.includes(this.#replica.peek())) this.#replica.value = addresses[0] ?? "";
   }
 
-  /** @param {string | null} address */
+  /** The address of the replica to show; null for the first. Set it after the replicas. @param {string | null} address */
   set replica(address) {
-    if (address) this.#replica.value = address;
+    this.#replica.value = address ?? this.#replicas.peek()[0]?.instance ?? "";
   }
 
   /** The replica that is shown, as lens names it. */
@@ -50,7 +48,7 @@ class Detail extends Widget {
 
   view() {
     const [service, one] = [this.#service.value, this.#one()];
-    return html`<section class="service ${hueClass(service)}" aria-label=${service} @keydown=${this.#onKey}>
+    return html`<section class="service ${hueClass(service)}" aria-label=${service}>
       <header class="row wrap"><h2 class="stripe">${service}</h2> <span class="row wrap about">${this.#choice()}
         ${links(service).map(([to, word]) => html`<a href=${to} target=${to.startsWith("#") ? nothing : "_blank"} rel="noopener">${word}</a>`)}</span>
         <span class="space"></span><button class="button plain" aria-label="Close" @click=${() => this.close()}>${icon("close", "small")}</button></header>
@@ -63,10 +61,6 @@ class Detail extends Widget {
       </div>
     </section>`;
   }
-
-  #onKey = (/** @type {KeyboardEvent} */ event) => {
-    if (event.key === "Escape" && !(event.target instanceof HTMLInputElement)) this.close();
-  };
 
   #choice() {
     const replicas = this.#replicas.value;
