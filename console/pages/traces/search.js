@@ -2,7 +2,7 @@
 
 import { resource } from "../../lib/api.js";
 import { hueClass } from "../../lib/color.js";
-import { duration, short, time, utc } from "../../lib/format.js";
+import { duration, number, short, time, utc } from "../../lib/format.js";
 import { now } from "../../lib/mesh.js";
 import { go, href, route } from "../../lib/route.js";
 import { computed, effect, html, nothing, repeat, signal } from "../../lib/view.js";
@@ -34,7 +34,7 @@ function show(query, others = {}) {
 export default function () {
   const asked = computed(() => ofParams(route.value.params));
   const text = signal("");
-  const stopText = effect(() => void (text.value = format(asked.value.query)));
+  const stopText = effect(() => void (text.value = (asked.value.problem && route.value.params.get("q")) || format(asked.value.query)));
   const problem = signal("");
   const services = resource(source.services, { every: 30_000 });
   const service = computed(() => asked.value.query.service);
@@ -61,7 +61,7 @@ export default function () {
     view: () => html`<div class="traces search">
       ${form({ query: asked.value.query, services, operations, text, submit, problem: problem.value || asked.value.problem })}
       ${above(found)}
-      <div class="found">${stateOf(found, (list) => results(list), { lines: 12, isEmpty: (list) => list.length === 0, teach: () => nothingFound(asked.value.query) })}</div>
+      <div class="found">${stateOf(found, (list) => results(list), { lines: 12, isEmpty: (list) => list.length === 0, teach: () => (asked.value.problem ? nothing : nothingFound(asked.value.query)) })}</div>
     </div>`,
     keys: {
       "/": ["search", () => document.getElementById("trace-query")?.focus()],
@@ -85,14 +85,14 @@ function step(by) {
 /** @param {{ query: Query, services: import("../../lib/api.js").Resource<string[]>, operations: import("../../lib/api.js").Resource<string[]>, text: import("../../vendor/signals-core/dist/signals-core.js").Signal<string>, submit: (event: Event) => void, problem: string }} options */
 function form({ query, services, operations, text, submit, problem }) {
   const change = (/** @type {Partial<Query>} */ changes) => show({ ...query, ...changes });
-  const input = (/** @type {"min" | "order"} */ name, /** @type {string} */ title, /** @type {string} */ hint) => html`<label class="field ${name}">${title}
+  const input = (/** @type {"min" | "order"} */ name, /** @type {string} */ title, /** @type {string} */ hint) => html`<label class="field by-${name}" title=${name === "min" ? "Of the span, if a service, an operation, an attribute or errors are chosen; of the whole trace otherwise" : nothing}>${title}
     <input class="input" .value=${query[name]} placeholder=${hint} @change=${(/** @type {Event} */ event) => change({ [name]: /** @type {HTMLInputElement} */ (event.target).value.trim() })}></label>`;
   return html`<form class="query" @submit=${submit}>
-    <div class="fields">
+    <div class="conditions">
       ${choice("Service", query.service, services.data.value ?? [], (service) => change({ service, operation: "" }))}
       ${choice("Operation", query.operation, operations.data.value ?? [], (operation) => change({ operation }), !query.service)}
       ${input("min", "At least", "100ms")} ${input("order", "Order", "id")}
-      <label class="field attribute">Attribute
+      <label class="field by-attribute">Attribute
         <input class="input" placeholder="key=value" @change=${(/** @type {Event} */ event) => add(event, query)}></label>
       <span class="chips">
         <button type="button" class="chip" aria-pressed=${query.error} @click=${() => change({ error: !query.error })}>${icon("bad", "small")} errors</button>
@@ -112,7 +112,7 @@ function form({ query, services, operations, text, submit, problem }) {
 }
 
 /** @param {string} title @param {string} value @param {string[]} options @param {(value: string) => void} change @param {boolean} [disabled] */
-const choice = (title, value, options, change, disabled = false) => html`<label class="field ${title.toLowerCase()}">${title}
+const choice = (title, value, options, change, disabled = false) => html`<label class="field by-${title.toLowerCase()}">${title}
   <select class="input" ?disabled=${disabled} @change=${(/** @type {Event} */ event) => change(/** @type {HTMLSelectElement} */ (event.target).value)}>
     <option value="" ?selected=${!value}>all</option>
     ${[...new Set([...options, ...(value ? [value] : [])])].map((option) => html`<option ?selected=${option === value}>${option}</option>`)}
@@ -161,7 +161,7 @@ const result = (one, longest) => html`<a href=${href("traces", [one.id])}>
   <span class="what"><span class="dot ${hueClass(one.service)}"></span><span class="cut"><span class="quiet">${one.service}</span> ${one.name}</span></span>
   ${tiny(one)}
   <span class="length"><span class="measure"><i .style=${`width:${Math.max(0.5, (one.duration / longest) * 100)}%`}></i></span><b>${duration(one.duration / 1e6)}</b></span>
-  <span class="counts quiet">${one.spans} ${one.spans === 1 ? "span" : "spans"} · ${one.services.length} ${one.services.length === 1 ? "service" : "services"}</span>
+  <span class="counts quiet">${number(one.spans)} ${one.spans === 1 ? "span" : "spans"} · ${one.services.length} ${one.services.length === 1 ? "service" : "services"}</span>
   <span class="mark">${one.errors ? html`<span class="badge bad">${icon("bad", "small")} ${one.errors} ${one.errors === 1 ? "error" : "errors"}</span>` : nothing}</span>
 </a>`;
 
@@ -177,7 +177,7 @@ function nothingFound(query) {
   if (!format(query)) return empty("No traces yet", "Each order leaves one, from the click to the last service. Place an order, and its trace is here a few seconds later.", html`<a class="button primary" href=${href("flows")}>Place an order</a>`);
   return empty(
     "No trace matches",
-    html`No trace of the last ${range()} has all of <span class="mono">${format(query)}</span> on one span.`,
+    html`No trace of the last ${RANGES[range()]} minutes has a span with all of <span class="mono">${format(query)}</span>.`,
     html`<span class="row"><button class="button" @click=${() => show(query, { range: "6h" })}>Search 6 hours</button><a class="button" href=${href("traces")}>Show all traces</a></span>`,
   );
 }

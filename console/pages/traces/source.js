@@ -34,15 +34,18 @@ export async function search(query, { from, to, limit }, signal) {
   const { service, operation, min, max, error, order, attrs, probes } = query;
   const params = new URLSearchParams({ start: String(Math.round(from * 1_000)), end: String(Math.round(to * 1_000)), limit: String(limit) });
   const set = (/** @type {Record<string, string>} */ values) => Object.entries(values).forEach(([name, value]) => value && params.set(name, value));
-  set({ operation, minDuration: min, maxDuration: max });
+  // The duration is that of the span which is described; without a description, that of the trace, which the list shows.
+  const isOfSpan = service || operation || attrs.length || error;
+  set(isOfSpan ? { minDuration: min, maxDuration: max } : { minTotal: min, maxTotal: max });
+  set({ operation });
   const tags = /** @type {Record<string, string>} */ ({ ...Object.fromEntries(attrs), ...(order && { "order.id": order }), ...(error && { error: "true" }) });
   for (const [key, value] of Object.entries(tags)) params.append("tag", `${key}:${value}`);
   if (hasLens()) {
     set({ service, probes: probes ? "true" : "" });
     return (await get(`/lens/v1/traces?${params}`, { signal })).items;
   }
-  // Jaeger searches one service.
-  set({ service: service || "gateway" });
+  // Jaeger searches one service, and for durations of spans.
+  set({ service: service || "gateway", minDuration: min, maxDuration: max });
   const answer = await get(`/jaeger/api/traces?${params}`, { signal });
   return answer.data.map((/** @type {any} */ trace) => summaryOf(modelOf(trace))).sort((/** @type {Summary} */ a, /** @type {Summary} */ b) => b.start - a.start);
 }
@@ -57,14 +60,11 @@ export async function trace(id, signal) {
   }
 }
 
-/** @typedef {{ trace: string, span: string, service: string, name: string, to: string }} Linked a span of another trace with a link to the span `to` of this one */
+/** @typedef {{ here: string, trace: string, span: string, service: string, name: string }} Linked a link between the span `here` and a span of another trace */
+/** @typedef {{ from: Linked[], to: Linked[] }} Links */
 
-/** The spans of other traces that link to this one. Jaeger cannot answer this. @param {string} id @param {AbortSignal} signal @returns {Promise<Linked[]>} */
-export async function linked(id, signal) {
-  if (!hasLens()) return [];
-  const { items } = await get(`/lens/v1/traces/${id}/linked`, { signal });
-  return items.map((/** @type {any} */ one) => ({ trace: one.trace_id, span: one.span_id, service: one.service, name: one.name, to: one.to_span_id }));
-}
+/** The links of other traces to this one, and its links to others. Jaeger cannot answer the first. @param {string} id @param {AbortSignal} signal @returns {Promise<Links>} */
+export const linked = async (id, signal) => (hasLens() ? get(`/lens/v1/traces/${id}/linked`, { signal }) : { from: [], to: [] });
 
 /** The log lines of a trace, oldest first. @param {string} id @param {AbortSignal} signal @returns {Promise<any[]>} */
 export const logs = async (id, signal) => (hasLens() ? (await get(`/lens/v1/logs?trace_id=${id}&limit=1000`, { signal })).items : []);

@@ -12,7 +12,7 @@ import { lineOf } from "./rows.js";
 /** @typedef {import("./model.js").Span} Span */
 /** @typedef {import("./model.js").Tag} Tag */
 /** @typedef {import("./model.js").Link} Link */
-/** @typedef {{ span: Span, trace: import("./model.js").Trace, path: import("./critical.js").Path | undefined, linked: import("./source.js").Linked[], logs: import("../../lib/api.js").Resource<any[]>, close: () => void, follow: (link: Link) => void, zoom: () => void }} Options */
+/** @typedef {{ span: Span, trace: import("./model.js").Trace, path: import("./critical.js").Path | undefined, linked: import("./source.js").Links | undefined, logs: import("../../lib/api.js").Resource<any[]>, close: () => void, follow: (link: Link) => void, zoom: () => void }} Options */
 
 /** What is searched for in the attributes; it stays from span to span. */
 const filter = signal("");
@@ -55,12 +55,12 @@ function times({ span, trace, path, zoom }) {
 
 /** What this span was caused by, and what continues it, here and in other traces. @param {Options} options */
 function links({ span, trace, linked, follow }) {
-  const chip = (/** @type {string} */ verb, /** @type {Link} */ to, /** @type {Span | { service: string, name: string } | undefined} */ known) => html`<button class="chip link" @click=${() => follow(to)}>
+  const chip = (/** @type {string} */ verb, /** @type {Link} */ to, /** @type {Span | { service: string, name: string } | undefined} */ known) => html`<button class="chip to" @click=${() => follow(to)}>
     ${verb} ${known ? html`<span class="dot ${hueClass(known.service)}"></span> ${known.service} ${known.name}` : html`span <span class="mono">${short(to.span)}</span>`}${to.trace === trace.id ? nothing : html` <span class="mono faint">trace ${short(to.trace)}</span>`} ${icon("forward", "small")}</button>`;
-  const causes = span.links.map((link) => chip("caused by", link, link.trace === trace.id ? trace.byId.get(link.span) : undefined));
+  const causes = span.links.map((link) => chip("caused by", link, link.trace === trace.id ? trace.byId.get(link.span) : linked?.to.find((one) => one.trace === link.trace && one.span === link.span)));
   const here = trace.spans.filter((other) => other.links.some((link) => link.trace === trace.id && link.span === span.id));
   const next = here.map((other) => chip("continues in", { trace: trace.id, span: other.id }, other));
-  const beyond = linked.filter((one) => one.to === span.id).map((one) => chip("continues in", one, one));
+  const beyond = (linked?.from ?? []).filter((one) => one.here === span.id).map((one) => chip("continues in", one, one));
   const all = [...causes, ...next, ...beyond];
   return all.length ? html`<section><h3>Links <span class="faint">${all.length}</span></h3><div class="row wrap">${all.slice(0, 60)}</div></section>` : nothing;
 }

@@ -51,7 +51,7 @@ class View {
       const counts = /** @type {Map<string, number>} */ (new Map());
       const count = (/** @type {string} */ span) => counts.set(span, (counts.get(span) ?? 0) + 1);
       for (const span of this.trace.value?.spans ?? []) for (const link of span.links) if (link.trace !== id) count(span.id);
-      for (const { to } of this.linked.data.value ?? []) count(to);
+      for (const { here } of this.linked.data.value?.from ?? []) count(here);
       return counts;
     });
     /** @type {Waterfall | undefined} */
@@ -185,7 +185,6 @@ function waiting(view) {
 /** @param {View} view @param {Trace} trace */
 function page(view, trace) {
   const span = trace.byId.get(view.selected.value);
-  const others = view.linked.data.value ?? [];
   return html`<div class="traces trace">
     ${way(view)} ${header(view, trace)}
     ${trace.warnings.map((text) => html`<p class="notice" role="status">${icon("warning", "small")} ${text}</p>`)}
@@ -200,7 +199,7 @@ function page(view, trace) {
           @choose=${(/** @type {CustomEvent} */ event) => view.choose(event.detail.id, event.detail.opens)} @place=${() => view.remembers()}></trace-waterfall>
       </div>
       ${span && view.isOpen.value
-        ? panel({ span, trace, path: view.path.value, linked: others, logs: view.logs, close: () => (view.isOpen.value = false), follow: (link) => follow(link, view.label()), zoom: () => view.zoom() })
+        ? panel({ span, trace, path: view.path.value, linked: view.linked.data.value, logs: view.logs, close: () => (view.isOpen.value = false), follow: (link) => follow(link, view.label()), zoom: () => view.zoom() })
         : nothing}
     </div>
   </div>`;

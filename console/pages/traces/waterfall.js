@@ -57,7 +57,7 @@ class Line {
     this.index = index;
     const isCollapsed = owner.collapsed.has(span.id);
     this.element.style.transform = `translateY(${index * ROW}px)`;
-    this.element.className = `${line ? `span log ${line.severity}` : "span"} ${hueClass(span.service)} ${span.error && !line ? "failed" : ""}`;
+    this.element.className = `${line ? `span logged ${line.severity}` : "span"} ${hueClass(span.service)} ${span.error && !line ? "failed" : ""}`;
     this.element.setAttribute("aria-rowindex", String(index + 1));
     this.element.setAttribute("aria-level", String(span.depth + (line ? 2 : 1)));
     if (line || !span.children.length) this.element.removeAttribute("aria-expanded");

@@ -32,7 +32,7 @@ pub(crate) use self::{
     flows::Rules,
     logs::{Found, Line, LogQuery},
     search::Search,
-    summary::{Part as ServicePart, Summary},
+    summary::{Linked, Listing, Part as ServicePart, Summary},
 };
 use crate::domain::{Kind, Logs, Scope, Source, Span, Spans, TraceId};
 

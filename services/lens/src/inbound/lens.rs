@@ -38,10 +38,10 @@ lens of glassmesh: the traces, logs and metrics of the mesh
                                                       service counts itself (measured) is true all the same
   /lens/v1/flows?limit=&state=                        orders: state, duration, trace
   /lens/v1/traces?service=&operation=&minDuration=&tag=key:value&start=&end=&limit=
-                                                      a search with Jaeger's parameters, all of them optional, for traces in a
-                                                      few numbers; without those of health checks, scrapes and
-                                                      pages, unless probes=true
-  /lens/v1/traces/{id}/linked                         the spans of other traces that link to this one
+                                                      traces in a few numbers; with Jaeger's parameters, all of them optional,
+                                                      and minTotal, maxTotal: the duration of the whole trace; those of health
+                                                      checks, scrapes and loads of the page are left out, unless probes=true
+  /lens/v1/traces/{id}/linked                         links from and to spans of other traces
   /lens/v1/logs?trace_id=&service=&severity=&since=&limit=   log lines, newest last
   /lens/v1/logs?from=                                 what has arrived since the field next of an answer
   /lens/v1/clock                                      the present; in a replay, the end of the run

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     clock::Clock,
     domain::TraceId,
-    store::{ServicePart, Store, Summary},
+    store::{Linked, Listing, ServicePart, Store, Summary},
 };
 
 /// The most links of one answer; a span that has more links to it than this is a batch's.
@@ -46,11 +46,21 @@ pub(crate) fn routes(store: &Arc<Store>, clock: Clock) -> Router {
 }
 
 async fn search(State(traces): Shared, params: Params) -> Result<Json<Value>, Problem> {
-    let search = jaeger::search_of(&params, traces.clock.now()).map_err(refused)?;
-    let words = |word: &str| word.parse::<bool>().ok();
-    let probes = params.one_of("probes", &["true", "false"], words).map_err(refused)?;
-    let found = traces.store.summaries(&search, probes.unwrap_or_default());
+    let found = traces.store.summaries(&listing_of(&params, traces.clock).map_err(refused)?);
     Ok(Json(json!({ "items": found.iter().map(summary).collect::<Vec<_>>() })))
+}
+
+fn listing_of(params: &Params, clock: Clock) -> Result<Listing, InvalidParam> {
+    let total = |name: &str| -> Result<Option<u64>, InvalidParam> {
+        Ok(params.duration(name)?.map(|duration| duration.as_nanos() as u64))
+    };
+    let probes = params.one_of("probes", &["true", "false"], |word| word.parse().ok())?;
+    Ok(Listing {
+        search: jaeger::search_of(params, clock.now())?,
+        shortest_ns: total("minTotal")?,
+        longest_ns: total("maxTotal")?,
+        probes: probes.unwrap_or_default(),
+    })
 }
 
 /// Times in milliseconds since the epoch, durations in microseconds: what a page draws without another calculation.
@@ -83,14 +93,18 @@ async fn linked(State(traces): Shared, Path(id): Path<String>) -> Result<Json<Va
     let invalid =
         || InvalidParam { name: "id".into(), value: id.clone(), expected: TRACE_ID.into() };
     let id = TraceId::parse(&id).ok_or_else(invalid).map_err(refused)?;
-    let items = traces.store.linked(id, MOST_LINKS).into_iter().map(|one| {
-        json!({
-            "trace_id": one.trace.to_string(),
-            "span_id": format!("{:016x}", one.span),
-            "service": one.service,
-            "name": one.name,
-            "to_span_id": format!("{:016x}", one.to),
-        })
-    });
-    Ok(Json(json!({ "items": items.collect::<Vec<_>>() })))
+    let from = traces.store.linked_from(id, MOST_LINKS);
+    let to = traces.store.linked_to(id, MOST_LINKS);
+    let all = |links: &[Linked]| links.iter().map(link).collect::<Vec<_>>();
+    Ok(Json(json!({ "from": all(&from), "to": all(&to) })))
+}
+
+fn link(link: &Linked) -> Value {
+    json!({
+        "here": format!("{:016x}", link.here),
+        "trace": link.trace.to_string(),
+        "span": format!("{:016x}", link.span),
+        "service": link.service,
+        "name": link.name,
+    })
 }

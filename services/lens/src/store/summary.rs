@@ -26,6 +26,25 @@ const PROBES: [&str; 9] = [
 ];
 const PROBE_SERVICE: &str = "grpc.health.v1.Health/";
 
+/// A search for a list.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Listing {
+    pub(crate) search: Search,
+    /// The shortest and the longest duration of a whole trace; those of the search are of a span.
+    pub(crate) shortest_ns: Option<u64>,
+    pub(crate) longest_ns: Option<u64>,
+    /// Whether traces of probes are wanted.
+    pub(crate) probes: bool,
+}
+
+impl Listing {
+    fn fits(&self, trace: &Trace) -> bool {
+        let duration_ns = trace.last_ns.saturating_sub(trace.first_ns);
+        self.shortest_ns.is_none_or(|shortest| duration_ns >= shortest)
+            && self.longest_ns.is_none_or(|longest| duration_ns <= longest)
+    }
+}
+
 /// A trace that was found.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Summary {
@@ -52,47 +71,68 @@ pub(crate) struct Part {
     pub(crate) times: Vec<(u64, u64)>,
 }
 
-/// A span of another trace that links to a span of this one.
+/// A link between a span of a trace and a span of another trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Linked {
+    /// The span of this trace.
+    pub(crate) here: u64,
     pub(crate) trace: TraceId,
     pub(crate) span: u64,
     pub(crate) service: String,
     pub(crate) name: String,
-    /// The span that it links to.
-    pub(crate) to: u64,
 }
 
 impl Store {
-    /// The newest traces that match, newest first, without those of probes unless they are `wanted`.
-    pub(crate) fn summaries(&self, search: &Search, probes_are_wanted: bool) -> Vec<Summary> {
+    /// The newest traces that match, newest first.
+    pub(crate) fn summaries(&self, listing: &Listing) -> Vec<Summary> {
         let memory = self.memory.read();
         let fits = |trace: &&Trace| {
-            memory.is_found(search, trace)
-                && (probes_are_wanted || !is_probe(trace.views(&memory.interner)))
+            listing.fits(trace)
+                && memory.is_found(&listing.search, trace)
+                && (listing.probes || !is_probe(trace.views(&memory.interner)))
         };
-        let found = memory.traces.newest_first().filter(fits).take(search.limit);
+        let found = memory.traces.newest_first().filter(fits).take(listing.search.limit);
         found.map(|trace| memory.summary(trace)).collect()
     }
 
     /// The spans of other traces that link to `id`, newest first.
-    pub(crate) fn linked(&self, id: TraceId, limit: usize) -> Vec<Linked> {
+    pub(crate) fn linked_from(&self, id: TraceId, limit: usize) -> Vec<Linked> {
         let memory = self.memory.read();
         let others = memory.traces.newest_first().filter(|trace| trace.id != id);
         let found = others.flat_map(|trace| {
             let views = trace.views(&memory.interner);
             views.flat_map(move |view| {
                 let links = view.links().into_iter().filter(move |link| link.trace == id);
-                links.map(move |link| Linked {
-                    trace: trace.id,
-                    span: view.id(),
-                    service: view.service.to_owned(),
-                    name: view.name.to_owned(),
-                    to: link.span.get(),
-                })
+                links.map(move |link| linked(link.span.get(), trace.id, &view))
             })
         });
         found.take(limit).collect()
+    }
+
+    /// The spans of other traces that `id` links to, as far as they are kept.
+    pub(crate) fn linked_to(&self, id: TraceId, limit: usize) -> Vec<Linked> {
+        let memory = self.memory.read();
+        let Some(trace) = memory.traces.get(id) else { return Vec::new() };
+        let links = trace.views(&memory.interner).flat_map(|view| {
+            let links = view.links().into_iter().filter(move |link| link.trace != id);
+            links.map(move |link| (view.id(), link))
+        });
+        let found = links.take(limit).filter_map(|(here, link)| {
+            let mut views = memory.traces.get(link.trace)?.views(&memory.interner);
+            let view = views.find(|view| view.id() == link.span.get())?;
+            Some(linked(here, link.trace, &view))
+        });
+        found.collect()
+    }
+}
+
+fn linked(here: u64, trace: TraceId, view: &View<'_>) -> Linked {
+    Linked {
+        here,
+        trace,
+        span: view.id(),
+        service: view.service.to_owned(),
+        name: view.name.to_owned(),
     }
 }
 

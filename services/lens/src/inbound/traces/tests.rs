@@ -38,10 +38,23 @@ async fn a_trace_is_listed_with_its_services_and_when_they_worked() {
 async fn a_search_needs_no_service_and_combines_conditions() {
     let server = TestLens::new();
     an_order(&server).await;
-    for matching in ["", "tag=error:true", "service=orders&tag=order.id:o-1", "minDuration=2ms"] {
+    for matching in [
+        "",
+        "tag=error:true",
+        "service=orders&tag=order.id:o-1",
+        "minDuration=2ms",
+        "minTotal=11ms&maxTotal=12ms",
+    ] {
         assert_eq!(found(&server, matching).await, [TRACE], "{matching}");
     }
-    for other in ["service=lens", "service=gateway&tag=error:true", "minDuration=3ms", "end=1"] {
+    for other in [
+        "service=lens",
+        "service=gateway&tag=error:true",
+        "minDuration=3ms",
+        "minTotal=12ms",
+        "maxTotal=11ms",
+        "end=1",
+    ] {
         assert_eq!(found(&server, other).await, [""; 0], "{other}");
     }
     let (status, problem) = server.get("/lens/v1/traces?minDuration=fast").await;
@@ -78,12 +91,24 @@ async fn a_span_is_found_from_the_span_that_it_links_to() {
     server
         .sends("shipping", &[with(span(9, 0, 5, "process orders.events", 20, &[]), &links)])
         .await;
-    let answer = server.answer(&format!("/lens/v1/traces/{TRACE}/linked")).await;
-    let expected = json!({ "items": [{
-        "trace_id": BATCH, "span_id": "0000000000000009", "service": "shipping",
-        "name": "process orders.events", "to_span_id": "0000000000000004",
-    }]});
-    assert_eq!(answer, expected, "links within the trace are not among them");
-    assert_eq!(server.answer(&format!("/lens/v1/traces/{BATCH}/linked")).await["items"], json!([]));
+    let (sent, handled) = ("0000000000000004", "0000000000000009");
+    let links = server.answer(&format!("/lens/v1/traces/{TRACE}/linked")).await;
+    let batch = json!({
+        "here": sent, "trace": BATCH, "span": handled, "service": "shipping", "name": "process orders.events",
+    });
+    assert_eq!(
+        links,
+        json!({ "from": [batch], "to": [] }),
+        "links within the trace are not among them"
+    );
+    let links = server.answer(&format!("/lens/v1/traces/{BATCH}/linked")).await;
+    let record = json!({
+        "here": handled, "trace": TRACE, "span": sent, "service": "orders", "name": "send orders.events",
+    });
+    assert_eq!(
+        links,
+        json!({ "from": [], "to": [record] }),
+        "the span of a trace that is not kept is not among them"
+    );
     assert_eq!(server.get("/lens/v1/traces/xyz/linked").await.0, StatusCode::BAD_REQUEST);
 }
