@@ -40,7 +40,7 @@ export default function () {
 }
 
 /** Keys of all views of this page. */
-const KEYS = { "/": "search", j: "next row", k: "previous row", z: "show only the time of the span", 0: "show the whole trace", l: "show log lines", Escape: "back" };
+const KEYS = { "/": "search", j: "next row", k: "previous row", z: "show only the time of the span", 0: "show the whole trace", l: "show log lines", c: "fold or unfold all spans", Escape: "back" };
 
 /** @param {string} id @param {string} other @returns {Opened} */
 function open(id, other) {

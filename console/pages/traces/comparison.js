@@ -52,7 +52,7 @@ function page(a, b, pairs, onlyOne) {
       <div class="row"><button class="chip" aria-pressed=${onlyOne.value} @click=${() => (onlyOne.value = !onlyOne.value)}>only in one: ${alone}</button>
         <span class="faint">${pairs.length} operations${shown.length < pairs.length && !onlyOne.value ? `, the first ${MOST} shown` : ""}; time of all spans of an operation together</span></div>
     </header>
-    <div class="scroll"><table class="table" aria-label="Operations of both traces">
+    <div class="scroll" tabindex="0" role="region" aria-label="Operations, side by side"><table class="table" aria-label="Operations of both traces">
       <thead><tr><th scope="col">Service and operation</th><th scope="col" class="number">A</th><th scope="col" class="number">B</th><th scope="col" class="number">B − A</th><th scope="col" class="diff">shorter · longer</th></tr></thead>
       <tbody>${shown.map((pair) => row(pair, most))}</tbody>
     </table></div>

@@ -23,6 +23,9 @@ const sorted = () => (route.value.params.get("order_by") === "duration" ? "durat
 /** Traces that are ticked to be compared. */
 export const ticked = signal(/** @type {string[]} */ ([]));
 
+/** The list as it was when the pointer or the focus came to it: rows must not move away from under a hand. */
+const held = signal(/** @type {Summary[] | undefined} */ (undefined));
+
 /** @param {Query} query @param {Record<string, string>} [others] */
 function show(query, others = {}) {
   const params = toParams(query);
@@ -49,6 +52,11 @@ export default function () {
     },
     { every: 5_000 },
   );
+  const { hold, release } = holding(found);
+  const stopHold = effect(() => {
+    void key.value;
+    held.value = undefined;
+  });
   /** @param {Event} event */
   const submit = (event) => {
     event.preventDefault();
@@ -61,7 +69,7 @@ export default function () {
     view: () => html`<div class="traces search">
       ${form({ query: asked.value.query, services, operations, text, submit, problem: problem.value || asked.value.problem })}
       ${above(found)}
-      <div class="found">${stateOf(found, (list) => results(list), { lines: 12, isEmpty: (list) => list.length === 0, teach: () => (asked.value.problem ? nothing : nothingFound(asked.value.query)) })}</div>
+      <div class="found" @pointerenter=${hold} @focusin=${hold} @pointerleave=${release} @focusout=${release}>${stateOf(found, (list) => results(held.value ?? list), { lines: 12, isEmpty: (list) => list.length === 0, teach: () => (asked.value.problem ? nothing : nothingFound(asked.value.query)) })}</div>
     </div>`,
     keys: {
       "/": ["search", () => document.getElementById("trace-query")?.focus()],
@@ -70,9 +78,22 @@ export default function () {
     },
     close: () => {
       stopText();
+      stopHold();
+      held.value = undefined;
       for (const one of [services, operations, found]) one.stop();
     },
   };
+}
+
+/** Holds the list while the pointer or the focus is on it. @param {import("../../lib/api.js").Resource<Summary[]>} found */
+function holding(found) {
+  const hold = () => (held.value ??= found.data.peek());
+  const release = (/** @type {Event} */ event) => {
+    const list = /** @type {Element} */ (event.currentTarget);
+    const next = event instanceof FocusEvent && event.relatedTarget;
+    if (!list.matches(":hover") && !(next instanceof Node && list.contains(next))) held.value = undefined;
+  };
+  return { hold, release };
 }
 
 /** @param {number} by */
@@ -129,7 +150,9 @@ function add(event, query) {
 
 /** @param {import("../../lib/api.js").Resource<Summary[]>} found */
 function above(found) {
-  const list = found.data.value;
+  const known = new Set(held.value?.map(({ id }) => id));
+  const newer = held.value && found.data.value ? found.data.value.filter(({ id }) => !known.has(id)).length : 0;
+  const list = held.value ?? found.data.value;
   const failing = list?.filter((one) => one.errors).length ?? 0;
   const { query } = ofParams(route.value.params);
   const pick = (/** @type {string} */ name, /** @type {string} */ value, /** @type {string[]} */ values) => html`<span class="segmented">
@@ -137,6 +160,7 @@ function above(found) {
   const [a, b] = ticked.value;
   return html`<div class="row wrap above">
     <span class="quiet" role="status">${list ? html`${list.length}${list.length === LIMIT ? " newest" : ""} ${list.length === 1 ? "trace" : "traces"}${failing ? html`, <span class="bad">${failing} with errors</span>` : nothing}` : " "}</span>
+    ${newer ? html`<button class="chip" title="The list waits while the pointer or the focus is on it" @click=${() => (held.value = undefined)}>${newer}${newer === LIMIT ? " or more" : ""} newer</button>` : nothing}
     ${b ? html`<a class="button primary" href=${href("traces", [a], { compare: b })}>Compare the two</a>` : a ? html`<span class="badge">Tick another one to compare it with ${short(a)}</span><button class="button plain" @click=${() => (ticked.value = [])}>Forget it</button>` : nothing}
     <span class="space"></span>
     ${pick("order_by", sorted(), ["time", "duration"])} ${pick("range", range(), Object.keys(RANGES))}

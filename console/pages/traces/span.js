@@ -110,9 +110,9 @@ function lines({ span, trace, logs }) {
 
 /** The metrics of the service at that time. @param {Options} options */
 function elsewhere({ span, trace }) {
-  const at = Math.round((trace.start + span.start) / 1_000);
+  const at = Math.round((trace.start + span.start) / 1e6);
   return html`<section><h3>At that time</h3><div class="row wrap">
-    <a class="button" href=${href("dashboards", ["mesh-service"], { service: span.service, range: "5m", from: at - 150_000, to: at + 150_000 })}>${icon("dashboards", "small")} Metrics of ${span.service}</a>
+    <a class="button" href=${href("dashboards", ["mesh-service"], { service: span.service, from: at - 150, to: at + 150 })}>${icon("dashboards", "small")} Metrics of ${span.service}</a>
     <a class="button" href=${href("traces", [], { service: span.service, operation: span.name })}>${icon("traces", "small")} Traces with this operation</a>
   </div></section>`;
 }

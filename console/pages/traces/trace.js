@@ -137,6 +137,14 @@ class View {
     this.range.value = [Math.max(0, span.start - around), Math.min(trace.duration, span.end + around)];
   }
 
+  /** Folds all spans below the roots, or unfolds all. */
+  fold() {
+    const { waterfall } = this;
+    const foldable = waterfall?.collapsed.size ? [] : (this.trace.peek()?.spans ?? []).filter((span) => span.depth > 0 && span.children.length);
+    waterfall?.update({ collapsed: new Set(foldable.map(({ id }) => id)) });
+    this.remembers();
+  }
+
   label() {
     const span = this.trace.peek()?.byId.get(this.selected.peek()) ?? this.trace.peek()?.roots[0];
     return span ? `${span.service} ${span.name}` : short(this.id);
@@ -163,6 +171,7 @@ export default function (id) {
       z: ["show only the time of the span", () => view.zoom()],
       0: ["show the whole trace", () => (view.range.value = undefined)],
       l: ["show log lines", () => (view.withLogs.value = !view.withLogs.peek())],
+      c: ["fold or unfold all spans", () => view.fold()],
       Escape: ["back", () => (view.isOpen.peek() ? (view.isOpen.value = false) : history.back())],
       "/": ["search", () => go(href("traces"))],
     },

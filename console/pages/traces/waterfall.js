@@ -97,10 +97,11 @@ class Line {
       if (critical) this.path.style.cssText = `${place}background:${stripes(critical, [start, end], "var(--text)", "transparent")}`;
       for (const event of span.events.slice(0, 20)) if (event.at >= from && event.at <= to) make("i", `event ${event.name === "exception" ? "bad" : ""}`, this.marks).style.left = `${at(event.at)}%`;
     }
-    const hop = isHop(span) && at(span.start) - at(/** @type {Span} */ (span.parent).start) < WIDE_HOP ? ` after ${duration(hopDelay(span) / 1e6)} on its way` : "";
+    const isOnBar = isSeen && at(end) >= 84 && left <= 16;
+    const hop = !isOnBar && isHop(span) && at(span.start) - at(/** @type {Span} */ (span.parent).start) < WIDE_HOP ? ` after ${duration(hopDelay(span) / 1e6)} on its way` : "";
     this.time.textContent = isSeen ? duration((span.end - span.start) / 1e6) + hop : span.end < from ? "‹" : "›";
-    this.time.style.cssText = !isSeen ? (span.end < from ? "left:2px" : "right:2px") : at(end) < 84 ? `left:calc(${at(end)}% + 6px)` : left > 16 ? `right:calc(${100 - left}% + 6px)` : "right:6px";
-    this.time.classList.toggle("on-bar", isSeen && at(end) >= 84 && left <= 16);
+    this.time.style.cssText = !isSeen ? (span.end < from ? "left:2px" : "right:2px") : isOnBar ? "right:6px" : at(end) < 84 ? `left:calc(${at(end)}% + 6px)` : `right:calc(${100 - left}% + 6px)`;
+    this.time.classList.toggle("on-bar", isOnBar);
   }
 
   /** @param {number} time */

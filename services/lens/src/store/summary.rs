@@ -11,8 +11,7 @@ const SHORTEST_PAUSE: u64 = 100;
 /// The most times of one service: a trace of ten thousand spans must not make a long answer.
 const MOST_TIMES: usize = 50;
 
-/// Paths that probes and scrapers request, and the pages that a browser loads without a trace of its own: of no interest to who
-/// looks for what the mesh did.
+/// Paths that probes, scrapers and the console's own page request: of no interest to those who look for what the mesh did.
 const PROBES: [&str; 9] = [
     "/livez",
     "/readyz",
@@ -24,7 +23,11 @@ const PROBES: [&str; 9] = [
     "/",
     "/console.json",
 ];
-const PROBE_SERVICE: &str = "grpc.health.v1.Health/";
+const PROBED: [&str; 5] =
+    ["grpc.health.v1.Health/", "/lens/", "/prometheus/", "/assets/", "/api/otlp/"];
+
+/// The service whose spans are answers to questions about the mesh.
+const OWN: &str = "lens";
 
 /// A search for a list.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -33,7 +36,7 @@ pub(crate) struct Listing {
     /// The shortest and the longest duration of a whole trace; those of the search are of a span.
     pub(crate) shortest_ns: Option<u64>,
     pub(crate) longest_ns: Option<u64>,
-    /// Whether traces of probes are wanted.
+    /// Whether traces of probes are wanted; they are if the search is for lens.
     pub(crate) probes: bool,
 }
 
@@ -86,10 +89,11 @@ impl Store {
     /// The newest traces that match, newest first.
     pub(crate) fn summaries(&self, listing: &Listing) -> Vec<Summary> {
         let memory = self.memory.read();
+        let probes = listing.probes || listing.search.service.as_deref() == Some(OWN);
         let fits = |trace: &&Trace| {
             listing.fits(trace)
                 && memory.is_found(&listing.search, trace)
-                && (listing.probes || !is_probe(trace.views(&memory.interner)))
+                && (probes || !is_probe(trace.views(&memory.interner)))
         };
         let found = memory.traces.newest_first().filter(fits).take(listing.search.limit);
         found.map(|trace| memory.summary(trace)).collect()
@@ -165,13 +169,13 @@ fn root<'v, 'a>(views: &'v [View<'a>]) -> Option<&'v View<'a>> {
     roots.min_by_key(|view| view.start_ns)
 }
 
-/// Whether the trace has nothing but requests of probes.
+/// Whether the trace has nothing but requests of probes and questions to lens.
 fn is_probe<'a>(mut views: impl Iterator<Item = View<'a>>) -> bool {
     let is_probe = |name: &str| {
-        let (_, what) = name.split_once(' ').unwrap_or(("", name));
-        PROBES.contains(&what) || what.starts_with(PROBE_SERVICE)
+        let what = name.split_once(' ').map_or(name, |(_, what)| what);
+        PROBES.contains(&what) || PROBED.iter().any(|prefix| what.starts_with(prefix))
     };
-    views.all(|view| is_probe(view.name))
+    views.all(|view| view.service == OWN || is_probe(view.name))
 }
 
 fn parts(views: &[View<'_>], start_ns: u64, pause: u64) -> Vec<Part> {

@@ -69,10 +69,15 @@ async fn a_search_needs_no_service_and_combines_conditions() {
 async fn probes_are_listed_only_on_request() {
     let server = TestLens::new();
     an_order(&server).await;
-    let probe = with(span(1, 0, 2, "GET /livez", 1, &[]), &json!({ "traceId": BATCH }));
-    server.sends("gateway", &[probe]).await;
+    let of_other = |span: Value| with(span, &json!({ "traceId": BATCH }));
+    server.sends("gateway", &[of_other(span(1, 0, 2, "GET /livez", 1, &[]))]).await;
+    server.sends("browser", &[of_other(span(2, 0, 3, "GET /lens/v1/flows", 1, &[]))]).await;
+    server.sends("lens", &[of_other(span(3, 2, 2, "GET", 1, &[]))]).await;
     assert_eq!(found(&server, "").await, [TRACE]);
     assert_eq!(found(&server, "probes=true").await, [BATCH, TRACE]);
+    assert_eq!(found(&server, "service=lens").await, [BATCH], "asked for by name");
+    server.sends("gateway", &[of_other(span(4, 1, 3, "get order", 1, &[]))]).await;
+    assert_eq!(found(&server, "").await, [BATCH, TRACE], "a trace with something else, too");
 }
 
 #[tokio::test]
