@@ -36,7 +36,7 @@ class View {
   constructor(id) {
     this.id = id;
     this.raw = resource(async (stop) => (await source.trace(id, stop)) ?? null, { every: 1_500 });
-    this.linked = resource((stop) => source.linked(id, stop));
+    this.linked = resource((stop) => source.linked(id, stop), { every: 10_000 });
     this.logs = resource((stop) => source.logs(id, stop));
     this.trace = signal(/** @type {Trace | undefined} */ (undefined));
     this.path = computed(() => this.trace.value && criticalPath(this.trace.value));

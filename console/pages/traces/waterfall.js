@@ -63,7 +63,7 @@ class Line {
     if (line || !span.children.length) this.element.removeAttribute("aria-expanded");
     else this.element.setAttribute("aria-expanded", String(!isCollapsed));
     this.mark();
-    this.name.style.paddingLeft = `${4 + Math.min(span.depth + (line ? 1 : 0), 24) * 9}px`;
+    this.name.style.paddingLeft = `calc(4px + var(--indent) * ${Math.min(span.depth + (line ? 1 : 0), 24)})`;
     this.twist.textContent = line || !span.children.length ? "" : isCollapsed ? "▸" : "▾";
     this.service.textContent = line ? line.severity : span.service;
     this.title.textContent = line ? line.body : `${span.name}${isCollapsed ? ` (+${span.last - span.index})` : ""}`;
@@ -155,7 +155,13 @@ export class Waterfall extends HTMLElement {
   #places = new Map();
   /** @type {Span[]} */
   #hops = [];
-  #resized = new ResizeObserver(() => this.#soon());
+  #height = 0;
+  #resized = new ResizeObserver(() => {
+    // On a phone the panel opens below: what is chosen stays in sight.
+    if (this.#height > this.clientHeight) this.reveal(this.selected);
+    this.#height = this.clientHeight;
+    this.#soon();
+  });
 
   connectedCallback() {
     if (!this.body) {
