@@ -10,6 +10,7 @@ import { empty, failed, skeleton } from "../../parts/state.js";
 import { compared } from "./compare.js";
 import { modelOf } from "./model.js";
 import * as source from "./source.js";
+import { searched } from "./walk.js";
 
 /** @typedef {import("./model.js").Trace} Trace */
 /** @typedef {import("./compare.js").Pair} Pair */
@@ -33,7 +34,7 @@ export default function (a, b) {
       if (!left || !right) return empty("A trace is missing", html`Trace <span class="mono">${short(left ? b : a)}</span> is not here: it was not sampled, or newer ones have taken its place.`, html`<a class="button" href=${href("traces")}>Search for traces</a>`);
       return page(left, right, data.value.pairs, onlyOne);
     },
-    keys: { Escape: ["back", () => history.back()], "/": ["search", () => go(href("traces"))] },
+    keys: { Escape: ["back", () => go(searched.peek())], "/": ["search", () => go(searched.peek())] },
     close: both.stop,
   };
 }

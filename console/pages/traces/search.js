@@ -10,6 +10,7 @@ import { icon } from "../../parts/icon.js";
 import { empty, stateOf } from "../../parts/state.js";
 import { format, ofParams, parse, toParams } from "./query.js";
 import * as source from "./source.js";
+import { watch } from "./walk.js";
 
 /** @typedef {import("./query.js").Query} Query */
 /** @typedef {import("./summary.js").Summary} Summary */
@@ -53,6 +54,7 @@ export default function () {
     { every: 5_000 },
   );
   const { hold, release } = holding(found);
+  const stopWay = watch();
   const stopHold = effect(() => {
     void key.value;
     held.value = undefined;
@@ -79,6 +81,7 @@ export default function () {
     close: () => {
       stopText();
       stopHold();
+      stopWay();
       held.value = undefined;
       for (const one of [services, operations, found]) one.stop();
     },

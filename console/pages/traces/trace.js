@@ -16,7 +16,7 @@ import { linesBySpan } from "./rows.js";
 import { ticked } from "./search.js";
 import { panel } from "./span.js";
 import * as source from "./source.js";
-import { crumbs, follow, placeOf, remember, watch } from "./walk.js";
+import { crumbs, follow, placeOf, remember, searched, watch } from "./walk.js";
 import "./waterfall.js";
 
 /** @typedef {import("./model.js").Trace} Trace */
@@ -172,8 +172,8 @@ export default function (id) {
       0: ["show the whole trace", () => (view.range.value = undefined)],
       l: ["show log lines", () => (view.withLogs.value = !view.withLogs.peek())],
       c: ["fold or unfold all spans", () => view.fold()],
-      Escape: ["back", () => (view.isOpen.peek() ? (view.isOpen.value = false) : history.back())],
-      "/": ["search", () => go(href("traces"))],
+      Escape: ["back", () => (view.isOpen.peek() ? (view.isOpen.value = false) : crumbs.peek().length ? history.back() : go(searched.peek()))],
+      "/": ["search", () => go(searched.peek())],
     },
     close: view.close,
   };
@@ -242,6 +242,7 @@ function header(view, trace) {
   const jaeger = hasDoor("/jaeger");
   return html`<header class="head">
     <div class="row wrap">
+      <a class="button plain" title="Back to the search (Esc)" aria-label="Back to the search" href=${searched.value}>${icon("back", "small")}</a>
       <h2 class="cut"><span class="dot ${hueClass(root.service)}"></span> <span class="quiet">${root.service}</span> ${root.name}</h2>
       <span class="space"></span>
       <button class="button plain" aria-pressed=${view.withLogs.value} title="Log lines at their time (l)" @click=${() => (view.withLogs.value = !view.withLogs.value)}>${icon("events", "small")} Logs</button>

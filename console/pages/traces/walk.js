@@ -8,6 +8,9 @@ import { effect, signal } from "../../lib/view.js";
 /** Views that were left by a link, oldest first. */
 export const crumbs = signal(/** @type {{ to: string, label: string }[]} */ ([]));
 
+/** The address of the last search. */
+export const searched = signal(href("traces"));
+
 /** Where the reader was, by address; the oldest are forgotten. @type {Map<string, Place>} */
 const places = new Map();
 const MOST_PLACES = 100;
@@ -44,6 +47,7 @@ export function watch() {
     const known = crumbs.peek();
     const at = known.findIndex(({ to }) => to === here);
     if (page !== "traces" || !path.length) crumbs.value = [];
-    else if (at >= 0) crumbs.value = known.slice(0, at);
+    if (page === "traces" && !path.length) searched.value = here;
+    if (at >= 0) crumbs.value = known.slice(0, at);
   });
 }
