@@ -15,10 +15,11 @@ const LIMIT_MS = 120_000;
  */
 
 /**
- * @param {{ load?: number, mesh?: Parameters<typeof Mesh.start>[0] }} [options] load: orders a second
+ * @param {{ load?: number, mesh?: Parameters<typeof Mesh.start>[0], prepare?: (mesh: Mesh) => Promise<void> }} [options] load: orders a second;
+ *   prepare: what happens before the first test
  * @returns {(name: string, play: (stage: Stage) => Promise<void>, visitor?: import("./browser.mjs").Visitor) => void}
  */
-export function chapter({ load, mesh: options } = {}) {
+export function chapter({ load, mesh: options, prepare } = {}) {
   /** @type {Mesh} */
   let mesh;
   /** @type {import("playwright-core").Browser} */
@@ -27,9 +28,10 @@ export function chapter({ load, mesh: options } = {}) {
     async () => {
       mesh = await Mesh.start(options);
       if (load) mesh.load(load);
+      await prepare?.(mesh);
       browser = await launch();
     },
-    { timeout: LIMIT_MS },
+    { timeout: 2 * LIMIT_MS },
   );
   after(
     async () => {
