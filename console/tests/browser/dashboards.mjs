@@ -6,8 +6,8 @@ import { until } from "./wait.mjs";
 /** Orders that end in every way. */
 const MIX = "tok_ok=80,tok_declined=8,tok_slow=4,tok_flaky=6,tok_down=2";
 
-/** Panels whose series exist only in trouble that a minute does not cause. @type {string[]} */
-const ONLY_IN_TROUBLE = [];
+/** What a panel about a part says where that part does not run: in `mesh up` lens is collector, trace store and Prometheus. */
+const ELSEWHERE = /Only that part reports it: Compose and Kubernetes have it/;
 
 /** Titles and uids. */
 const DASHBOARDS = ["Overview", "Service", "Flows", "Events", "Runtime", "Telemetry"].map((title) => ({ title, uid: `mesh-${title.toLowerCase()}` }));
@@ -32,13 +32,13 @@ async function empty(page) {
   const found = await page.getByRole("main").getByRole("region").evaluateAll((panels) =>
     panels.map((panel) => {
       const text = /** @type {HTMLElement} */ (panel).innerText.trim();
-      const isAsking = panel.getAttribute("aria-busy") === "true" || panel.querySelector('[aria-label="loading"]') !== null;
+      const isAsking = panel.querySelector('[aria-label="loading"]') !== null;
       const isEmpty = /\bNo data\b/.test(text) || panel.querySelector('[role="alert"]') !== null || panel.lastElementChild?.childElementCount === 0;
-      return { title: panel.getAttribute("aria-label") ?? "", isAsking, isEmpty, text: text.replaceAll(/\s+/g, " ").slice(0, 200) };
+      return { isAsking, isEmpty, text: text.replaceAll(/\s+/g, " ").slice(0, 200) };
     }),
   );
   if (!found.length || found.some(({ isAsking }) => isAsking)) return undefined;
-  return found.filter(({ title, isEmpty }) => isEmpty && !ONLY_IN_TROUBLE.includes(title)).map(({ text }) => text);
+  return found.filter(({ text, isEmpty }) => isEmpty && !ELSEWHERE.test(text)).map(({ text }) => text);
 }
 
 for (const { title, uid } of DASHBOARDS) {
@@ -61,7 +61,7 @@ useCase("Runbooks shows the text of each runbook", async ({ page, open }) => {
 
 useCase("the time range is in the address, and the panels follow it", async ({ page, open }) => {
   await open("#/dashboards/mesh-overview");
-  await page.getByRole("group", { name: "Time range" }).getByRole("button", { name: "5 min" }).click();
+  await page.getByRole("group", { name: "Time range" }).getByRole("button", { name: "5 min", exact: true }).click();
   await page.waitForURL(/range=5m/);
   const asked = page.waitForRequest((request) => /query_range/.test(request.url()));
   await page.reload();
@@ -72,7 +72,7 @@ useCase("the time range is in the address, and the panels follow it", async ({ p
 useCase("a panel's exemplar opens its trace", async ({ page, open }) => {
   await open("#/dashboards/mesh-service?service=gateway&range=5m");
   await page.getByRole("main").getByRole("region").first().waitFor();
-  const exemplar = page.getByRole("main").getByRole("link", { name: /trace/i }).first();
-  await exemplar.click();
+  // They may lie over each other, so it is no click at a point.
+  await page.getByRole("main").getByRole("link", { name: /open its trace$/ }).first().dispatchEvent("click");
   await page.waitForURL(/#\/traces\/[0-9a-f]{32}/);
 }, { viewport: TALL });
