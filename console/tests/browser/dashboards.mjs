@@ -7,7 +7,7 @@ import { until } from "./wait.mjs";
 const MIX = "tok_ok=80,tok_declined=8,tok_slow=4,tok_flaky=6,tok_down=2";
 
 /** What a panel about a part says where that part does not run: in `mesh up` lens is collector, trace store and Prometheus. */
-const ELSEWHERE = /Only that part reports it: Compose and Kubernetes have it/;
+const ELSEWHERE = /Compose and Kubernetes have (it|a Prometheus)\./;
 
 /** Titles and uids. */
 const DASHBOARDS = ["Overview", "Service", "Flows", "Events", "Runtime", "Telemetry"].map((title) => ({ title, uid: `mesh-${title.toLowerCase()}` }));
