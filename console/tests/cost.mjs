@@ -10,12 +10,15 @@ import { readFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { launch, visit } from "./browser/browser.mjs";
 import { Mesh } from "./browser/mesh.mjs";
+import { sendLargeTrace } from "./large-trace.mjs";
 
 /** Clock ticks a second in /proc/<pid>/stat. */
 const TICKS = Number(execFileSync("getconf", ["CLK_TCK"], { encoding: "utf8" }));
 const CONSOLES = 5;
 const RATE = 50;
 const BUSY_RATE = 200;
+const SPANS = 10_000;
+const SCROLL_SECONDS = 5;
 /** How long each half of a comparison is measured, and how often. */
 const WINDOW_SECONDS = 20;
 const ROUNDS = 3;
@@ -110,6 +113,36 @@ async function memories(browser) {
   }
 }
 
+/** Frames a second while a trace of many spans is scrolled from its begin to its end and back. @param {import("playwright-core").Browser} browser @param {Mesh} mesh */
+async function waterfall(browser, mesh) {
+  const trace = await sendLargeTrace(mesh.lens, { spans: SPANS });
+  const { page, close } = await open(browser, mesh, `#/traces/${trace}`);
+  const spans = page.getByRole("treegrid", { name: /^Spans/ });
+  await spans.getByRole("row").first().waitFor({ timeout: 60_000 });
+  const { frames, slowest, rows } = await spans.evaluate(
+    (element, seconds) =>
+      new Promise((resolve) => {
+        const end = element.scrollHeight - element.clientHeight;
+        const begin = performance.now();
+        let [frames, last, slowest] = [0, begin, 0];
+        const step = (/** @type {number} */ now) => {
+          const passed = (now - begin) / 1_000;
+          slowest = Math.max(slowest, now - last);
+          last = now;
+          if (passed >= seconds) return resolve({ frames: frames / passed, slowest, rows: Number(element.getAttribute("aria-rowcount")) });
+          frames += 1;
+          const place = (passed / seconds) * 2;
+          element.scrollTop = end * (place < 1 ? place : 2 - place);
+          requestAnimationFrame(step);
+        };
+        requestAnimationFrame(step);
+      }),
+    SCROLL_SECONDS,
+  );
+  figure(`frames/s while a trace of ${rows} rows is scrolled, ${SCROLL_SECONDS} s`, frames.toFixed(1), `≥ 50; the slowest took ${slowest.toFixed(0)} ms`);
+  await close();
+}
+
 const FIGURES = ["first-paint", "consoles", "memory", "waterfall"];
 const wanted = process.argv.length > 2 ? process.argv.slice(2) : FIGURES;
 const unknown = wanted.find((name) => !FIGURES.includes(name));
@@ -123,6 +156,7 @@ try {
     const mesh = await Mesh.start();
     try {
       if (wanted.includes("first-paint")) await firstPaint(browser, mesh);
+      if (wanted.includes("waterfall")) await waterfall(browser, mesh);
       if (wanted.includes("consoles")) await consoles(browser, mesh);
     } finally {
       await mesh.stop();

@@ -9,7 +9,7 @@ import { chromium } from "playwright-core";
 const SHOTS = process.env.CONSOLE_SHOTS ?? path.join(os.tmpdir(), "glassmesh-console-failures");
 
 /** The longest wait for an element or an action. */
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 30_000;
 
 export const DESKTOP = { width: 1280, height: 800 };
 export const PHONE = { width: 390, height: 844 };

@@ -45,6 +45,8 @@ export class Mesh {
     this.folder = folder;
     this.url = `http://127.0.0.1:${base}`;
     this.base = base;
+    /** Where lens takes OTLP over HTTP. */
+    this.lens = `http://127.0.0.1:${base + 7}`;
     this.settings = settings;
   }
 
