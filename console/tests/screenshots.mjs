@@ -12,7 +12,7 @@ import { PAGES, settled } from "./browser/pages.mjs";
 import { until } from "./browser/wait.mjs";
 import { CONSOLE } from "./assets.mjs";
 
-const RATE = 20;
+const RATE = Number(process.env.RATE ?? 20);
 /** Declined, slow and flaky payments, as a shop has them. */
 const MIX = "tok_ok=90,tok_declined=5,tok_slow=2,tok_flaky=3";
 const SIZES = [{ width: 1440, height: 900 }, { width: 390, height: 844 }];

@@ -7,7 +7,7 @@ import { PAGES, settled } from "./pages.mjs";
 
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 
-const useCase = chapter({ load: 10 });
+const useCase = chapter({ load: 3 });
 
 /** What is wrong with the page as it is now: rule, explanation, elements. @param {import("playwright-core").Page} page */
 const violations = (page) =>
