@@ -1,12 +1,15 @@
 //! Pages for people: the console, and the API's documentation. They load nothing from other hosts; the policy forbids it.
 
-use std::sync::{Arc, LazyLock};
+use std::{
+    borrow::Cow,
+    sync::{Arc, LazyLock},
+};
 
 use axum::{
     Router,
     body::{Body, Bytes},
     http::{HeaderMap, HeaderName, StatusCode, header},
-    response::{IntoResponse, Redirect, Response},
+    response::{AppendHeaders, IntoResponse, Redirect, Response},
     routing::get,
 };
 use chassis::http::{Json, Path, Problem};
@@ -73,8 +76,7 @@ fn about(front_door: &FrontDoor) -> Json<serde_json::Value> {
 const HTML: &str = "text/html; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-fn page(console: &Console) -> Result<Response, Problem> {
-    let index = console.index().map_err(|error| unreadable("index.html", &error))?;
+fn page(console: &Console) -> Response {
     let headers = [
         (header::CONTENT_TYPE, HTML),
         (header::CONTENT_SECURITY_POLICY, POLICY),
@@ -82,51 +84,49 @@ fn page(console: &Console) -> Result<Response, Problem> {
         (header::REFERRER_POLICY, "no-referrer"),
         NOSNIFF,
     ];
-    Ok((headers, index).into_response())
+    match console.index() {
+        Ok(index) => (headers, index).into_response(),
+        Err(error) => unreadable("index.html", &error),
+    }
 }
 
-fn file(
-    console: &Console,
-    version: &str,
-    name: &str,
-    headers: &HeaderMap,
-) -> Result<Response, Problem> {
-    let missing = || {
-        let text = format!("no file {name:?} in this version of the console; load / again");
-        Problem::new(StatusCode::NOT_FOUND, "not-found", text)
-    };
-    if version != console.version() {
-        return Err(missing());
-    }
-    let failed = |error| unreadable(name, &error);
-    let found = console.file(name).map_err(failed)?.ok_or_else(missing)?;
+fn file(console: &Console, version: &str, name: &str, headers: &HeaderMap) -> Response {
     let accepted = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
     let accepts_gzip = accepted.is_some_and(|accepted| accepted.contains("gzip"));
-    let found = if accepts_gzip { found } else { found.unpacked().map_err(failed)? };
-    let cache =
-        if console.is_immutable() { "public, max-age=31536000, immutable" } else { "no-cache" };
-    let File { kind, contents, is_gzip } = found;
-    let encoding = is_gzip.then_some([(header::CONTENT_ENCODING, "gzip")]);
-    let body = match contents {
-        std::borrow::Cow::Borrowed(bytes) => Bytes::from_static(bytes),
-        std::borrow::Cow::Owned(bytes) => Bytes::from(bytes),
+    let packed = if version == console.version() { console.file(name) } else { Ok(None) };
+    let found = match packed {
+        Ok(Some(file)) if file.is_gzip && !accepts_gzip => file.unpacked().map(Some),
+        other => other,
     };
+    match found {
+        Ok(Some(file)) => sent(file, console.is_immutable()),
+        Ok(None) => {
+            let text = format!("no file {name:?} in this version of the console; load / again");
+            Problem::new(StatusCode::NOT_FOUND, "not-found", text).into_response()
+        }
+        Err(error) => unreadable(name, &error),
+    }
+}
+
+fn sent(File { kind, contents, is_gzip }: File, is_immutable: bool) -> Response {
+    let cache = if is_immutable { "public, max-age=31536000, immutable" } else { "no-cache" };
     let headers = [
         (header::CONTENT_TYPE, kind),
         (header::CACHE_CONTROL, cache),
         (header::VARY, "accept-encoding"),
         NOSNIFF,
     ];
-    let answer = (headers, Body::from(body)).into_response();
-    Ok(match encoding {
-        Some(encoding) => (encoding, answer).into_response(),
-        None => answer,
-    })
+    let body = match contents {
+        Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+        Cow::Owned(bytes) => Bytes::from(bytes),
+    };
+    let encoding = is_gzip.then_some([(header::CONTENT_ENCODING, "gzip")]);
+    (encoding.map(AppendHeaders), headers, Body::from(body)).into_response()
 }
 
-fn unreadable(name: &str, error: &std::io::Error) -> Problem {
+fn unreadable(name: &str, error: &std::io::Error) -> Response {
     let text = format!("the file {name:?} of the console cannot be read: {error}");
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", text)
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", text).into_response()
 }
 
 fn docs(content_type: &'static str, text: impl IntoResponse) -> Response {
