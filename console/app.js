@@ -5,6 +5,8 @@ import { duration, number } from "./lib/format.js";
 import { all, bind } from "./lib/keys.js";
 import { state as live } from "./lib/live.js";
 import { about, alerts, firing, services, vitals } from "./lib/mesh.js";
+import { counts } from "./lib/otlp.js";
+import { report } from "./lib/page-events.js";
 import { go, href, route } from "./lib/route.js";
 import { effect, html, mount, nothing, signal } from "./lib/view.js";
 import { icon } from "./parts/icon.js";
@@ -138,7 +140,11 @@ function setTheme(theme) {
   window.dispatchEvent(new Event("themechange"));
 }
 
+/** What became of the spans and events of this page, when the dialog was opened. */
+const telemetry = signal({ ...counts });
+
 function help() {
+  telemetry.value = { ...counts };
   const dialog = /** @type {HTMLDialogElement} */ (document.getElementById("keys"));
   dialog.showModal();
 }
@@ -146,8 +152,13 @@ function help() {
 const keysDialog = () => html`<dialog class="dialog" id="keys" aria-label="Keys">
   <h2>Keys</h2>
   <dl class="facts">${[...all(), ["j k", "next and previous row"], ["Enter", "open"], ["Esc", "back"]].map(([keys, what]) => html`<dt><kbd>${keys}</kbd></dt><dd>${what}</dd>`)}</dl>
+  <p class="note">${telemetryLine(telemetry.value)}</p>
   <form method="dialog"><button class="button">Close</button></form>
 </dialog>`;
+
+/** @param {typeof counts} counts */
+const telemetryLine = ({ sent, dropped, skipped, reason }) =>
+  `This page has sent ${sent} spans and events to the gateway, and dropped ${dropped}${reason ? ` (${reason})` : ""}; it left out ${skipped} updates of orders that others placed.`;
 
 const frame = () => html`<div class="frame">
   ${rail()} ${bar()}
@@ -172,3 +183,4 @@ effect(() => void document.documentElement.classList.toggle("hidden", !visible.v
 const app = /** @type {HTMLElement} */ (document.getElementById("app"));
 app.replaceChildren();
 mount(app, frame);
+report();

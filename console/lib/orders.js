@@ -88,7 +88,7 @@ export function endBurst() {
 }
 
 /** Sends a record that no consumer can read. */
-export const poison = () => click("Poison event", { "messaging.destination.name": POISONED }, (span) => send("/lens/v1/events/poison", { topic: POISONED }, { span }));
+export const poison = () => click("Poison event", { "app.topic": POISONED }, (span) => send("/lens/v1/events/poison", { topic: POISONED }, { span }));
 
 /**
  * Does what a preset says. @param {Preset} preset @param {(accepted: Accepted) => void} [onAccepted]

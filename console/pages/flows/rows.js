@@ -3,6 +3,7 @@
 import { get, paused, resource } from "../../lib/api.js";
 import { subscribe } from "../../lib/live.js";
 import { now } from "../../lib/mesh.js";
+import { painted, received } from "../../lib/tracing.js";
 import { batch, signal } from "../../lib/view.js";
 import { applied, merged } from "./model.js";
 
@@ -34,8 +35,10 @@ export function liveRows() {
       rows.value = messages.reduce((known, message) => applied(known, message, MOST), rows.peek());
       tick.value = now();
     });
+    messages.forEach(painted);
   };
   const unsubscribe = subscribe({ everything: true }, (message) => {
+    received(message);
     if (paused.peek()) return;
     arrived.push(message);
     frame ||= requestAnimationFrame(take);

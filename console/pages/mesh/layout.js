@@ -41,7 +41,7 @@ export function input(mesh) {
   const rank = new Map(sized.map(({ id }, index) => [id, index]));
   const edges = [...mesh.edges.values()].filter((edge) => rank.has(edge.source) && rank.has(edge.target) && edge.source !== edge.target);
   edges.sort((a, b) => /** @type {number} */ (rank.get(a.source)) - /** @type {number} */ (rank.get(b.source)) || (a.id < b.id ? -1 : 1));
-  return { nodes: sized, edges: edges.map((edge) => ({ edge, isReversed: edge.protocol === "nats" })) };
+  return { nodes: sized, edges: edges.map((edge) => ({ edge, isReversed: edge.protocol === "nats" || edge.protocol === "websocket" })) };
 }
 
 /** @param {import("./model.js").Mesh} mesh @returns {Layout} */

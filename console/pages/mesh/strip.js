@@ -4,6 +4,7 @@ import { get, resource } from "../../lib/api.js";
 import { duration } from "../../lib/format.js";
 import { state as live, subscribe } from "../../lib/live.js";
 import { href } from "../../lib/route.js";
+import { traced } from "../../lib/tracing.js";
 import { classMap, effect, html, nothing, signal, Widget } from "../../lib/view.js";
 import { placedHere, placeOne } from "./order.js";
 import { fromFlow, fromMessage, Slots, STAGES } from "./slots.js";
@@ -41,7 +42,7 @@ class Strip extends Widget {
     this.#sizes.observe(this);
     this.#ends = [
       this.#flows.stop,
-      subscribe({ everything: true }, (message) => this.#see(fromMessage(message))),
+      subscribe({ everything: true }, traced((message) => this.#see(fromMessage(message)))),
       effect(() => this.#seeFlows(this.#flows.data.value)),
       effect(() => {
         const own = placedHere.value;

@@ -226,6 +226,14 @@ impl State {
                     self.graph.talked((node, service, from.protocol), seen);
                 }
                 self.follows(service, span, senders_of(span), times);
+                // Who handles a live message may deliver it to pages.
+                if from.protocol == Protocol::Nats {
+                    self.precedes(span, caller(Protocol::Websocket, true), times);
+                }
+            }
+            Role::Pushed => {
+                self.graph.handled(service, seen);
+                self.follows(service, span, span.parent.map(|parent| (span.trace, parent)), times);
             }
         }
     }
@@ -262,10 +270,11 @@ impl State {
         }
     }
 
-    /// Adds a call whose two spans have arrived. Its duration is the caller's.
+    /// Adds a call whose two spans have arrived. Its duration is the caller's. A message has two edges of its own, to its topic and
+    /// from it, unless it goes to a page directly.
     fn met(&mut self, caller: Caller, callee: Callee, at: u64) {
         self.graph.depend(caller.service, callee.service, at / 60);
-        if !caller.is_message {
+        if !caller.is_message || caller.protocol == Protocol::Websocket {
             let is_error = caller.is_error || callee.is_error;
             let seen = Observation { at, duration_us: caller.duration_us, is_error, times: 1 };
             self.graph.talked((caller.service, callee.service, caller.protocol), seen);

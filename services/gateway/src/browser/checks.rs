@@ -32,18 +32,16 @@ const AHEAD_SECONDS: u64 = 60;
 /// The most characters of a name that a message repeats.
 const SHOWN: usize = 60;
 
-/// The first parts of the keys that a page may use. Others would describe calls to databases, brokers and services, which a page
-/// does not make, and draw them into the topology.
-const NAMESPACES: [&str; 12] = [
+/// The first parts of the keys that a page may use. Others would draw calls to databases and brokers, which a page does not make,
+/// into the topology, or change what `order.id` and `order.status` say of flows.
+const NAMESPACES: [&str; 10] = [
     "app",
     "browser",
     "code",
-    "console",
     "error",
     "exception",
     "http",
     "network",
-    "order",
     "session",
     "url",
     "user_agent",

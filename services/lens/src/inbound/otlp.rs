@@ -98,6 +98,13 @@ fn link_of(link: &span::Link) -> Option<Link> {
 }
 
 fn log_of(record: LogRecord, target: &str) -> Log {
+    let mut attributes = attributes_of(record.attributes);
+    if !record.event_name.is_empty() {
+        attributes.push(Attribute {
+            key: "event.name".to_owned(),
+            value: Value::Text(cut(record.event_name)),
+        });
+    }
     let at_ns = if record.time_unix_nano == 0 {
         record.observed_time_unix_nano
     } else {
@@ -110,7 +117,7 @@ fn log_of(record: LogRecord, target: &str) -> Log {
         target: target.to_owned(),
         trace: TraceId::from_bytes(&record.trace_id),
         span: SpanId::from_bytes(&record.span_id),
-        attributes: attributes_of(record.attributes),
+        attributes,
     }
 }
 
@@ -213,5 +220,13 @@ mod tests {
     fn a_line_without_a_time_has_the_time_it_was_seen() {
         let record = LogRecord { observed_time_unix_nano: 9, ..LogRecord::default() };
         assert_eq!(log_of(record, "orders").at_ns, 9);
+    }
+    #[test]
+    fn the_name_of_an_event_is_kept_as_an_attribute() {
+        let record = LogRecord { event_name: "browser.web_vital".into(), ..LogRecord::default() };
+        let log = log_of(record, "console");
+        let [attribute] = log.attributes.as_slice() else { panic!("{log:?}") };
+        assert_eq!(attribute.key, "event.name");
+        assert_eq!(attribute.value, Value::Text("browser.web_vital".into()));
     }
 }

@@ -30,6 +30,7 @@ pub(crate) enum Protocol {
     Kafka,
     Nats,
     Sql,
+    Websocket,
     Other,
 }
 
@@ -41,6 +42,7 @@ impl Protocol {
             Self::Kafka => "kafka",
             Self::Nats => "nats",
             Self::Sql => "sql",
+            Self::Websocket => "websocket",
             Self::Other => "other",
         }
     }
@@ -66,6 +68,8 @@ pub(super) enum Role<'a> {
     Query(&'a str, Option<&'a str>),
     Sends(Destination<'a>),
     Handles(Destination<'a>),
+    /// A page receives a live message over its WebSocket; the parent is the span with which a service delivered it.
+    Pushed,
     /// The span involves no other node.
     Inner,
 }
@@ -77,6 +81,7 @@ pub(super) fn role_of(span: &Span) -> Role<'_> {
             Some(system) => Role::Query(system, span.text("db.namespace")),
             None => Role::Client(protocol_of(span)),
         },
+        Kind::Consumer if span.text("messaging.system") == Some("websocket") => Role::Pushed,
         Kind::Producer => destination_of(span).map_or(Role::Inner, Role::Sends),
         // Messages are received first, then handled, then settled: spans of receiving and settling are about the same messages
         // again.

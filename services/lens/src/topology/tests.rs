@@ -303,3 +303,40 @@ fn a_late_span_counts_when_it_ended() {
     assert_eq!(board.edges(300), ["orders -grpc-> inventory: 2 calls, 0 errors"]);
     assert_eq!(board.dependencies(), ["orders -> inventory: 3"], "within a day");
 }
+
+const PUSHED: [(&str, &str); 2] =
+    [("messaging.system", "websocket"), ("messaging.destination.name", "live.orders")];
+
+/// A page sends its spans seconds after the services, and several pages receive the same message.
+#[test]
+fn a_page_calls_and_receives_live_messages_over_its_websocket() {
+    let mut board = board();
+    let request = [("http.request.method", "POST")];
+    board.sees("gateway", span(Kind::Server, 1, 2, 1, &request));
+    let live = [("messaging.system", "nats"), ("messaging.destination.name", "live.orders")];
+    board.sees("gateway", span(Kind::Consumer, 1, 4, 3, &live));
+    board.pass(9);
+    board.sees("browser", span(Kind::Internal, 1, 9, 0, &[]));
+    board.sees("browser", span(Kind::Client, 1, 1, 9, &request));
+    board.sees("browser", span(Kind::Consumer, 1, 5, 4, &PUSHED));
+    board.sees("browser", span(Kind::Consumer, 1, 6, 4, &PUSHED));
+    assert_eq!(
+        board.edges(60),
+        [
+            "browser -http-> gateway: 1 calls, 0 errors",
+            "gateway -websocket-> browser: 2 calls, 0 errors",
+            "live.orders -nats-> gateway: 1 calls, 0 errors",
+        ]
+    );
+    assert_eq!(board.dependencies(), ["browser -> gateway: 1", "gateway -> browser: 2"]);
+    let nodes = board.topology.snapshot(Duration::from_secs(60), board.now).nodes;
+    assert!(nodes.iter().any(|node| node.name == "browser" && node.kind == NodeKind::Service));
+}
+
+/// A page whose message was sent before lens started, or by a service that is not traced.
+#[test]
+fn a_live_message_without_a_sender_is_no_edge() {
+    let board = board();
+    board.sees("browser", span(Kind::Consumer, 1, 5, 4, &PUSHED));
+    assert!(board.edges(60).is_empty());
+}

@@ -62,6 +62,7 @@ async fn a_span_that_no_page_makes_is_left_out() {
         ("\"db.system.name\" is none", text("db.system.name", "oracle")),
         ("\"messaging.system\" is none", text("messaging.system", "kafka")),
         ("\"service.name\" is none", text("service.name", "orders")),
+        ("\"order.status\" is none", text("order.status", "completed")),
     ];
     let keys = keys.map(|(says, key)| ("attributes", says, json!({ "attributes": [key] })));
     are_left_out(&keys).await;
