@@ -357,8 +357,10 @@ function arrowOf(x1, x2, y, delay) {
   text.setAttribute("y", String(y - 3));
   text.setAttribute("text-anchor", "middle");
   text.textContent = x2 - x1 < WIDE_HOP ? "" : duration(delay / 1e6);
-  const end = document.createElementNS(SVG, "circle");
-  for (const [name, value] of Object.entries({ cx: `${x2}%`, cy: y, r: 2 })) end.setAttribute(name, String(value));
+  // Nested, since the points of a path have no per cent.
+  const end = document.createElementNS(SVG, "svg");
+  for (const [name, value] of Object.entries({ x: `${x2}%`, y, overflow: "visible" })) end.setAttribute(name, String(value));
+  end.appendChild(document.createElementNS(SVG, "path")).setAttribute("d", "M-6-3.5 0 0-6 3.5z");
   return [lineOf(x1, y, x2, y), end, text];
 }
 
