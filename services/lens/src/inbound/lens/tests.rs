@@ -203,5 +203,9 @@ async fn everything_for_people_is_below_one_path_for_the_front_door() {
         assert_eq!(server.ask(request).await.0, StatusCode::OK, "{path}");
     }
     let request = Request::post("/lens/v1/traces").body(Body::empty()).unwrap();
-    assert_eq!(server.ask(request).await.0, StatusCode::METHOD_NOT_ALLOWED, "spans are not taken there");
+    assert_eq!(
+        server.ask(request).await.0,
+        StatusCode::METHOD_NOT_ALLOWED,
+        "spans are not taken there"
+    );
 }
