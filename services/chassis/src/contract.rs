@@ -71,6 +71,12 @@ pub trait Subject {
         }
         Ok(subject)
     }
+
+    /// The pattern of all these subjects, for a subscriber: what begins as they do.
+    fn all() -> String {
+        let fixed = Self::TEMPLATE.split('.').take_while(|token| !token.starts_with('{'));
+        fixed.chain([">"]).collect::<Vec<_>>().join(".")
+    }
 }
 
 /// Longest token, in bytes. A NATS server closes the connection of a client whose subject is longer than its control line,

@@ -11,6 +11,7 @@ mod problem;
 mod proxy;
 #[cfg(test)]
 mod tests;
+pub mod websocket;
 
 use std::time::Duration;
 

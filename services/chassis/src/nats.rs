@@ -138,7 +138,24 @@ impl Client {
         _subject: S,
         tokens: &[&str],
     ) -> Result<Subscription<S::Message>, Error> {
-        let destination = destination::<S>(tokens)?;
+        self.listen::<S>(destination::<S>(tokens)?).await
+    }
+
+    /// Subscribes to all subjects of the pattern, as [`Client::subscribe`] does to one.
+    ///
+    /// # Errors
+    /// [`Kind::DeadlineExceeded`] if no server is reachable in time.
+    pub async fn subscribe_all<S: Subject>(
+        &self,
+        _subject: S,
+    ) -> Result<Subscription<S::Message>, Error> {
+        self.listen::<S>(S::all()).await
+    }
+
+    async fn listen<S: Subject>(
+        &self,
+        destination: String,
+    ) -> Result<Subscription<S::Message>, Error> {
         let subscribed = deadline::within(self.0.timeout, async {
             let messages = self.0.connection.client().subscribe(destination).await;
             let messages = messages.map_err(closed)?;

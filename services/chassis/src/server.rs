@@ -10,6 +10,7 @@ mod socket;
 #[cfg(test)]
 mod tests;
 mod transfer;
+pub(crate) mod upgrade;
 
 use std::{collections::HashMap, convert::Infallible, io, pin::pin, sync::Arc, time::Duration};
 
@@ -31,6 +32,7 @@ use crate::metrics::Registry;
 use connection::Connection;
 use socket::Socket;
 use transfer::Tracked;
+use upgrade::Upgrades;
 
 crate::metrics! {
     /// Connections of the ports that a service listens on.
@@ -297,7 +299,10 @@ async fn converse<S>(
 {
     let builder = builder(protocol);
     let io = TokioIo::new(Socket::new(Arc::clone(&connection)));
-    let mut talk = pin!(builder.serve_connection(io, Tracked::new(service, connection)));
+    let upgrades = Upgrades::new(&connection);
+    let _closed_with_this_task = upgrades.guard();
+    let tracked = Tracked::new(service, Arc::clone(&connection), upgrades.clone());
+    let mut talk = pin!(builder.serve_connection_with_upgrades(io, tracked));
     let ended = tokio::select! {
         ended = &mut talk => ended,
         () = stopping.cancelled() => {
@@ -307,6 +312,9 @@ async fn converse<S>(
     };
     if let Err(error) = ended {
         tracing::trace!(error = &*error, "a connection ended early");
+    }
+    if upgrades.ended().await {
+        Socket::new(connection).linger().await;
     }
 }
 

@@ -31,6 +31,8 @@ pub struct Config {
     /// How many requests with telemetry of browsers are taken a second, from all browsers together; further ones are refused with
     /// 429. A page sends two every few seconds.
     pub browser_requests: u32,
+    /// WebSockets at `/api/live`.
+    pub websocket: WebSockets,
     /// How long a request may take, including every call made for it.
     #[serde(with = "humantime_serde")]
     pub deadline: Duration,
@@ -49,6 +51,7 @@ impl Default for Config {
             console: ConsoleFiles::default(),
             live_streams: 256,
             browser_requests: 20,
+            websocket: WebSockets::default(),
             deadline: Duration::from_secs(5),
         }
     }
@@ -59,6 +62,39 @@ impl Default for Config {
 pub struct ConsoleFiles {
     /// A folder with the console's files, to work on them: they are read at each request. Empty: those in the program.
     pub folder: String,
+}
+
+/// WebSockets at `/api/live`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct WebSockets {
+    /// How many may be open; further ones are closed at once with code 1013.
+    pub connections: usize,
+    /// How many subscriptions each may have; further ones are refused.
+    pub subscriptions: usize,
+    /// How many updates the gateway keeps, so that a client that comes back receives what it missed; some 500 bytes each.
+    pub updates: usize,
+    /// How long the gateway goes on to receive updates when no WebSocket is open, for a client that comes back.
+    #[serde(with = "humantime_serde")]
+    pub grace: Duration,
+    /// The interval of pings. A client that has sent nothing for two of them is closed with code 4001.
+    #[serde(with = "humantime_serde")]
+    pub ping: Duration,
+    /// How long one may stay open without a subscription; it is then closed with code 4000.
+    #[serde(with = "humantime_serde")]
+    pub idle: Duration,
+}
+
+impl Default for WebSockets {
+    fn default() -> Self {
+        Self {
+            connections: 128,
+            subscriptions: 32,
+            updates: 4096,
+            grace: Duration::from_secs(30),
+            ping: Duration::from_secs(15),
+            idle: Duration::from_secs(60),
+        }
+    }
 }
 
 /// Other servers whose pages the gateway proxies, each below its own path. Each server must be configured to run below that path.

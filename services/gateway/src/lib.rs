@@ -5,6 +5,7 @@
 //!        /api/orders   ──▶ Orders   ──▶ gRPC orders.v1
 //!        …/{id}/live   ──▶ Live     ──▶ NATS live.orders.<customer>.<order>, gRPC orders.v1/Get
 //!        /api/otlp     ──▶ Browser  ──▶ OTLP, to where the gateway's own telemetry goes
+//!        /api/live     ──▶ Hub      ──▶ NATS live.orders.>
 //!        /  /assets/   ──▶ the console, embedded
 //!        /docs/  /openapi.json
 //!        /grafana/ /jaeger/ /prometheus/ /alertmanager/ ──▶ HTTP, passed on as it is, where configured
@@ -14,6 +15,7 @@ mod browser;
 mod config;
 mod console;
 mod domain;
+mod hub;
 mod inbound;
 mod limits;
 mod live;
@@ -28,18 +30,19 @@ mod wire;
 
 use std::sync::Arc;
 
-use chassis::{App, http};
+use chassis::{App, OnError, http};
 
 use browser::Browser;
-pub use config::{Config, ConsoleFiles, FrontDoor, TraceUrl, Upstream};
+pub use config::{Config, ConsoleFiles, FrontDoor, TraceUrl, Upstream, WebSockets};
 use console::Console;
+use hub::Hub;
 use inbound::{
     front_door::passed_on,
-    rest::{self, AppState},
+    rest::{self, AppState, Sockets},
 };
 use live::{Live, ReadIntervals};
 use metrics::Metrics;
-use outbound::{Catalog, Inventory, Nats, Orders};
+use outbound::{Catalog, Inventory, Nats, Orders, Updates};
 use products::Products;
 
 /// Wires the gateway.
@@ -53,17 +56,28 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
     let orders = Orders::new(app.channel(&config.orders)?);
     let metrics = Metrics::register(app.registry())?;
     let updates = Nats::new(app.nats().await?, metrics.live_malformed_total.clone());
+    let updates: Arc<dyn Updates> = Arc::new(updates);
 
     // Core: what it makes of their answers.
     let products = Products::new(catalog, inventory, metrics.clone());
     let live = Live::new(
         orders.clone(),
-        Arc::new(updates),
+        Arc::clone(&updates),
         app.draining(),
         metrics.clone(),
         ReadIntervals::default(),
         config.live_streams,
     );
+    let hub = Hub::new(config.websocket.updates);
+    let filled = hub::fill(Arc::clone(&hub), updates, config.websocket.grace);
+    app.spawn("receive live updates", OnError::Shutdown, filled);
+    let sockets = Sockets {
+        hub,
+        orders: orders.clone(),
+        draining: app.draining(),
+        metrics: metrics.clone(),
+        config: config.websocket.clone(),
+    };
 
     let browser = Browser::new(app.forwarder()?, config.browser_requests, metrics.clone());
 
@@ -76,6 +90,7 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
         orders,
         live,
         browser,
+        sockets,
         customer,
         trace_url,
         front_door,

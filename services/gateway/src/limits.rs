@@ -14,6 +14,14 @@ use utoipa::{
     },
 };
 
+/// A client's own name of a subscription on a WebSocket.
+pub(crate) const SUBSCRIPTION_ID: Text = Text {
+    longest: 64,
+    fits: |text| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte)),
+    pattern: "^[A-Za-z0-9_.:-]+$",
+    expected: "1 to 64 of A-Z, a-z, 0-9, - _ . and :",
+};
+
 macro_rules! schemas {
     ($($(#[$doc:meta])+ $name:ident = $schema:expr;)+) => {$(
         $(#[$doc])+
@@ -44,6 +52,8 @@ schemas! {
     Quantity = number(*QUANTITY.start(), &QUANTITY, 2);
     /// The number of entries of a page. In the services' contracts 0 stands for the default; here the parameter is left out.
     PageSize = number(1, &PAGE_SIZE, 20);
+    /// A client's own name of a subscription on a WebSocket.
+    SubscriptionId = text(&SUBSCRIPTION_ID, "orders");
     /// The items of an order.
     Items = ArrayBuilder::new()
         .items(Ref::from_schema_name("NewItem"))

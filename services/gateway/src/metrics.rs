@@ -19,6 +19,17 @@ pub(crate) const BROWSER_REFUSALS: [&str; 4] = ["invalid", "not_json", "too_larg
 pub(crate) const BROWSER_MISTAKES: [&str; 6] =
     ["attributes", "id", "name", "parts", "time", "unreadable"];
 
+/// Why WebSockets end.
+pub(crate) const ENDINGS: [&str; 8] =
+    ["client", "dead", "draining", "idle", "overloaded", "protocol", "slow_consumer", "unruly"];
+
+/// The reasons why a message of a WebSocket's client is refused.
+pub(crate) const MESSAGE_REFUSALS: [&str; 7] =
+    ["duplicate", "failed", "invalid", "malformed", "rate", "subscriptions", "unknown"];
+
+/// Why updates may be missing on a WebSocket.
+pub(crate) const GAPS: [&str; 3] = ["lapse", "other_process", "too_old"];
+
 chassis::metrics! {
     /// The business numbers of `gateway`.
     pub(crate) struct Metrics in "mesh_gateway" {
@@ -40,5 +51,17 @@ chassis::metrics! {
         browser_requests_refused_total: IntCounterVec["reason"] = BROWSER_REFUSALS.map(|reason| [reason]),
         /// Spans and log records of browsers that were refused, by what was wrong with them.
         browser_records_refused_total: IntCounterVec["signal", "reason"] = ["spans", "log_records"].into_iter().flat_map(|signal| BROWSER_MISTAKES.map(|reason| [signal, reason])),
+        /// Open WebSockets.
+        websocket_connections: IntGauge,
+        /// WebSockets that ended, by reason: `slow_consumer` ones did not read fast enough, `dead` ones answered no pings.
+        websocket_closed_total: IntCounterVec["reason"] = ENDINGS.map(|reason| [reason]),
+        /// Messages that were sent on WebSockets.
+        websocket_messages_sent_total: IntCounter,
+        /// Updates that were sent on WebSockets; a message may have several.
+        websocket_updates_sent_total: IntCounter,
+        /// Messages of clients that were refused, by reason.
+        websocket_refused_total: IntCounterVec["reason"] = MESSAGE_REFUSALS.map(|reason| [reason]),
+        /// How often a client of a WebSocket had to be told that updates may be missing, by reason.
+        websocket_gaps_total: IntCounterVec["reason"] = GAPS.map(|reason| [reason]),
     }
 }

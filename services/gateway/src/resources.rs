@@ -1,5 +1,6 @@
 //! What the public API answers: the resources in REST answers and live events.
 
+use proto::topics::event_types;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -72,6 +73,17 @@ impl Status {
             Self::Dispatched => "dispatched",
             Self::Completed => "completed",
             Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// The type of the event that reports it inside the mesh.
+    pub(crate) fn event_type(self) -> &'static str {
+        match self {
+            Self::Placed => event_types::OrderPlaced,
+            Self::Paid => event_types::OrderPaid,
+            Self::Dispatched => event_types::OrderDispatched,
+            Self::Completed => event_types::OrderCompleted,
+            Self::Cancelled => event_types::OrderCancelled,
         }
     }
 
@@ -188,4 +200,68 @@ pub(crate) struct Activity {
     /// The time, RFC 3339.
     #[schema(examples("2026-03-14T09:26:53.589793Z"), format = DateTime)]
     pub(crate) at: String,
+}
+
+/// Something that happened to an order: an item of a WebSocket's `updates`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct OrderUpdate {
+    /// The number of the update; left out in an order's history, which is read from `orders`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, examples(42))]
+    pub(crate) seq: Option<u64>,
+    /// The order's id.
+    #[schema(examples("6f0c9d9e-0d58-5e0c-9d54-1f5f0f6f2c11"), format = "uuid")]
+    pub(crate) order_id: String,
+    /// The customer who placed it.
+    #[schema(examples("guest"))]
+    pub(crate) customer: String,
+    /// The type of the event inside the mesh.
+    #[serde(rename = "type")]
+    #[schema(examples("mesh.orders.v1.OrderPaid"))]
+    pub(crate) kind: String,
+    /// When it happened, RFC 3339.
+    #[schema(examples("2026-03-14T09:26:53.589793Z"), format = DateTime)]
+    pub(crate) at: String,
+    /// The status that the order took, if it took one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub(crate) status: Option<Status>,
+    /// Why it was cancelled, if it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub(crate) reason: Option<Reason>,
+    /// The number of statuses that the order has had, this one included, if it took one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 1)]
+    pub(crate) revision: Option<u32>,
+    /// The span of the update's delivery to the gateway, for a client that continues the trace; left out in an order's history,
+    /// and outside of a trace. <https://www.w3.org/TR/trace-context/#traceparent-header>
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(
+        nullable = false,
+        examples("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+    )]
+    pub(crate) traceparent: Option<String>,
+    /// The trace of everything that happens to the order, in an order's history, if it is recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, examples("4bf92f3577b34da6a3ce929d0e0e4736"))]
+    pub(crate) trace_id: Option<String>,
+}
+
+impl OrderUpdate {
+    /// A status from an order's history.
+    pub(crate) fn of(order: &Order, step: &Step, revision: u32) -> Self {
+        Self {
+            seq: None,
+            order_id: order.id.clone(),
+            customer: order.customer.clone(),
+            kind: step.status.event_type().to_owned(),
+            at: step.at.clone(),
+            status: Some(step.status),
+            reason: order.reason.filter(|_| step.status == order.status),
+            revision: Some(revision),
+            traceparent: None,
+            trace_id: order.trace_id.clone(),
+        }
+    }
 }

@@ -40,6 +40,8 @@ pub(super) struct Connection {
 struct Link {
     /// How often the connection was established.
     made: u64,
+    /// How many messages were dropped because a subscriber was too slow.
+    overflows: u64,
     /// The connection was drained, and will not be established again.
     closed: bool,
 }
@@ -101,7 +103,7 @@ impl Connection {
     }
 
     pub(super) fn reconnections(&self, timeout: Duration) -> Reconnections {
-        let seen = self.link.borrow().made;
+        let seen = *self.link.borrow();
         Reconnections { client: self.client.clone(), link: self.link.clone(), seen, timeout }
     }
 }
@@ -116,28 +118,28 @@ async fn round_trip(client: &async_nats::Client) -> Result<(), Error> {
         .ok_or_else(|| Error::new(Kind::Unavailable, "the connection to NATS is closed"))
 }
 
-/// The reconnections of a client.
+/// The reconnections of a client, and the overflows of its subscribers.
 pub struct Reconnections {
     client: async_nats::Client,
     link: watch::Receiver<Link>,
-    seen: u64,
+    seen: Link,
     timeout: Duration,
 }
 
 impl Reconnections {
-    /// Returns when all subscriptions are active again after the connection was lost; messages published in between were
-    /// missed. Never returns once the client is drained. Safe to drop at any time, and to call again.
+    /// Returns when all subscriptions are active again after messages were missed: the connection was lost, or a subscriber was
+    /// too slow. Never returns once the client is drained. Safe to drop at any time, and to call again.
     pub async fn next(&mut self) {
         loop {
             let seen = self.seen;
-            let Ok(made) = self.link.wait_for(|link| link.made > seen).await.map(|link| link.made)
-            else {
+            let missed = |link: &Link| link.made > seen.made || link.overflows > seen.overflows;
+            let Ok(now) = self.link.wait_for(missed).await.map(|link| *link) else {
                 return std::future::pending().await;
             };
             // If the round trip fails, the connection is lost again, and established again later.
             let live = deadline::within(self.timeout, round_trip(&self.client)).await.flatten();
             if live.is_ok() {
-                self.seen = made;
+                self.seen = now;
                 return;
             }
         }
@@ -174,6 +176,7 @@ impl Events {
             }
             Event::SlowConsumer(_) => {
                 self.metrics.dropped_total.with_label_values(&["overflow"]).inc();
+                self.link.send_modify(|link| link.overflows += 1);
                 self.log_trouble("a subscriber is too slow for its live messages");
             }
             Event::Disconnected => {

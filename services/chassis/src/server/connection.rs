@@ -48,6 +48,8 @@ struct State {
     multiplexed: bool,
     /// A part of the next request was received.
     begun: bool,
+    /// The connection switched to another protocol, which has its own deadlines for a silent client.
+    switched: bool,
     /// The client does not read as fast as the server writes.
     blocked: bool,
     /// When the client last made progress.
@@ -93,6 +95,7 @@ impl Connection {
             streams: 0,
             multiplexed: false,
             begun: true,
+            switched: false,
             blocked: false,
             since: Instant::now(),
             half_closed: false,
@@ -106,7 +109,7 @@ impl Connection {
     /// The wait for the client; `None` while the server works on a request.
     pub(super) fn waiting(&self) -> Option<Wait> {
         let state = self.state.lock();
-        if state.working > 0 {
+        if state.working > 0 || (state.switched && !state.blocked) {
             return None;
         }
         let wait = |limit, idle| Wait { since: state.since, limit, idle };
@@ -139,6 +142,14 @@ impl Connection {
 
     pub(super) fn blocked(&self) {
         self.state.lock().blocked = true;
+    }
+
+    pub(super) fn switched(&self) {
+        self.state.lock().switched = true;
+    }
+
+    pub(super) fn has_switched(&self) -> bool {
+        self.state.lock().switched
     }
 
     pub(super) fn has_unread(&self) -> bool {

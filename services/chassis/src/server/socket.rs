@@ -32,6 +32,14 @@ impl Socket {
         Self { connection, closing: None }
     }
 
+    /// Closes the sending side, and waits for the client to close its own: a protocol that refuses what the client sends ends
+    /// before it has read everything.
+    pub(super) async fn linger(mut self) {
+        if shutdown(&self.connection.stream, Shutdown::Write).is_ok() {
+            std::future::poll_fn(|task| self.poll_linger(task)).await.ok();
+        }
+    }
+
     /// Reads and discards what the client still sends, until it closes the connection or the time is over.
     fn poll_linger(&mut self, task: &mut Context<'_>) -> Poll<io::Result<()>> {
         let closing = self.closing.get_or_insert_with(|| Box::pin(sleep(LINGER)));

@@ -14,17 +14,21 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use tower::{Service, ServiceExt};
 
-use super::connection::{Connection, Exchange};
+use super::{
+    connection::{Connection, Exchange},
+    upgrade::Upgrades,
+};
 
 /// A service that reports its exchanges to its connection.
 pub(super) struct Tracked<S> {
     service: S,
     connection: Arc<Connection>,
+    upgrades: Upgrades,
 }
 
 impl<S> Tracked<S> {
-    pub(super) fn new(service: S, connection: Arc<Connection>) -> Self {
-        Self { service, connection }
+    pub(super) fn new(service: S, connection: Arc<Connection>, upgrades: Upgrades) -> Self {
+        Self { service, connection, upgrades }
     }
 }
 
@@ -46,6 +50,7 @@ where
         let exchange = Arc::new(Exchange::begin(&self.connection, multiplexed));
         let service = self.service.clone();
         let peer = self.connection.stream.peer_addr().ok().map(ConnectInfo);
+        let hold = request.headers().contains_key(header::UPGRADE).then(|| self.upgrades.hold());
         Box::pin(async move {
             let mut request = request.map(|body| match body.is_end_stream() {
                 true => Body::empty(),
@@ -53,6 +58,9 @@ where
             });
             if let Some(peer) = peer {
                 request.extensions_mut().insert(peer);
+            }
+            if let Some(hold) = hold {
+                request.extensions_mut().insert(hold);
             }
             let Ok(response) = service.oneshot(request).await;
             exchange.works();

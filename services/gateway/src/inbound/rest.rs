@@ -7,6 +7,7 @@ mod otlp;
 mod pages;
 mod problems;
 mod products;
+mod socket;
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -26,6 +27,7 @@ use crate::{
     outbound::Orders,
     products::Products,
 };
+pub(crate) use socket::Sockets;
 
 /// What the handlers use.
 pub(crate) struct AppState {
@@ -33,6 +35,7 @@ pub(crate) struct AppState {
     pub(crate) orders: Orders,
     pub(crate) live: Live,
     pub(crate) browser: Browser,
+    pub(crate) sockets: Sockets,
     pub(crate) customer: CustomerId,
     pub(crate) trace_url: TraceUrl,
     pub(crate) front_door: FrontDoor,
@@ -85,6 +88,7 @@ fn api() -> OpenApiRouter<Arc<AppState>> {
         .routes(routes!(live::follow))
         .routes(routes!(otlp::traces))
         .routes(routes!(otlp::logs))
+        .routes(routes!(socket::connect))
         .routes(routes!(openapi::get))
 }
 

@@ -40,7 +40,7 @@ pub(crate) struct OrderStream {
     messages: Option<BoxStream<'static, LiveMessage>>,
     next_read: Instant,
     /// The message that is being delivered: held until the next event is requested, so that its span covers the delivery.
-    delivering: Option<Update>,
+    delivering: Option<Box<Update>>,
     /// The span of the request that opened the stream: reads made for the stream belong to it.
     span: Span,
     _slot: Slot,
@@ -120,7 +120,7 @@ impl OrderStream {
         }
     }
 
-    async fn receive(&mut self, update: Update) {
+    async fn receive(&mut self, update: Box<Update>) {
         self.postpone_read();
         match update.status {
             None => {

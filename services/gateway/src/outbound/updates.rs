@@ -2,10 +2,10 @@
 
 use std::future;
 
-use chassis::{Error, Kind, metrics::IntCounter, nats, telemetry};
+use chassis::{Error, Kind, metrics::IntCounter, nats, telemetry, text::printable};
 use futures::{StreamExt, stream, stream::BoxStream};
 use proto::{
-    limits,
+    limits::{self, ORDER_ID},
     notifications::v1::LiveUpdate,
     subjects::LiveOrders,
     values::{CustomerId, OrderId},
@@ -26,29 +26,36 @@ pub(crate) trait Updates: Send + Sync + 'static {
         customer: &CustomerId,
         order_id: &OrderId,
     ) -> Result<BoxStream<'static, LiveMessage>, Error>;
+
+    /// Subscribes to the messages of all orders, in the same way.
+    async fn subscribe_all(&self) -> Result<BoxStream<'static, LiveMessage>, Error>;
 }
 
 /// What a subscriber receives.
 pub(crate) enum LiveMessage {
-    Update(Update),
-    /// The connection to NATS was lost and is back: messages may have been missed.
+    Update(Box<Update>),
+    /// The connection to NATS was lost and is back, or messages came too fast: some may have been missed.
     Reconnected,
 }
 
 /// Something that happened to an order.
 pub(crate) struct Update {
+    pub(crate) order_id: OrderId,
+    pub(crate) customer: CustomerId,
     /// The event's type, e.g. `mesh.payments.v1.PaymentAuthorized`.
     pub(crate) event_type: String,
     /// When it happened, RFC 3339.
     pub(crate) at: String,
     /// The status that the order took, if it took one.
     pub(crate) status: Option<StatusUpdate>,
+    /// The span of its delivery, as in <https://www.w3.org/TR/trace-context/#traceparent-header>; `None` outside of a trace.
+    pub(crate) traceparent: Option<String>,
     #[expect(dead_code, reason = "holds the span of its delivery open")]
     pub(crate) delivery: Option<nats::Live<LiveUpdate>>,
 }
 
 /// A status that an order took.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct StatusUpdate {
     pub(crate) status: Status,
     pub(crate) reason: Option<Reason>,
@@ -75,15 +82,39 @@ impl Updates for Nats {
         customer: &CustomerId,
         order_id: &OrderId,
     ) -> Result<BoxStream<'static, LiveMessage>, Error> {
+        let reconnections = self.reconnections()?;
+        let subject = [customer.as_str(), order_id.as_str()];
+        let messages = self.client.subscribe(LiveOrders, &subject).await?;
+        let order_id = order_id.clone();
+        let valid = move |update: &LiveUpdate| is_of(update, order_id.as_str());
+        Ok(self.valid(messages, reconnections, valid))
+    }
+
+    async fn subscribe_all(&self) -> Result<BoxStream<'static, LiveMessage>, Error> {
+        let reconnections = self.reconnections()?;
+        let messages = self.client.subscribe_all(LiveOrders).await?;
+        Ok(self.valid(messages, reconnections, is_valid))
+    }
+}
+
+impl Nats {
+    fn reconnections(&self) -> Result<nats::Reconnections, Error> {
         if !self.client.is_connected() {
             return Err(Error::new(Kind::Unavailable, "no connection to NATS"));
         }
-        let reconnections = self.client.reconnections();
-        let subject = [customer.as_str(), order_id.as_str()];
-        let messages = self.client.subscribe(LiveOrders, &subject).await?;
-        let (order_id, malformed) = (order_id.clone(), self.malformed.clone());
+        Ok(self.client.reconnections())
+    }
+
+    /// The valid messages, and the reconnections between them.
+    fn valid(
+        &self,
+        messages: nats::Subscription<LiveUpdate>,
+        reconnections: nats::Reconnections,
+        is_valid: impl Fn(&LiveUpdate) -> bool + Send + 'static,
+    ) -> BoxStream<'static, LiveMessage> {
+        let malformed = self.malformed.clone();
         let messages = messages.filter(move |message| {
-            let valid = is_valid(&message.body, order_id.as_str());
+            let valid = is_valid(&message.body);
             if !valid {
                 malformed.inc();
             }
@@ -92,24 +123,34 @@ impl Updates for Nats {
         let both =
             stream::unfold((messages, reconnections), async |(mut messages, mut reconnections)| {
                 let message = tokio::select! {
-                    message = messages.next() => LiveMessage::Update(update(message?)),
+                    message = messages.next() => LiveMessage::Update(Box::new(update(message?))),
                     () = reconnections.next() => LiveMessage::Reconnected,
                 };
                 Some((message, (messages, reconnections)))
             });
-        Ok(both.boxed())
+        both.boxed()
     }
 }
 
 /// Checks a message: a client that may publish on NATS can publish anything, even an empty message.
-fn is_valid(update: &LiveUpdate, order_id: &str) -> bool {
-    let reason = match limits::check(update) {
-        Ok(()) if update.order_id == order_id => return true,
-        Ok(()) => "it is of another order".to_owned(),
-        Err(violations) => violations.to_string(),
-    };
-    tracing::debug!(order.id = order_id, reason, "a live message is dropped");
+fn is_valid(update: &LiveUpdate) -> bool {
+    let Err(violations) = limits::check(update) else { return true };
+    dropped(update, &violations.to_string());
     false
+}
+
+/// A valid message of this order.
+fn is_of(update: &LiveUpdate, order_id: &str) -> bool {
+    let other = update.order_id != order_id;
+    if other {
+        dropped(update, "it is of another order");
+    }
+    !other && is_valid(update)
+}
+
+fn dropped(update: &LiveUpdate, reason: &str) {
+    let order_id = printable(&update.order_id, ORDER_ID.longest);
+    tracing::debug!(order.id = order_id, reason, "a live message is dropped");
 }
 
 fn update(message: nats::Live<LiveUpdate>) -> Update {
@@ -123,10 +164,14 @@ fn update(message: nats::Live<LiveUpdate>) -> Update {
             revision: u32::try_from(change.revision).ok()?,
         })
     });
+    let LiveUpdate { order_id, customer, event_type, .. } = message.body.clone();
     Update {
-        event_type: message.body.event_type.clone(),
+        order_id: OrderId::stored(order_id),
+        customer: CustomerId::stored(customer),
+        event_type,
         at: wire::rfc3339(message.body.occurred_at_us),
         status,
+        traceparent: telemetry::traceparent(),
         delivery: Some(message),
     }
 }
@@ -151,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_message_that_breaks_limits_or_is_of_another_order_is_invalid() {
-        assert!(is_valid(&paid(), ORDER));
+        assert!(is_of(&paid(), ORDER));
         let empty = LiveUpdate::decode(&b""[..]).unwrap();
         for bad in [
             empty,
@@ -160,7 +205,7 @@ mod tests {
             LiveUpdate { event_type: "<script>".into(), ..paid() },
             LiveUpdate { order_id: "00000000-0000-4000-8000-000000000000".into(), ..paid() },
         ] {
-            assert!(!is_valid(&bad, ORDER), "{bad:?}");
+            assert!(!is_of(&bad, ORDER), "{bad:?}");
         }
     }
 }

@@ -33,9 +33,10 @@ use crate::{
     browser::Browser,
     config::{Config, FrontDoor},
     console::Console,
+    hub::{self, Hub},
     inbound::{
         front_door::passed_on,
-        rest::{self, AppState},
+        rest::{self, AppState, Sockets},
     },
     live::{Live, ReadIntervals},
     metrics::Metrics,
@@ -123,6 +124,8 @@ impl TestGateway {
         let (forwarder, forwarded) = Forwarder::for_tests(&registry, FORWARDED).unwrap();
         let orders = Orders::new(channel());
         let source = Arc::clone(&updates) as Arc<dyn Updates>;
+        let hub = Hub::new(config.websocket.updates);
+        let filled = hub::fill(Arc::clone(&hub), Arc::clone(&source), config.websocket.grace);
         let state = AppState {
             products: Products::new(
                 Catalog::new(channel()),
@@ -138,6 +141,13 @@ impl TestGateway {
                 STREAMS,
             ),
             browser: Browser::new(forwarder, config.browser_requests, metrics.clone()),
+            sockets: Sockets {
+                hub,
+                orders: orders.clone(),
+                draining: draining.clone(),
+                metrics: metrics.clone(),
+                config: config.websocket,
+            },
             orders,
             customer: config.customer,
             trace_url: config.trace_url,
@@ -145,6 +155,7 @@ impl TestGateway {
             console: Console::Embedded,
             metrics,
         };
+        tasks.spawn(async { filled.await.unwrap() });
         let passed_on = passed_on(&state.front_door);
         let untraced_prefixes = vec![rest::UNTRACED.to_owned()];
         let guard = Some(Guard::new("gateway", &GuardSettings::default()));

@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use proto::values::{CustomerId, OrderId};
 use tokio::sync::mpsc;
 
+use super::gateway::ORDER;
 use crate::{
     outbound::{LiveMessage, StatusUpdate, Update, Updates},
     resources::{Reason, Status},
@@ -50,6 +51,9 @@ impl FakeUpdates {
 
     fn send(&self, event_type: &str, status: Option<StatusUpdate>) {
         let update = || Update {
+            order_id: OrderId::stored(ORDER.into()),
+            customer: CustomerId::stored("guest".into()),
+            traceparent: None,
             event_type: event_type.into(),
             at: "2026-03-14T09:26:53.589793Z".into(),
             status,
@@ -57,7 +61,7 @@ impl FakeUpdates {
         };
         self.subscribers
             .lock()
-            .retain(|subscriber| subscriber.send(LiveMessage::Update(update())).is_ok());
+            .retain(|subscriber| subscriber.send(LiveMessage::Update(Box::new(update()))).is_ok());
     }
 }
 
@@ -68,6 +72,10 @@ impl Updates for FakeUpdates {
         _: &CustomerId,
         _: &OrderId,
     ) -> Result<BoxStream<'static, LiveMessage>, Error> {
+        self.subscribe_all().await
+    }
+
+    async fn subscribe_all(&self) -> Result<BoxStream<'static, LiveMessage>, Error> {
         if self.away.load(Ordering::SeqCst) {
             return Err(Error::new(Kind::Unavailable, "no connection to NATS"));
         }

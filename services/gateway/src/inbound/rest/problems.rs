@@ -21,7 +21,7 @@ use utoipa::{
 #[derive(ToSchema)]
 #[schema(as = Problem)]
 #[expect(dead_code, reason = "describes chassis::http::Problem, which knows nothing of OpenAPI")]
-pub(super) struct ProblemDocument {
+pub(crate) struct ProblemDocument {
     /// A URI reference that names the kind of problem.
     #[schema(examples("/problems/out-of-stock"))]
     r#type: String,
@@ -43,7 +43,7 @@ pub(super) struct ProblemDocument {
 /// What is wrong with one part of a request.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes chassis::http::FieldProblem")]
-pub(super) struct ProblemField {
+pub(crate) struct ProblemField {
     /// The part: a path into the body, a query parameter, or a header.
     #[schema(examples("items[0].quantity"))]
     field: String,
@@ -53,7 +53,7 @@ pub(super) struct ProblemField {
 }
 
 /// Translates an error of a service behind the gateway into the words of this API.
-pub(super) fn refused(error: Error) -> Problem {
+pub(crate) fn refused(error: Error) -> Problem {
     let reused = error.reason_word() == Some("IDEMPOTENCY_KEY_REUSED");
     let invalid = error.kind() == Kind::Invalid;
     let mut problem = Problem::from(error);
@@ -117,6 +117,8 @@ macro_rules! problems {
 problems! {
     MALFORMED = 400 "malformed-json": "The body is not JSON.",
         "expected `,` or `}` at line 1 column 9";
+    BAD_HANDSHAKE = 400 "bad-handshake": "The request is no valid opening handshake.",
+        "the header Sec-WebSocket-Key is not 16 bytes in base64";
     FOREIGN_ORIGIN = 403 "foreign-origin": "A web page of an origin that may not change anything sent the request.",
         "a web page of another origin may not do this; `http.origins` names those that may";
     NO_PRODUCT = 404 "unknown-product": "There is no such product.",
@@ -153,6 +155,8 @@ problems! {
         "the body has 900 spans; expected at most 256: send them in several requests";
     TOO_OFTEN = 429 "too-many-requests": "The gateway takes no more telemetry of browsers in this second.",
         "more than 20 requests a second; send larger batches, or raise `browser_requests`";
+    UPGRADE_REQUIRED = 426 "upgrade-required": "The request does not ask for WebSocket, version 13.",
+        "this path speaks WebSocket; send `Upgrade: websocket` and `Sec-WebSocket-Version: 13`";
     INTERNAL = 500 "internal": "The gateway, or a service that it called, failed unexpectedly.",
         "an unexpected error; see the trace";
     OVERLOADED = 503 "overloaded": "The maximum of requests or live streams is open. The same request may succeed later.",
