@@ -72,6 +72,7 @@ function rail() {
 function liveness() {
   const state = live.value;
   if (paused.value) return html`<span class="fact">paused</span>`;
+  if (state.kind === "idle") return nothing;
   if (state.kind === "live") return html`<span class="fact"><span class="dot"></span> live</span>`;
   if (state.kind === "connecting") return html`<span class="fact">connecting</span>`;
   return html`<span class="fact bad" role="status" title=${state.reason ?? ""}>reconnecting${state.retryAt ? ` at ${new Date(state.retryAt).toLocaleTimeString("en-GB")}` : ""}</span>`;
