@@ -68,17 +68,7 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
         ReadIntervals::default(),
         config.live_streams,
     );
-    let hub = Hub::new(config.websocket.updates);
-    let filled = hub::fill(Arc::clone(&hub), updates, config.websocket.grace);
-    app.spawn("receive live updates", OnError::Shutdown, filled);
-    let sockets = Sockets {
-        hub,
-        orders: orders.clone(),
-        draining: app.draining(),
-        metrics: metrics.clone(),
-        config: config.websocket.clone(),
-    };
-
+    let sockets = sockets(app, &config.websocket, updates, &orders, &metrics);
     let browser = Browser::new(app.forwarder()?, config.browser_requests, metrics.clone());
 
     // Inbound: what can reach it.
@@ -107,4 +97,24 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
     };
     app.serve_http(listen, rest::router(state)?, options).await?;
     Ok(())
+}
+
+/// What WebSockets need, with the task that receives their updates.
+fn sockets(
+    app: &mut App,
+    config: &WebSockets,
+    updates: Arc<dyn Updates>,
+    orders: &Orders,
+    metrics: &Metrics,
+) -> Sockets {
+    let hub = Hub::new(config.updates);
+    let filled = hub::fill(Arc::clone(&hub), updates, config.grace);
+    app.spawn("receive live updates", OnError::Shutdown, filled);
+    Sockets {
+        hub,
+        orders: orders.clone(),
+        draining: app.draining(),
+        metrics: metrics.clone(),
+        config: config.clone(),
+    }
 }

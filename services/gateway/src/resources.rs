@@ -48,6 +48,7 @@ pub(crate) struct ProductPage {
 
 /// The status of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[cfg_attr(test, derive(serde::Deserialize))]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Status {
     /// The order is accepted and its stock is reserved.
@@ -94,6 +95,7 @@ impl Status {
 
 /// Why an order was cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[cfg_attr(test, derive(serde::Deserialize))]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Reason {
     /// The payment provider declined the payment.
@@ -204,6 +206,7 @@ pub(crate) struct Activity {
 
 /// Something that happened to an order: an item of a WebSocket's `updates`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[cfg_attr(test, derive(serde::Deserialize))]
 pub(crate) struct OrderUpdate {
     /// The number of the update; left out in an order's history, which is read from `orders`.
     #[serde(skip_serializing_if = "Option::is_none")]

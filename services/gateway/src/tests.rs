@@ -1,6 +1,7 @@
 //! Tests of the gateway: the real router behind the real edge; fakes play the other services over real gRPC. Every answer is
 //! checked against the OpenAPI document.
 
+mod asyncapi;
 mod contract;
 mod gateway;
 mod live;
@@ -10,4 +11,5 @@ mod otlp;
 mod pages;
 mod peers;
 mod products;
+mod sockets;
 mod updates;

@@ -15,6 +15,7 @@ mod ports;
 mod prometheus;
 mod provider;
 mod story;
+pub mod websocket;
 
 use std::{future::Future, time::Duration};
 

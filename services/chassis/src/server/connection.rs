@@ -11,7 +11,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use rustix::net::{RecvFlags, recv};
+use rustix::net::{RecvFlags, recv, sockopt::set_socket_send_buffer_size};
 use tokio::{net::TcpStream, time::Instant};
 
 use super::Protocol;
@@ -25,6 +25,8 @@ const IDLE: Duration = Duration::from_secs(75);
 const STALL: Duration = Duration::from_secs(30);
 /// A request that takes longer to arrive is slow: its connection is closed before others when a new one needs room.
 const SLOW: Duration = Duration::from_secs(1);
+/// The most bytes that wait in the system for a client of another protocol than HTTP.
+const SEND_BUFFER: usize = 64 * 1024;
 /// The length of the preface and the first frame's header: <https://www.rfc-editor.org/rfc/rfc9113#section-3.4>
 const HANDSHAKE: usize = 33;
 
@@ -144,8 +146,12 @@ impl Connection {
         self.state.lock().blocked = true;
     }
 
+    /// Records that the connection has switched to another protocol. The system would let its send buffer grow to some megabytes
+    /// for a client that does not read.
     pub(super) fn switched(&self) {
         self.state.lock().switched = true;
+        // It fails only on a connection that is closed already.
+        set_socket_send_buffer_size(&self.stream, SEND_BUFFER).ok();
     }
 
     pub(super) fn has_switched(&self) -> bool {

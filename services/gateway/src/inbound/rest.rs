@@ -1,5 +1,6 @@
 //! REST: routes and their documentation are declared together, handler by handler.
 
+mod asyncapi;
 mod live;
 mod openapi;
 mod orders;
@@ -28,6 +29,8 @@ use crate::{
     products::Products,
 };
 pub(crate) use socket::Sockets;
+#[cfg(test)]
+pub(crate) use socket::{ClientMessage, ServerMessage};
 
 /// What the handlers use.
 pub(crate) struct AppState {
@@ -52,7 +55,13 @@ pub(crate) fn router(state: AppState) -> anyhow::Result<Router> {
     let document = openapi::serialized(&document)?;
     let pages = pages::router(&state.front_door, state.console.clone());
     let others = front_door::router(&state.front_door)?;
-    Ok(router.with_state(Arc::new(state)).layer(document).merge(pages).merge(others))
+    let messages = asyncapi::serialized()?;
+    Ok(router
+        .with_state(Arc::new(state))
+        .layer(document)
+        .layer(messages)
+        .merge(pages)
+        .merge(others))
 }
 
 /// Every answer that the OpenAPI document describes and the metrics count.
@@ -90,6 +99,7 @@ fn api() -> OpenApiRouter<Arc<AppState>> {
         .routes(routes!(otlp::logs))
         .routes(routes!(socket::connect))
         .routes(routes!(openapi::get))
+        .routes(routes!(asyncapi::get))
 }
 
 /// The customer of a request. There is no login: all requests have the same customer.

@@ -10,7 +10,7 @@ use axum::{
 };
 use chassis::{
     grpc::{Channel, Endpoints},
-    http::{Edge, Guard, GuardSettings, Options},
+    http::{Edge, Guard, GuardSettings, Options, serve_router},
     metrics::Registry,
     telemetry::{Forwarded, Forwarder},
 };
@@ -31,7 +31,7 @@ use super::{
 };
 use crate::{
     browser::Browser,
-    config::{Config, FrontDoor},
+    config::{Config, FrontDoor, WebSockets},
     console::Console,
     hub::{self, Hub},
     inbound::{
@@ -67,7 +67,7 @@ pub(super) struct TestGateway {
     pub(super) registry: Registry,
     /// The telemetry of browsers that the gateway passes on.
     pub(super) forwarded: Forwarded,
-    _tasks: JoinSet<()>,
+    tasks: JoinSet<()>,
 }
 
 pub(super) struct Answer {
@@ -101,15 +101,24 @@ impl TestGateway {
     }
 
     pub(super) async fn with_intervals(intervals: ReadIntervals) -> Self {
-        Self::start(intervals, FrontDoor::default()).await
+        Self::start(intervals, FrontDoor::default(), WebSockets::default()).await
     }
 
     /// With pages of other servers at the front door.
     pub(super) async fn with_front_door(front_door: FrontDoor) -> Self {
-        Self::start(ReadIntervals::default(), front_door).await
+        Self::start(ReadIntervals::default(), front_door, WebSockets::default()).await
     }
 
-    async fn start(intervals: ReadIntervals, front_door: FrontDoor) -> Self {
+    /// With other limits of WebSockets.
+    pub(super) async fn with_websockets(websockets: WebSockets) -> Self {
+        Self::start(ReadIntervals::default(), FrontDoor::default(), websockets).await
+    }
+
+    async fn start(
+        intervals: ReadIntervals,
+        front_door: FrontDoor,
+        websockets: WebSockets,
+    ) -> Self {
         let (peers, updates, mut tasks) =
             (Arc::<Peers>::default(), Arc::<FakeUpdates>::default(), JoinSet::new());
         let endpoints = serve(&peers, &mut tasks).await;
@@ -124,8 +133,8 @@ impl TestGateway {
         let (forwarder, forwarded) = Forwarder::for_tests(&registry, FORWARDED).unwrap();
         let orders = Orders::new(channel());
         let source = Arc::clone(&updates) as Arc<dyn Updates>;
-        let hub = Hub::new(config.websocket.updates);
-        let filled = hub::fill(Arc::clone(&hub), Arc::clone(&source), config.websocket.grace);
+        let sockets = sockets(websockets, &orders, &draining, &metrics);
+        let filled = hub::fill(Arc::clone(&sockets.hub), Arc::clone(&source), sockets.config.grace);
         let state = AppState {
             products: Products::new(
                 Catalog::new(channel()),
@@ -141,13 +150,7 @@ impl TestGateway {
                 STREAMS,
             ),
             browser: Browser::new(forwarder, config.browser_requests, metrics.clone()),
-            sockets: Sockets {
-                hub,
-                orders: orders.clone(),
-                draining: draining.clone(),
-                metrics: metrics.clone(),
-                config: config.websocket,
-            },
+            sockets,
             orders,
             customer: config.customer,
             trace_url: config.trace_url,
@@ -163,7 +166,15 @@ impl TestGateway {
             Options { limit: LIMIT, passed_on, untraced_prefixes, guard, ..Options::default() };
         let router =
             Edge::for_tests(&registry, options).unwrap().around(rest::router(state).unwrap());
-        Self { router, peers, updates, draining, registry, forwarded, _tasks: tasks }
+        Self { router, peers, updates, draining, registry, forwarded, tasks }
+    }
+
+    /// Serves the gateway on a port, for clients that need a connection.
+    pub(super) async fn serve(&mut self) -> u16 {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        self.tasks.spawn(serve_router(listener, self.router.clone(), 64));
+        port
     }
 
     pub(super) async fn get(&self, path: &str) -> Answer {
@@ -211,6 +222,16 @@ impl TestGateway {
         let value = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
         value.map_or(0.0, |value| value.parse().unwrap())
     }
+}
+
+fn sockets(
+    config: WebSockets,
+    orders: &Orders,
+    draining: &CancellationToken,
+    metrics: &Metrics,
+) -> Sockets {
+    let (draining, metrics) = (draining.clone(), metrics.clone());
+    Sockets { hub: Hub::new(config.updates), orders: orders.clone(), draining, metrics, config }
 }
 
 /// A request with a JSON body.

@@ -2,6 +2,7 @@
 
 mod batch;
 mod endings;
+mod examples;
 mod messages;
 mod refusal;
 mod session;
@@ -19,7 +20,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{AppState, Customer, problems::refusals};
 use crate::{config::WebSockets, hub::Hub, metrics::Metrics, outbound::Orders};
+pub(super) use endings::CODES;
 use endings::End;
+pub(super) use examples::{client_examples, server_examples};
+pub(crate) use messages::{ClientMessage, ServerMessage};
 use session::Session;
 
 /// The longest message of a client, in bytes: the longest that makes sense has some 300.

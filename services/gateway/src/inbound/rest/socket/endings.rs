@@ -32,6 +32,23 @@ const SLOW: u16 = 4002;
 /// <https://www.iana.org/assignments/websocket/websocket.xml#close-code-number>
 const TRY_AGAIN_LATER: u16 = 1013;
 
+/// The codes with which the gateway closes a WebSocket, and when.
+pub(crate) const CODES: [(u16, &str); 10] = [
+    (Close::GOING_AWAY, "The gateway stops. Connect again."),
+    (Close::PROTOCOL, "The client broke the WebSocket protocol."),
+    (Close::UNSUPPORTED, "The client sent a binary message."),
+    (Close::NOT_UTF8, "The client sent a text that is not UTF-8."),
+    (Close::POLICY, "The client sent too many messages, or too many that were refused."),
+    (Close::TOO_LARGE, "The client sent a message that is too large."),
+    (TRY_AGAIN_LATER, "Too many WebSockets are open. Connect again later."),
+    (IDLE, "There was no subscription for too long. Connect again to subscribe."),
+    (DEAD, "The client answered no pings."),
+    (
+        SLOW,
+        "The client did not read fast enough. Connect again, and continue after the last update.",
+    ),
+];
+
 impl End {
     pub(super) fn label(&self) -> &'static str {
         match self {

@@ -67,6 +67,7 @@ pub(crate) struct Position {
 
 /// What the server sends.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[cfg_attr(test, derive(Deserialize))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(crate) enum ServerMessage {
     /// The first message on a connection.
@@ -137,6 +138,7 @@ pub(crate) enum ServerMessage {
 
 /// What a client has to keep to.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[cfg_attr(test, derive(Deserialize))]
 pub(crate) struct ClientLimits {
     /// The most subscriptions of a connection.
     pub(crate) subscriptions: usize,
@@ -150,6 +152,7 @@ pub(crate) struct ClientLimits {
 
 /// An update for some subscriptions of a connection.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[cfg_attr(test, derive(Deserialize))]
 pub(crate) struct Delivery {
     /// The subscriptions that it is for.
     #[schema(value_type = Vec<SubscriptionId>, min_items = 1)]
@@ -160,6 +163,7 @@ pub(crate) struct Delivery {
 
 /// Why updates may be missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[cfg_attr(test, derive(Deserialize))]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum GapReason {
     /// The client's last update was numbered by another process of the gateway.
