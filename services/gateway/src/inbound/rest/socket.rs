@@ -13,6 +13,7 @@ use std::{sync::Arc, time::Duration};
 use axum::{extract::State, response::Response};
 use chassis::{
     http::websocket::{Limits, Rate, Upgrade, WebSocket},
+    metrics::IntGauge,
     telemetry,
 };
 use proto::values::CustomerId;
@@ -71,14 +72,28 @@ pub(super) async fn connect(
     })
 }
 
+/// An open WebSocket, counted until it is dropped: the port may end it at any time.
+struct Open(IntGauge);
+
+impl Open {
+    fn new(gauge: &IntGauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
 async fn serve(mut socket: WebSocket, sockets: Sockets, customer: CustomerId) {
     let (metrics, most) = (sockets.metrics.clone(), sockets.config.connections);
     let end = match sockets.hub.join(most) {
         Some(member) => {
-            metrics.websocket_connections.inc();
-            let end = Session::new(sockets, customer, member).serve(&mut socket).await;
-            metrics.websocket_connections.dec();
-            end
+            let _open = Open::new(&metrics.websocket_connections);
+            Session::new(sockets, customer, member).serve(&mut socket).await
         }
         None => End::Overloaded(most),
     };
