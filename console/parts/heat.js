@@ -67,7 +67,7 @@ class Heat extends HTMLElement {
 
   #draw() {
     const found = this.#layout();
-    if (!found) return;
+    if (!found) return void (this.#canvas.width = 0);
     const { spec, rows, height, row, x } = found;
     const scale = devicePixelRatio;
     const canvas = this.#canvas;

@@ -19,10 +19,13 @@ import { linkOf } from "./link.js";
 /** @typedef {import("./ask.js").Named} Named */
 /** @typedef {{ span: import("./query.js").Span, markers: { at: number, title: string, state?: "bad" }[], group: string, height: number, zoom: (from: number, to: number) => void, unzoom: () => void }} Context */
 
-/** Whether there is nothing to draw. @param {Answer} answer */
-export function isEmpty({ series, traces, calls, logs, tables }) {
-  const list = traces ?? calls ?? logs ?? (series?.length ? series : tables?.flatMap(({ samples }) => samples));
-  return !list?.length;
+/** Whether there is nothing to draw. @param {Panel} panel @param {Answer} answer */
+export function isEmpty({ type }, { series = [], traces, calls, logs, tables = [] }) {
+  const list = traces ?? calls ?? logs;
+  if (list) return !list.length;
+  // Of a heat map a zero is an empty cell; what is not a number is drawn nowhere.
+  const isSeen = (/** @type {number} */ value) => (type === "heatmap" ? value > 0 : Number.isFinite(value));
+  return !series.some(({ points }) => points.some(([, value]) => isSeen(value))) && !tables.some(({ samples }) => samples.length);
 }
 
 /** @param {{ points: [number, number][] }} series */

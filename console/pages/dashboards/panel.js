@@ -63,7 +63,7 @@ class MeshPanel extends Widget {
     this.#isAsking.value = true;
     try {
       const found = await answer(panel, asked, stop);
-      const why = isEmpty(found) && !panel.fieldConfig?.defaults.noValue ? await whyEmpty(panel, asked, stop) : undefined;
+      const why = isEmpty(panel, found) && !panel.fieldConfig?.defaults.noValue ? await whyEmpty(panel, asked, stop) : undefined;
       this.#answer.value = { answer: found, asked, at: Date.now(), why };
       this.#error.value = undefined;
       board.lost.value = 0;

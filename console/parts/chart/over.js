@@ -53,7 +53,9 @@ function namesOf(labels) {
 function height(plot, column) {
   const values = /** @type {import("./data.js").Column} */ (plot.data[column]);
   const value = values.findLast((one) => typeof one === "number");
-  return plot.valToPos(value ?? 0, "y") + plot.over.offsetTop - LABEL / 2;
+  const place = plot.valToPos(value ?? 0, "y");
+  // An axis without values has no places.
+  return (Number.isFinite(place) ? place : plot.height / 2) + plot.over.offsetTop - LABEL / 2;
 }
 
 /**
