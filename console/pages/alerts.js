@@ -83,10 +83,11 @@ export default function page() {
   return {
     view: () => {
       if (!styled.at.value) return styled.error.value ? failed(styled.error.value) : skeleton(6);
-      const count = active.value.filter(({ state }) => state === "firing").length;
+      const firing = active.value.filter(({ state }) => state === "firing");
+      const count = firing.reduce((all, { found }) => all + found.filter(({ state }) => state === "firing").length, 0);
       return html`<div class="pad alerts">
         ${stateOf(given.samples, (samples) => objectivesOf(objectives(samples, given.rules.data.value ?? [])), { lines: 5, isEmpty: (samples) => !samples.length, teach: untaught })}
-        <h2 class="row">${count ? html`${count} firing` : "Alerts"}</h2>
+        <h2 class="row">${count ? html`${count} firing${count > firing.length ? html`<span class="quiet">, of ${firing.length} rules</span>` : nothing}` : "Alerts"}</h2>
         ${stateOf(given.rules, () => stateOf(alerts, () => list(given)))}
       </div>`;
     },
