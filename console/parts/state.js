@@ -16,7 +16,7 @@ export function failed(error, remedy = nothing) {
   const isApi = error instanceof ApiError;
   return html`<div class="state" role="alert">
     ${icon("warning")}
-    <h3>${isApi ? error.title : "This part of the page failed"}</h3>
+    <h2>${isApi ? error.title : "This part of the page failed"}</h2>
     <p class="quiet">${isApi ? error.detail : error.message}</p>
     ${remedy}
   </div>`;

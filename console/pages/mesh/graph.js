@@ -83,11 +83,13 @@ function sentence(node, box, limit) {
   return svg`<g class="sentence ${worst.level}" transform="translate(${left} -22)"><rect width=${width} height="18" rx="4"/><text x="7" y="13">${text}</text></g>`;
 }
 
-/** @param {Node} node */
+/** The accessible name begins with what the node shows, so that it can be spoken to. @param {Node} node */
 export function spoken(node) {
   const kind = { browser: "", service: "service", topic: "Kafka topic", subject: "NATS subject", database: "database", external: "third party" }[node.kind];
   const state = node.health.map(({ text }) => text).join("; ");
-  return `${node.name} ${kind}, ${numbers(node)}${node.errors > 0 ? `, ${percent(node.errors)} failed` : ""}${state ? `: ${state}` : ""}`;
+  const shown = node.kind === "database" ? brief(node.rate) : node.kind === "topic" || node.kind === "subject" ? `${shortName(node.name)} ${brief(node.rate)}` : `${node.name} ${numbers(node)}`;
+  const failed = node.errors > 0 && node.rate > 0 ? ` · ${percent(node.errors)} failed` : "";
+  return `${shown}${failed}${kind ? `, ${kind}` : ""}${shown.startsWith(node.name) ? "" : ` ${node.name}`}${state ? `: ${state}` : ""}`;
 }
 
 /** @param {Edge} edge */

@@ -7,7 +7,7 @@ const useCase = chapter({ load: 5 });
 useCase("a killed service is named within five seconds, and is well again afterwards", async ({ page, mesh, open }) => {
   await open();
   await page.getByText("8 of 8 ready").waitFor();
-  const payments = page.getByRole("main").getByRole("button", { name: /^payments service/ });
+  const payments = page.getByRole("main").getByRole("button", { name: /^payments .*, service/ });
   await payments.waitFor();
   await mesh.signal("payments", "SIGKILL");
   // It starts again in less than a second: either is what an operator wants to know.
