@@ -196,6 +196,3 @@ impl Drop for Member {
         self.hub.open.send_modify(|open| *open -= 1);
     }
 }
-
-#[cfg(test)]
-mod tests;
