@@ -3,7 +3,7 @@
 import { signal } from "../vendor/signals-core/dist/signals-core.module.js";
 
 /**
- * `idle`: nobody subscribes, or the page is hidden; `waiting`: the next attempt is at `retryAt`, in milliseconds.
+ * `idle`: there is no subscriber, or the page is hidden; `waiting`: the next attempt is at `retryAt`, in milliseconds.
  * @typedef {{ kind: "idle" | "live" | "connecting" | "waiting", retryAt?: number, reason?: string }} State
  */
 /**

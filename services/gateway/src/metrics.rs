@@ -61,7 +61,7 @@ chassis::metrics! {
         websocket_updates_sent_total: IntCounter,
         /// Messages of clients that were refused, by reason.
         websocket_refused_total: IntCounterVec["reason"] = MESSAGE_REFUSALS.map(|reason| [reason]),
-        /// How often a client of a WebSocket had to be told that updates may be missing, by reason.
+        /// `gap` messages on WebSockets, which say that updates may be missing, by reason.
         websocket_gaps_total: IntCounterVec["reason"] = GAPS.map(|reason| [reason]),
     }
 }

@@ -131,7 +131,7 @@ async fn an_order_begins_with_its_history_and_each_status_comes_once() {
 }
 
 #[tokio::test]
-async fn a_client_that_comes_back_receives_what_it_missed_or_is_told_that_it_is_too_old() {
+async fn a_client_that_comes_back_receives_what_it_missed_or_a_gap() {
     let (gateway, port) = gateway().await;
     let mut client = Client::open(port).await;
     client.subscribe("all", everything()).await;
@@ -169,7 +169,7 @@ async fn a_client_that_comes_back_receives_what_it_missed_or_is_told_that_it_is_
 }
 
 #[tokio::test]
-async fn after_a_reconnection_to_nats_clients_are_told_and_orders_are_read_again() {
+async fn after_a_reconnection_to_nats_clients_receive_a_gap_and_orders_are_read_again() {
     let (gateway, port) = gateway().await;
     gateway.peers.step(ORDER, Wire::Placed);
     let mut client = Client::open(port).await;

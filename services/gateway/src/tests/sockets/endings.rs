@@ -103,7 +103,7 @@ async fn a_client_that_answers_pings_stays() {
 }
 
 #[tokio::test]
-async fn when_the_gateway_drains_clients_are_told_to_come_back() {
+async fn a_gateway_that_drains_closes_with_1001_and_a_reason() {
     let (gateway, port) = gateway().await;
     let mut client = Client::open(port).await;
     client.subscribe("all", everything()).await;

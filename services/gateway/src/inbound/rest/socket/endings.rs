@@ -1,4 +1,4 @@
-//! Why a WebSocket ends, what its client is told, and how that is counted.
+//! Why a WebSocket ends: the close frame for its client, and the label under which it is counted.
 
 use std::time::Duration;
 
