@@ -2,7 +2,7 @@
 
 import { age, bytes, duration, NONE, number, percent, rate } from "./format.js";
 
-/** @typedef {(value: number | null | undefined) => string} Format */
+/** @typedef {(value: number | null | undefined, now?: number) => string} Format `now` is the present, in milliseconds: another one in a replay */
 
 /** @type {Record<string, Format>} */
 const FORMATS = {
@@ -14,7 +14,7 @@ const FORMATS = {
   percentunit: percent,
   reqps: rate,
   "suffix: /s": rate,
-  dateTimeFromNow: (value) => (Number.isFinite(value) ? `${age(Date.now() / 1000 - /** @type {number} */ (value) / 1000)} ago` : NONE),
+  dateTimeFromNow: (value, now = Date.now()) => (Number.isFinite(value) ? `${age((now - /** @type {number} */ (value)) / 1000)} ago` : NONE),
 };
 
 /** Whether a unit is known. @param {string} unit */

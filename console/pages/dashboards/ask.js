@@ -1,6 +1,7 @@
 // Asks what a panel shows. A few queries at a time: lens evaluates two at once, and the others wait there.
 
 import { get } from "../../lib/api.js";
+import { now } from "../../lib/mesh.js";
 import * as prometheus from "../../lib/prometheus.js";
 import { fill, logQuery, legend, metricsOf } from "./query.js";
 
@@ -99,7 +100,7 @@ async function calls(signal) {
 /** @param {Target} target @param {Asked} asked @param {AbortSignal} signal @returns {Promise<Answer>} */
 async function logs({ expr }, { span, variables, values }, signal) {
   const { service, severity } = logQuery(fill(expr, span, variables, values));
-  const params = new URLSearchParams({ since: `${Math.max(1, Math.ceil(Date.now() / 1000 - span.from))}s`, limit: "200" });
+  const params = new URLSearchParams({ since: `${Math.max(1, Math.ceil(now() / 1000 - span.from))}s`, limit: "200" });
   if (service) params.set("service", service);
   if (severity) params.set("severity", severity);
   const found = await inTurn(signal, () => get(`/lens/v1/logs?${params}`, { signal }));
@@ -121,7 +122,7 @@ export async function whyEmpty(panel, { span, variables, values }, signal) {
   const metrics = [...new Set((panel.targets ?? []).flatMap(({ expr }) => (expr ? metricsOf(fill(expr, span, variables, values)) : [])))];
   const known = new Set(await inTurn(signal, () => prometheus.labelValues("__name__", { signal })));
   const missing = metrics.filter((name) => !known.has(name));
-  if (!missing.length) return "The query found nothing in this time: it happened to nothing of what is selected.";
+  if (!missing.length) return "The query has no result in this time: what it counts has not happened.";
   const only = ONLY.find(([pattern]) => missing.some((name) => pattern.test(name)));
   return `There is no ${missing.join(", ")}. ${only?.[1] ?? "It appears with the first event that it counts: place some orders, or choose another time."}`;
 }

@@ -56,7 +56,7 @@ function stat(panel, { series = [] }) {
     const field = fieldOf(panel, one.name);
     const { text, state } = shown(field, lastOf(one));
     const link = linkOf(field.links?.[0]?.url, {}, one.labels);
-    const value = html`${state ? icon(state, "small") : nothing}<b class=${state}>${isName ? one.name : text}</b>`;
+    const value = html`<b class="row ${state}">${state ? icon(state, "small") : nothing}${isName ? one.name : text}</b>`;
     return html`<div class="stat">
       <span class="value">${link && one.name ? html`<a href=${link}>${value}</a>` : value}</span>
       ${series.length > 1 && !isName ? html`<span class="quiet cut">${one.name}</span>` : nothing}

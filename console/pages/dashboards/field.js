@@ -2,6 +2,7 @@
 
 import { formatOf } from "../../lib/units.js";
 import { NONE } from "../../lib/format.js";
+import { now } from "../../lib/mesh.js";
 
 /** @typedef {import("./definition.js").Field} Field */
 /** @typedef {import("./definition.js").Panel} Panel */
@@ -66,7 +67,7 @@ export function shown(field, value) {
 function formatted({ unit, decimals }, value) {
   // Counts that Prometheus extrapolates have fractions that nobody means.
   const isCount = decimals === 0 && ["short", "none", "locale", undefined].includes(unit);
-  return formatOf(unit)(isCount ? Math.round(value) : value);
+  return formatOf(unit)(isCount ? Math.round(value) : value, now());
 }
 
 /** Thresholds to be drawn: those that say that something is wrong. @param {Field} field */
