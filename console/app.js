@@ -3,7 +3,8 @@
 import { paused, visible } from "./lib/api.js";
 import { duration, number } from "./lib/format.js";
 import { all, bind } from "./lib/keys.js";
-import { state as live } from "./lib/live.js";
+import { measure } from "./lib/clock.js";
+import { clock, state as live } from "./lib/live.js";
 import { about, alerts, firing, services, vitals } from "./lib/mesh.js";
 import { counts } from "./lib/otlp.js";
 import { report } from "./lib/page-events.js";
@@ -181,6 +182,10 @@ effect(() => {
 });
 window.addEventListener("popstate", () => window.dispatchEvent(new HashChangeEvent("hashchange")));
 effect(() => void document.documentElement.classList.toggle("hidden", !visible.value));
+effect(() => {
+  const { ahead, roundTrip } = clock.value;
+  if (roundTrip !== undefined) measure(ahead, roundTrip);
+});
 const app = /** @type {HTMLElement} */ (document.getElementById("app"));
 app.replaceChildren();
 mount(app, frame);

@@ -39,7 +39,7 @@ const POISONED = "orders.events";
 
 /** @param {string} label what was clicked, for the span @param {Order} order @returns {Promise<Accepted>} */
 export const place = (label, { items, token }) =>
-  click(label, { "app.payment_token": token }, (span) =>
+  click(label, { "app.payment": token }, (span) =>
     send("/api/orders", { items, payment_token: token }, { span, headers: { "idempotency-key": crypto.randomUUID() } }),
   );
 

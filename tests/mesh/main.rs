@@ -27,7 +27,11 @@ macro_rules! stories {
 }
 
 stories! {
-    trace { one_order_is_one_trace, a_cancelled_order_is_one_trace }
+    trace {
+        one_order_is_one_trace,
+        a_cancelled_order_is_one_trace,
+        a_trace_goes_from_the_click_to_the_screen,
+    }
     endings {
         a_declined_payment_releases_the_stock,
         a_payment_without_an_answer_cancels_the_order,

@@ -56,7 +56,7 @@ const attributes = (record) => Object.fromEntries(record.attributes.map(({ key, 
 
 /** Clicks, requests, and receives what came of it, as the pages do. */
 async function placeAndWatch() {
-  const accepted = await click("Place an order", { "app.payment_token": "tok_ok" }, async (span) => {
+  const accepted = await click("Place an order", { "app.payment": "tok_ok" }, async (span) => {
     answer = () => new Response("{}", { status: 202 });
     await fetch("/api/orders", { method: "POST", body: "{}" }, span);
     return span.record.traceId;

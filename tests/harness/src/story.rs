@@ -1,12 +1,15 @@
 //! A trace as a text picture: which service did what, and what caused it, across every edge.
 //!
 //! It shows the spans that cross an edge: servers, producers, consumers, HTTP clients, and spans with which a service
-//! continues a trace without a consumer span of its own. Client spans of gRPC, database spans and internal spans are left
-//! out, and their children move up.
+//! continues a trace without a consumer span of its own, and what a page shows. Client spans of gRPC, database spans and
+//! internal spans of services are left out, and their children move up.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{Collector, Kind, Span, until};
+
+/// The service of the console's pages.
+const PAGE: &str = "browser";
 
 impl Collector {
     /// The story of a trace; its lines are sorted, so that concurrent spans are always in the same order.
@@ -75,7 +78,8 @@ impl Teller<'_> {
             Kind::Server | Kind::Producer | Kind::Consumer => true,
             Kind::Client => span.attributes.contains_key("http.request.method"),
             Kind::Internal => {
-                self.find(&span.parent).is_none_or(|parent| parent.service != span.service)
+                span.service == PAGE
+                    || self.find(&span.parent).is_none_or(|parent| parent.service != span.service)
             }
         }
     }
