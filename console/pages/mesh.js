@@ -5,7 +5,7 @@ import { route, setParams } from "../lib/route.js";
 import { html, nothing, ref, signal } from "../lib/view.js";
 import { icon } from "../parts/icon.js";
 import { failed, skeleton } from "../parts/state.js";
-import { failures, isLoading, mesh, placed, problems, traffic } from "./mesh/data.js";
+import { failures, isLoading, limits, mesh, placed, problems, traffic } from "./mesh/data.js";
 import "./mesh/dots.js";
 import { graph, shortName } from "./mesh/graph.js";
 import { walk } from "./mesh/keys.js";
@@ -33,12 +33,17 @@ narrow.addEventListener("change", () => (isNarrow.value = narrow.matches));
 const isTable = () => isNarrow.value || route.value.params.get("view") === "table";
 
 /** The drawer is loaded when it is opened for the first time. */
-const hasDrawer = signal(false);
+const drawerState = signal(/** @type {"absent" | "loading" | "loaded" | Error} */ ("absent"));
 function drawer() {
   const id = selected();
   if (!id) return nothing;
-  if (hasDrawer.value) return html`<mesh-node .node=${id} .open=${open}></mesh-node>`;
-  import("./mesh/node.js").then(() => (hasDrawer.value = true));
+  const state = drawerState.value;
+  if (state instanceof Error) return failed(state, html`<button class="button" @click=${() => location.reload()}>Load the page again</button>`);
+  if (state === "loaded") return html`<mesh-node .node=${id} .open=${open}></mesh-node>`;
+  if (state === "absent") {
+    queueMicrotask(() => (drawerState.value = "loading"));
+    import("./mesh/node.js").then(() => (drawerState.value = "loaded"), (error) => (drawerState.value = error));
+  }
   return skeleton(8);
 }
 
@@ -48,7 +53,7 @@ const open = (/** @type {string | undefined} */ node) => setParams({ node: node 
 /** One line: what is wrong, or that nothing is. */
 function verdict() {
   const all = problems.value;
-  if (!all.length) return html`<p class="verdict quiet">${failures.value.length || !mesh.value.nodes.size ? "" : "Nothing needs attention."}</p>`;
+  if (!all.length) return html`<p class="verdict quiet">${failures.value.length || !mesh.value.nodes.size ? "" : html`Nothing needs attention. ${limits.value}`}</p>`;
   return html`<p class="verdict" role="status">
     ${all.slice(0, SAID).map(({ id, name, level, text }) => html`<button class="badge ${level}" title=${text} @click=${() => open(id)}>${icon(level, "small")} <b>${shortName(name)}</b> <span class="cut">${text}</span></button>`)}
     ${all.length > SAID ? html`<span class="quiet more">and ${all.length - SAID} more</span>` : nothing}
@@ -77,6 +82,7 @@ function instead() {
 function canvas() {
   const layout = placed.value;
   const { width, height } = size.value;
+  if (!width) return nothing;
   const scale = Math.min(LARGEST, Math.max(SMALLEST, Math.min(width / layout.width, height / layout.height) || SMALLEST));
   const onKey = (/** @type {KeyboardEvent} */ event) => walk(event, mesh.peek(), layout, open);
   const dots = html`<mesh-dots .traffic=${{ placed: layout, scale, edges: traffic.value }}></mesh-dots>`;

@@ -1,6 +1,7 @@
 // What the page asks for, and what it makes of it.
 
 import { get, resource } from "../../lib/api.js";
+import { percent } from "../../lib/format.js";
 import { firing, now, services } from "../../lib/mesh.js";
 import { instant } from "../../lib/prometheus.js";
 import { computed } from "../../lib/view.js";
@@ -66,6 +67,13 @@ export const failures = computed(() => {
   /** @type {[string, import("../../lib/api.js").Resource<any>][]} */
   const parts = [["traces", topology], ["services", services], ["metrics", facts]];
   return parts.flatMap(([part, { error, data, at }]) => (error.value ? [{ part, error: error.value, at: data.value === undefined ? 0 : at.value }] : []));
+});
+
+/** What the edges do not show. */
+export const limits = computed(() => {
+  const { sampled, coverage, partial } = topology.data.value ?? {};
+  if (partial) return "Some edges are missing: the memory that lens has for them is full.";
+  return sampled ? `Traces are sampled: edges show ${percent(coverage)} of all calls.` : "";
 });
 
 export const isLoading = computed(() => [topology, services].every(({ data, error }) => data.value === undefined && !error.value));

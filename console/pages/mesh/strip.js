@@ -1,6 +1,6 @@
 // The latest orders under the graph: five segments each, which fill as the order goes on.
 
-import { get, resource } from "../../lib/api.js";
+import { get, paused, resource } from "../../lib/api.js";
 import { duration } from "../../lib/format.js";
 import { state as live, subscribe } from "../../lib/live.js";
 import { href } from "../../lib/route.js";
@@ -45,6 +45,9 @@ class Strip extends Widget {
       subscribe({ everything: true }, traced((message) => this.#see(fromMessage(message)))),
       effect(() => this.#seeFlows(this.#flows.data.value)),
       effect(() => {
+        if (!paused.value) this.#show();
+      }),
+      effect(() => {
         const own = placedHere.value;
         if (own) this.#see({ id: own.id, stage: 1, state: own.status, trace: own.trace_id ?? undefined, at: Date.now(), isOwn: true });
       }),
@@ -68,6 +71,7 @@ class Strip extends Widget {
   }
 
   #show() {
+    if (paused.peek()) return;
     this.#timer ||= window.setTimeout(() => {
       this.#timer = 0;
       this.#shown.value = this.#slots.orders.map((order) => order && { ...order });
