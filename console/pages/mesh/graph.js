@@ -126,8 +126,10 @@ export function graph({ mesh, placed, selected, over, scale, dots, open, hover, 
       return svg`<g class="node ${node.kind} ${node.kind === "service" ? hueClass(node.name) : ""} ${state} ${node.id === selected ? "selected" : ""} ${isDim(node) ? "dim" : ""} ${isDown(node) ? "down" : ""}"
         transform="translate(${box.x} ${box.y})" tabindex="0" role="button" aria-label=${spoken(node)} data-node=${node.id}
         @click=${() => open(node.id)} @mouseenter=${() => hover(node.id)} @mouseleave=${() => hover(undefined)} @focus=${() => hover(node.id)} @blur=${() => hover(undefined)}>
-        ${node.owner ? svg`<path class="stem" d="M${box.width / 2} -8V2"/>` : nothing}
-        ${shape(node, box)}${words(node, box)}${node.kind === "service" ? replicas(node, box) : nothing}
+        <g aria-hidden="true">
+          ${node.owner ? svg`<path class="stem" d="M${box.width / 2} -8V2"/>` : nothing}
+          ${shape(node, box)}${words(node, box)}${node.kind === "service" ? replicas(node, box) : nothing}
+        </g>
       </g>`;
     })}
     ${labels(edges, placed, over)}

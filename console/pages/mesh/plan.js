@@ -4,6 +4,7 @@
 /** @type {[source: string, target: string, protocol: string][]} */
 export const PLAN = [
   ["service:browser", "service:gateway", "http"],
+  ["service:gateway", "service:browser", "websocket"],
   ["service:gateway", "service:orders", "grpc"],
   ["service:orders", "service:catalog", "grpc"],
   ["service:orders", "service:inventory", "grpc"],

@@ -12,11 +12,11 @@ const OF_TYPE = { OrderPlaced: 1, PaymentAuthorized: 2, OrderPaid: 3, OrderDispa
 /** How long an order that has ended stays to be seen. */
 const STAY_MS = 1_500;
 
-/** What a live message says of its order. @param {{ order_id: string, type: string, at: string, status?: string, reason?: string, traceparent?: string }} message @returns {News} */
-export function fromMessage({ order_id: id, type, at, status, reason, traceparent }) {
+/** What a live message says of its order. @param {{ order_id: string, type: string, at: string, status?: string, reason?: string, traceparent?: string, trace_id?: string }} message @returns {News} */
+export function fromMessage({ order_id: id, type, at, status, reason, traceparent, trace_id: trace = traceparent?.split("-")[1] }) {
   const word = type.slice(type.lastIndexOf(".") + 1);
   const state = status ?? (word === "OrderCancelled" ? "cancelled" : undefined);
-  return { id, stage: OF_TYPE[/** @type {keyof OF_TYPE} */ (word)] ?? OF_STATUS[/** @type {keyof OF_STATUS} */ (state)] ?? 0, state, reason, trace: traceparent?.split("-")[1], at: Date.parse(at) };
+  return { id, stage: OF_TYPE[/** @type {keyof OF_TYPE} */ (word)] ?? OF_STATUS[/** @type {keyof OF_STATUS} */ (state)] ?? 0, state, reason, trace, at: Date.parse(at) };
 }
 
 /** @param {{ id: string, trace_id: string, state: string | null, started_at: string, duration_ms: number | null }} flow @returns {News} */

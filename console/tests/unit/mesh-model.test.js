@@ -35,6 +35,16 @@ test("what was called and is not scraped is in the graph, too", () => {
   assert.equal(edges.get("service:new>topic:x>kafka")?.seen, true);
 });
 
+test("the channel of the browser's live messages is the gateway's WebSocket", () => {
+  const topology = {
+    nodes: [{ id: "topic:live.orders", rate: 1, p99_ms: null, calls: 9, errors: 0 }],
+    edges: [{ source: "topic:live.orders", target: BROWSER, protocol: "other", rate: 1, p99_ms: null, calls: 9, errors: 0 }],
+  };
+  const { nodes, edges } = build({ topology, services: [running("gateway")] });
+  assert.equal(nodes.has("topic:live.orders"), false);
+  assert.deepEqual([edges.get(`service:gateway>${BROWSER}>websocket`)?.rate, edges.get(`${BROWSER}>service:gateway>http`)?.rate], [1, 0]);
+});
+
 test("replicas are one node, with the sum of their rates", () => {
   const red = (/** @type {number} */ rate, /** @type {number} */ failed) => ({ rate, errors_per_second: failed, p99_ms: rate });
   const { nodes } = build({ services: [running("orders_1", { requests: red(30, 0) }), running("orders_2", { requests: red(10, 4), up: false })] });
