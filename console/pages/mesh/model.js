@@ -90,16 +90,11 @@ export function build({ topology, services = [], facts = [] }) {
 
 /** @param {Mesh} mesh @param {any} topology the answer of lens */
 function addTopology(mesh, topology) {
-  /** @type {any[]} */
-  const edges = topology?.edges ?? [];
-  // The browser's spans name the channel of live messages: that is no broker, but the WebSocket of the gateway.
-  const pushed = new Set(edges.filter(({ target, protocol }) => target === BROWSER && protocol === "other").map(({ source }) => source));
-  for (const one of topology?.nodes ?? []) if (!pushed.has(one.id)) Object.assign(node(mesh, one.id), { rate: one.rate, p99: seconds(one.p99_ms), errors: one.calls ? one.errors / one.calls : 0 });
-  for (const one of edges) {
+  for (const one of topology?.nodes ?? []) Object.assign(node(mesh, one.id), { rate: one.rate, p99: seconds(one.p99_ms), errors: one.calls ? one.errors / one.calls : 0 });
+  for (const one of topology?.edges ?? []) {
     // A service that calls itself would be an arrow from a box to the same box.
     if (one.source === one.target) continue;
-    const found = pushed.has(one.source) ? edge(mesh, "service:gateway", BROWSER, "websocket") : edge(mesh, one.source, one.target, one.protocol);
-    Object.assign(found, { rate: one.rate, p99: seconds(one.p99_ms), errors: one.calls ? one.errors / one.calls : 0, seen: true });
+    Object.assign(edge(mesh, one.source, one.target, one.protocol), { rate: one.rate, p99: seconds(one.p99_ms), errors: one.calls ? one.errors / one.calls : 0, seen: true });
   }
 }
 

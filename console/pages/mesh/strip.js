@@ -4,7 +4,7 @@ import { get, paused, resource } from "../../lib/api.js";
 import { duration } from "../../lib/format.js";
 import { state as live, subscribe } from "../../lib/live.js";
 import { href } from "../../lib/route.js";
-import { traced } from "../../lib/tracing.js";
+import { painted, received } from "../../lib/tracing.js";
 import { classMap, effect, html, nothing, signal, Widget } from "../../lib/view.js";
 import { placedHere, placeOne } from "./order.js";
 import { fromFlow, fromMessage, Slots, STAGES } from "./slots.js";
@@ -23,6 +23,8 @@ class Strip extends Widget {
   #shown = signal(/** @type {(import("./slots.js").Order | undefined)[]} */ ([]));
   #flows = /** @type {ReturnType<typeof flows>} */ (/** @type {unknown} */ (undefined));
   #timer = 0;
+  /** Messages that have changed a place and are not on the screen yet. @type {import("../../lib/live.js").Message[]} */
+  #unpainted = [];
   /** @type {(() => void)[]} */
   #ends = [];
   #sizes = new ResizeObserver(([entry]) => {
@@ -42,7 +44,10 @@ class Strip extends Widget {
     this.#sizes.observe(this);
     this.#ends = [
       this.#flows.stop,
-      subscribe({ everything: true }, traced((message) => this.#see(fromMessage(message)))),
+      subscribe({ everything: true }, (message) => {
+        received(message);
+        if (this.#see(fromMessage(message))) this.#unpainted.push(message);
+      }),
       effect(() => this.#seeFlows(this.#flows.data.value)),
       effect(() => {
         if (!paused.value) this.#show();
@@ -65,16 +70,19 @@ class Strip extends Widget {
     for (const flow of [...(answer?.items ?? [])].reverse()) this.#see(fromFlow(flow));
   }
 
-  /** @param {import("./slots.js").News} news */
+  /** @param {import("./slots.js").News} news @returns {boolean} whether something is to be shown */
   #see(news) {
-    if (this.#slots.see(news, Date.now())) this.#show();
+    const isNew = this.#slots.see(news, Date.now());
+    if (isNew) this.#show();
+    return isNew;
   }
 
   #show() {
-    if (paused.peek()) return;
+    if (paused.peek()) return void (this.#unpainted.length = 0);
     this.#timer ||= window.setTimeout(() => {
       this.#timer = 0;
       this.#shown.value = this.#slots.orders.map((order) => order && { ...order });
+      this.#unpainted.splice(0).forEach(painted);
     }, SHOW_MS);
   }
 }

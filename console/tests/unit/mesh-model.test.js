@@ -35,14 +35,10 @@ test("what was called and is not scraped is in the graph, too", () => {
   assert.equal(edges.get("service:new>topic:x>kafka")?.seen, true);
 });
 
-test("the channel of the browser's live messages is the gateway's WebSocket", () => {
-  const topology = {
-    nodes: [{ id: "topic:live.orders", rate: 1, p99_ms: null, calls: 9, errors: 0 }],
-    edges: [{ source: "topic:live.orders", target: BROWSER, protocol: "other", rate: 1, p99_ms: null, calls: 9, errors: 0 }],
-  };
-  const { nodes, edges } = build({ topology, services: [running("gateway")] });
-  assert.equal(nodes.has("topic:live.orders"), false);
-  assert.deepEqual([edges.get(`service:gateway>${BROWSER}>websocket`)?.rate, edges.get(`${BROWSER}>service:gateway>http`)?.rate], [1, 0]);
+test("what calls the gateway without spans counts as the browser; live messages go the other way", () => {
+  const push = { source: "service:gateway", target: BROWSER, protocol: "websocket", rate: 1, p99_ms: null, calls: 9, errors: 0 };
+  const { edges } = build({ topology: { nodes: [{ id: "service:gateway", rate: 30, p99_ms: 4, calls: 300, errors: 0 }], edges: [push] }, services: [running("gateway")] });
+  assert.deepEqual([edges.get(`service:gateway>${BROWSER}>websocket`)?.rate, edges.get(`${BROWSER}>service:gateway>http`)?.rate], [1, 30]);
 });
 
 test("replicas are one node, with the sum of their rates", () => {
