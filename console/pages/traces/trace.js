@@ -44,7 +44,7 @@ class View {
     this.isOpen = signal(this.selected.peek() !== "");
     this.range = signal(/** @type {[number, number] | undefined} */ (undefined));
     this.withLogs = signal(false);
-    this.names = signal(Number(localStorage.getItem("traces.names")) || 380);
+    this.names = signal(Math.max(120, Math.min(800, Number(localStorage.getItem("traces.names")) || 380)));
     this.lines = computed(() => (this.withLogs.value && this.trace.value ? linesBySpan(this.logs.data.value ?? [], this.trace.value) : undefined));
     /** Links to and from other traces, by the span here. */
     this.links = computed(() => {
