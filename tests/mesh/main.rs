@@ -55,6 +55,12 @@ stories! {
         a_half_closed_client_is_answered,
         long_inputs_delay_no_other_request,
     }
+    events {
+        a_poison_event_is_listed_and_discarded,
+        a_foreign_page_changes_no_event,
+        a_replayed_event_is_handled,
+        an_order_shows_its_events,
+    }
     letters { an_undecodable_record_becomes_a_dead_letter, a_replayed_dead_letter_is_handled_once }
     crashes {
         a_killed_service_loses_no_order,

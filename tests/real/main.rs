@@ -58,6 +58,7 @@ stories! {
         an_expired_reservation_cancels_the_order,
     }
     requests { a_repeated_idempotency_key_returns_the_same_order, a_failing_charge_is_retried_and_charged_once, slow_payments_delay_no_other_order }
+    events { a_poison_event_is_listed_and_discarded, an_order_shows_its_events }
     letters { an_undecodable_record_becomes_a_dead_letter, a_replayed_dead_letter_is_handled_once }
     crashes {
         a_killed_service_loses_no_order,

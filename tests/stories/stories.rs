@@ -6,6 +6,7 @@ pub(crate) mod breaker;
 pub(crate) mod clients;
 pub(crate) mod crashes;
 pub(crate) mod endings;
+pub(crate) mod events;
 pub(crate) mod letters;
 pub(crate) mod life;
 pub(crate) mod live;

@@ -1,5 +1,6 @@
 //! What can reach lens.
 
+pub(crate) mod events;
 pub(crate) mod export;
 pub(crate) mod jaeger;
 pub(crate) mod lens;

@@ -8,6 +8,7 @@
 //!  /metrics of every service ─▶ Scraper ─┬─▶ series of samples ───▶ Prometheus' API  /prometheus/api/v1/…
 //!                                        └─▶ rates, memory ───────▶ /lens/v1/services
 //!  their admin ports ◀── AdminPorts ◀─ /lens/v1/services/{service}/config, /log-level, /profile, …
+//!  Kafka, on request: topics, an order's records, dead letters ───▶ /lens/v1/events/…
 //! ```
 //!
 //! Lens forgets: the oldest traces, log lines and samples are dropped when the memory is full. It keeps the rest over a restart if
@@ -19,6 +20,7 @@ mod config;
 mod cost;
 mod coverage;
 mod domain;
+mod events;
 mod inbound;
 mod intake;
 mod keep;
@@ -37,6 +39,7 @@ use chassis::{App, OnError, http};
 
 pub use clock::Clock;
 pub use config::{Config, Flow, Keep, Kept, Operate, Scrape, Size};
+use events::Events;
 use intake::Intake;
 use keep::Keeper;
 use metrics::{Metrics, RuleMetrics, SeriesMetrics};
@@ -44,6 +47,10 @@ use rules::Rules;
 use scrape::Scraper;
 use store::Store;
 use topology::Topology;
+
+/// Requests that deliver spans must not be traced: each span would cause another. Queries of metrics and questions to admin ports
+/// are no load of the mesh; a profile takes longer than other requests may.
+const UNTRACED: [&str; 4] = ["/v1/", "/prometheus/", "/api/v1/", "/lens/v1/services/"];
 
 /// Wires lens.
 ///
@@ -68,11 +75,14 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
         keep(app, keeper, clock).await?;
     }
 
+    let events = Events::new(&app.settings().kafka, &series, clock);
+
     // Inbound: what can reach it.
     app.serve_grpc(config.otlp_listen, inbound::otlp_grpc::routes(&intake)).await?;
     let operate = inbound::operate::Operate::new(&config.operate, app.guard());
     let router = inbound::otlp_http::routes(&intake)
         .merge(inbound::operate::routes(&operate))
+        .merge(inbound::events::routes(events, &operate))
         .merge(inbound::jaeger::routes(&store, &topology, &scraper, clock))
         .nest("/lens", inbound::jaeger::routes(&store, &topology, &scraper, clock))
         .merge(inbound::lens::routes(&store, &topology, &scraper, clock))
@@ -80,11 +90,8 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
         .merge(inbound::services::routes(&scraper, &operate)?)
         .merge(inbound::export::routes(&store, &series))
         .merge(inbound::prometheus::routes(&series, rules.groups(), &scraper, clock));
-    // Requests that deliver spans must not be traced: each span would cause another. Queries of metrics and questions to admin
-    // ports are no load of the mesh; a profile takes longer than other requests may.
-    let untraced = ["/v1/", "/prometheus/", "/api/v1/", "/lens/v1/services/"];
     let options = http::Options {
-        untraced_prefixes: untraced.map(str::to_owned).to_vec(),
+        untraced_prefixes: UNTRACED.map(str::to_owned).to_vec(),
         body_limit: inbound::otlp_http::BODY_LIMIT,
         guard: Some(app.guard()),
         ..http::Options::default()

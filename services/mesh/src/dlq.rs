@@ -3,20 +3,19 @@
 //! A dead letter stays in its topic: Kafka deletes no single record. When it is replayed or given up, a note is written to the
 //! same topic; only this command reads notes, and so every operator sees the same state.
 
-mod broker;
-mod letter;
 mod show;
 
-use std::{process::ExitCode, str::FromStr};
+use std::{process::ExitCode, str::FromStr, time::Duration};
 
 use anyhow::{bail, ensure};
-use chassis::{config::Sources, text::printable};
-use clap::{Args, Subcommand};
-
-use self::{
-    broker::Broker,
-    letter::{Handled, Letter, Place, Queue},
+use chassis::{
+    config::Sources,
+    kafka::{Profile, Settings},
+    text::printable,
 };
+use clap::{Args, Subcommand};
+use event_log::{Client, Handled, Letter, Letters, Limits, Place, Queue};
+
 use crate::{
     address, output,
     running::{Kafka, Running},
@@ -107,29 +106,42 @@ pub(crate) fn run(options: Options) -> anyhow::Result<ExitCode> {
     };
     let settings = service::settings(&Sources::of_process(Vec::new()))?.kafka;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let failures = runtime.block_on(act(options.action, &Broker::new(kafka, settings)))?;
+    let failures = runtime.block_on(act(options.action, &client(kafka, settings)))?;
     failures.iter().for_each(output::print_error);
     Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// How long the broker may take to answer.
+const BROKER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A client of these brokers, with the login from the settings.
+fn client(kafka: Kafka, settings: Settings) -> Client {
+    let profile = if kafka.embedded { Profile::Embedded } else { Profile::Real };
+    Client::new(
+        "mesh-dlq",
+        Settings { brokers: kafka.brokers, profile, ..settings },
+        BROKER_TIMEOUT,
+    )
+}
+
 /// Performs the action as far as possible, and returns a text for each failure.
-async fn act(action: Action, broker: &Broker) -> anyhow::Result<Vec<String>> {
-    let (queue, mut failures) = broker.read()?;
+async fn act(action: Action, client: &Client) -> anyhow::Result<Vec<String>> {
+    let Letters { queue, unread: mut failures, .. } = client.reader()?.letters(Limits::NONE);
     match action {
         Action::List { all, json } => list(&queue, all, json)?,
         Action::Show { place } => match queue.find(&place) {
             Some(letter) => {
-                show::whole(letter, queue.handled(letter)).into_iter().for_each(output::line)
+                show::whole(letter, queue.handled(letter))?.into_iter().for_each(output::line)
             }
             None => bail!("there is no dead letter {place}"),
         },
         Action::Replay { which } => {
             let letters = chosen(&queue, &which, &mut failures)?;
-            failures.extend(each(broker, &letters, Handled::Replayed).await?);
+            failures.extend(each(client, &letters, Handled::Replayed).await?);
         }
         Action::Purge { which } => {
             let letters = chosen(&queue, &which, &mut failures)?;
-            failures.extend(each(broker, &letters, Handled::GivenUp).await?);
+            failures.extend(each(client, &letters, Handled::GivenUp).await?);
         }
     }
     Ok(failures)
@@ -137,12 +149,12 @@ async fn act(action: Action, broker: &Broker) -> anyhow::Result<Vec<String>> {
 
 /// Replays or gives up the letters one by one; returns a text for each failure. A failure does not stop the others, unless the
 /// broker no longer answers.
-async fn each(broker: &Broker, letters: &[&Letter], how: Handled) -> anyhow::Result<Vec<String>> {
+async fn each(client: &Client, letters: &[&Letter], how: Handled) -> anyhow::Result<Vec<String>> {
     let mut failures = Vec::new();
     if letters.is_empty() {
         return Ok(failures);
     }
-    let sender = broker.sender()?;
+    let sender = client.sender()?;
     let mut done = 0;
     for (index, letter) in letters.iter().enumerate() {
         let result = match how {
@@ -152,13 +164,16 @@ async fn each(broker: &Broker, letters: &[&Letter], how: Handled) -> anyhow::Res
         match result {
             Ok(()) => {
                 done += 1;
-                output::line(format_args!("{how} {}", letter.place));
+                output::line(format_args!("{how} {}", letter.place()));
             }
             Err(error) => {
-                failures.push(format!("{} was not {how}: {error:#}", letter.place));
+                failures.push(format!("{} was not {how}: {error:#}", letter.place()));
                 if let Err(gone) = sender.ask() {
                     let left = letters.len() - index - 1;
-                    failures.push(format!("{left} further letters were not tried: {gone:#}"));
+                    failures.push(format!(
+                        "{left} further letters were not tried: {:#}",
+                        anyhow::Error::from(gone)
+                    ));
                     break;
                 }
             }
@@ -223,7 +238,7 @@ fn chosen<'a>(
         match queue.find(place).map(|letter| (letter, queue.handled(letter))) {
             None => failures.push(format!("there is no dead letter {place}")),
             Some((_, Some(how))) => output::line(format_args!("{place} was {how} before")),
-            Some((letter, None)) if letters.iter().any(|one| one.place == letter.place) => {}
+            Some((letter, None)) if letters.iter().any(|one| one.place() == letter.place()) => {}
             Some((letter, None)) => letters.push(letter),
         }
     }
@@ -232,6 +247,13 @@ fn chosen<'a>(
 
 #[cfg(test)]
 mod tests {
+    use chassis::events::dead_letter;
+    use rdkafka::{
+        ClientConfig,
+        message::{Header, OwnedHeaders},
+        producer::{FutureProducer, FutureRecord},
+    };
+
     use super::*;
     use crate::topics;
 
@@ -242,27 +264,37 @@ mod tests {
         assert!("some".parse::<Which>().is_err());
     }
 
+    /// A letter whose header says that it was on `origin`.
+    async fn send_dead(brokers: &str, origin: &str) {
+        let header = Header { key: dead_letter::TOPIC, value: Some(origin) };
+        let record = FutureRecord::to("orders.events.dlq")
+            .key("o-1")
+            .payload("payload")
+            .headers(OwnedHeaders::new().insert(header));
+        let producer: FutureProducer =
+            ClientConfig::new().set("bootstrap.servers", brokers).create().unwrap();
+        producer.send(record, BROKER_TIMEOUT).await.unwrap();
+    }
+
     // Reading blocks a thread, and the broker needs another.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_letter_that_cannot_be_replayed_stops_no_other() {
         let embedded = topics::embedded_broker(([127, 0, 0, 1], 0).into()).await;
         let brokers = embedded.bootstrap_servers().to_owned();
-        let broker =
-            Broker::new(Kafka { brokers, embedded: true }, chassis::kafka::Settings::default());
-        let sender = broker.sender().unwrap();
         for origin in ["", "no.such.topic", "orders.events"] {
-            sender.send_dead(origin).await.unwrap();
+            send_dead(&brokers, origin).await;
         }
+        let client = client(Kafka { brokers, embedded: true }, Settings::default());
         let replay = |which: &str| Action::Replay { which: vec![which.parse().unwrap()] };
-        let failures = act(replay("all"), &broker).await.unwrap();
+        let failures = act(replay("all"), &client).await.unwrap();
         assert_eq!(failures.len(), 3, "{failures:?}");
         assert!(failures[0].contains("does not say where it came from"), "{failures:?}");
         assert!(failures[1].contains("there is no topic \"no.such.topic\""), "{failures:?}");
         assert_eq!(failures[2], "1 of 3 dead letters were replayed");
-        let (queue, _) = broker.read().unwrap();
+        let queue = client.reader().unwrap().letters(Limits::NONE).queue;
         let handled: Vec<_> = queue.letters().map(|letter| queue.handled(letter)).collect();
         assert_eq!(handled, [None, None, Some(Handled::Replayed)]);
-        let failures = act(replay("orders.events/0/99"), &broker).await.unwrap();
+        let failures = act(replay("orders.events/0/99"), &client).await.unwrap();
         assert_eq!(failures, ["there is no dead letter orders.events.dlq/0/99"]);
     }
 }

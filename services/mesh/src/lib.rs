@@ -12,7 +12,6 @@ mod audit;
 mod cli;
 mod completions;
 mod config;
-mod connection_errors;
 mod dlq;
 mod export;
 mod health;

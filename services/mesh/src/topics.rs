@@ -7,6 +7,7 @@ use anyhow::Context;
 use chassis::{config::Sources, kafka};
 use clap::Args;
 use embedded_kafka::Retention;
+use event_log::{ConnectionErrors, metadata};
 use proto::topics;
 use rdkafka::{
     ClientConfig,
@@ -15,9 +16,7 @@ use rdkafka::{
 };
 use tokio::time::{Instant, sleep};
 
-use crate::{
-    config::EX_CONFIG, connection_errors, connection_errors::ConnectionErrors, output, service,
-};
+use crate::{config::EX_CONFIG, output, service};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -184,7 +183,7 @@ async fn make_these(
     // The client requires a group name; it does not join the group.
     config.set("group.id", "mesh-topics");
     let consumer = config.create_with_context(connection_errors.clone())?;
-    let metadata = connection_errors::metadata(&consumer, brokers, patience)?;
+    let metadata = metadata(&consumer, brokers, patience)?;
     for topic in &mut topics {
         let there = metadata.topics().iter().find(|there| there.name() == topic.name);
         topic.there = there.and_then(|there| i32::try_from(there.partitions().len()).ok());

@@ -126,7 +126,10 @@ impl Member {
             // The embedded servers know nothing of the mesh.
             ("embedded-kafka" | "embedded-nats", "embedded-limits") => true,
             ("embedded-kafka" | "embedded-nats" | "embedded-limits", _) => false,
-            // Neither do the parts of a small Prometheus.
+            // The log of events, for the operator's commands and the console; its tests need a broker.
+            ("lens", "event-log") => true,
+            ("event-log", "embedded-kafka") => other.kind == Kind::Development,
+            // The parts of a small Prometheus know nothing of the mesh, either.
             ("promrules" | "timeseries", "promql")
             | ("lens", "promql" | "promrules" | "timeseries") => true,
             ("promql" | "promrules" | "timeseries", _) => false,

@@ -90,7 +90,8 @@ fn databases(files: &mut Files, services: &[Service]) -> io::Result<()> {
 }
 
 fn policies(files: &mut Files, services: &[Service]) -> io::Result<()> {
-    let kafka = format!("{}, topics", names(services, Service::uses_kafka, ", "));
+    // lens publishes and consumes nothing, but shows topics, and replays dead letters.
+    let kafka = format!("{}, lens, topics", names(services, Service::uses_kafka, ", "));
     let nats = names(services, |one| one.live, ", ");
     let ledgers = names(services, has_ledger, ", ");
     files.edit(&format!("{COMPONENTS}/network-policies/services.yaml"), |text| {

@@ -64,11 +64,12 @@ pub(crate) fn write(files: &mut Files, services: &[Service]) -> io::Result<()> {
 }
 
 /// Members of the workspace in `services/` that are not services.
-const NO_SERVICES: [&str; 10] = [
+const NO_SERVICES: [&str; 11] = [
     "chassis",
     "embedded-kafka",
     "embedded-limits",
     "embedded-nats",
+    "event-log",
     "mesh",
     "profiler",
     "promql",

@@ -96,7 +96,9 @@ impl Expected {
             }
             calls.iter().for_each(|called| add(name, &format!("{called}:9090")));
             let consumes = registry::find(name).is_some_and(Service::uses_kafka);
-            let parts = [(consumes, self.kafka), (*live, self.nats), (*ledger, self.postgres)];
+            // Lens shows topics and dead letters.
+            let reads = consumes || *stage == Stage::Telemetry;
+            let parts = [(reads, self.kafka), (*live, self.nats), (*ledger, self.postgres)];
             for (_, part) in parts.iter().filter(|(uses, _)| *uses) {
                 part.iter().for_each(|to| add(name, to));
             }

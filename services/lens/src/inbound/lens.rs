@@ -57,6 +57,10 @@ lens of glassmesh: the traces, logs and metrics of the mesh
   /prometheus/api/v1/…                                as Prometheus: the metrics of every service for the last half hour, rules
                                                       and alerts; never sampled. /prometheus/ lists the paths
   /lens/v1/export/traces, /logs, /metrics             all of it as OTLP's JSON, one request a line; mesh export writes it to a file
+  /lens/v1/events/topics                              topics, partitions, consumer groups, lag
+  /lens/v1/events/orders/{id}                         an order's records on Kafka, decoded
+  /lens/v1/events/dead-letters?all=                   the newest dead letters; /{topic}/{partition}/{offset} shows one
+  POST …/{offset}/replay, …/{offset}/discard, /lens/v1/events/dead-letters/replay, /lens/v1/events/poison
   /lens/v1/operate                                    whether this lens may change something (lens.operate.enabled)
   POST /v1/traces, /v1/logs                           OTLP, protobuf or JSON
 ";

@@ -30,7 +30,7 @@ impl Operate {
     }
 
     /// The router behind the guard. Requests with `GET` or `HEAD` pass: they change nothing.
-    pub(crate) fn around(&self, router: Router) -> Router {
+    pub(crate) fn around<S: Clone + Send + Sync + 'static>(&self, router: Router<S>) -> Router<S> {
         router.route_layer(middleware::from_fn_with_state(self.clone(), guarded))
     }
 

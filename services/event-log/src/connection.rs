@@ -2,8 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use anyhow::Context;
-use chassis::text::printable;
+use chassis::{Error, Kind, text::printable};
 use parking_lot::Mutex;
 use rdkafka::{
     ClientConfig, ClientContext,
@@ -22,17 +21,17 @@ const CAUSE: Duration = Duration::from_secs(2);
 
 /// The last error of a client's connections; clones belong to the same client.
 #[derive(Clone, Default)]
-pub(crate) struct ConnectionErrors(Arc<Mutex<String>>);
+pub struct ConnectionErrors(Arc<Mutex<String>>);
 
 impl ConnectionErrors {
     /// Makes the library log errors, and nothing else.
-    pub(crate) fn of(config: &mut ClientConfig) -> Self {
+    pub fn of(config: &mut ClientConfig) -> Self {
         config.set_log_level(RDKafkaLogLevel::Error);
         Self::default()
     }
 
     /// A message that these brokers do not answer, with the cause if it is known.
-    pub(crate) fn explain(&self, brokers: &str) -> String {
+    pub fn explain(&self, brokers: &str) -> String {
         let cause = self.0.lock();
         let colon = if cause.is_empty() { "" } else { ": " };
         format!("no answer from Kafka at {brokers}{colon}{cause}")
@@ -64,11 +63,11 @@ impl ConsumerContext for ConnectionErrors {}
 ///
 /// # Errors
 /// No broker answers in time, or the brokers cannot be used; the message says why.
-pub(crate) fn metadata(
+pub fn metadata(
     consumer: &BaseConsumer<ConnectionErrors>,
     brokers: &str,
     patience: Duration,
-) -> anyhow::Result<Metadata> {
+) -> Result<Metadata, Error> {
     let asked = consumer.fetch_metadata(None, patience);
     if asked.is_err() {
         // The library reports the cause only to a caller that polls, possibly a moment later: brokers delay the answer to a
@@ -78,7 +77,10 @@ pub(crate) fn metadata(
             drop(consumer.poll(Duration::from_millis(20)));
         }
     }
-    asked.with_context(|| consumer.context().explain(brokers))
+    asked.map_err(|cause| {
+        let text = consumer.context().explain(brokers);
+        Error::new(Kind::Unavailable, text).reason("KAFKA_UNAVAILABLE").source(cause)
+    })
 }
 
 #[cfg(test)]
