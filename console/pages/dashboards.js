@@ -101,12 +101,12 @@ export default function dashboards() {
   };
   const shared = { asked: one.asked, markers: computed(() => one.marks.data.value ?? []), lost: signal(0), group: "dashboard", zoom, unzoom, alone };
 
-  const grid = (/** @type {Panel[]} */ panels) => {
+  const grid = (/** @type {Panel[]} */ panels, section = "") => {
     const top = Math.min(...panels.map(({ gridPos }) => gridPos.y));
     const isText = panels.every(({ type }) => type === "text");
     return html`<div class="grid ${isText ? "texts" : ""}">${repeat(panels, ({ id }) => `${uid.value} ${id}`, (panel) => {
       const { x, y, w, h } = panel.gridPos;
-      return html`<mesh-panel class=${panel.type} .given=${{ panel, board: shared }} .style=${`grid-column: ${x + 1} / span ${w}; grid-row: ${y - top + 1} / span ${h}; --h: ${h}`}></mesh-panel>`;
+      return html`<mesh-panel class=${panel.type} .given=${{ panel, board: shared, section }} .style=${`grid-column: ${x + 1} / span ${w}; grid-row: ${y - top + 1} / span ${h}; --h: ${h}`}></mesh-panel>`;
     })}</div>`;
   };
 
@@ -115,7 +115,7 @@ export default function dashboards() {
     const only = wanted && allPanels(dashboard).find(({ id }) => String(id) === wanted);
     if (only) return html`<p class="back"><a href=${alone(only)}>${icon("back", "small")} ${dashboard.title.replace("Mesh / ", "")}, all panels</a></p>${grid([{ ...only, gridPos: { x: 0, y: 0, w: 24, h: 14 } }])}`;
     return repeat(sections(dashboard), ({ title }) => `${uid.value} ${title}`, ({ title, isCollapsed, panels: found }) => html`<details class="section" ?open=${!isCollapsed}>
-      <summary><h2>${title}</h2></summary>${found.length ? grid(found) : nothing}
+      <summary><h2>${title}</h2></summary>${found.length ? grid(found, title) : nothing}
     </details>`);
   };
 

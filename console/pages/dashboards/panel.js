@@ -28,7 +28,7 @@ const ROW = 38;
 const AROUND = 50;
 
 class MeshPanel extends Widget {
-  /** @type {{ panel: Panel, board: Board } | undefined} */
+  /** @type {{ panel: Panel, board: Board, section: string } | undefined} */
   given;
   #isSeen = signal(false);
   #answer = signal(/** @type {{ answer: Answer, asked: import("./ask.js").Asked, at: number, why?: string } | undefined} */ (undefined));
@@ -91,13 +91,14 @@ class MeshPanel extends Widget {
 
   view() {
     if (!this.given) return nothing;
-    const { panel, board } = this.given;
-    return html`<div class="panel" role="group" aria-label=${panel.title} aria-busy=${this.#isAsking.value}>
+    // Titles are unique in a section only.
+    const { panel, board, section } = this.given;
+    return html`<section class="panel" aria-label=${section ? `${panel.title}, ${section}` : panel.title} aria-busy=${this.#isAsking.value}>
       <header><h3 class="cut"><a href=${board.alone(panel)} title="Show it alone">${panel.title}</a></h3>
         ${panel.description && panel.type !== "text" ? html`<span class="about"><button class="button plain" aria-label=${`About ${panel.title}`}>${icon("help", "small")}</button><span role="note">${panel.description}</span></span>` : nothing}
       </header>
       <div class="body" tabindex=${["table", "nodeGraph", "logs", "text"].includes(panel.type) ? "0" : nothing} role="group" aria-label=${`${panel.title}, contents`}>${this.#body()}</div>
-    </div>`;
+    </section>`;
   }
 }
 
