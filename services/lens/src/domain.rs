@@ -2,6 +2,11 @@
 
 use std::fmt;
 
+/// The gRPC statuses that are the server's fault; the others inform the caller.
+/// <https://opentelemetry.io/docs/specs/semconv/rpc/grpc/>
+pub(crate) const GRPC_FAULTS: [&str; 6] =
+    ["UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"];
+
 /// Identifies a trace; never zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct TraceId(u128);

@@ -2,7 +2,8 @@
 //!
 //! A call becomes an edge from service to service once both its spans have arrived. A message is two edges, to its topic and from
 //! it, and each span shows one of them; the parent, or the links, of the span that handled it show which services depend on each
-//! other through the broker. Times are times of arrival, so the clocks of several processes need not agree; only spans that arrive
+//! other through the broker. A server that is called over HTTP and sends no span of it becomes a node once the first call has waited
+//! for its other side in vain. Times are times of arrival, so the clocks of several processes need not agree; only spans that arrive
 //! late, as those of an earlier run, count at the time at which they ended.
 
 mod graph;
@@ -20,7 +21,7 @@ use parking_lot::Mutex;
 use self::{
     graph::{DEPENDENCIES_SECONDS, Graph},
     pairing::{Callee, Caller, Pairing},
-    role::{Role, role_of},
+    role::{Role, is_fault, role_of},
     series::{Observation, SLOT_SECONDS, SLOTS},
 };
 pub(crate) use self::{
@@ -178,7 +179,11 @@ impl State {
         self.swept = now / SLOT_SECONDS;
         self.graph.forget(self.swept);
         self.graph.forget_dependencies(now / 60);
-        self.pairing.forget(now);
+        for caller in self.pairing.forget(now) {
+            if let Some(server) = caller.server {
+                self.graph.add((caller.service, server, caller.protocol), self.swept);
+            }
+        }
     }
 
     fn node(&self, number: u16, from: u64) -> Node {
@@ -195,12 +200,12 @@ impl State {
         let seen = Observation {
             at: times.at,
             duration_us: span.duration_ns / 1_000,
-            is_error: span.is_error(),
+            is_error: is_fault(span),
             times: 1,
         };
         let caller = |protocol, is_message| {
             let Observation { duration_us, is_error, .. } = seen;
-            Caller { service, protocol, duration_us, is_error, is_message }
+            Caller { service, protocol, duration_us, is_error, is_message, server: None }
         };
         match role_of(span) {
             Role::Inner => {}
@@ -208,7 +213,10 @@ impl State {
                 self.graph.handled(service, seen);
                 self.follows(service, span, span.parent.map(|parent| (span.trace, parent)), times);
             }
-            Role::Client(protocol) => self.precedes(span, caller(protocol, false), times),
+            Role::Client(protocol, server) => {
+                let server = self.called(service, protocol, server, seen);
+                self.precedes(span, Caller { server, ..caller(protocol, false) }, times);
+            }
             Role::Query(system, name) => self.asked(service, system, name, seen),
             Role::Sends(to) => {
                 if let Some(node) = self.graph.node(to.kind, to.name) {
@@ -247,6 +255,22 @@ impl State {
         }
     }
 
+    /// Counts a call to a server that is known to send no spans; returns the server's node.
+    fn called(
+        &mut self,
+        service: u16,
+        protocol: Protocol,
+        server: Option<&str>,
+        seen: Observation,
+    ) -> Option<u16> {
+        let server = self.graph.node(NodeKind::External, server?)?;
+        let edge = (service, server, protocol);
+        if self.graph.has(edge) {
+            self.graph.talked(edge, seen);
+        }
+        Some(server)
+    }
+
     /// The span may have children in other services: pairs it with those that have arrived.
     fn precedes(&mut self, span: &Span, caller: Caller, times: Times) {
         for callee in self.pairing.caller(span.trace, span.id, caller, times.now) {
@@ -262,7 +286,7 @@ impl State {
         causes: impl IntoIterator<Item = (TraceId, SpanId)>,
         times: Times,
     ) {
-        let callee = Callee { service, is_error: span.is_error() };
+        let callee = Callee { service, is_error: is_fault(span) };
         for (trace, cause) in causes {
             if let Some(caller) = self.pairing.callee(trace, cause, callee, times.now) {
                 self.met(caller, callee, times.at);

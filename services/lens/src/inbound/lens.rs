@@ -104,7 +104,12 @@ async fn topology_of_window(State(lens): Shared, params: Params) -> Result<Json<
     let measured = lens.scraper.measured(window);
     let share = share_of(&snapshot, &measured);
     let id = |node: &Node| format!("{}:{}", node.kind.label(), node.name);
-    let nodes = snapshot.nodes.iter().map(|node| {
+    // The names of servers that send spans themselves have no edges.
+    let is_server = |number| snapshot.edges.iter().any(|edge| edge.to == number);
+    let nodes = snapshot.nodes.iter().enumerate();
+    let nodes =
+        nodes.filter(|(number, node)| node.kind != NodeKind::External || is_server(*number));
+    let nodes = nodes.map(|(_, node)| {
         let mut named = json!({ "id": id(node), "kind": node.kind.label(), "name": node.name });
         if let (NodeKind::Service, Some(measured)) = (node.kind, measured.get(&node.name)) {
             let (rate, errors) = (rounded(measured.handled), rounded(measured.errors));

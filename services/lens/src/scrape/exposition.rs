@@ -3,6 +3,7 @@
 use chassis::text::printable;
 
 use super::history::{Sample, Work};
+use crate::domain::GRPC_FAULTS;
 
 /// The histograms of requests that a server answered.
 const REQUESTS: [&str; 2] =
@@ -14,11 +15,6 @@ const MESSAGES: &str = "messaging_process_duration_seconds";
 /// The outcomes of messages that no handler processed: they were skipped, known already, or handled elsewhere. The recording
 /// rules of Prometheus exclude them, too.
 const NOT_HANDLED: [&str; 3] = ["skipped", "duplicate", "abandoned"];
-
-/// The gRPC statuses that are the server's fault; the others inform the caller.
-/// <https://opentelemetry.io/docs/specs/semconv/rpc/grpc/>
-const FAULTS: [&str; 6] =
-    ["UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"];
 
 /// What only the last scrape of a process says.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -99,7 +95,8 @@ fn add_work(sample: &mut Sample, name: &str, labels: &str, value: f64) {
 
 fn is_failed_request(labels: &str) -> bool {
     label(labels, "http_response_status_code").is_some_and(|status| status.starts_with('5'))
-        || label(labels, "rpc_response_status_code").is_some_and(|status| FAULTS.contains(&status))
+        || label(labels, "rpc_response_status_code")
+            .is_some_and(|status| GRPC_FAULTS.contains(&status))
 }
 
 /// The name, labels (without braces) and value of one line.

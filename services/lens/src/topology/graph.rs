@@ -106,6 +106,17 @@ impl Graph {
         }
     }
 
+    /// Adds an edge without traffic.
+    pub(super) fn add(&mut self, edge: Edge, slot: u64) {
+        if self.has(edge) || self.has_room(slot) {
+            self.edges.entry(edge).or_default();
+        }
+    }
+
+    pub(super) fn has(&self, edge: Edge) -> bool {
+        self.edges.contains_key(&edge)
+    }
+
     /// Whether there is room for another series. Edges without traffic for five minutes stay, until others need their room.
     fn has_room(&mut self, slot: u64) -> bool {
         if self.handled.len() + self.edges.len() < self.most_series {

@@ -23,6 +23,8 @@ pub(super) struct Caller {
     pub(super) is_error: bool,
     /// A message may have several receivers; a call has one.
     pub(super) is_message: bool,
+    /// The node of the server that a call names: it is the other side if no service sends a span of it.
+    pub(super) server: Option<u16>,
 }
 
 /// The receiver: a span whose parent or link is a [`Caller`].
@@ -128,22 +130,28 @@ impl Pairing {
         }
     }
 
-    /// Drops spans that have waited long enough.
-    pub(super) fn forget(&mut self, now: u64) {
+    /// Drops spans that have waited long enough; returns the senders whose other side is not traced.
+    pub(super) fn forget(&mut self, now: u64) -> Vec<Caller> {
+        let mut alone = Vec::new();
         while self.oldest_first.front().is_some_and(|(_, since)| since + HELD_SECONDS < now) {
-            self.drop_oldest();
+            alone.extend(self.drop_oldest());
         }
         let used = self.halves.len();
         if self.halves.capacity() > 64 + used * 4 {
             self.halves.shrink_to(used * 2);
             self.oldest_first.shrink_to(self.oldest_first.len() * 2);
         }
+        alone
     }
 
-    fn drop_oldest(&mut self) {
-        let Some((key, _)) = self.oldest_first.pop_front() else { return };
-        if let Some(Half::Callees(callees)) = self.halves.remove(&key) {
-            self.waiting -= callees.len();
+    fn drop_oldest(&mut self) -> Option<Caller> {
+        let (key, _) = self.oldest_first.pop_front()?;
+        match self.halves.remove(&key)? {
+            Half::Caller(caller) => Some(caller).filter(|caller| !caller.is_message),
+            Half::Callees(callees) => {
+                self.waiting -= callees.len();
+                None
+            }
         }
     }
 }
@@ -158,6 +166,7 @@ mod tests {
         duration_us: 900,
         is_error: false,
         is_message: false,
+        server: None,
     };
     const STOCK: Callee = Callee { service: 2, is_error: false };
 
@@ -199,7 +208,8 @@ mod tests {
             }
         }
         assert!(pairing.bytes() < 1 << 17, "{}", pairing.bytes());
-        pairing.forget(HELD_SECONDS + 1);
+        let alone = pairing.forget(HELD_SECONDS + 1);
+        assert!(!alone.is_empty() && alone.iter().all(|caller| *caller == ORDERS));
         assert_eq!((pairing.halves.len(), pairing.waiting), (0, 0));
         assert!(pairing.bytes() < 8_192, "{}", pairing.bytes());
     }

@@ -1,6 +1,6 @@
 //! The role of a span between services, by the [semantic conventions](https://opentelemetry.io/docs/specs/semconv/).
 
-use crate::domain::{Kind, Span, Value};
+use crate::domain::{GRPC_FAULTS, Kind, Span, Value};
 
 /// The kind of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -9,6 +9,8 @@ pub(crate) enum NodeKind {
     Topic,
     Subject,
     Database,
+    /// A server that sends no spans, as one of another company.
+    External,
 }
 
 impl NodeKind {
@@ -18,6 +20,7 @@ impl NodeKind {
             Self::Topic => "topic",
             Self::Subject => "subject",
             Self::Database => "database",
+            Self::External => "external",
         }
     }
 }
@@ -62,8 +65,8 @@ pub(super) struct Destination<'a> {
 pub(super) enum Role<'a> {
     /// The span answers a call.
     Server,
-    /// The span makes a call.
-    Client(Protocol),
+    /// The span makes a call; over HTTP, to a server with this name.
+    Client(Protocol, Option<&'a str>),
     /// The span queries a database, which sends no spans itself: its system, and its name if it has one.
     Query(&'a str, Option<&'a str>),
     Sends(Destination<'a>),
@@ -79,7 +82,11 @@ pub(super) fn role_of(span: &Span) -> Role<'_> {
         Kind::Server => Role::Server,
         Kind::Client => match span.text("db.system.name").or_else(|| span.text("db.system")) {
             Some(system) => Role::Query(system, span.text("db.namespace")),
-            None => Role::Client(protocol_of(span)),
+            None => {
+                let protocol = protocol_of(span);
+                let is_http = protocol == Protocol::Http;
+                Role::Client(protocol, span.text("server.address").filter(|_| is_http))
+            }
         },
         Kind::Consumer if span.text("messaging.system") == Some("websocket") => Role::Pushed,
         Kind::Producer => destination_of(span).map_or(Role::Inner, Role::Sends),
@@ -96,6 +103,18 @@ pub(super) fn role_of(span: &Span) -> Role<'_> {
             .map_or(Role::Inner, Role::Handles),
         Kind::Internal | Kind::Unspecified => Role::Inner,
     }
+}
+
+/// Whether the callee failed. A client's span is an error whenever the call did not succeed, also if the caller was refused with
+/// good reason: that is no fault of the edge, as it is none in the metrics.
+pub(super) fn is_fault(span: &Span) -> bool {
+    let is_refusal = match span.attribute("http.response.status_code") {
+        Some(Value::Int(status)) => (400..500).contains(status),
+        _ => span
+            .text("rpc.response.status_code")
+            .is_some_and(|status| !GRPC_FAULTS.contains(&status)),
+    };
+    span.is_error() && !is_refusal
 }
 
 fn protocol_of(span: &Span) -> Protocol {

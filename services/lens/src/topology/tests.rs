@@ -340,3 +340,43 @@ fn a_live_message_without_a_sender_is_no_edge() {
     board.sees("browser", span(Kind::Consumer, 1, 5, 4, &PUSHED));
     assert!(board.edges(60).is_empty());
 }
+
+/// The provider of payments: its calls are counted as soon as it is known that it sends no spans.
+#[test]
+fn a_server_without_spans_is_a_node() {
+    let mut board = board();
+    let call = |trace, server| {
+        let attributes = [("http.request.method", "POST"), ("server.address", server)];
+        span(Kind::Client, trace, 1, 0, &attributes)
+    };
+    board.sees("payments", call(1, "provider"));
+    board.sees("browser", call(2, "127.0.0.1"));
+    board.sees("gateway", answer(2, 2, 1));
+    assert_eq!(board.edges(60), ["browser -http-> gateway: 1 calls, 0 errors"]);
+    board.pass(40);
+    board.sees("orders", send(3, 1));
+    board.sees("payments", call(4, "provider"));
+    board.sees("browser", call(5, "127.0.0.1"));
+    assert_eq!(
+        board.edges(60),
+        [
+            "browser -http-> gateway: 1 calls, 0 errors",
+            "orders -kafka-> orders.events: 1 calls, 0 errors",
+            "payments -http-> provider: 1 calls, 0 errors",
+        ]
+    );
+}
+
+/// A client's span of a refused order is an error by the conventions; `orders` is well all the same.
+#[test]
+fn a_refusal_is_no_failure_of_the_callee() {
+    let board = board();
+    for (trace, status) in [(1, "FAILED_PRECONDITION"), (2, "OK"), (3, "UNAVAILABLE")] {
+        let attributes = [("rpc.system.name", "grpc"), ("rpc.response.status_code", status)];
+        let mut call = span(Kind::Client, trace, 1, 0, &attributes);
+        call.status = if status == "OK" { Status::Unset } else { Status::Error };
+        board.sees("gateway", call);
+        board.sees("orders", answer(trace, 2, 1));
+    }
+    assert_eq!(board.edges(60), ["gateway -grpc-> orders: 3 calls, 1 errors"]);
+}
