@@ -82,7 +82,7 @@ export default function open() {
     const own = replicas.filter(({ name }) => name === path[0]);
     if (!path[0]) return html`<p class="faint hint">Open a service for its settings, log level, readiness and CPU profile.</p>`;
     if (!own.length) return empty("No such service", html`Lens scrapes no service named <span class="mono">${path[0]}</span>.`, html`<button class="button" @click=${close}>Show all services</button>`);
-    return html`<service-detail .service=${path[0]} .replicas=${own} .replica=${params.get("replica")} .close=${close}></service-detail>`;
+    return html`<service-detail .shown=${{ service: path[0], replicas: own, address: params.get("replica") }} .close=${close}></service-detail>`;
   };
   const view = (/** @type {{ items: Replica[] }} */ { items }) => {
     const { path, params } = route.value;

@@ -5,7 +5,7 @@ import { hueClass } from "../../lib/color.js";
 import { age, time, utc } from "../../lib/format.js";
 import { hasDoor, now } from "../../lib/mesh.js";
 import { href, setParams } from "../../lib/route.js";
-import { html, nothing, signal, Widget } from "../../lib/view.js";
+import { batch, html, nothing, signal, Widget } from "../../lib/view.js";
 import { icon } from "../../parts/icon.js";
 import "../../parts/log-level.js";
 import { stateOf } from "../../parts/state.js";
@@ -15,7 +15,7 @@ import "./settings.js";
 /** How many log lines are shown; the traces page has more. */
 const LATEST = 8;
 
-/** `<service-detail .service=${"payments"} .replicas=${[…]} .replica=${address}>` */
+/** `<service-detail .shown=${{ service, replicas, address }}>` */
 class Detail extends Widget {
   #service = signal("");
   #replicas = signal(/** @type {import("./model.js").Replica[]} */ ([]));
@@ -24,21 +24,14 @@ class Detail extends Widget {
   #lines = resource((signal) => get(`/lens/v1/logs?${new URLSearchParams({ service: this.#service.value, severity: "warn", limit: String(LATEST) })}`, { signal }), { every: 5_000, shared: true });
   close = () => {};
 
-  /** @param {string} service */
-  set service(service) {
-    if (service === this.#service.peek()) return;
-    this.#lines.data.value = this.#readiness.data.value = undefined;
-    this.#service.value = service;
-  }
-
-  /** @param {import("./model.js").Replica[]} replicas */
-  set replicas(replicas) {
-    this.#replicas.value = replicas;
-  }
-
-  /** The address of the replica to show; null for the first. Set it after the replicas. @param {string | null} address */
-  set replica(address) {
-    this.#replica.value = address ?? this.#replicas.peek()[0]?.instance ?? "";
+  /** All at once: a service with the address of another one does not exist. @param {{ service: string, replicas: import("./model.js").Replica[], address: string | null }} shown */
+  set shown({ service, replicas, address }) {
+    batch(() => {
+      if (service !== this.#service.peek()) this.#lines.data.value = this.#readiness.data.value = undefined;
+      this.#service.value = service;
+      this.#replicas.value = replicas;
+      this.#replica.value = address ?? replicas[0]?.instance ?? "";
+    });
   }
 
   /** The replica that is shown, as lens names it. */
