@@ -22,7 +22,7 @@ export const TOKENS = [
 
 /** The orders that are worth to be tried. @type {Preset[]} */
 export const PRESETS = [
-  { name: "ok", label: "An order", shows: "gRPC, Kafka and NATS in one trace", order: { items: TEAPOT, token: "tok_ok" } },
+  { name: "ok", label: "Place an order", shows: "gRPC, Kafka and NATS in one trace", order: { items: TEAPOT, token: "tok_ok" } },
   { name: "declined", label: "Declined", shows: "the order is cancelled, its stock released", order: { items: TEAPOT, token: "tok_declined" } },
   { name: "slow", label: "Slow", shows: "the payment takes 3 s; other orders do not wait", order: { items: TEAPOT, token: "tok_slow" } },
   { name: "flaky", label: "Flaky", shows: "the provider fails twice; retries in the trace", order: { items: TEAPOT, token: "tok_flaky" } },

@@ -136,10 +136,3 @@ export function painted(message) {
   span.record.start = cause.record.end ?? span.record.start;
   requestAnimationFrame(() => requestAnimationFrame(() => span.end()));
 }
-
-/** A handler of live messages whose work is traced. @template {Message} M @param {(message: M) => void} handle @returns {(message: M) => void} */
-export const traced = (handle) => (message) => {
-  received(message);
-  handle(message);
-  painted(message);
-};

@@ -59,7 +59,7 @@ export function orderForm() {
     }
   }
   const presets = () => html`<ul class="presets">${PRESETS.map((preset) => html`<li>
-    <button class="button ${preset.name === "ok" ? "primary" : ""}" @click=${() => report(() => perform(preset))}>${preset.name === "ok" ? "Place an order" : preset.label}</button>
+    <button class="button ${preset.name === "ok" ? "primary" : ""}" @click=${() => report(() => perform(preset))}>${preset.label}</button>
     <span class="faint">${preset.shows}</span>
   </li>`)}</ul>`;
   return {

@@ -16,7 +16,7 @@ let frames = [];
 globalThis.requestAnimationFrame = (callback) => frames.push(callback);
 Object.defineProperty(globalThis, "navigator", { value: { language: "de", userAgent: "Test/1" }, configurable: true });
 
-const { Span, click, fetch, painted, received, traced } = await import("../../lib/tracing.js");
+const { Span, click, fetch, painted, received } = await import("../../lib/tracing.js");
 const { counts, event, flush } = await import("../../lib/otlp.js");
 const { report, uncaught, violated, vital } = await import("../../lib/page-events.js");
 
@@ -62,7 +62,9 @@ async function placeAndWatch() {
     return span.record.traceId;
   });
   answer = () => new Response("{}");
-  traced(() => {})(message(`00-${accepted}-${REMOTE}-01`));
+  const update = message(`00-${accepted}-${REMOTE}-01`);
+  received(update);
+  painted(update);
   frame();
   frame();
   return accepted;
@@ -112,8 +114,9 @@ test("a hidden page paints nothing", async () => {
   page.hidden = true;
   const beacons = [];
   navigator.sendBeacon = (url, body) => beacons.push([url, body]);
-  painted(message(`00-${traceId}-${REMOTE}-01`));
-  traced(() => {})(message(`00-${traceId}-${REMOTE}-01`));
+  const update = message(`00-${traceId}-${REMOTE}-01`);
+  received(update);
+  painted(update);
   assert.equal(frames.length, 0);
   await new Promise((done) => setImmediate(done));
   assert.deepEqual(beacons.map(([url]) => url), ["/api/otlp/v1/traces"]);
