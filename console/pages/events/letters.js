@@ -61,7 +61,7 @@ function whole(letter, { ask, mayChange, why, done }) {
 
 /** @param {import("../../lib/api.js").Resource<WholeLetter | null>} resource @param {{ id: string, close: () => void } & Parameters<typeof whole>[1]} options */
 export const letterPanel = (resource, { id, close, ...options }) => html`<section class="panel" aria-label="Dead letter" @keydown=${(/** @type {KeyboardEvent} */ event) => event.key === "Escape" && close()}>
-  <header><h2>Dead letter</h2><span class="mono quiet cut">${id}</span><span class="space"></span>
+  <header><h3>Dead letter</h3><span class="mono quiet cut">${id}</span><span class="space"></span>
     <button class="button plain" aria-label="Close" @click=${close}>${icon("close", "small")}</button></header>
   <div class="body">${stateOf(resource, (letter) => (letter ? whole(letter, options) : nothing), { lines: 6 })}</div>
 </section>`;

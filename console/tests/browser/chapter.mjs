@@ -31,7 +31,7 @@ export function chapter({ load, mesh: options, prepare } = {}) {
       await prepare?.(mesh);
       browser = await launch();
     },
-    { timeout: 2 * LIMIT_MS },
+    { timeout: 3 * LIMIT_MS },
   );
   after(
     async () => {

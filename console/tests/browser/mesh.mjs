@@ -61,7 +61,7 @@ export class Mesh {
     const mesh = new Mesh(path.resolve(binary), mkdtempSync(path.join(os.tmpdir(), "glassmesh-console.")), base, settings);
     mesh.#spawn("up.log", ["up", "--port-base", String(base), ...given]);
     try {
-      await until("all services are ready", async () => isReady(await mesh.services()), { seconds: 60 });
+      await until("all services are ready", async () => isReady(await mesh.services()), { seconds: 120 });
     } catch (error) {
       const log = mesh.log();
       await mesh.stop();
