@@ -7,7 +7,7 @@ import { instant } from "../../lib/prometheus.js";
 import { computed } from "../../lib/view.js";
 import { judge, sentences } from "./health.js";
 import { layout, shapeOf } from "./layout.js";
-import { build, isDown, serviceOf } from "./model.js";
+import { build, isDown, isSampled, serviceOf } from "./model.js";
 
 /** Short enough that an order is seen at once and gone soon; lens counts in steps of 5 s. */
 export const WINDOW_SECONDS = 10;
@@ -71,9 +71,9 @@ export const failures = computed(() => {
 
 /** What the edges do not show. */
 export const limits = computed(() => {
-  const { sampled, coverage, partial } = topology.data.value ?? {};
+  const { coverage, partial } = topology.data.value ?? {};
   if (partial) return "Some edges are missing: the memory that lens has for them is full.";
-  return sampled ? `Traces are sampled: edges show ${percent(coverage)} of all calls.` : "";
+  return isSampled(topology.data.value) ? `Traces are sampled: edges show ${percent(coverage)} of all calls.` : "";
 });
 
 export const isLoading = computed(() => [topology, services].every(({ data, error }) => data.value === undefined && !error.value));

@@ -38,8 +38,12 @@ export const brief = (value) => (value === 0 ? "idle" : value < 0.995 ? `${value
 /** @param {Node} node */
 export function numbers(node) {
   if (isDown(node)) return "no answer";
+  if (failedShare(node)) return brief(node.rate);
   return node.p99 !== null && node.rate > 0 ? `${brief(node.rate)} · ${duration(node.p99)}` : brief(node.rate);
 }
+
+/** The share of failed calls, in whole per cent: where there is one, it stands in place of p99. @param {Node} node */
+const failedShare = ({ rate: perSecond, errors }) => (perSecond > 0 && errors >= 0.01 ? `${Math.round(errors * 100)} % failed` : "");
 
 /** @type {CanvasRenderingContext2D | null | undefined} */
 let ruler;
@@ -62,7 +66,7 @@ function words(node, { width, height }) {
       <text class=${small} x=${width / 2 - (node.kind === "topic" ? 3 : 0)} y=${middle + 12} text-anchor="middle">${brief(node.rate)}</text>`;
   }
   const top = node.kind === "browser" ? 28 : 21;
-  const failed = node.errors > 0 && node.rate > 0 ? svg`<tspan class="failed"> · ${percent(node.errors)}</tspan>` : nothing;
+  const failed = failedShare(node) ? svg`<tspan class="failed"> · ${failedShare(node)}</tspan>` : nothing;
   return svg`<text class="name" x="12" y=${top}>${node.kind === "browser" ? "browser" : node.name}</text>
     <text class=${small} x="12" y=${top + 16}>${numbers(node)}${failed}</text>`;
 }

@@ -39,6 +39,9 @@ export const BROWSER = "service:browser";
 /** A replica is `orders_2` in the list of targets. @param {string} target */
 export const serviceOf = (target) => target.replace(/_\d+$/, "");
 
+/** Whether most calls have no spans. Spans come later than metrics, so the coverage of ten seconds is never exact. @param {any} topology */
+export const isSampled = (topology) => topology?.sampled === true && topology.coverage < 0.5;
+
 /** Whether no replica answers. @param {Node | undefined} node */
 export const isDown = (node) => node !== undefined && node.replicas.length > 0 && node.replicas.every(({ up }) => !up);
 
@@ -80,7 +83,7 @@ export function build({ topology, services = [], facts = [] }) {
   addPlan(mesh, services);
   addTopology(mesh, topology);
   // Metrics count everything; traces show it sooner, and may be sampled.
-  const traced = new Set(topology?.sampled ? [] : (topology?.nodes ?? []).map((/** @type {{ id: string }} */ { id }) => id));
+  const traced = new Set(isSampled(topology) ? [] : (topology?.nodes ?? []).map((/** @type {{ id: string }} */ { id }) => id));
   for (const one of services) addProcess(mesh, one, traced);
   for (const one of facts) addFact(mesh, one);
   addBrowser(mesh);

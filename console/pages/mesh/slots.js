@@ -45,7 +45,7 @@ export class Slots {
     const known = this.orders.find((order) => order?.id === news.id);
     if (known) return update(known, news, now);
     // An order that is under way since before the page opened has no first message; lens knows it.
-    const place = this.#free(now, news.isOwn ?? false);
+    const place = this.#free(now, news);
     if (place < 0) return false;
     const order = { id: news.id, stage: 0, state: "placed", began: news.at, isOwn: false };
     this.orders[place] = order;
@@ -53,12 +53,13 @@ export class Slots {
     return true;
   }
 
-  /** @param {number} now @param {boolean} isOwn an order that the user has placed is shown in any case */
-  #free(now, isOwn) {
+  /** A place for an order: an empty one, or that of an earlier order which has ended. One that the user has placed is shown in any case. @param {number} now @param {News} news */
+  #free(now, { at, isOwn }) {
     for (let place = 0; place < this.#size; place += 1) if (!this.orders[place]) return place;
     const since = (/** @type {Order | undefined} */ order) => order?.ended ?? Infinity;
     let oldest = -1;
     this.orders.forEach((order, place) => {
+      if (!isOwn && order && order.began >= at) return;
       if (oldest < 0 || since(order) < since(this.orders[oldest])) oldest = place;
     });
     if (oldest >= 0 && (isOwn || since(this.orders[oldest]) + STAY_MS <= now)) return oldest;

@@ -52,7 +52,7 @@ test("numbers are those of traces while everything is traced, and of metrics oth
   const node = { id: "service:orders", rate: 5, p99_ms: 20, calls: 50, errors: 5 };
   const services = [running("orders", { requests: { rate: 40, errors_per_second: 0, p99_ms: 7 } })];
   const shown = (/** @type {boolean} */ sampled) => {
-    const orders = build({ topology: { sampled, nodes: [node], edges: [] }, services }).nodes.get("service:orders");
+    const orders = build({ topology: { sampled, coverage: sampled ? 0.1 : 1, nodes: [node], edges: [] }, services }).nodes.get("service:orders");
     return [orders?.rate, orders?.p99, orders?.errors];
   };
   assert.deepEqual(shown(false), [5, 0.02, 0.1]);

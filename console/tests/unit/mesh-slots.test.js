@@ -29,8 +29,16 @@ test("an order keeps its place until it has ended and another needs it", () => {
   assert.equal(all.see(message("c", "OrderPlaced"), 10), false, "both are under way");
   all.see(message("b", "OrderCompleted", { status: "completed" }), 20);
   assert.equal(all.see(message("c", "OrderPlaced"), 30), false, "it is to be seen for a moment");
-  all.see(message("c", "OrderPlaced"), 5_000);
+  all.see(message("c", "OrderPlaced", { at: "2026-01-01T00:00:06Z" }), 5_000);
   assert.deepEqual(all.orders.map((order) => order?.id), ["a", "c"]);
+});
+
+test("an order that ended earlier takes no place of a later one", () => {
+  const all = slots(1);
+  const flow = (/** @type {string} */ id, /** @type {string} */ at) => fromFlow({ id, trace_id: id, state: "completed", started_at: at, duration_ms: 1 });
+  all.see(flow("later", "2026-01-01T00:00:05Z"), 0);
+  assert.equal(all.see(flow("earlier", "2026-01-01T00:00:01Z"), 60_000), false);
+  assert.equal(all.see(flow("latest", "2026-01-01T00:00:09Z"), 60_000), true);
 });
 
 test("an order of this user is shown in any case", () => {
