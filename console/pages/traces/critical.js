@@ -74,9 +74,10 @@ class Backwards {
     open.push({ span, at, top });
   }
 
-  /** What ended last before `at` of all that the span caused: a call, or work beyond a broker. @param {Span} span @param {number} at */
+  /** What ended last before `at` of all that the span caused: a call; for a root, which may last until the result is painted, also work beyond a broker. @param {Span} span @param {number} at */
   waitedFor(span, at) {
     const call = this.lastCall(span, at);
+    if (span.parent) return call;
     const least = call ? call.end : span.start;
     for (let index = this.firstEndedBy(Math.min(at, span.end)); index < this.byEnd.length && this.byEnd[index].end > least; index += 1) {
       const other = this.byEnd[index];

@@ -56,6 +56,17 @@ test("a click that lasts until the result is painted waits for what happened bey
   assert.deepEqual(pathOf(raw), ["work click 95-100", "work paint 80-95", "wait paint 60-80", "work process 40-60", "hop process 10-40", "work send 5-10", "work post 1-5", "work click 0-1"]);
 });
 
+test("a request that took long does not wait for what its answer set in motion", () => {
+  const raw = traceOf([
+    span("click", "", 0, 100),
+    span("post", "click", 1, 90, { kind: "client" }),
+    span("serve", "post", 5, 10, { kind: "server" }),
+    span("send", "serve", 6, 8, { kind: "producer" }),
+    span("process", "send", 20, 60, { kind: "consumer" }),
+  ]);
+  assert.deepEqual(pathOf(raw), ["work click 90-100", "work post 10-90", "work serve 8-10", "work send 6-8", "work serve 5-6", "work post 1-5", "work click 0-1"]);
+});
+
 test("a consumer that names no parent continues the span that it links to", () => {
   const raw = traceOf([span("send", "", 0, 10, { kind: "producer" }), span("batch", "", 30, 50, { kind: "consumer", links: [["ff", "x"], [TRACE, "send"]] })]);
   const trace = modelOf(raw);
