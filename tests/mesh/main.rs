@@ -1,5 +1,6 @@
 //! The stories with nothing installed: embedded brokers, SQLite, and the binary that cargo built.
 
+mod asyncapi;
 mod openapi;
 
 #[path = "../stories/stories.rs"]
@@ -98,6 +99,14 @@ stories! {
         a_damaged_file_of_the_last_run_is_reported_and_left_out,
         an_exported_run_can_be_replayed_elsewhere,
         a_killed_lens_has_what_it_saved_before,
+    }
+    protocol { a_websocket_keeps_to_the_protocol, a_websocket_needs_a_valid_handshake }
+    websocket {
+        an_order_arrives_in_stages_with_its_trace,
+        a_client_continues_after_an_interruption,
+        a_client_of_a_killed_gateway_receives_a_gap,
+        a_slow_consumer_is_dropped,
+        a_stopping_gateway_closes_with_a_reason,
     }
     live { live_updates_arrive_in_order, a_late_subscriber_receives_the_whole_history }
 }
