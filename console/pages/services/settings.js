@@ -38,7 +38,7 @@ class Settings extends Widget {
         <button class="chip" aria-pressed=${changed} @click=${() => (this.#changed.value = !changed)}>differs from the default <b>${all.filter(isChanged).length}</b></button>
         <span class="faint">${rows.length} of ${all.length}</span>
       </div>
-      ${rows.length ? html`<div class="scroll">${table({ label: "Settings", columns: COLUMNS, rows, key: ({ key }) => key })}</div>` : empty("No setting matches", text ? "Search finds keys, values and sources." : "Each setting has its default.", changed ? html`<button class="button" @click=${() => (this.#changed.value = false)}>Show all ${all.length}</button>` : nothing)}`;
+      ${rows.length ? html`<div class="scroll" tabindex="0" role="region" aria-label="Found settings">${table({ label: "Settings", columns: COLUMNS, rows, key: ({ key }) => key })}</div>` : empty("No setting matches", text ? "Search finds keys, values and sources." : "Each setting has its default.", changed ? html`<button class="button" @click=${() => (this.#changed.value = false)}>Show all ${all.length}</button>` : nothing)}`;
   }
 }
 
