@@ -81,7 +81,7 @@ function replicas({ replicas: all }, { width }) {
 function sentence(node, box, limit) {
   const worst = node.health[0];
   if (!worst) return nothing;
-  const text = worst.text.length > 44 ? `${worst.text.slice(0, 43)}…` : worst.text;
+  const text = worst.text.length > 36 ? `${worst.text.slice(0, 35)}…` : worst.text;
   const width = widthOf(text, 12) + 14;
   const left = Math.min(0, limit - box.x - width - 4);
   return svg`<g class="sentence ${worst.level}" transform="translate(${left} -22)"><rect width=${width} height="18" rx="4"/><text x="7" y="13">${text}</text></g>`;
