@@ -107,6 +107,7 @@ pub(crate) async fn a_cancelled_order_is_one_trace(options: Options) {
 const PAGE: &str = include_str!("trace/browser.json");
 
 /// The trace begins in the browser and ends when the result is painted.
+#[expect(clippy::too_many_lines, reason = "the trace is long, and is read as one")]
 pub(crate) async fn a_trace_goes_from_the_click_to_the_screen(options: Options) {
     let mesh = options.start().await;
     assert_snapshot!(mesh.story(&placed_by_a_click(&mesh).await).await, @r#"
