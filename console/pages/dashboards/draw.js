@@ -60,7 +60,7 @@ function stat(panel, { series = [] }) {
     return html`<div class="stat">
       <span class="value">${link && one.name ? html`<a href=${link}>${value}</a>` : value}</span>
       ${series.length > 1 && !isName ? html`<span class="quiet cut">${one.name}</span>` : nothing}
-      ${panel.options?.graphMode === "area" && one.points.length > 1 ? spark(one.points.map(([, number]) => number), { label: `${panel.title} over time` }) : nothing}
+      ${panel.options?.graphMode === "area" && one.points.length > 1 ? spark(one.points.map(([, value]) => (Number.isFinite(value) ? value : null)), { label: `${panel.title} over time` }) : nothing}
     </div>`;
   })}</div>`;
 }
