@@ -47,7 +47,7 @@ class Strip extends Widget {
       subscribe({ everything: true }, (message) => {
         received(message);
         if (this.#see(fromMessage(message))) this.#unpainted.push(message);
-      }),
+      }, { onGap: this.#flows.again }),
       effect(() => this.#seeFlows(this.#flows.data.value)),
       effect(() => {
         if (!paused.value) this.#show();
@@ -93,10 +93,16 @@ customElements.define("mesh-strip", Strip);
 function flows() {
   /** @type {{ items: any[] } | undefined} */
   let last;
-  return resource(async (signal) => {
+  const asked = resource(async (signal) => {
     if (!last || live.value.kind !== "live") last = await get("/lens/v1/flows?limit=24", { signal });
     return last;
   }, { every: 2_000 });
+  /** Live messages were missed. */
+  const again = () => {
+    last = undefined;
+    asked.refresh();
+  };
+  return { ...asked, again };
 }
 
 /** @param {(import("./slots.js").Order | undefined)[]} all @param {import("../../lib/api.js").Resource<any>} flows */
