@@ -28,7 +28,7 @@ export function table({ label, columns, rows, key, selected, open }) {
   };
   const classOf = (/** @type {Column<T>} */ column) => `${column.number ? "number" : ""} ${column.class ?? ""}`;
   return html`<table class="table" aria-label=${label} @keydown=${open ? onKey : nothing}>
-    <thead><tr>${columns.map((column) => html`<th scope="col" class=${classOf(column)}>${column.title}</th>`)}</tr></thead>
+    <thead><tr>${columns.map((column) => (column.title ? html`<th scope="col" class=${classOf(column)}>${column.title}</th>` : html`<td class=${classOf(column)}></td>`))}</tr></thead>
     <tbody>
       ${repeat(rows, key, (row) => {
         const isSelected = selected !== undefined && key(row) === selected;

@@ -65,7 +65,7 @@ export function orderForm() {
   return {
     placeOne: () => void report(() => perform(PRESETS[0])),
     close: endBurst,
-    view: () => html`<header><h3>Send orders</h3></header>
+    view: () => html`<header><h2>Send orders</h2></header>
       <div class="body">
         ${presets()}
         ${said.value?.text ? html`<p class=${said.value.isBad ? "notice bad" : "said"} role="status">${said.value.text}</p>` : nothing}

@@ -14,8 +14,8 @@ export const words = (word) => word.replaceAll("_", " ");
 export function overview({ rows, filters }) {
   const all = [...rows.values()];
   return html`<div class="overview">
-      <section class="panel" aria-label="Funnel"><header><h3>How far they got</h3><span class="faint">the last ${all.length}</span></header><div class="body">${stages(all)}</div></section>
-      <section class="panel" aria-label="Durations"><header><h3>How long they took</h3><span class="space"></span>
+      <section class="panel" aria-label="Funnel"><header><h2>How far they got</h2><span class="faint">the last ${all.length}</span></header><div class="body">${stages(all)}</div></section>
+      <section class="panel" aria-label="Durations"><header><h2>How long they took</h2><span class="space"></span>
         <span class="faint">p50 ${seconds(quantile(all, 0.5))} · p99 ${seconds(quantile(all, 0.99))}</span></header><div class="body">${durations(all, filters)}</div></section>
     </div>
     ${chips(all, filters)}`;
