@@ -16,5 +16,8 @@ export function hue(service) {
 /** The class that sets `--hue` to the colour of a service. @param {string} service */
 export const hueClass = (service) => `hue-${hue(service)}`;
 
+/** The token of the hue of a series' service, if the service tells it from the others. @param {Record<string, string>} labels @param {Record<string, string>[]} all */
+export const hueOf = ({ service }, all) => (service && all.filter((one) => one.service === service).length === 1 ? `--hue-${hue(service)}` : undefined);
+
 /** The value of a token at present, for a canvas. @param {string} name as `--text` @param {Element} [element] */
 export const token = (name, element = document.documentElement) => getComputedStyle(element).getPropertyValue(name).trim();

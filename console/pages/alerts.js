@@ -87,7 +87,7 @@ export default function page() {
       const count = firing.reduce((all, { found }) => all + found.filter(({ state }) => state === "firing").length, 0);
       return html`<div class="pad alerts">
         ${stateOf(given.samples, (samples) => objectivesOf(objectives(samples, given.rules.data.value ?? [])), { lines: 5, isEmpty: (samples) => !samples.length, teach: untaught })}
-        <h2 class="row">${count ? html`${count} firing${count > firing.length ? html`<span class="quiet">, of ${firing.length} rules</span>` : nothing}` : "Alerts"}</h2>
+        <h2>${count ? html`${count} firing${count > firing.length ? html`<span class="quiet">, of ${firing.length} rules</span>` : nothing}` : "Alerts"}</h2>
         ${stateOf(given.rules, () => stateOf(alerts, () => list(given)))}
       </div>`;
     },

@@ -1,6 +1,7 @@
 // A query in a text, with a button that runs it in place.
 
 import { get } from "../lib/api.js";
+import { hueOf } from "../lib/color.js";
 import { time } from "../lib/format.js";
 import { now } from "../lib/mesh.js";
 import { range } from "../lib/prometheus.js";
@@ -33,7 +34,7 @@ async function run(query) {
   const to = Math.floor(now() / 1000 / STEP) * STEP;
   const series = await range(query, { start: to - SPAN, end: to, step: STEP });
   const name = (/** @type {Record<string, string>} */ { __name__: metric, job, ...labels }) => Object.values(labels).join(" ") || job || metric || "value";
-  const lines = series.map(({ labels, points }) => ({ label: name(labels), points }));
+  const lines = series.map(({ labels, points }) => ({ label: name(labels), points, color: hueOf(labels, series.map((one) => one.labels)) }));
   return { lines: lines.sort((a, b) => (b.points.at(-1)?.[1] ?? 0) - (a.points.at(-1)?.[1] ?? 0)), from: to - SPAN, to };
 }
 

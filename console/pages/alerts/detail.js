@@ -1,6 +1,7 @@
 // <mesh-alert>: an alert in full: its values against the threshold, what else it needs, its labels, its runbook.
 
 import { resource } from "../../lib/api.js";
+import { hueOf } from "../../lib/color.js";
 import { age, time, utc } from "../../lib/format.js";
 import { about, hasDoor, now } from "../../lib/mesh.js";
 import * as prometheus from "../../lib/prometheus.js";
@@ -39,7 +40,7 @@ async function measured({ rule, found }, signal) {
   const mine = found.length ? series.filter((one) => found.some((alert) => belongs(one.labels, alert.labels))) : series;
   const shown = mine.length ? mine : series;
   const name = (/** @type {Record<string, string>} */ { __name__: metric, job, slo, ...rest }) => Object.values(rest).join(" ") || slo || job || metric || "value";
-  const lines = shown.map((one) => ({ label: name(one.labels), points: one.points })).sort((a, b) => (b.points.at(-1)?.[1] ?? 0) - (a.points.at(-1)?.[1] ?? 0));
+  const lines = shown.map((one) => ({ label: name(one.labels), points: one.points, color: hueOf(one.labels, shown.map(({ labels }) => labels)) })).sort((a, b) => (b.points.at(-1)?.[1] ?? 0) - (a.points.at(-1)?.[1] ?? 0));
   const threshold = right.find((one) => belongs(one.labels, { ...shown[0]?.labels, ...labels }))?.value;
   return { part, lines, threshold, from: to - SPAN, to };
 }
