@@ -38,6 +38,11 @@ pub(crate) struct Case {
 /// How many cases run at the same time.
 const WORKERS: usize = 16;
 
+#[expect(clippy::print_stdout, reason = "a figure of this run")]
+fn show(text: &str) {
+    println!("{text}");
+}
+
 /// Every case of the table; the number of cases is printed.
 pub(crate) async fn a_websocket_keeps_to_the_protocol(options: Options) {
     let mesh = options.start().await;
@@ -57,7 +62,7 @@ pub(crate) async fn a_websocket_keeps_to_the_protocol(options: Options) {
         });
     }
     let failed = workers.join_all().await.concat();
-    println!("{} cases of the WebSocket protocol, {} failed", cases.len(), failed.len());
+    show(&format!("{} cases of the WebSocket protocol, {} failed", cases.len(), failed.len()));
     assert!(failed.is_empty(), "{failed:#?}");
     assert!(cases.len() > 450, "{}", cases.len());
 }

@@ -57,7 +57,7 @@ export class Mesh {
   static async start({ arguments: given = [], settings = {} } = {}) {
     const binary = process.env.MESH;
     if (!binary) throw new Error("MESH is not set: it is the program whose console is tested; console/tests/browser.sh sets it");
-    const base = process.env.MESH_PORT_BASE ? Number(process.env.MESH_PORT_BASE) : await freeBase();
+    const base = process.env.CONSOLE_PORT_BASE ? Number(process.env.CONSOLE_PORT_BASE) : await freeBase();
     const mesh = new Mesh(path.resolve(binary), mkdtempSync(path.join(os.tmpdir(), "glassmesh-console.")), base, settings);
     mesh.#spawn("up.log", ["up", "--port-base", String(base), ...given]);
     try {

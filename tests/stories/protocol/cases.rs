@@ -146,6 +146,7 @@ fn reserved(table: &mut Table) {
 }
 
 /// 5: messages in fragments, with control frames between them.
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn fragments(table: &mut Table) {
     let message = ping("in pieces");
     let (one, two) = message.split_at(9);
@@ -219,6 +220,7 @@ fn first_as_continuation(payload: &[u8]) -> Vec<u8> {
 }
 
 /// 6: text that is, and that is not, UTF-8; also in fragments that cut characters.
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn utf8(table: &mut Table) {
     for id in [
         "κόσμε",
