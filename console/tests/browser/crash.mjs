@@ -2,9 +2,13 @@
 import { chapter } from "./chapter.mjs";
 import { until } from "./wait.mjs";
 
+/** What the browser logs of requests that wait for the service. */
+const GONE = /the server responded with a status of 50[234]/;
+
 const useCase = chapter({ load: 5 });
 
-useCase("a killed service is named within five seconds, and is well again afterwards", async ({ page, mesh, open }) => {
+useCase("a killed service is named within five seconds, and is well again afterwards", async ({ page, mesh, open, allow }) => {
+  allow(GONE);
   await open();
   await page.getByText("8 of 8 ready").waitFor();
   const payments = page.getByRole("main").getByRole("button", { name: /^payments .*, service/ });
@@ -17,7 +21,8 @@ useCase("a killed service is named within five seconds, and is well again afterw
   await page.getByText("8 of 8 ready").waitFor();
 });
 
-useCase("a frozen service does not answer, and the sentence goes when it does", async ({ page, mesh, open }) => {
+useCase("a frozen service does not answer, and the sentence goes when it does", async ({ page, mesh, open, allow }) => {
+  allow(GONE);
   await open();
   await page.getByText("8 of 8 ready").waitFor();
   await mesh.signal("payments", "SIGSTOP");
