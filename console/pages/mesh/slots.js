@@ -3,8 +3,8 @@
 /** The stages of an order, each one segment. */
 export const STAGES = ["placed", "charged", "paid", "dispatched", "completed"];
 
-/** @typedef {{ id: string, stage: number, state: string, reason?: string, trace?: string, began: number, ended?: number, took?: number, isOwn: boolean }} Order times in milliseconds; `took` in seconds */
-/** @typedef {{ id: string, stage?: number, state?: string, reason?: string, trace?: string, at: number, isOwn?: boolean, took?: number }} News */
+/** @typedef {{ id: string, stage: number, state: string, reason?: string, trace?: string, began: number, ended?: number, took?: number, isOwn: boolean, hasBegin: boolean }} Order times in milliseconds; `took` in seconds, if its begin is known */
+/** @typedef {{ id: string, stage?: number, state?: string, reason?: string, trace?: string, at: number, isOwn?: boolean, isBegin?: boolean, took?: number }} News */
 
 const OF_STATUS = { placed: 1, paid: 3, dispatched: 4, completed: 5 };
 const OF_TYPE = { OrderPlaced: 1, PaymentAuthorized: 2, OrderPaid: 3, OrderDispatched: 4, ShipmentDispatched: 4, OrderCompleted: 5 };
@@ -16,7 +16,7 @@ const STAY_MS = 1_500;
 export function fromMessage({ order_id: id, type, at, status, reason, traceparent, trace_id: trace = traceparent?.split("-")[1] }) {
   const word = type.slice(type.lastIndexOf(".") + 1);
   const state = status ?? (word === "OrderCancelled" ? "cancelled" : undefined);
-  return { id, stage: OF_TYPE[/** @type {keyof OF_TYPE} */ (word)] ?? OF_STATUS[/** @type {keyof OF_STATUS} */ (state)] ?? 0, state, reason, trace, at: Date.parse(at) };
+  return { id, stage: OF_TYPE[/** @type {keyof OF_TYPE} */ (word)] ?? OF_STATUS[/** @type {keyof OF_STATUS} */ (state)] ?? 0, state, reason, trace, at: Date.parse(at), isBegin: word === "OrderPlaced" || status === "placed" };
 }
 
 /** @param {{ id: string, trace_id: string, state: string | null, started_at: string, duration_ms: number | null }} flow @returns {News} */
@@ -26,6 +26,7 @@ export const fromFlow = ({ id, trace_id: trace, state, started_at: began, durati
   state: state ?? undefined,
   trace,
   at: Date.parse(began),
+  isBegin: true,
   took: ms === null ? undefined : ms / 1_000,
 });
 
@@ -47,7 +48,7 @@ export class Slots {
     // An order that is under way since before the page opened has no first message; lens knows it.
     const place = this.#free(now, news);
     if (place < 0) return false;
-    const order = { id: news.id, stage: 0, state: "placed", began: news.at, isOwn: false };
+    const order = { id: news.id, stage: 0, state: "placed", began: news.at, isOwn: false, hasBegin: false };
     this.orders[place] = order;
     update(order, news, now);
     return true;
@@ -76,10 +77,11 @@ function update(order, news, now) {
   order.reason ??= news.reason;
   order.trace ??= news.trace;
   order.isOwn ||= news.isOwn ?? false;
+  order.hasBegin ||= news.isBegin ?? news.isOwn ?? false;
   order.began = Math.min(order.began, news.at);
   if (order.ended === undefined && (order.state === "completed" || order.state === "cancelled")) {
     order.ended = now;
-    order.took = news.took ?? Math.max(0, (news.at - order.began) / 1_000);
+    order.took = news.took ?? (order.hasBegin ? Math.max(0, (news.at - order.began) / 1_000) : undefined);
   }
   return JSON.stringify(order) !== before;
 }

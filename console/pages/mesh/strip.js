@@ -119,6 +119,6 @@ function slot({ id, stage, state, reason, trace, took, isOwn }) {
   const word = isCancelled ? (reason ?? "cancelled").replaceAll("_", " ") : state;
   const content = html`<span class="mono">${id.slice(0, 8)}</span><span class="cut">${word}</span><span class="faint">${took === undefined ? "" : duration(took)}</span>
     <span class="segments" aria-hidden="true">${STAGES.map((_, index) => html`<i class=${classMap({ done: index < stage, cancelled: isCancelled })}></i>`)}</span>`;
-  const classes = `slot ${isOwn ? "own" : ""} ${took === undefined ? "" : "ended"}`;
+  const classes = `slot ${isOwn ? "own" : ""} ${state === "completed" || state === "cancelled" ? "ended" : ""}`;
   return trace ? html`<a class=${classes} href=${href("traces", [trace])} title=${id}>${content}</a>` : html`<span class=${classes} title=${id}>${content}</span>`;
 }

@@ -65,3 +65,11 @@ test("flows of lens begin what live messages go on with", () => {
   all.see(fromFlow({ id: "a", trace_id: "t", state: "completed", started_at: "2026-01-01T00:00:00Z", duration_ms: 1_040 }), 9);
   assert.equal(all.orders[0]?.took, 1.04);
 });
+
+test("an order that began before the page opened has no duration, because its begin is unknown", () => {
+  const slots = new Slots();
+  slots.resize(1);
+  slots.see(fromMessage({ order_id: "a", type: "mesh.orders.v1.OrderDispatched", at: new Date(1_000).toISOString(), status: "dispatched" }), 1_000);
+  slots.see(fromMessage({ order_id: "a", type: "mesh.orders.v1.OrderCompleted", at: new Date(1_500).toISOString(), status: "completed" }), 1_500);
+  assert.deepEqual([slots.orders[0]?.state, slots.orders[0]?.took], ["completed", undefined]);
+});
