@@ -7,7 +7,7 @@
 use std::fs;
 
 use prometheus::{
-    Counter,
+    Counter, Gauge,
     core::{Collector, Desc},
     proto::MetricFamily,
 };
@@ -32,7 +32,7 @@ pub(super) struct Process {
     max_fds: IntGauge,
     virtual_memory: IntGauge,
     resident_memory: IntGauge,
-    start_time: IntGauge,
+    start_time: Gauge,
     threads: IntGauge,
 }
 
@@ -51,14 +51,15 @@ impl Process {
                 "process_resident_memory_bytes",
                 "Resident memory size in bytes.",
             )?,
-            start_time: gauge(
+            start_time: Gauge::new(
                 "process_start_time_seconds",
                 "Start time of the process since unix epoch in seconds.",
             )?,
             threads: gauge("process_threads", "Number of OS threads in the process.")?,
         };
         if let (Some(started), Some(booted)) = (field(&stat(), START), booted()) {
-            process.start_time.set(booted + started / ticks_per_second());
+            // With fractions: a process may be replaced within a second.
+            process.start_time.set(booted as f64 + started as f64 / ticks_per_second());
         }
         Ok(process)
     }
@@ -123,8 +124,8 @@ fn booted() -> Option<i64> {
     stat.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()
 }
 
-fn ticks_per_second() -> i64 {
-    clock_ticks_per_second() as i64
+fn ticks_per_second() -> f64 {
+    clock_ticks_per_second() as f64
 }
 
 #[cfg(test)]
@@ -135,8 +136,8 @@ mod tests {
     fn the_fields_are_those_of_this_process() {
         let process = Process::new().unwrap();
         process.read();
-        let age = clock_gettime(ClockId::Realtime).tv_sec - process.start_time.get();
-        assert!((0..24 * 3600).contains(&age), "started {age} s ago");
+        let age = clock_gettime(ClockId::Realtime).tv_sec as f64 - process.start_time.get();
+        assert!((-1.0..24.0 * 3600.0).contains(&age), "started {age} s ago");
         assert!(process.threads.get() > 0 && process.open_fds.get() > 2);
         assert!(process.open_fds.get() < process.max_fds.get());
         assert!(process.resident_memory.get() > 1 << 20);
