@@ -30,6 +30,7 @@ useCase("an alert fires, is counted on every page, and opens its runbook and its
   await restarting(page).getByRole("button", { name: /MeshServiceRestarting/ }).click();
   await page.waitForURL(/#\/alerts\/MeshServiceRestarting/);
   await restarting(page).getByRole("heading", { name: /runbook/i }).waitFor();
+  await restarting(page).getByText("Expression", { exact: true }).click();
   await restarting(page).getByText(/process_start_time_seconds/).first().waitFor();
   await until("the expression is drawn", async () => (await restarting(page).locator("canvas").count()) > 0);
 });
