@@ -38,8 +38,8 @@ export function liveRows() {
     messages.forEach(painted);
   };
   const unsubscribe = subscribe({ everything: true }, (message) => {
-    received(message);
     if (paused.peek()) return;
+    received(message);
     arrived.push(message);
     frame ||= requestAnimationFrame(take);
   });

@@ -45,7 +45,7 @@ class Strip extends Widget {
     this.#ends = [
       this.#flows.stop,
       subscribe({ everything: true }, (message) => {
-        received(message);
+        if (!paused.peek()) received(message);
         if (this.#see(fromMessage(message))) this.#unpainted.push(message);
       }, { onGap: this.#flows.again }),
       effect(() => this.#seeFlows(this.#flows.data.value)),

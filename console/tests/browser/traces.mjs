@@ -23,7 +23,7 @@ useCase("the trace of an order opens from its row in Flows, with all services an
   await row(page, order).getByText("completed", { exact: true }).waitFor();
   await row(page, order).getByRole("link", { name: "trace" }).click();
   await page.waitForURL(new RegExp(`#/traces/${order.trace_id}`));
-  await page.getByRole("heading", { level: 2, name: /POST \/api\/orders/ }).waitFor();
+  await page.getByRole("heading", { level: 2, name: /Place an order/ }).waitFor();
   await page.getByRole("link", { name: order.id.slice(0, 8) }).waitFor();
   for (const service of ["gateway", "orders", "catalog", "inventory", "payments"]) await spans(page).getByRole("row", { name: new RegExp(`${service} `) }).first().waitFor();
 });
