@@ -39,8 +39,13 @@ fn main() -> io::Result<()> {
         }
     }
     files.sort();
-    for watched in ["console", "grafana/dashboards"] {
-        println!("cargo::rerun-if-changed={}", root.join(watched).display());
+    println!("cargo::rerun-if-changed={}", root.join("grafana/dashboards").display());
+    // Not the whole folder: its tests install packages there, which would embed everything anew.
+    for entry in fs::read_dir(&console)? {
+        let path = entry?.path();
+        if !NOT_SERVED.iter().any(|name| path.ends_with(name)) {
+            println!("cargo::rerun-if-changed={}", path.display());
+        }
     }
     write(&files)
 }

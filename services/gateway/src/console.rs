@@ -119,3 +119,34 @@ fn read(folder: &Path, name: &str) -> io::Result<Option<File>> {
         Err(error) => Err(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../console");
+
+    #[test]
+    fn a_folder_has_the_files_as_they_are_and_nothing_outside_of_it() {
+        let console = Console::new(FOLDER);
+        let script = console.file("app.js").unwrap().unwrap();
+        assert_eq!(*script.contents, *fs::read(format!("{FOLDER}/app.js")).unwrap());
+        assert!(console.index().unwrap().contains("\"/assets/folder/app.js\""));
+        for name in ["../README.md", "lib/../app.js", "/app.js", "tsconfig.json", "nothing.js"] {
+            assert!(console.file(name).unwrap().is_none(), "{name}");
+        }
+        assert!(console.file("dashboards/mesh-overview.json").unwrap().is_some());
+        assert!(!console.is_immutable());
+    }
+
+    #[test]
+    fn an_embedded_module_has_its_lines_without_comments_of_their_own() {
+        let file = Console::new("").file("app.js").unwrap().unwrap().unpacked().unwrap();
+        let (sent, source) = (
+            String::from_utf8(file.contents.into()).unwrap(),
+            fs::read_to_string(format!("{FOLDER}/app.js")).unwrap(),
+        );
+        assert_eq!(sent.lines().count(), source.lines().count());
+        assert!(sent.len() < source.len() && !sent.lines().any(|line| line.starts_with("//")));
+    }
+}
