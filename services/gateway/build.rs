@@ -28,7 +28,8 @@ const KINDS: [(&str, &str); 6] = [
 ];
 
 fn main() -> io::Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    // From the package's folder, in which Cargo starts this: a path from the time of its compilation may be that of another clone.
+    let root = Path::new("../..");
     let mut files = Vec::new();
     let console = root.join("console");
     collect(&console, &console, &mut files)?;
