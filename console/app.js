@@ -95,7 +95,7 @@ function bar() {
     ${liveness()} ${readiness()}
     ${numbers
       ? html`<span class="fact"><b>${number(numbers.orders)}</b> orders/s</span>
-          ${numbers.p99 ? html`<span class="fact">p99 <b>${duration(numbers.p99)}</b></span>` : nothing}`
+          ${numbers.p99 ? html`<span class="fact tail">p99 <b>${duration(numbers.p99)}</b></span>` : nothing}`
       : nothing}
     ${alerts.data.value ? html`<a class="fact ${count ? "bad" : ""}" href=${href("alerts")}><b>${count}</b> ${count === 1 ? "alert" : "alerts"}</a>` : nothing}
     <span class="space"></span>
@@ -153,8 +153,8 @@ function help() {
 
 const keysDialog = () => html`<dialog class="dialog" id="keys" aria-label="Keys">
   <h2>Keys</h2>
-  <dl class="facts">${[...all(), ["j k", "next and previous row"], ["Enter", "open"], ["Esc", "back"]].map(([keys, what]) => html`<dt><kbd>${keys}</kbd></dt><dd>${what}</dd>`)}</dl>
-  <p class="note">${telemetryLine(telemetry.value)}</p>
+  <dl class="keys">${[...new Map([["j k", "next and previous row"], ["Enter", "open"], ["Escape", "back"], ...all()])].map(([keys, what]) => html`<div><dt><kbd>${keys}</kbd></dt><dd>${what}</dd></div>`)}</dl>
+  <p class="faint">${telemetryLine(telemetry.value)}</p>
   <form method="dialog"><button class="button">Close</button></form>
 </dialog>`;
 

@@ -2,7 +2,7 @@
 
 import { age } from "../lib/format.js";
 import { route, setParams } from "../lib/route.js";
-import { html, nothing, ref, signal } from "../lib/view.js";
+import { effect, html, nothing, ref, signal } from "../lib/view.js";
 import { icon } from "../parts/icon.js";
 import { failed, skeleton } from "../parts/state.js";
 import { failures, isLoading, limits, mesh, placed, problems, traffic } from "./mesh/data.js";
@@ -14,8 +14,8 @@ import "./mesh/strip.js";
 import { asTable } from "./mesh/table.js";
 
 /** The graph shrinks to this beside a drawer, and is scrolled below it: names must stay legible. */
-const SMALLEST = 0.6;
-const LARGEST = 1.3;
+const SMALLEST = 0.75;
+const LARGEST = 1.5;
 
 /** So many sentences fit beside the button; the graph has all. */
 const SAID = 2;
@@ -108,8 +108,20 @@ const view = () => html`<div class=${selected() ? "mesh with-node" : "mesh"}>
   ${drawer()}
 </div>`;
 
-export default () => ({
-  view,
-  keys: { o: ["place an order", placeOne], Escape: ["close the drawer", () => selected() && open(undefined)] },
-  close: () => observer.disconnect(),
+/** The graph may be wider than its place: what was opened is in sight. */
+const showSelected = () => effect(() => {
+  const id = size.value.width && selected();
+  if (id) requestAnimationFrame(() => document.querySelector(`[data-node="${CSS.escape(id)}"]`)?.scrollIntoView({ block: "nearest", inline: "center" }));
 });
+
+export default () => {
+  const stop = showSelected();
+  return {
+    view,
+    keys: { o: ["place an order", placeOne], Escape: ["close the drawer", () => selected() && open(undefined)] },
+    close: () => {
+      stop();
+      observer.disconnect();
+    },
+  };
+};

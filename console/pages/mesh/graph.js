@@ -61,12 +61,13 @@ function words(node, { width, height }) {
   const middle = height / 2;
   const small = node.rate > 0 ? "small" : "small idle";
   if (node.kind === "database") return svg`<text class=${small} x=${width / 2} y=${middle + 7} text-anchor="middle">${node.rate > 0 ? brief(node.rate) : "database"}</text>`;
+  if (node.kind === "topic" && node.owner) return svg`<text class=${small} x=${width / 2 - 3} y=${middle + 4} text-anchor="middle">${node.rate > 0 ? brief(node.rate) : "dead letters"}</text>`;
   if (node.kind === "topic" || node.kind === "subject") {
     return svg`<text class="label" x=${width / 2 - (node.kind === "topic" ? 3 : 0)} y=${middle - 2} text-anchor="middle">${shortName(node.name)}</text>
       <text class=${small} x=${width / 2 - (node.kind === "topic" ? 3 : 0)} y=${middle + 12} text-anchor="middle">${brief(node.rate)}</text>`;
   }
   const top = node.kind === "browser" ? 28 : 21;
-  const failed = failedShare(node) ? svg`<tspan class="failed"> · ${failedShare(node)}</tspan>` : nothing;
+  const failed = failedShare(node) ? svg`<tspan class=${isFailing(node) ? "failed" : ""}> · ${failedShare(node)}</tspan>` : nothing;
   return svg`<text class="name" x="12" y=${top}>${node.kind === "browser" ? "browser" : node.name}</text>
     <text class=${small} x="12" y=${top + 16}>${numbers(node)}${failed}</text>`;
 }
@@ -77,13 +78,23 @@ function replicas({ replicas: all }, { width }) {
   return shown.map((one, index) => svg`<rect class=${one.up && one.ready !== false ? "replica" : "replica down"} x=${width - 12 - index * 8} y="8" width="5" height="5"/>`);
 }
 
+/** A sentence may be so much wider than its box: it covers no edge between two columns. */
+const SENTENCE_MORE = 48;
+
+/** A text without its reason, or cut, if it is too wide. @param {string} text @param {number} limit */
+function fit(text, limit) {
+  let shown = widthOf(text, 12) > limit ? text.replace(/: .*/, "") : text;
+  while (widthOf(shown, 12) > limit) shown = `${shown.replace(/….*$/, "").slice(0, -1).trimEnd()}…`;
+  return shown;
+}
+
 /** The sentence above an unhealthy box. @param {Node} node @param {Box} box @param {number} limit the width of the graph */
 function sentence(node, box, limit) {
   const worst = node.health[0];
   if (!worst) return nothing;
-  const text = worst.text.length > 36 ? `${worst.text.slice(0, 35)}…` : worst.text;
+  const text = fit(worst.text, box.width + SENTENCE_MORE - 14);
   const width = widthOf(text, 12) + 14;
-  const left = Math.min(0, limit - box.x - width - 4);
+  const left = Math.max(4 - box.x, Math.min((box.width - width) / 2, limit - box.x - width - 4));
   return svg`<g class="sentence ${worst.level}" transform="translate(${left} -22)"><rect width=${width} height="18" rx="4"/><text x="7" y="13">${text}</text></g>`;
 }
 
@@ -131,7 +142,7 @@ export function graph({ mesh, placed, selected, over, scale, dots, open, hover, 
         transform="translate(${box.x} ${box.y})" tabindex="0" role="button" aria-label=${spoken(node)} data-node=${node.id}
         @click=${() => open(node.id)} @mouseenter=${() => hover(node.id)} @mouseleave=${() => hover(undefined)} @focus=${() => hover(node.id)} @blur=${() => hover(undefined)}>
         <g aria-hidden="true">
-          ${node.owner ? svg`<path class="stem" d="M${box.width / 2} -8V2"/>` : nothing}
+          ${node.owner && node.kind === "database" ? svg`<path class="stem" d="M${box.width / 2} -8V2"/>` : nothing}
           ${shape(node, box)}${words(node, box)}${node.kind === "service" ? replicas(node, box) : nothing}
         </g>
       </g>`;

@@ -5,7 +5,7 @@ import { serviceOf } from "./model.js";
 
 /** @typedef {import("./model.js").Health} Health */
 
-/** A group that is so far behind is worth a word; a busy one has some records in flight. */
+/** A group that is so far behind is worth a word; a busy one has many records in flight for less than a second. */
 const LAG = 50;
 const LAG_AGE_SECONDS = 5;
 
@@ -20,7 +20,7 @@ const RANK = { down: 0, broken: 1, restarted: 2, page: 3, warning: 4, ticket: 5 
 const RESTART_SECONDS = 20;
 
 /** @param {number} lag @param {number} oldest seconds */
-export const isBehind = (lag, oldest) => lag >= LAG || (lag > 0 && oldest >= LAG_AGE_SECONDS);
+export const isBehind = (lag, oldest) => (lag >= LAG && oldest >= 1) || (lag > 0 && oldest >= LAG_AGE_SECONDS);
 
 /** @param {{ rate: number, errors: number }} traffic */
 export const isFailing = ({ rate, errors }) => rate >= ENOUGH_PER_SECOND && errors >= ERROR_SHARE;

@@ -8,13 +8,16 @@ import { Graph, layout as layered } from "../../vendor/dagre/dist/dagre.esm.js";
 /** @typedef {{ width: number, height: number, boxes: Map<string, Box>, lines: Map<string, string> }} Layout `lines` are paths of SVG */
 
 /** The sizes of the shapes. */
-export const SIZES = { service: [136, 50], browser: [136, 50], topic: [134, 38], subject: [134, 38], database: [96, 26], external: [124, 50] };
+export const SIZES = { service: [132, 50], browser: [132, 50], topic: [132, 38], subject: [132, 38], database: [96, 26], external: [132, 50] };
 
-/** The space between a service and its database below it, and above a box, where the sentence of an unhealthy node has its place. */
+const DEAD = [96, 22];
+
+/** The space between a service and its database below it. */
 export const GAP = 8;
+/** Above a box, the sentence of an unhealthy node has its place here. */
 const ROW_GAP = 30;
-const COLUMN_GAP = 56;
-const MARGIN = 24;
+const COLUMN_GAP = 50;
+const MARGIN = 20;
 
 /** The order in which nodes are laid out: it settles which edges of a cycle point back. */
 const FIRST = ["service:browser", "service:gateway", "service:orders", "topic:orders.events", "service:payments", "service:inventory", "service:shipping", "service:notifications"];
@@ -36,11 +39,13 @@ export function input(mesh) {
   nodes.sort((a, b) => place(a) - place(b) || (a.id < b.id ? -1 : 1));
   const sized = nodes.map((node) => {
     const [width, height] = SIZES[node.kind];
-    return { id: node.id, width, height: owned.has(node.id) ? height + GAP + SIZES.database[1] : height };
+    // The dead letters of a topic come when everything has its place: they take the gap below it.
+    return { id: node.id, width, height: owned.has(node.id) && node.kind !== "topic" ? height + GAP + SIZES.database[1] : height };
   });
   const rank = new Map(sized.map(({ id }, index) => [id, index]));
   const edges = [...mesh.edges.values()].filter((edge) => rank.has(edge.source) && rank.has(edge.target) && edge.source !== edge.target);
-  edges.sort((a, b) => /** @type {number} */ (rank.get(a.source)) - /** @type {number} */ (rank.get(b.source)) || (a.id < b.id ? -1 : 1));
+  const order = (/** @type {string} */ id) => /** @type {number} */ (rank.get(id));
+  edges.sort((a, b) => order(a.source) - order(b.source) || order(a.target) - order(b.target) || (a.id < b.id ? -1 : 1));
   return { nodes: sized, edges: edges.map((edge) => ({ edge, isReversed: edge.protocol === "nats" || edge.protocol === "websocket" })) };
 }
 
@@ -65,15 +70,18 @@ export function layout(mesh) {
   }
   for (const node of mesh.nodes.values()) {
     const box = node.owner ? boxes.get(node.owner) : undefined;
-    const [width, height] = SIZES.database;
-    if (box) boxes.set(node.id, { x: box.x + (box.width - width) / 2, y: box.y + box.height + GAP, width, height });
+    const isDead = node.kind === "topic";
+    const [width, height] = isDead ? DEAD : SIZES.database;
+    if (box) boxes.set(node.id, { x: box.x + (box.width - width) / 2, y: box.y + box.height + (isDead ? 2 : GAP), width, height });
   }
   const bends = new Map(edges.map(({ edge, isReversed }) => {
     const [from, to] = isReversed ? [edge.target, edge.source] : [edge.source, edge.target];
     const points = graph.edge(from, to, edge.id).points;
     return [edge.id, isReversed ? [...points].reverse() : points];
   }));
-  return { width: Math.ceil(graph.graph().width ?? 0), height: Math.ceil(graph.graph().height ?? 0), boxes, lines: lines(edges.map(({ edge }) => edge), boxes, bends) };
+  // dagre's size is that of the nodes: an edge may pass below them.
+  const lowest = Math.max(0, ...[...bends.values()].flat().map(({ y }) => y + MARGIN / 2));
+  return { width: Math.ceil(graph.graph().width ?? 0), height: Math.ceil(Math.max(graph.graph().height ?? 0, lowest)), boxes, lines: lines(edges.map(({ edge }) => edge), boxes, bends) };
 }
 
 /** The distance between two edges at the side of a node. */

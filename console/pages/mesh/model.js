@@ -15,7 +15,7 @@ import { PLAN } from "./plan.js";
  * @property {number} errors the share of calls that failed
  * @property {Replica[]} replicas
  * @property {Health[]} health the worst first; empty if it is well
- * @property {string} [owner] the only service that uses this database: it is drawn at its box
+ * @property {string} [owner] the only service that uses this database, or the topic of these dead letters: it is drawn at its box
  * @property {{ group: string, service: string, lag: number, age: number }[]} groups the consumer groups of a topic
  */
 /**
@@ -86,7 +86,7 @@ export function build({ topology, services = [], facts = [] }) {
   const traced = new Set(isSampled(topology) ? [] : (topology?.nodes ?? []).map((/** @type {{ id: string }} */ { id }) => id));
   for (const one of services) addProcess(mesh, one, traced);
   for (const one of facts) addFact(mesh, one);
-  addBrowser(mesh);
+  addBrowser(mesh, traced.has("service:gateway"), services.find(({ service }) => serviceOf(service) === "gateway")?.requests);
   ownDatabases(mesh);
   return mesh;
 }
@@ -151,18 +151,23 @@ function addFact(mesh, { labels, value }) {
   }
 }
 
-/** Everything that calls the gateway counts as the browser: `mesh load` and curl have no spans of their own. @param {Mesh} mesh */
-function addBrowser(mesh) {
+/** Everything that calls the gateway counts as the browser: `mesh load` and curl have no spans of their own. @param {Mesh} mesh @param {boolean} isTraced @param {Red | null} [requests] what the gateway's metrics say */
+function addBrowser(mesh, isTraced, requests) {
   const gateway = mesh.nodes.get("service:gateway");
   if (!gateway) return;
   const call = edge(mesh, BROWSER, gateway.id, "http");
-  if (gateway.rate > call.rate) Object.assign(call, { rate: gateway.rate, errors: gateway.errors, p99: gateway.p99, seen: true });
+  // The gateway handles live messages, too: they are not calls.
+  const messages = [...mesh.edges.values()].filter(({ target, protocol }) => target === gateway.id && protocol === "nats").reduce((sum, { rate }) => sum + rate, 0);
+  const rate = isTraced ? gateway.rate - messages : gateway.rate;
+  if (rate > call.rate + 1e-6) Object.assign(call, { rate, errors: Math.min(1, (gateway.errors * gateway.rate) / rate), p99: (messages && requests?.p99_ms ? seconds(requests.p99_ms) : gateway.p99), seen: true });
   Object.assign(node(mesh, BROWSER), { rate: call.rate, errors: call.errors, p99: call.p99 });
 }
 
-/** A database that one service alone uses is drawn at that service. @param {Mesh} mesh */
+/** A database that one service alone uses is drawn at that service, dead letters at their topic. @param {Mesh} mesh */
 function ownDatabases(mesh) {
   for (const database of mesh.nodes.values()) {
+    const topic = database.id.replace(/\.dlq$/, "");
+    if (topic !== database.id && mesh.nodes.has(topic)) database.owner = topic;
     if (database.kind !== "database") continue;
     const users = [...mesh.edges.values()].filter((one) => one.target === database.id);
     if (users.length !== 1) continue;

@@ -6,6 +6,8 @@ export const PLAN = [
   ["service:browser", "service:gateway", "http"],
   ["service:gateway", "service:browser", "websocket"],
   ["service:gateway", "service:orders", "grpc"],
+  ["service:gateway", "service:catalog", "grpc"],
+  ["service:gateway", "service:inventory", "grpc"],
   ["service:orders", "service:catalog", "grpc"],
   ["service:orders", "service:inventory", "grpc"],
   ["service:orders", "topic:orders.events", "kafka"],

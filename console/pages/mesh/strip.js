@@ -12,7 +12,8 @@ import { fromFlow, fromMessage, Slots, STAGES } from "./slots.js";
 /** A place is at least so wide; the gap between two. As in the style sheet. */
 const WIDTH = 188;
 const GAP = 16;
-const ROWS = 2;
+/** On a low screen the graph needs the height of the second row. */
+const rows = () => (innerHeight > 760 ? 2 : 1);
 const NARROW_ROWS = 6;
 
 /** More changes in a second cannot be read. */
@@ -29,7 +30,7 @@ class Strip extends Widget {
   #ends = [];
   #sizes = new ResizeObserver(([entry]) => {
     const { width } = entry.contentRect;
-    this.#slots.resize(Math.max(1, Math.floor((width + GAP) / (WIDTH + GAP))) * (width < 500 ? NARROW_ROWS : ROWS));
+    this.#slots.resize(Math.max(1, Math.floor((width + GAP) / (WIDTH + GAP))) * (width < 500 ? NARROW_ROWS : rows()));
     this.#seeFlows(this.#flows.data.peek());
     this.#show();
   });

@@ -61,3 +61,13 @@ test("arrow keys walk along edges, and up and down a column", () => {
   assert.equal(next("ArrowLeft", "service:browser", mesh, placed), undefined);
   assert.equal(next("x", "service:orders", mesh, placed), undefined);
 });
+
+test("what comes later moves nothing: calls of the gateway to others are planned, and dead letters lie in the gap below their topic", () => {
+  const edge = (/** @type {string} */ source, /** @type {string} */ target, /** @type {string} */ protocol) => ({ source, target, protocol, rate: 1, p99_ms: 1, calls: 1, errors: 0 });
+  const edges = [edge("service:gateway", "service:catalog", "grpc"), edge("service:gateway", "service:inventory", "grpc"), edge("service:payments", "topic:orders.events.dlq", "kafka")];
+  const later = layout(build({ services, facts, topology: { nodes: [], edges } }));
+  for (const [id, place] of placed.boxes) assert.deepEqual(later.boxes.get(id), place, id);
+  const [topic, dead] = ["topic:orders.events", "topic:orders.events.dlq"].map((id) => /** @type {import("../../pages/mesh/layout.js").Box} */ (later.boxes.get(id)));
+  assert.ok(dead.y >= topic.y + topic.height);
+  assert.equal(later.lines.size, placed.lines.size);
+});
