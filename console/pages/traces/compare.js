@@ -52,3 +52,6 @@ function sideOf(spans) {
   const sum = (/** @type {(span: Span) => number} */ of) => spans.reduce((all, span) => all + of(span), 0);
   return { spans: spans.length, time: sum((span) => span.end - span.start), self: sum(selfTime), errors: sum((span) => Number(span.error)) };
 }
+
+/** How many operations there are, and of how many the first are shown. @param {number} all @param {number} most */
+export const counted = (all, most) => (all > most ? `the first ${most} of ${all.toLocaleString("en")} operations` : `${all} operations`);

@@ -7,7 +7,7 @@ import { go, href } from "../../lib/route.js";
 import { html, nothing, signal } from "../../lib/view.js";
 import { icon } from "../../parts/icon.js";
 import { empty, failed, skeleton } from "../../parts/state.js";
-import { compared } from "./compare.js";
+import { compared, counted } from "./compare.js";
 import { modelOf } from "./model.js";
 import * as source from "./source.js";
 import { searched } from "./walk.js";
@@ -42,7 +42,7 @@ export default function (a, b) {
 /** @param {Trace} a @param {Trace} b @param {Pair[]} pairs @param {import("../../vendor/signals-core/dist/signals-core.js").Signal<boolean>} onlyOne */
 function page(a, b, pairs, onlyOne) {
   const isAlone = (/** @type {Pair} */ pair) => !pair.a.spans || !pair.b.spans;
-  const shown = (onlyOne.value ? pairs.filter(isAlone) : pairs).slice(0, MOST);
+  const wanted = onlyOne.value ? pairs.filter(isAlone) : pairs;
   const most = Math.max(1, ...pairs.map((pair) => Math.abs(pair.difference)));
   const alone = pairs.filter(isAlone).length;
   return html`<div class="traces comparison">
@@ -51,11 +51,11 @@ function page(a, b, pairs, onlyOne) {
         <span class="row"><b>B ${difference(b.duration - a.duration)}</b></span>
         <a class="button plain" href=${href("traces", [b.id], { compare: a.id })}>${icon("refresh", "small")} Swap</a></div>
       <div class="row"><button class="chip" aria-pressed=${onlyOne.value} @click=${() => (onlyOne.value = !onlyOne.value)}>only in one: ${alone}</button>
-        <span class="faint">${pairs.length} operations${shown.length < pairs.length && !onlyOne.value ? `, the first ${MOST} shown` : ""}; time of all spans of an operation together</span></div>
+        <span class="faint">${counted(wanted.length, MOST)}; time of all spans of an operation together</span></div>
     </header>
     <div class="scroll" tabindex="0" role="region" aria-label="Operations, side by side"><table class="table" aria-label="Operations of both traces">
       <thead><tr><th scope="col">Service and operation</th><th scope="col" class="number">A</th><th scope="col" class="number">B</th><th scope="col" class="number">B − A</th><th scope="col" class="diff">shorter · longer</th></tr></thead>
-      <tbody>${shown.map((pair) => row(pair, most))}</tbody>
+      <tbody>${wanted.slice(0, MOST).map((pair) => row(pair, most))}</tbody>
     </table></div>
   </div>`;
 }

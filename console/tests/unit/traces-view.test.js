@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { compared } from "../../pages/traces/compare.js";
+import { compared, counted } from "../../pages/traces/compare.js";
 import { modelOf } from "../../pages/traces/model.js";
 import { everything, format, ofParams, parse, toParams } from "../../pages/traces/query.js";
 import { linesBySpan, revealed, rowsOf, shownFor, windowOf } from "../../pages/traces/rows.js";
@@ -86,4 +86,9 @@ test("two traces are aligned by operation, with what only one has", () => {
   const pairs = compared(a, b).map((pair) => [pair.depth, pair.name, pair.a.spans, pair.b.spans, pair.difference]);
   assert.deepEqual(pairs, [[0, "POST", 1, 1, 90], [1, "get", 1, 2, 80], [2, "sub", 0, 1, 10], [1, "old", 1, 0, -10]]);
   assert.ok(compared(a, a).every(({ difference }) => difference === 0));
+});
+
+test("a comparison that is cut off says of how many operations the first are shown", () => {
+  assert.equal(counted(500, 500), "500 operations");
+  assert.equal(counted(1_234, 500), "the first 500 of 1,234 operations");
 });
