@@ -1,7 +1,7 @@
 // The spans of this page.
 //
-// A trace begins with a click and ends when its result is on the screen. Requests without a click are not traced: to look at the
-// mesh is no load of the mesh.
+// A trace begins with a click and ends when its result is on the screen. Requests without a click are not traced; those that only read
+// are not traced by the services that they reach, either: to look at the mesh is no load of the mesh.
 
 import { compareClocks, now } from "./clock.js";
 import { counts, keepSpan } from "./otlp.js";
@@ -72,15 +72,16 @@ const template = (path) => path.replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22,27
 /** A request; with `span`, which caused it, it is a part of that trace. @param {string} url @param {RequestInit} [init] @param {Span} [span] */
 export async function fetch(url, init = {}, span) {
   const sent = now();
+  const headers = new Headers(init.headers);
   if (!span) {
-    const answer = await globalThis.fetch(url, init);
+    if (!init.method) headers.set("traceparent", `00-${random(16)}-${random(8)}-00`);
+    const answer = await globalThis.fetch(url, { ...init, headers });
     compareClocks(answer, sent, now());
     return answer;
   }
   const { href, pathname } = new URL(url, location.href);
   const method = init.method ?? "GET";
   const own = new Span(`${method} ${template(pathname)}`, CLIENT, { "http.request.method": method, "url.full": href, "url.template": template(pathname) }, span.record);
-  const headers = new Headers(init.headers);
   headers.set("traceparent", own.traceparent);
   try {
     const answer = await globalThis.fetch(url, { ...init, headers });

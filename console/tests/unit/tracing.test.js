@@ -70,6 +70,15 @@ async function placeAndWatch() {
   return accepted;
 }
 
+test("a request without a click is not traced; one that only reads says so to the services, too", async () => {
+  await fetch("/api/orders");
+  await fetch("/api/orders/1/cancel", { method: "POST" });
+  const [read, changes] = sent.map(({ init }) => init.headers.get("traceparent"));
+  assert.match(read, /^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
+  assert.equal(changes, null);
+  assert.deepEqual(await exported(), []);
+});
+
 test("a trace begins with the click and ends when its result is painted", async () => {
   const traceId = await placeAndWatch();
   const [request] = sent;
@@ -152,12 +161,6 @@ test("a request that fails is an error of its span and of the click", async () =
     ],
   );
   assert.equal(attributes(spans[0])["error.type"], "503");
-});
-
-test("a request without a click is not traced", async () => {
-  await fetch("/lens/v1/topology");
-  assert.equal(sent[0].init.headers, undefined);
-  assert.deepEqual(await exported(), []);
 });
 
 test("what does not fit is dropped and counted, and nothing is sent twice", async () => {
