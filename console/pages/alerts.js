@@ -7,7 +7,7 @@ import { alerts, now } from "../lib/mesh.js";
 import { go, href, route } from "../lib/route.js";
 import { computed, html, nothing, repeat, signal } from "../lib/view.js";
 import { icon } from "../parts/icon.js";
-import { failed, skeleton, stateOf } from "../parts/state.js";
+import { empty, failed, skeleton, stateOf } from "../parts/state.js";
 import { data, objectives } from "./alerts/data.js";
 import "./alerts/detail.js";
 import { objectivesOf } from "./alerts/objectives.js";
@@ -64,7 +64,7 @@ function list(given) {
   const { active, quiet, entries, name, open, isQuietOpen } = given;
   const chosen = quiet.value.filter(({ key }) => key === open.value);
   const watchdog = entries.value.find(({ rule }) => rule.name === "Watchdog");
-  return html`${name.value && !open.value ? failed(new Error(`There is no alert “${name.value.slice(0, 60)}”.`), html`<a href=${href("alerts")}>All alerts</a>`) : nothing}
+  return html`${name.value && !open.value ? empty("No such alert", html`No rule is named <span class="mono">${name.value.slice(0, 60)}</span>.`, html`<a class="button" href=${href("alerts")}>Show all alerts</a>`) : nothing}
     ${active.value.length ? repeat(active.value, ({ key }) => key, (entry) => row(entry, given)) : calm(entries.value.length)}
     ${repeat(chosen, ({ key }) => key, (entry) => row(entry, given))}
     <details class="quiets" ?open=${isQuietOpen.value} @toggle=${(/** @type {Event} */ event) => (isQuietOpen.value = /** @type {HTMLDetailsElement} */ (event.target).open)}>

@@ -3,12 +3,12 @@
 import { paused, resource, visible } from "../lib/api.js";
 import { stylesheet } from "../lib/assets.js";
 import { duration, time } from "../lib/format.js";
-import { clock, now } from "../lib/mesh.js";
+import { clock, now, services } from "../lib/mesh.js";
 import { labelValues } from "../lib/prometheus.js";
 import { go, href, route, setParams } from "../lib/route.js";
 import { computed, effect, html, nothing, repeat, signal } from "../lib/view.js";
 import { icon } from "../parts/icon.js";
-import { failed, skeleton, stateOf } from "../parts/state.js";
+import { empty, failed, skeleton, stateOf } from "../parts/state.js";
 import { markers } from "./dashboards/annotations.js";
 import { allPanels, DASHBOARDS, LABEL_VALUES, load, sections } from "./dashboards/definition.js";
 import { span } from "./dashboards/query.js";
@@ -40,6 +40,8 @@ function board(uid) {
   const options = resource((signal) => (shownOne.value ? choices(shownOne.value, signal) : Promise.resolve(/** @type {Record<string, string[]>} */ ({}))), { every: 60_000 });
   const refresh = signal(10);
   const tick = signal(0);
+  // As it was when the page opened: charts do not jump to another range by themselves.
+  const minutes = signal(0);
   const off = signal(/** @type {Set<string>} */ (new Set()));
   /** @type {import("../vendor/signals-core/dist/signals-core.js").Signal<import("./dashboards/ask.js").Asked | undefined>} */
   const asked = signal(undefined);
@@ -54,8 +56,9 @@ function board(uid) {
       void tick.value;
       const { params } = route.value;
       const variables = shownOne.value?.templating.list ?? [];
-      if (!shownOne.value || (!clock.data.value && !clock.error.value)) return;
-      asked.value = { span: spanOf(params), variables, values: chosen(variables, params) };
+      minutes.value ||= usual.value ?? 0;
+      if (!shownOne.value || !minutes.value || (!clock.data.value && !clock.error.value)) return;
+      asked.value = { span: spanOf(params, minutes.value), variables, values: chosen(variables, params) };
     }),
   ];
   const marks = resource(async (signal) => {
@@ -67,16 +70,24 @@ function board(uid) {
   const stop = () => {
     for (const end of [...ends, definition.stop, options.stop, marks.stop]) end();
   };
-  return { definition, dashboard: shownOne, options, refresh, tick, asked, marks, off, stop };
+  return { definition, dashboard: shownOne, options, refresh, tick, minutes, asked, marks, off, stop };
 }
 
-/** @param {URLSearchParams} params */
-function spanOf(params) {
+/** The minutes that are shown unless the address says otherwise: a mesh that has just started fills five. Undefined before the processes are known. */
+const usual = computed(() => {
+  const { data, error } = services;
+  if (!data.value) return error.value ? 15 : undefined;
+  const starts = data.value.items.flatMap((/** @type {any} */ { started_at: at }) => (at ? [Date.parse(at)] : []));
+  return starts.length && now() - Math.min(...starts) < 360_000 ? 5 : 15;
+});
+
+/** @param {URLSearchParams} params @param {number} most minutes, if the address has none */
+function spanOf(params, most) {
   const [from, to] = ["from", "to"].map((name) => Number(params.get(name)));
   if (from > 0 && to > from) return span(from, Math.min(to, from + 86_400));
   const minutes = Number(params.get("range")?.replace("m", ""));
   const end = now() / 1000;
-  return span(end - (RANGES.includes(minutes) ? minutes : 15) * 60, end);
+  return span(end - (RANGES.includes(minutes) ? minutes : most) * 60, end);
 }
 
 /** The chosen values; the definition has a choice of its own where the address has none. @param {Variable[]} variables @param {URLSearchParams} params */
@@ -101,14 +112,12 @@ export default function dashboards() {
   };
   const shared = { asked: one.asked, markers: computed(() => one.marks.data.value ?? []), lost: signal(0), group: "dashboard", zoom, unzoom, alone };
 
-  const grid = (/** @type {Panel[]} */ panels, section = "") => {
-    const top = Math.min(...panels.map(({ gridPos }) => gridPos.y));
-    const isText = panels.every(({ type }) => type === "text");
-    return html`<div class="grid ${isText ? "texts" : ""}">${repeat(panels, ({ id }) => `${uid.value} ${id}`, (panel) => {
-      const { x, y, w, h } = panel.gridPos;
-      return html`<mesh-panel class=${panel.type} .given=${{ panel, board: shared, section }} .style=${`grid-column: ${x + 1} / span ${w}; grid-row: ${y - top + 1} / span ${h}; --h: ${h}`}></mesh-panel>`;
-    })}</div>`;
-  };
+  // A line of panels is as high as its highest; charts have the height of the definition, tables at most that.
+  const line = (/** @type {Panel[]} */ panels, section = "") => html`<div class="grid">${repeat(panels, ({ id }) => `${uid.value} ${id}`, (panel) => {
+    const { x, w, h } = panel.gridPos;
+    return html`<mesh-panel class=${panel.type} .given=${{ panel, board: shared, section }} .style=${`grid-column: ${x + 1} / span ${w}; --h: ${h}`}></mesh-panel>`;
+  })}</div>`;
+  const grid = (/** @type {Panel[]} */ panels, section = "") => [...new Set(panels.map(({ gridPos }) => gridPos.y))].map((top) => line(panels.filter(({ gridPos }) => gridPos.y === top), section));
 
   const panels = (/** @type {Dashboard} */ dashboard) => {
     const wanted = route.value.params.get("panel");
@@ -122,7 +131,7 @@ export default function dashboards() {
   return {
     view: () => {
       if (!styled.at.value) return styled.error.value ? failed(styled.error.value) : skeleton(6);
-      if (!DASHBOARDS.some(([name]) => name === uid.value)) return failed(new Error(`There is no dashboard “${uid.value.slice(0, 40)}”.`), html`<a href=${href("dashboards")}>Open the overview</a>`);
+      if (!DASHBOARDS.some(([name]) => name === uid.value)) return empty("No such dashboard", html`None is named <span class="mono">${uid.value.slice(0, 40)}</span>.`, html`<a class="button" href=${href("dashboards")}>Open the overview</a>`);
       return html`<div class="pad dashboards">${toolbar(uid.value, one)}${shared.lost.value ? html`<div class="notice bad" role="status">${icon("warning", "small")} The gateway does not answer since ${time(shared.lost.value)}. What is grey is as it was then; it is asked again at each refresh.</div>` : nothing}
         ${one.dashboard.value ? html`<p class="quiet lead">${one.dashboard.value.description}</p>${panels(one.dashboard.value)}` : stateOf({ ...one.definition, data: /** @type {any} */ (one.dashboard) }, () => nothing, { lines: 8 })}
       </div>`;
@@ -136,19 +145,19 @@ export default function dashboards() {
 }
 
 /** @param {string} uid @param {ReturnType<typeof board>} one */
-function toolbar(uid, { dashboard, options, refresh, tick, asked, marks, off }) {
+function toolbar(uid, { dashboard, options, refresh, tick, minutes: most, asked, marks, off }) {
   const { params } = route.value;
   const kept = { range: params.get("range") ?? undefined, from: params.get("from") ?? undefined, to: params.get("to") ?? undefined };
   const isZoomed = Boolean(kept.from && kept.to);
-  const minutes = Number(params.get("range")?.replace("m", "") ?? 15);
+  const minutes = Number(params.get("range")?.replace("m", "") ?? most.value);
+  const isText = dashboard.value && allPanels(dashboard.value).every(({ type }) => type === "text");
   const given = asked.value;
   const toggle = (/** @type {string} */ name) => {
     const hidden = new Set(off.peek());
     if (!hidden.delete(name)) hidden.add(name);
     off.value = hidden;
   };
-  return html`<nav class="tabs" aria-label="Dashboards">${DASHBOARDS.map(([name, title]) => html`<a href=${href("dashboards", [name], kept)} aria-current=${name === uid ? "page" : nothing}>${title}</a>`)}</nav>
-    <div class="row wrap tools">
+  return html`<nav class="tabs" aria-label="Dashboards">${DASHBOARDS.map(([name, title]) => html`<a href=${href("dashboards", [name], kept)} aria-current=${name === uid ? "page" : nothing}>${title}</a>`)}</nav>${isText ? nothing : html`<div class="row wrap tools">
       ${(dashboard.value?.templating.list ?? []).map((variable) => select(variable, options.data.value?.[variable.name] ?? [], given?.values[variable.name] ?? []))}
       ${(dashboard.value?.annotations.list ?? []).filter(({ builtIn }) => !builtIn).map(({ name, enable }) => html`<button class="chip" aria-pressed=${enable !== off.value.has(name)} @click=${() => toggle(name)}>${name}</button>`)}
       ${marks.error.value ? html`<span class="warning">${icon("warning", "small")} ${marks.error.value.message}</span>` : nothing}
@@ -160,7 +169,7 @@ function toolbar(uid, { dashboard, options, refresh, tick, asked, marks, off }) 
         ${(dashboard.value?.timepicker?.refresh_intervals ?? ["10s"]).map((text) => html`<option value=${secondsOf(text)} ?selected=${refresh.value === secondsOf(text)}>every ${duration(secondsOf(text))}</option>`)}
       </select>
       <button class="button" aria-label="Refresh now" title="Refresh (r)" @click=${() => (tick.value += 1)}>${icon("refresh", "small")}</button>
-    </div>`;
+    </div>`}`;
 }
 
 /** @param {Variable} variable @param {string[]} values @param {string[]} selected */

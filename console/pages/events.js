@@ -89,9 +89,9 @@ export default function open() {
     ${orderId.value ? orderPanel(all.order, orderId.value) : nothing}
     <section class="panel" aria-label="Dead letters">
       <header><h2>Dead letters</h2>${waiting() ? html`<span class="badge warning">${waiting()} waiting</span>` : nothing}<span class="space"></span>
-        <button class="chip" aria-pressed=${isAll.value} @click=${() => setParams({ handled: isAll.peek() ? undefined : "true" })}>handled, too</button>
+        <button class="chip" aria-pressed=${isAll.value} @click=${() => setParams({ handled: isAll.peek() ? undefined : "true" })}>also handled</button>
         ${waiting() ? html`<button class="button" ?disabled=${!mayChange()} title=${mayChange() ? "" : why} @click=${() => dialog.replayAll(waiting())}>Replay all…</button>` : nothing}
-        <button class="button" ?disabled=${!mayChange()} title=${mayChange() ? "" : why} @click=${dialog.poison}>Send a poison event…</button></header>
+        ${all.letters.data.value?.items.length ? html`<button class="button" ?disabled=${!mayChange()} title=${mayChange() ? "" : why} @click=${dialog.poison}>Send a poison event…</button>` : nothing}</header>
       ${dialog.report.value ? html`<p class="notice plain" role="status">${dialog.report.value}<span class="space"></span><button class="button plain" aria-label="Close" @click=${() => (dialog.report.value = "")}>${icon("close", "small")}</button></p>` : nothing}
       ${stateOf(all.letters, lettersView, { lines: 4, isEmpty: ({ items, unread }) => !items.length && !unread.length, teach })}
     </section>

@@ -33,7 +33,7 @@ const sum = (values) => values.reduce((/** @type {number | null} */ all, value) 
 const total = ({ replica, replicas }, read) => sum((replica ? [replica] : replicas).map(read));
 
 /** @param {number | null} value @param {string} text @param {Replica | undefined} replica @param {"memory_bytes" | "cpu_cores"} kind @param {string} label */
-const measured = (value, text, replica, kind, label) => html`<span class="measured"><span>${value === null ? NONE : text}</span>${replica?.over_window ? spark(replica.over_window[kind], { label, max: kind === "cpu_cores" ? 0.05 : undefined }) : nothing}</span>`;
+const measured = (value, text, replica, kind, label) => html`<span class="measured">${replica?.over_window ? spark(replica.over_window[kind], { label, max: kind === "cpu_cores" ? 0.05 : undefined }) : html`<i></i>`}<span>${value === null ? NONE : text}</span></span>`;
 
 /** @param {Replica} replica */
 function readiness(replica) {

@@ -171,7 +171,10 @@ class Chart extends HTMLElement {
 
   /** @param {Plot} plot */
   #onCursor(plot) {
-    const index = plot.cursor.idx ?? null;
+    const { idx, left = 0 } = plot.cursor;
+    // Beside all points there is nothing to read.
+    const isNear = typeof idx === "number" && Math.abs(plot.posToVal(left, "x") - plot.data[0][idx]) <= (this.#spec?.step ?? Infinity);
+    const index = isNear ? idx : null;
     if (index === this.#index || plot !== this.#plot) return;
     this.#index = index;
     this.#drawOver();

@@ -3,6 +3,7 @@
 import { token } from "../lib/color.js";
 import { number, time } from "../lib/format.js";
 import { formatOf } from "../lib/units.js";
+import { ticks } from "./timeline.js";
 
 /** @typedef {{ limit: number, points: Map<number, number> }} Bucket */
 /** @typedef {{ label: string, buckets: Bucket[], range: { from: number, to: number }, step: number, unit?: string, height: number }} Spec */
@@ -93,7 +94,7 @@ class Heat extends HTMLElement {
   }
 
   /** @param {CanvasRenderingContext2D} ctx @param {Layout} found */
-  #axes(ctx, { spec, rows, height, row, x }) {
+  #axes(ctx, { spec, rows, width, height, row }) {
     ctx.font = `11px ${token("--sans", this)}`;
     ctx.fillStyle = token("--faint", this);
     ctx.textAlign = "right";
@@ -103,10 +104,7 @@ class Heat extends HTMLElement {
       if (Number.isFinite(limit) && index % every === 0) ctx.fillText(formatOf(spec.unit)(limit), LEFT - 6, TOP + height - (index + 1) * row);
     });
     ctx.textAlign = "center";
-    for (const share of [0, 0.25, 0.5, 0.75]) {
-      const at = spec.range.from + share * (spec.range.to - spec.range.from);
-      ctx.fillText(time(at * 1000).slice(0, 5), x(at), spec.height - 10);
-    }
+    for (const { share, text } of ticks(spec.range, 8)) ctx.fillText(text, LEFT + share * width, spec.height - 10);
   }
 
   /** @param {MouseEvent} event */

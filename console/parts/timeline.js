@@ -18,10 +18,17 @@ export function stretches(points, step, stateOf) {
   return found;
 }
 
+/** Round times in a range, at most `most`, each with its place as a share. @param {{ from: number, to: number }} range @param {number} most */
+export function ticks({ from, to }, most) {
+  const step = [10, 30, 60, 120, 300, 600, 1_800, 3_600].find((one) => (to - from) / one <= most) ?? 14_400;
+  const found = [];
+  for (let at = Math.ceil(from / step) * step; at <= to; at += step) found.push({ share: (at - from) / (to - from), text: time(at * 1000).slice(0, step < 60 ? 8 : 5) });
+  return found.filter(({ share }) => share > 0.03 && share < 0.97);
+}
+
 /** @param {{ label: string, rows: { name: string, stretches: Stretch[] }[], range: { from: number, to: number } }} given */
 export function timeline({ label, rows, range }) {
   const place = (/** @type {number} */ at) => (Math.min(Math.max((at - range.from) / (range.to - range.from), 0), 1) * 100).toFixed(2);
-  const ticks = [0, 0.5].map((share) => range.from + share * (range.to - range.from));
   return html`<div class="timeline" role="group" aria-label=${label}>
     ${rows.map(({ name, stretches: found }) => {
       const now = found.at(-1);
@@ -31,6 +38,6 @@ export function timeline({ label, rows, range }) {
         </div>
         <b class=${now?.state ?? ""}>${now ? now.text : nothing}</b>`;
     })}
-    <span></span><div class="ticks">${ticks.map((at) => html`<time>${time(at * 1000).slice(0, 5)}</time>`)}</div><span></span>
+    <span></span><div class="ticks">${ticks(range, 4).map(({ share, text }) => html`<time .style=${`left: ${(share * 100).toFixed(2)}%`}>${text}</time>`)}</div><span></span>
   </div>`;
 }

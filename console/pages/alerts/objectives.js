@@ -26,11 +26,11 @@ function budget(left) {
 export function objectivesOf(objectives) {
   const window = objectives.find(({ window }) => window)?.window;
   const columns = [
-    { title: "objective", cell: (/** @type {import("./data.js").Objective} */ one) => html`<b>${one.slo}</b>` },
-    { title: "promised", class: "promise", cell: (/** @type {import("./data.js").Objective} */ one) => html`<span title=${one.promise}>${one.promise || "–"}</span>` },
-    { title: "target", number: true, cell: (/** @type {import("./data.js").Objective} */ one) => percent(one.objective) },
-    { title: "budget left", cell: (/** @type {import("./data.js").Objective} */ one) => budget(one.left) },
-    { title: "burn rate, 5 min", number: true, cell: (/** @type {import("./data.js").Objective} */ one) => burning(one.burn5m) },
+    { title: "Objective", cell: (/** @type {import("./data.js").Objective} */ one) => html`<b>${one.slo}</b>` },
+    { title: "Promised", class: "promise", cell: (/** @type {import("./data.js").Objective} */ one) => html`<span title=${one.promise}>${one.promise || "–"}</span>` },
+    { title: "Target", number: true, cell: (/** @type {import("./data.js").Objective} */ one) => percent(one.objective) },
+    { title: "Budget left", cell: (/** @type {import("./data.js").Objective} */ one) => budget(one.left) },
+    { title: "Burn rate, 5 min", number: true, cell: (/** @type {import("./data.js").Objective} */ one) => burning(one.burn5m) },
     { title: "1 h", number: true, cell: (/** @type {import("./data.js").Objective} */ one) => burning(one.burn1h) },
   ];
   return html`<section class="panel" aria-label="Objectives"><header><h2>Objectives</h2><span class="space"></span>

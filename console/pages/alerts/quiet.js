@@ -55,10 +55,10 @@ class MeshQuiet extends Widget {
     const all = (this.given?.entries() ?? []).map((entry) => known.get(entry.key) ?? { entry, text: "", why: "" });
     all.sort((a, b) => (b.near ?? -1) - (a.near ?? -1));
     const columns = [
-      { title: "rule", cell: (/** @type {Row} */ { entry }) => html`<a href=${href("alerts", [entry.rule.name])}>${entry.rule.name}</a>` },
-      { title: "severity", cell: (/** @type {Row} */ { entry }) => html`<span class="quiet">${entry.severity}</span>` },
-      { title: "how near", cell: (/** @type {Row} */ { near }) => (near === undefined ? nothing : html`<span class="near"><i .style=${`width: ${(near * 100).toFixed(1)}%`}></i></span>`) },
-      { title: "now", cell: (/** @type {Row} */ { text, why }) => html`${text || html`<span class="faint">${why}</span>`}` },
+      { title: "Rule", cell: (/** @type {Row} */ { entry }) => html`<a href=${href("alerts", [entry.rule.name, entry.severity])}>${entry.rule.name}</a>` },
+      { title: "Severity", cell: (/** @type {Row} */ { entry }) => html`<span class="quiet">${entry.severity}</span>` },
+      { title: "How near", cell: (/** @type {Row} */ { near }) => (near === undefined ? nothing : html`<span class="near"><i .style=${`width: ${(near * 100).toFixed(1)}%`}></i></span>`) },
+      { title: "Now", cell: (/** @type {Row} */ { text, why }) => html`${text || html`<span class="faint">${why}</span>`}` },
     ];
     return html`<div class="scroll" tabindex="0" role="group" aria-label="Quiet rules, a table">${table({ label: "Quiet rules", columns, rows: all, key: ({ entry }) => entry.key })}</div>`;
   }

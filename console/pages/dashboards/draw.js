@@ -1,6 +1,6 @@
 // Draws the answer of a panel, by the panel's type.
 
-import { duration, number, rate, short, time, utc } from "../../lib/format.js";
+import { duration, NONE, number, rate, short, time, utc } from "../../lib/format.js";
 import { html, nothing } from "../../lib/view.js";
 import { hueClass } from "../../lib/color.js";
 import { href } from "../../lib/route.js";
@@ -31,6 +31,9 @@ export function isEmpty({ type }, { series = [], traces, calls, logs, tables = [
 /** @param {{ points: [number, number][] }} series */
 const lastOf = (series) => series.points.at(-1)?.[1];
 
+/** What a percentile is of. @param {string} label */
+const thing = (label) => label.replace(/^p\d+ ?/, "");
+
 /** Lines as Grafana orders them, the largest last value first; stacks keep their order. @param {Panel} panel @param {Answer} answer @param {Context} context */
 function lines(panel, { series = [], exemplars }, { span, markers, group, height, zoom, unzoom }) {
   const defaults = fieldOf(panel, "");
@@ -43,6 +46,9 @@ function lines(panel, { series = [], exemplars }, { span, markers, group, height
   const isIdle = (/** @type {{ points: [number, number][] }} */ { points }) => points.every(([, value]) => !value);
   if (isStacked) drawn.sort((a, b) => Number(isIdle(a)) - Number(isIdle(b)));
   else drawn.sort((a, b) => (lastOf(b) ?? 0) - (lastOf(a) ?? 0));
+  // Percentiles of one thing have one hue.
+  const things = [...new Set(drawn.map(({ label }) => thing(label)))];
+  if (things.length < drawn.length) for (const one of drawn) one.color ??= `--hue-${things.indexOf(thing(one.label)) % 8}`;
   return chart({
     label: panel.title, lines: drawn, unit, min, step: span.step, range: span, stacked: isStacked, log: custom.scaleDistribution?.type === "log",
     max: Math.max(custom.axisSoftMax ?? 0, max ?? 0) || undefined, thresholds: thresholdsOf(defaults), markers, exemplars, group, height, zoom, unzoom,
@@ -56,11 +62,14 @@ function stat(panel, { series = [] }) {
     const field = fieldOf(panel, one.name);
     const { text, state } = shown(field, lastOf(one));
     const link = linkOf(field.links?.[0]?.url, {}, one.labels);
+    const past = one.points.map(([, value]) => (Number.isFinite(value) ? value : null));
+    // A line that never moves says no more than its number.
+    const isMoving = new Set(past).size > 1;
     const value = html`<b class="row ${state}">${state ? icon(state, "small") : nothing}${isName ? one.name : text}</b>`;
     return html`<div class="stat">
       <span class="value">${link && one.name ? html`<a href=${link}>${value}</a>` : value}</span>
       ${series.length > 1 && !isName ? html`<span class="quiet cut">${one.name}</span>` : nothing}
-      ${panel.options?.graphMode === "area" && one.points.length > 1 ? spark(one.points.map(([, value]) => (Number.isFinite(value) ? value : null)), { label: `${panel.title} over time` }) : nothing}
+      ${panel.options?.graphMode === "area" && isMoving ? spark(past, { label: `${panel.title} over time` }) : nothing}
     </div>`;
   })}</div>`;
 }
@@ -96,6 +105,7 @@ function cell(panel, name, row) {
 /** @param {Panel} panel @param {Answer} answer */
 function rows(panel, { tables = [] }) {
   const { columns, rows: found } = tableOf(tables, panel);
+  if (!found.length) return html`<p class="quiet none">${fieldOf(panel, "").noValue ?? NONE}</p>`;
   const visible = columns.filter((name) => !fieldOf(panel, name).custom?.hideFrom?.viz && found.some((row) => row[name] !== undefined));
   return html`<div class="scroll">${table({
     label: panel.title, rows: found, key: (row) => JSON.stringify(columns.filter((name) => typeof row[name] === "string").map((name) => row[name])),

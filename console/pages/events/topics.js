@@ -1,7 +1,7 @@
 // Topics as rows, and below each the groups that read it.
 
 import { hueClass } from "../../lib/color.js";
-import { age, duration, NONE, number, rate, utc } from "../../lib/format.js";
+import { age, NONE, number, rate, utc } from "../../lib/format.js";
 import { now } from "../../lib/mesh.js";
 import { html, nothing } from "../../lib/view.js";
 import { icon } from "../../parts/icon.js";
@@ -26,7 +26,7 @@ function lag({ group }) {
 
 /** @param {Row} row */
 function oldest({ topic, group }) {
-  if (group) return html`<span class=${condition(group).level}>${group.lag > 0 && group.oldest_age_seconds !== null ? duration(group.oldest_age_seconds) : NONE}</span>`;
+  if (group) return html`<span class=${condition(group).level}>${group.lag > 0 ? age(group.oldest_age_seconds ?? NaN) : NONE}</span>`;
   return topic.oldest ? html`<span title=${utc(topic.oldest)}>${age((now() - Date.parse(topic.oldest)) / 1_000)}</span>` : NONE;
 }
 

@@ -10,6 +10,10 @@ import { formatOf, increments } from "../../lib/units.js";
 /** A threshold farther away than this many times the largest value is not drawn: it would flatten the lines. */
 const NEAR = 3;
 
+/** The widths of the axis of values, and of what is free on the right. */
+const SIDE = 62;
+const RIGHT = 12;
+
 /** @param {number} seconds @param {number} step between the marks of the axis */
 function clock(seconds, step) {
   const date = new Date(seconds * 1000);
@@ -56,11 +60,19 @@ function axes(spec, element) {
       gap: 4,
       space: 72,
       grid: { show: false },
-      values: (/** @type {Plot} */ _, /** @type {number[]} */ splits, /** @type {number} */ __, /** @type {number} */ ___, /** @type {number} */ step) => splits.map((at) => clock(at, step)),
+      values: (/** @type {Plot} */ plot, /** @type {number[]} */ splits, /** @type {number} */ __, /** @type {number} */ ___, /** @type {number} */ step) => {
+        // A time that would be cut, or touch the lowest value of the other axis, is left out.
+        const { min = 0, max = 1 } = plot.scales.x;
+        const [width, half] = [plot.width - SIDE - RIGHT, step < 60 ? 26 : 16];
+        return splits.map((at) => {
+          const x = ((at - min) / (max - min)) * width;
+          return x < half || x > width + RIGHT - half ? "" : clock(at, step);
+        });
+      },
     },
     {
       ...common,
-      size: 62,
+      size: SIDE,
       gap: 6,
       space: 32,
       ...(spec.log ? { filter: tens, grid: { ...common.grid, filter: tens } } : { incrs: increments(spec.unit) }),
@@ -108,6 +120,18 @@ function series(spec, lines, element) {
   });
 }
 
+/** A text that lines behind it do not cross out. @param {CanvasRenderingContext2D} ctx @param {string} text @param {number} x @param {number} y @param {string} ground */
+function tag(ctx, text, x, y, ground) {
+  ctx.save();
+  ctx.setLineDash([]);
+  ctx.lineJoin = "round";
+  ctx.lineWidth = 4 * devicePixelRatio;
+  ctx.strokeStyle = ground;
+  ctx.strokeText(text, x, y);
+  ctx.restore();
+  ctx.fillText(text, x, y);
+}
+
 /** Hairlines with their values, above the grid and below the labels. @param {Spec} spec @param {Element} element */
 function thresholds(spec, element) {
   return (/** @type {Plot} */ plot) => {
@@ -131,7 +155,7 @@ function thresholds(spec, element) {
       ctx.font = `${11 * scale}px ${token("--sans", element)}`;
       ctx.textAlign = "left";
       ctx.textBaseline = y - bbox.top < 16 * scale ? "top" : "bottom";
-      if (isFree) ctx.fillText(label ?? tidy(formatOf(spec.unit)(value)), bbox.left + 4 * scale, y + (ctx.textBaseline === "top" ? 3 : -2) * scale);
+      if (isFree) tag(ctx, label ?? tidy(formatOf(spec.unit)(value)), bbox.left + 4 * scale, y + (ctx.textBaseline === "top" ? 3 : -2) * scale, token("--raised", element));
       ctx.restore();
       if (isFree) labelled = y;
     }
@@ -147,7 +171,7 @@ export function options(current, lines, element, { width, height, setCursor, set
   return {
     width,
     height,
-    padding: /** @type {[number, number, number, number]} */ ([8, 12, 0, 0]),
+    padding: /** @type {[number, number, number, number]} */ ([8, RIGHT, 0, 0]),
     legend: { show: false },
     cursor: {
       y: false,

@@ -43,9 +43,9 @@ function valueOf(line, plot, column, index, isStacked) {
   return line.points.find(([seconds]) => seconds === at)?.[1] ?? null;
 }
 
-/** Labels without the address of the process, if they differ without it, too. @param {string[]} labels */
+/** Labels without the address of the process and the ending that all topics have, if they differ without these, too. @param {string[]} labels */
 function namesOf(labels) {
-  const bare = labels.map((label) => label.replace(/ \S+:\d+$/, ""));
+  const bare = labels.map((label) => label.replace(/ \S+:\d+$/, "").replace(/\.events\b/, ""));
   return new Set(bare).size === bare.length ? bare : labels;
 }
 

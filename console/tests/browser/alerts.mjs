@@ -45,7 +45,7 @@ useCase("the address of an alert opens it, and Escape closes it", async ({ page,
 
 useCase("an alert that does not exist says so", async ({ page, open }) => {
   await open("#/alerts/Nothing");
-  await page.getByText("There is no alert “Nothing”.").waitFor();
+  await page.getByText("No such alert").waitFor();
 });
 
 useCase("objectives show their target and what is left of their budget", async ({ page, open }) => {
