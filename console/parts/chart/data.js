@@ -25,6 +25,8 @@ export function align(lines) {
     /** @type {Column} */
     const column = new Array(times.length).fill(undefined);
     for (const [at, value] of line) column[/** @type {number} */ (place.get(at))] = value;
+    // uPlot ends a gap at the first place that is not null, where other lines have points.
+    for (let index = 1; index < column.length; index += 1) if (column[index] === undefined && column[index - 1] === null) column[index] = null;
     return column;
   });
   return [times, ...columns];

@@ -14,6 +14,11 @@ test("lines of different times share one list of times, without gaps in either",
   assert.deepEqual(align([[[0, 1], [10, 2]], [[5, 7]]]), [[0, 5, 10], [1, undefined, 2], [undefined, 7, undefined]]);
 });
 
+test("a gap lasts until the line's next point, although other lines have points in it", () => {
+  const line = withGaps([[0, 1], [20, 2]], 5);
+  assert.deepEqual(align([line, [[0, 7], [5, 7], [10, 7], [15, 7], [20, 7]]])[1], [1, null, null, null, 2]);
+});
+
 test("a stack adds what is below", () => {
   assert.deepEqual(stack([[1, 2], [10, null], [100, 200]]), [[1, 2], [11, 2], [111, 202]]);
 });
