@@ -105,6 +105,8 @@ export function inline(text, options) {
 function link(label, url, options) {
   const text = inline(label, options);
   if (!isSafe(url)) return text;
+  // A page of this console, as other viewers of the text find it.
+  if (url.startsWith("/#/")) return html`<a href=${url.slice(1)}>${text}</a>`;
   return url.startsWith("#") ? html`<a href=${url}>${text}</a>` : html`<a href=${url} target="_blank" rel="noopener noreferrer">${text}</a>`;
 }
 

@@ -32,6 +32,10 @@ test("spans: bold, emphasis, code, links; stars in code stay", () => {
   assert.match(flat(inline("[here](https://example.org/)", {})), /<a href=https:\/\/example.org\/ .*>here<\/a>/);
 });
 
+test("a link to a page of the console stays in its window", () => {
+  assert.match(flat(inline("[Events](/#/events)", {})), /<a href=#\/events>Events<\/a>/);
+});
+
 test("a link to a script is text, and so are tags", () => {
   assert.equal(flat(inline("[x](javascript:alert(1))", {})), "x)");
   assert.equal(flat(inline("[x](//elsewhere.example/)", {})), "x");
