@@ -5,17 +5,7 @@
 #   check.sh [file]...    without files: all of ../dashboards
 set -euo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-TOOLS=${GLASSMESH_TOOLS:-$HOME/.cache/glassmesh-tools}
-# By what is pinned: another lock is another folder.
-HOME_OF_TYPES=$TOOLS/dashboard-schema-$(sha256sum "$HERE/package-lock.json" | cut -c1-12)
-
-command -v npm >/dev/null || { echo "npm is missing: install Node.js 20 or newer" >&2; exit 1; }
-if [ ! -d "$HOME_OF_TYPES" ]; then
-  fresh=$(mktemp -d "$TOOLS/dashboard-schema.XXXXXX")
-  cp "$HERE/package.json" "$HERE/package-lock.json" "$fresh"
-  (cd "$fresh" && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error >&2)
-  mv "$fresh" "$HOME_OF_TYPES"
-fi
+HOME_OF_TYPES=$("$HERE/../../tests/programs.sh" dashboard-schema "$HERE")
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

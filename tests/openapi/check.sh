@@ -5,19 +5,8 @@
 #   check.sh http://127.0.0.1:8080
 set -euo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-TOOLS=${GLASSMESH_TOOLS:-$HOME/.cache/glassmesh-tools}
-# The folder depends on the lock file: another lock file is another folder.
-PROGRAMS=$TOOLS/openapi-$(sha256sum "$HERE/package-lock.json" | cut -c1-12)
+PROGRAMS=$("$HERE/../programs.sh" openapi "$HERE")
 GATEWAY=${1:?expected the URL of a gateway}
-
-command -v npm >/dev/null || { echo "npm is missing: install Node.js 20 or newer" >&2; exit 1; }
-if [ ! -d "$PROGRAMS" ]; then
-  mkdir -p "$TOOLS"
-  fresh=$(mktemp -d "$TOOLS/openapi.XXXXXX")
-  cp "$HERE/package.json" "$HERE/package-lock.json" "$fresh"
-  (cd "$fresh" && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error >&2)
-  mv "$fresh" "$PROGRAMS"
-fi
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
