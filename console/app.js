@@ -29,6 +29,9 @@ const PAGES = [
   ["services", "Services", "services", "s"],
 ];
 
+/** A ticket can wait, a page cannot. */
+const alertLevel = () => (firing.value.some(({ labels }) => labels.severity === "page") ? "bad" : firing.value.length ? "warning" : "");
+
 /** The page that is open. */
 const open = signal(/** @type {{ view: () => unknown }} */ ({ view: () => skeleton(6) }));
 let close = () => {};
@@ -65,7 +68,7 @@ function rail() {
   const count = firing.value.length;
   return html`<nav class="rail" aria-label="Pages">
     ${PAGES.map(([name, title, symbol]) => html`<a href=${href(name)} aria-current=${name === page ? "page" : nothing}>
-      ${icon(symbol)}<span>${title}</span>${name === "alerts" && count ? html`<span class="count badge bad">${count}</span>` : nothing}
+      ${icon(symbol)}<span>${title}</span>${name === "alerts" && count ? html`<span class="count badge ${alertLevel()}">${count}</span>` : nothing}
     </a>`)}
   </nav>`;
 }
@@ -97,7 +100,7 @@ function bar() {
       ? html`<span class="fact"><b>${number(numbers.orders)}</b> orders/s</span>
           ${numbers.p99 ? html`<span class="fact tail">p99 <b>${duration(numbers.p99)}</b></span>` : nothing}`
       : nothing}
-    ${alerts.data.value ? html`<a class="fact ${count ? "bad" : ""}" href=${href("alerts")}><b>${count}</b> ${count === 1 ? "alert" : "alerts"}</a>` : nothing}
+    ${alerts.data.value ? html`<a class="fact ${alertLevel()}" href=${href("alerts")}><b>${count}</b> ${count === 1 ? "alert" : "alerts"}</a>` : nothing}
     <span class="space"></span>
     <button class="button plain" aria-pressed=${paused.value} aria-label=${paused.value ? "Continue updates" : "Pause updates"} title="Pause (p)" @click=${pause}>${icon(paused.value ? "play" : "pause", "small")}</button>
     <button class="button plain" aria-label="Change the theme" title="Theme" @click=${changeTheme}>${icon("theme", "small")}</button>

@@ -86,5 +86,8 @@ export function age(seconds) {
   return duration(seconds < 60 ? Math.round(seconds) : Math.round(seconds / 60) * 60);
 }
 
+/** The name of an operation; the package of an RPC is the same for all of a service. @param {string} name */
+export const operation = (name) => name.replace(/^(?:\w+\.)+(?=\w+\/)/, "");
+
 /** The first digits of an id, which are enough to tell it from its neighbours. @param {string} id */
 export const short = (id) => id.slice(0, 8);

@@ -5,7 +5,7 @@ import { html, nothing, repeat } from "../lib/view.js";
 /**
  * @template T
  * @typedef {object} Column
- * @property {string} title
+ * @property {unknown} title
  * @property {(row: T) => unknown} cell
  * @property {boolean} [number] aligned to the right
  * @property {string} [class]

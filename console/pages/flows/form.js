@@ -3,6 +3,9 @@
 import { burst, endBurst, HIGHEST_RATE, MOST_ORDERS, perform, place, placeMany, PRESETS, products, TOKENS } from "../../lib/orders.js";
 import { html, nothing, signal } from "../../lib/view.js";
 
+/** On a phone the orders are not to be below the form. */
+const NARROW = matchMedia("(max-width: 860px)").matches;
+
 /** @param {FormData} form */
 async function sendAny(form) {
   const order = { items: [{ sku: String(form.get("sku")), quantity: Number(form.get("quantity")) }], token: String(form.get("token")) };
@@ -21,11 +24,10 @@ const options = () => {
 };
 
 /** @param {(form: FormData) => void} act */
-const fields = (act) => html`<form class="fields" @submit=${(/** @type {SubmitEvent} */ event) => {
+const fields = (act) => html`<details class="any" ?open=${!NARROW}><summary><h3>Any order</h3></summary><form class="fields" @submit=${(/** @type {SubmitEvent} */ event) => {
   event.preventDefault();
   act(new FormData(/** @type {HTMLFormElement} */ (event.target)));
 }}>
-  <h3>Any order</h3>
   <label class="field">Product<select class="input" name="sku">${options()}</select></label>
   <label class="field">The payment<select class="input" name="token">${TOKENS.map(([token, does]) => html`<option value=${token}>${does}</option>`)}</select></label>
   <div class="three">
@@ -35,7 +37,7 @@ const fields = (act) => html`<form class="fields" @submit=${(/** @type {SubmitEv
   </div>
   <button class="button">Send</button>
   ${products.error.value && !products.data.value ? html`<p class="faint">The products are not known: ${products.error.value.message}</p>` : nothing}
-</form>`;
+</form></details>`;
 
 function progress() {
   const now = burst.value;

@@ -89,6 +89,9 @@ export function group(row) {
   return status === "completed" ? status : "on its way";
 }
 
+/** What the shop is to blame for; other orders end as their customers want it, or their banks. @param {Row} row */
+export const isFault = ({ reason }) => reason === "payment_unavailable" || reason === "reservation_expired";
+
 /** How many rows each group has; the usual ones are there even if they are empty. @param {Iterable<Row>} rows */
 export function groups(rows) {
   const counts = new Map([["on its way", 0], ["completed", 0]]);
@@ -103,8 +106,8 @@ export function funnel(rows) {
   return counts;
 }
 
-/** The upper bounds of the bars of the histogram, in milliseconds; the last bar has no bound. */
-export const BOUNDS = [50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000];
+/** The upper bounds of the bars of the histogram, in milliseconds; the last bar has no bound. A parcel takes half a second twice. */
+export const BOUNDS = [50, 100, 250, 500, 1_000, 1_100, 1_250, 1_500, 2_500, 5_000, 10_000];
 
 /** The number of a duration's bar. @param {number} ms */
 export function bar(ms) {

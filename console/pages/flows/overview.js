@@ -45,7 +45,7 @@ function durations(rows, filters) {
   return html`<div class="histogram" role="group" aria-label="Orders by duration; a bar selects them">
     ${bars.map((count, index) => html`<button aria-pressed=${filters.bar === index} aria-label="${count} orders, ${name(index)}" title="${count} orders, ${name(index)}"
       @click=${() => setParams({ duration: filters.bar === index ? undefined : index })}>
-      <i .style=${`height: ${count ? Math.max(3, (count / most) * 100) : 0}%`}></i><span>${name(index).replace("≤ ", "")}</span></button>`)}
+      <b><i .style=${`height: ${count ? Math.max(3, (count / most) * 100) : 0}%`}></i></b><span>${index < BOUNDS.length ? BOUNDS[index] / 1_000 : "> 10 s"}</span></button>`)}
   </div>`;
 }
 

@@ -16,11 +16,17 @@ const LIST_EVERY_MS = 3_000;
 export function liveRows() {
   const rows = signal(/** @type {Map<string, import("./model.js").Row>} */ (new Map()));
   const tick = signal(now());
+  let isAsking = false;
   const list = resource(
     async (signal) => {
-      const answer = await get("/api/orders?limit=100", { signal });
-      rows.value = merged(rows.peek(), answer.items, MOST);
-      return true;
+      isAsking = true;
+      try {
+        const answer = await get("/api/orders?limit=100", { signal });
+        rows.value = merged(rows.peek(), answer.items, MOST);
+        return true;
+      } finally {
+        isAsking = false;
+      }
     },
     { every: LIST_EVERY_MS },
   );
@@ -44,7 +50,10 @@ export function liveRows() {
     frame ||= requestAnimationFrame(take);
   });
   const timer = setInterval(() => {
-    if (!document.hidden && !paused.peek()) tick.value = now();
+    if (document.hidden || paused.peek()) return;
+    tick.value = now();
+    // Messages have neither items nor total.
+    if (!isAsking && ![...rows.peek().values()].every(({ total }) => total)) list.refresh();
   }, 1_000);
   return {
     rows,

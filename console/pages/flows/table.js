@@ -6,7 +6,7 @@ import { href } from "../../lib/route.js";
 import { html, nothing } from "../../lib/view.js";
 import { icon } from "../../parts/icon.js";
 import { table } from "../../parts/table.js";
-import { isFinal, lasted, parts, placedAt, statusOf, WORKS } from "./model.js";
+import { isFault, isFinal, lasted, parts, placedAt, statusOf, WORKS } from "./model.js";
 import { words } from "./overview.js";
 
 /** @typedef {import("./model.js").Row} Row */
@@ -24,13 +24,16 @@ export function flowTable({ rows, now, open, cancel }) {
       { title: "order", cell: (row) => identity(row.id) },
       { title: "items", class: "wide items", cell: (row) => row.items.map((item) => `${item.quantity} × ${item.sku}`).join(", ") || NONE },
       { title: "total", number: true, class: "wide", cell: (row) => money(row.total) },
-      { title: "status", cell: (row) => status(row) },
-      { title: "took", number: true, cell: (row) => (isFinal(row) ? duration(lasted(row, now) / 1000) : html`<span class="faint">${age(lasted(row, now) / 1000)}</span>`) },
-      { title: "in each stage", class: "stages wide", cell: (row) => bar(row, now, longest) },
+      { title: "status", class: "status", cell: (row) => status(row) },
+      { title: "took", number: true, cell: (row) => (isFinal(row) ? duration(lasted(row, now) / 1000) : html`<span class="faint">${going(lasted(row, now) / 1000)}</span>`) },
+      { title: html`${["placed", "paid", "dispatched"].map((stage) => html`<i class="${hueClass(WORKS[stage])} ${stage}"></i>${stage} `)}`, class: "stages wide", cell: (row) => bar(row, now, longest) },
       { title: "", class: "actions", cell: (row) => actions(row, cancel) },
     ],
   })}</div>`;
 }
+
+/** Tenths of a second do not flicker. @param {number} seconds */
+const going = (seconds) => (seconds < 10 ? `${seconds.toFixed(1)} s` : age(seconds));
 
 /** Shown short, copied whole. @param {string} id */
 const identity = (id) => html`<span class="mono" title=${id}>${short(id)}</span>
@@ -48,7 +51,7 @@ function money(total) {
 /** @param {Row} row */
 function status(row) {
   const now = statusOf(row);
-  if (now === "cancelled") return html`<span class="badge warning">${icon("warning", "small")} cancelled${row.reason ? `: ${words(row.reason)}` : ""}</span>`;
+  if (now === "cancelled") return html`cancelled${row.reason ? html` <span class=${isFault(row) ? "badge warning" : "faint"}>${isFault(row) ? icon("warning", "small") : nothing} ${words(row.reason)}</span>` : nothing}`;
   if (now === "completed") return "completed";
   return html`<span class="badge"><span class="dot ${hueClass(WORKS[now])}"></span>${now}</span>`;
 }

@@ -92,7 +92,7 @@ function fit(text, limit) {
 function sentence(node, box, limit) {
   const worst = node.health[0];
   if (!worst) return nothing;
-  const text = fit(worst.text, box.width + SENTENCE_MORE - 14);
+  const text = fit(worst.brief ?? worst.text, box.width + SENTENCE_MORE - 14);
   const width = widthOf(text, 12) + 14;
   const left = Math.max(4 - box.x, Math.min((box.width - width) / 2, limit - box.x - width - 4));
   return svg`<g class="sentence ${worst.level}" transform="translate(${left} -22)"><rect width=${width} height="18" rx="4"/><text x="7" y="13">${text}</text></g>`;
@@ -147,11 +147,11 @@ export function graph({ mesh, placed, selected, over, scale, dots, open, hover, 
         </g>
       </g>`;
     })}
-    ${labels(edges, placed, over)}
     ${nodes.map((node) => {
       const box = /** @type {Box} */ (placed.boxes.get(node.id));
       return node.health.length ? svg`<g class="above" transform="translate(${box.x} ${box.y})">${sentence(node, box, placed.width)}</g>` : nothing;
     })}
+    ${labels(edges.filter((edge) => isNear(edge) || !mesh.nodes.get(edge.target)?.health.length), placed, over)}
   </svg>`;
 }
 
@@ -169,7 +169,7 @@ function arrow(path) {
   return svg`<path class="head" d="M${x} ${y}l${middle > x ? 5 : -5} -3v6z"/>`;
 }
 
-/** Labels of the edges that are unhealthy, under the pointer, or at the node under it; each at the middle of its path. @param {Edge[]} edges @param {import("./layout.js").Layout} placed @param {string | undefined} over */
+/** Labels of the edges that are unhealthy (unless the node says so), under the pointer, or at the node under it; each at the middle of its path. @param {Edge[]} edges @param {import("./layout.js").Layout} placed @param {string | undefined} over */
 function labels(edges, placed, over) {
   const isShown = (/** @type {Edge} */ edge) => edge.id === over || isFailing(edge) || (edge.rate > 0 && (edge.source === over || edge.target === over));
   return edges.filter(isShown).map((edge) => {

@@ -31,9 +31,9 @@ export const isFailing = ({ rate, errors }) => rate >= ENOUGH_PER_SECOND && erro
  * @param {{ services?: import("./model.js").Process[], facts?: import("./model.js").Sample[], firing?: { labels: Record<string, string>, annotations: Record<string, string> }[], latches?: Record<string, string[]>, now: number }} known `latches` are what services wait for; `now` in milliseconds
  */
 export function judge(mesh, { services = [], facts = [], firing = [], latches = {}, now }) {
-  const say = (/** @type {string} */ id, /** @type {keyof typeof RANK} */ kind, /** @type {string} */ text) => {
+  const say = (/** @type {string} */ id, /** @type {keyof typeof RANK} */ kind, /** @type {string} */ text, /** @type {string | undefined} */ brief = undefined) => {
     const level = kind === "down" || kind === "broken" || kind === "page" ? "bad" : "warning";
-    mesh.nodes.get(id)?.health.push({ level, text, rank: RANK[kind] });
+    mesh.nodes.get(id)?.health.push({ level, text, rank: RANK[kind], brief });
   };
   for (const node of mesh.nodes.values()) {
     const down = node.replicas.filter((one) => !one.up);
@@ -61,7 +61,7 @@ function why(error) {
   return /refused/.test(error) ? ": connection refused" : `: ${error.length > 60 ? `${error.slice(0, 59)}…` : error}`;
 }
 
-/** Of an alert with several windows, the first is enough. @param {import("./model.js").Mesh} mesh @param {{ labels: Record<string, string>, annotations: Record<string, string> }[]} firing @param {(id: string, kind: "page" | "ticket", text: string) => void} say */
+/** Of an alert with several windows, the first is enough. @param {import("./model.js").Mesh} mesh @param {{ labels: Record<string, string>, annotations: Record<string, string> }[]} firing @param {(id: string, kind: "page" | "ticket", text: string, brief: string) => void} say */
 function alerts(mesh, firing, say) {
   const said = new Set();
   for (const { labels, annotations } of firing) {
@@ -71,9 +71,12 @@ function alerts(mesh, firing, say) {
     said.add(key);
     const text = annotations.summary ?? labels.alertname;
     const name = `${id.slice(id.indexOf(":") + 1)} `;
-    say(id, labels.severity === "page" ? "page" : "ticket", text.startsWith(name) ? text.slice(name.length) : text);
+    say(id, labels.severity === "page" ? "page" : "ticket", text.startsWith(name) ? text.slice(name.length) : text, alertBrief(labels.alertname));
   }
 }
+
+/** `MeshFlowsLate` as words: flows late. @param {string} alert */
+const alertBrief = (alert) => alert.replace(/^Mesh/, "").replace(/(?<=[a-z])(?=[A-Z])/g, " ").toLowerCase();
 
 /** The node that an alert is about: the topic or service that it names; the gateway, if it is about orders as a whole. @param {import("./model.js").Mesh} mesh @param {Record<string, string>} labels */
 function targetOf(mesh, { service, job, topic }) {

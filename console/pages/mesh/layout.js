@@ -53,7 +53,7 @@ export function input(mesh) {
 export function layout(mesh) {
   const { nodes, edges } = input(mesh);
   const graph = new Graph({ multigraph: true });
-  graph.setGraph({ rankdir: "LR", nodesep: ROW_GAP, edgesep: 14, ranksep: COLUMN_GAP, marginx: MARGIN, marginy: MARGIN });
+  graph.setGraph({ rankdir: "LR", nodesep: ROW_GAP, edgesep: 14, ranksep: COLUMN_GAP, marginx: MARGIN, marginy: ROW_GAP });
   graph.setDefaultEdgeLabel(() => ({}));
   for (const { id, width, height } of nodes) graph.setNode(id, { width, height });
   for (const { edge, isReversed } of edges) {

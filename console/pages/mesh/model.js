@@ -3,7 +3,7 @@
 import { PLAN } from "./plan.js";
 
 /** @typedef {"browser" | "service" | "topic" | "subject" | "database" | "external"} Kind */
-/** @typedef {{ level: "bad" | "warning", text: string, rank: number }} Health `rank` is 0 for the worst */
+/** @typedef {{ level: "bad" | "warning", text: string, rank: number, brief?: string }} Health `rank` is 0 for the worst; `brief` fits above a box */
 /** @typedef {{ instance: string | null, up: boolean, ready?: boolean | null, error: string | null }} Replica */
 /**
  * @typedef {object} Node

@@ -2,7 +2,7 @@
 
 import { resource } from "../../lib/api.js";
 import { hueClass } from "../../lib/color.js";
-import { duration, short, time } from "../../lib/format.js";
+import { duration, operation, short, time } from "../../lib/format.js";
 import { go, href } from "../../lib/route.js";
 import { html, nothing, signal } from "../../lib/view.js";
 import { icon } from "../../parts/icon.js";
@@ -47,7 +47,7 @@ function page(a, b, pairs, onlyOne) {
   const alone = pairs.filter(isAlone).length;
   return html`<div class="traces comparison">
     <header class="head">
-      <div class="sides">${side("A", a)} ${side("B", b)}
+      <div class="sides"><a class="button plain" title="Back to the search (Esc)" aria-label="Back to the search" href=${searched.value}>${icon("back", "small")}</a>${side("A", a)} ${side("B", b)}
         <span class="row"><b>B ${difference(b.duration - a.duration)}</b></span>
         <a class="button plain" href=${href("traces", [b.id], { compare: a.id })}>${icon("refresh", "small")} Swap</a></div>
       <div class="row"><button class="chip" aria-pressed=${onlyOne.value} @click=${() => (onlyOne.value = !onlyOne.value)}>only in one: ${alone}</button>
@@ -74,7 +74,7 @@ function row(pair, most) {
   const width = (Math.abs(pair.difference) / most) * 50;
   const sign = pair.difference > 0 ? "+" : "−";
   return html`<tr class=${isAlone ? "alone" : ""}>
-    <td><span class="row" .style=${`padding-left:${Math.min(pair.depth, 24) * 9}px`}><span class="dot ${hueClass(pair.service)}"></span><span class="quiet">${pair.service}</span> ${pair.name}${isAlone ? html` <span class="badge">only in ${pair.a.spans ? "A" : "B"}</span>` : nothing}</span></td>
+    <td><span class="row" .style=${`padding-left:${Math.min(pair.depth, 24) * 9}px`}><span class="dot ${hueClass(pair.service)}"></span><span class="quiet">${pair.service}</span> <span title=${pair.name}>${operation(pair.name)}</span>${isAlone ? html` <span class="badge">only in ${pair.a.spans ? "A" : "B"}</span>` : nothing}</span></td>
     <td class="number">${cell(pair.a)}</td><td class="number">${cell(pair.b)}</td>
     <td class="number">${pair.difference ? `${sign}${duration(Math.abs(pair.difference) / 1e6)}` : html`<span class="faint">0</span>`}</td>
     <td class="diff"><span class="both"><i class=${pair.difference > 0 ? "longer" : "shorter"} .style=${`width:${width}%;${pair.difference > 0 ? "left:50%" : "right:50%"}`}></i></span></td>

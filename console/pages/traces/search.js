@@ -2,7 +2,7 @@
 
 import { resource } from "../../lib/api.js";
 import { hueClass } from "../../lib/color.js";
-import { duration, number, short, time, utc } from "../../lib/format.js";
+import { duration, number, operation, short, time, utc } from "../../lib/format.js";
 import { now } from "../../lib/mesh.js";
 import { go, href, route } from "../../lib/route.js";
 import { computed, effect, html, nothing, repeat, signal } from "../../lib/view.js";
@@ -185,7 +185,7 @@ function results(list) {
 /** @param {Summary} one @param {number} longest */
 const result = (one, longest) => html`<a href=${href("traces", [one.id])}>
   <span class="when faint" title=${utc(one.start)}>${time(one.start)}</span>
-  <span class="what"><span class="dot ${hueClass(one.service)}"></span><span class="cut"><span class="quiet">${one.service}</span> ${one.name}</span></span>
+  <span class="what"><span class="dot ${hueClass(one.service)}"></span><span class="cut"><span class="quiet">${one.service}</span> ${operation(one.name)}</span></span>
   ${tiny(one)}
   <span class="length"><span class="measure"><i .style=${`width:${Math.max(0.5, (one.duration / longest) * 100)}%`}></i></span><b>${duration(one.duration / 1e6)}</b></span>
   <span class="counts quiet">${number(one.spans)} ${one.spans === 1 ? "span" : "spans"} · ${one.services.length} ${one.services.length === 1 ? "service" : "services"}</span>

@@ -2,7 +2,7 @@
 
 import { resource } from "../../lib/api.js";
 import { hueClass } from "../../lib/color.js";
-import { duration, percent, short, time, utc } from "../../lib/format.js";
+import { duration, operation, percent, short, time, utc } from "../../lib/format.js";
 import { hasDoor, now } from "../../lib/mesh.js";
 import { go, href, route, setParams } from "../../lib/route.js";
 import { computed, effect, html, nothing, ref, signal, untracked } from "../../lib/view.js";
@@ -243,7 +243,7 @@ function header(view, trace) {
   return html`<header class="head">
     <div class="row wrap">
       <a class="button plain" title="Back to the search (Esc)" aria-label="Back to the search" href=${searched.value}>${icon("back", "small")}</a>
-      <h2 class="cut"><span class="dot ${hueClass(root.service)}"></span> <span class="quiet">${root.service}</span> ${root.name}</h2>
+      <h2 class="cut"><span class="dot ${hueClass(root.service)}"></span> <span class="quiet">${root.service}</span> ${operation(root.name)}</h2>
       <span class="space"></span>
       <button class="button plain" aria-pressed=${view.withLogs.value} title="Log lines at their time (l)" @click=${() => (view.withLogs.value = !view.withLogs.value)}>${icon("events", "small")} Logs</button>
       ${similar(trace)}
@@ -252,7 +252,7 @@ function header(view, trace) {
     </div>
     <div class="row wrap facts-of">
       ${fact(duration(trace.duration / 1e6), "in all")}
-      ${fact(trace.spans.length, trace.spans.length === 1 ? "span" : "spans")} ${fact(trace.services.length, trace.services.length === 1 ? "service" : "services")}
+      ${fact(trace.spans.length.toLocaleString("en-GB"), trace.spans.length === 1 ? "span" : "spans")} ${fact(trace.services.length, trace.services.length === 1 ? "service" : "services")}
       ${fact(trace.errors, trace.errors === 1 ? "error" : "errors", trace.errors ? "bad" : "")}
       <span class="fact" title=${utc(trace.start / 1_000)}>${time(trace.start / 1_000, { millis: true })}</span>
       ${trace.order ? html`<span class="fact">order <a class="mono" title="${trace.order}: its events" href=${href("events", [], { order: trace.order })}>${short(trace.order)}</a></span>` : nothing}

@@ -1,7 +1,7 @@
 // The waterfall: rows of fixed height, of which only those in sight exist. Scrolling reuses them.
 
 import { hueClass } from "../../lib/color.js";
-import { duration } from "../../lib/format.js";
+import { duration, operation } from "../../lib/format.js";
 import { hopDelay, isHop, selfTimes } from "./model.js";
 import { revealed, rowsOf, shownFor, windowOf } from "./rows.js";
 
@@ -66,7 +66,8 @@ class Line {
     this.name.style.paddingLeft = `calc(4px + var(--indent) * ${Math.min(span.depth + (line ? 1 : 0), 24)})`;
     this.twist.textContent = line || !span.children.length ? "" : isCollapsed ? "▸" : "▾";
     this.service.textContent = line ? line.severity : span.service;
-    this.title.textContent = line ? line.body : `${span.name}${isCollapsed ? ` (+${span.last - span.index})` : ""}`;
+    this.title.title = line ? "" : span.name;
+    this.title.textContent = line ? line.body : `${operation(span.name)}${isCollapsed ? ` (+${span.last - span.index})` : ""}`;
     const links = line ? 0 : (owner.linksOf?.(span) ?? 0);
     this.links.textContent = links ? `⇄ ${links}` : "";
     this.links.title = links ? "links to and from other traces" : "";
