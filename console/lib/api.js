@@ -32,7 +32,7 @@ export async function request(path, { timeout = TIMEOUT_MS, signal: given, span,
     answer = await fetch(path, { ...init, signal: given ? AbortSignal.any([given, limit]) : limit }, span);
   } catch (error) {
     if (given?.aborted) throw error;
-    const why = limit.aborted ? `no answer within ${timeout / 1000} s` : "the gateway does not answer";
+    const why = limit.aborted ? `No answer within ${timeout / 1000} s` : "The gateway does not answer";
     throw new ApiError(why, path.split("?")[0], 0);
   }
   const text = await answer.text();

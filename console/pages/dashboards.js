@@ -132,7 +132,7 @@ export default function dashboards() {
     view: () => {
       if (!styled.at.value) return styled.error.value ? failed(styled.error.value) : skeleton(6);
       if (!DASHBOARDS.some(([name]) => name === uid.value)) return empty("No such dashboard", html`None is named <span class="mono">${uid.value.slice(0, 40)}</span>.`, html`<a class="button" href=${href("dashboards")}>Open the overview</a>`);
-      return html`<div class="pad dashboards">${toolbar(uid.value, one)}${shared.lost.value ? html`<div class="notice bad" role="status">${icon("warning", "small")} The gateway does not answer since ${time(shared.lost.value)}. What is grey is as it was then; it is asked again at each refresh.</div>` : nothing}
+      return html`<div class="pad dashboards">${toolbar(uid.value, one, shared.lost.value > 0)}${shared.lost.value ? html`<div class="notice bad" role="status">${icon("warning", "small")} The gateway does not answer since ${time(shared.lost.value)}. What is grey is as it was then; it is asked again at each refresh.</div>` : nothing}
         ${one.dashboard.value ? html`<p class="quiet lead">${one.dashboard.value.description}</p>${panels(one.dashboard.value)}` : stateOf({ ...one.definition, data: /** @type {any} */ (one.dashboard) }, () => nothing, { lines: 8 })}
       </div>`;
     },
@@ -144,8 +144,8 @@ export default function dashboards() {
   };
 }
 
-/** @param {string} uid @param {ReturnType<typeof board>} one */
-function toolbar(uid, { dashboard, options, refresh, tick, minutes: most, asked, marks, off }) {
+/** @param {string} uid @param {ReturnType<typeof board>} one @param {boolean} isLost the page says that the gateway is away */
+function toolbar(uid, { dashboard, options, refresh, tick, minutes: most, asked, marks, off }, isLost) {
   const { params } = route.value;
   const kept = { range: params.get("range") ?? undefined, from: params.get("from") ?? undefined, to: params.get("to") ?? undefined };
   const isZoomed = Boolean(kept.from && kept.to);
@@ -160,7 +160,7 @@ function toolbar(uid, { dashboard, options, refresh, tick, minutes: most, asked,
   return html`<nav class="tabs" aria-label="Dashboards">${DASHBOARDS.map(([name, title]) => html`<a href=${href("dashboards", [name], kept)} aria-current=${name === uid ? "page" : nothing}>${title}</a>`)}</nav>${isText ? nothing : html`<div class="row wrap tools">
       ${(dashboard.value?.templating.list ?? []).map((variable) => select(variable, options.data.value?.[variable.name] ?? [], given?.values[variable.name] ?? []))}
       ${(dashboard.value?.annotations.list ?? []).filter(({ builtIn }) => !builtIn).map(({ name, enable }) => html`<button class="chip" aria-pressed=${enable !== off.value.has(name)} @click=${() => toggle(name)}>${name}</button>`)}
-      ${marks.error.value ? html`<span class="warning">${icon("warning", "small")} ${marks.error.value.message}</span>` : nothing}
+      ${marks.error.value && !isLost ? html`<span class="warning">${icon("warning", "small")} ${marks.error.value.message}</span>` : nothing}
       <span class="space"></span>
       ${isZoomed && given ? html`<span class="quiet">${time(given.span.from * 1000)} to ${time(given.span.to * 1000)}, ${duration(given.span.to - given.span.from)}</span>` : nothing}
       <span class="segmented" role="group" aria-label="Time range">${RANGES.map((one) => html`<button aria-pressed=${!isZoomed && one === minutes} @click=${() => setParams({ range: `${one}m`, from: undefined, to: undefined })}>${one} min</button>`)}</span>

@@ -36,7 +36,7 @@ export function stateOf(resource, view, { lines, isEmpty, teach, remedy } = {}) 
   if (error) {
     const seconds = (Date.now() - resource.at.value) / 1000;
     return html`<div class="notice" role="status">${icon("warning", "small")} ${error.message} · shown as it was ${age(seconds)} ago</div>
-      <div class="stale">${view(data)}</div>`;
+      <div class="stale kept">${view(data)}</div>`;
   }
   return isEmpty?.(data) && teach ? teach() : view(data);
 }

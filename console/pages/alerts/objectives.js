@@ -31,7 +31,7 @@ export function objectivesOf(objectives) {
     { title: "Target", number: true, cell: (/** @type {import("./data.js").Objective} */ one) => percent(one.objective) },
     { title: "Budget left", cell: (/** @type {import("./data.js").Objective} */ one) => budget(one.left) },
     { title: "Burn rate, 5 min", number: true, cell: (/** @type {import("./data.js").Objective} */ one) => burning(one.burn5m) },
-    { title: "1 h", number: true, cell: (/** @type {import("./data.js").Objective} */ one) => burning(one.burn1h) },
+    { title: "Burn rate, 1 h", number: true, cell: (/** @type {import("./data.js").Objective} */ one) => burning(one.burn1h) },
   ];
   return html`<section class="panel" aria-label="Objectives"><header><h2>Objectives</h2><span class="space"></span>
       ${window ? html`<span class="faint" title="The budget is that of 30 days; what came before is not known here.">counted over ${duration(window)}</span>` : nothing}</header>
