@@ -12,7 +12,7 @@ mod samples;
 mod targets;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -50,10 +50,14 @@ struct Target {
     /// Why its name could not be looked up, and since when.
     error: Option<String>,
     down_since: Option<SystemTime>,
+    /// When it first answered.
+    known_since: Option<SystemTime>,
     /// The last answer of its first instance that answered: other instances have the same metrics with other numbers.
     text: Bytes,
     /// By address: a name may stand for several pods, which come and go.
     instances: BTreeMap<String, Instance>,
+    /// The addresses of instances that have drained and ended.
+    ended: BTreeSet<String>,
 }
 
 impl Scraper {
@@ -123,6 +127,9 @@ impl Scraper {
     fn remember(&self, name: &str, mut round: Round) {
         let mut targets = self.targets.write();
         let Some(target) = targets.get_mut(name) else { return };
+        if let Ok(answers) = &mut round {
+            target.leave_out_ended(answers);
+        }
         let known = target.instances.keys().cloned();
         let now = SystemTime::now();
         samples::store(&self.series, name, &target.url, known.collect(), &mut round, now);
@@ -273,5 +280,34 @@ mod tests {
         assert!(
             scraper.services(REACH).iter().all(|one| one.error.as_deref() == Some("no answer"))
         );
+    }
+
+    /// In a rollout, the name of a Service keeps the address of a pod for a while that has drained and ended.
+    #[tokio::test]
+    async fn a_pod_that_drained_has_ended_and_one_that_did_not_is_down() {
+        let scraper = scraper(&[("orders", "http://orders:8081/metrics")]);
+        let says = |address: &str, ready: u8| {
+            Answer::now(address, Ok(Bytes::from(format!("mesh_ready {ready}\n"))))
+        };
+        let away = |address: &str| Answer::now(address, Err("refused".to_owned()));
+        let seen = |round: Vec<Answer>| -> Vec<_> {
+            scraper.remember("orders", Ok(round));
+            let of = |one: Service| {
+                (one.instance.unwrap_or_default(), one.error.is_none(), one.draining)
+            };
+            scraper.services(REACH).into_iter().map(of).collect()
+        };
+        let one = |address: &str, up: bool, draining: bool| (address.to_owned(), up, draining);
+        let (a, b) = ("10.0.0.1:1", "10.0.0.2:1");
+        assert_eq!(seen(vec![says(a, 0)]), [one(a, true, false)], "it starts");
+        assert_eq!(seen(vec![says(a, 1), away(b)]), [one(a, true, false), one(b, false, false)]);
+        assert_eq!(seen(vec![says(a, 0), says(b, 1)]), [one(a, true, true), one(b, true, false)]);
+        for _ in 0..2 {
+            assert_eq!(seen(vec![away(a), says(b, 1)]), [one(b, true, false)], "it has ended");
+        }
+        assert_eq!(seen(vec![says(a, 0), says(b, 1)]), [one(a, true, false), one(b, true, false)]);
+        assert_eq!(seen(vec![says(a, 0), away(b)]), [one(a, true, false), one(b, false, false)]);
+        assert_eq!(seen(vec![says(b, 0)]), [one(b, true, true)]);
+        assert_eq!(seen(vec![away(b)]), [one(b, false, true)], "the only one is down");
     }
 }

@@ -54,9 +54,7 @@ fn base(files: &mut Files, services: &[Service]) -> io::Result<()> {
     files.edit("deploy/base/patches/settings.env", |text| {
         let text = lines(text, is_address, &addresses(services, "", "="));
         let target = |name: &str, upper: &str| {
-            // The gateway also has a Service with one address: another one stands for each of its pods.
-            let pods = if name == "gateway" { "gateway-pods" } else { name };
-            format!("MESH_LENS__SCRAPE__TARGETS__{upper}=http://{pods}:8081/metrics")
+            format!("MESH_LENS__SCRAPE__TARGETS__{upper}=http://{name}-pods:8081/metrics")
         };
         let text = lines(&text, is_target, &scraped(services, target));
         let file = |_: &str, upper: &str| {
@@ -242,15 +240,23 @@ fn manifest(service: &Service) -> String {
             "      volumes:\n        - name: database\n          secret:\n            secretName: {name}-database\n"
         );
     }
-    let port = if grpc {
-        "    - name: grpc\n      port: 9090\n      targetPort: grpc\n      appProtocol: kubernetes.io/h2c\n"
-    } else {
-        "    - name: admin\n      port: 8081\n      targetPort: admin\n"
+    let head = |name: &str| {
+        format!(
+            "{SEPARATOR}apiVersion: v1\nkind: Service\nmetadata:\n  name: {name}\n{labels_of}spec:\n  "
+        )
     };
+    let selector = format!("  selector:\n    app.kubernetes.io/name: {name}\n  ports:\n");
+    if grpc {
+        text += &head(name);
+        text += &format!(
+            "# Headless: clients query the name every second and balance over all pods; a single address would pin one pod.\n  \
+             clusterIP: None\n{selector}    - name: grpc\n      port: 9090\n      targetPort: grpc\n      appProtocol: kubernetes.io/h2c\n"
+        );
+    }
+    text += &head(&format!("{name}-pods"));
     text += &format!(
-        "{SEPARATOR}apiVersion: v1\nkind: Service\nmetadata:\n  name: {name}\n{labels_of}spec:\n  \
-         # Headless: clients query the name every second and balance over all pods; a single address would pin one pod.\n  \
-         clusterIP: None\n  selector:\n    app.kubernetes.io/name: {name}\n  ports:\n{port}"
+        "# All pods, also those that are not ready: lens scrapes them.\n  clusterIP: None\n  publishNotReadyAddresses: true\n\
+         {selector}    - name: admin\n      port: 8081\n      targetPort: admin\n"
     );
     text + &format!(
         "{SEPARATOR}apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: {name}\n{labels_of}automountServiceAccountToken: false\n"

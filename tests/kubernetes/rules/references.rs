@@ -162,10 +162,13 @@ fn unasked(objects: &Objects, settings: &Value, service: &Workload<'_>) -> Optio
         let selector = serde_json::json!({ "matchLabels": one["spec"]["selector"] });
         text(one, "/metadata/name") == host
             && text(one, "/spec/clusterIP") == "None"
+            && one["spec"]["publishNotReadyAddresses"] == true
             && selects(&selector, service.labels())
     });
     (!names_all).then(|| {
-        format!("{url} does not stand for all its pods: no headless Service {host} selects them")
+        format!(
+            "{url} does not stand for all its pods: no headless Service {host} has them, ready or not"
+        )
     })
 }
 
@@ -215,11 +218,16 @@ mod tests {
                 "spec": {"containers": [{"ports": [{"name": "admin", "containerPort": 8081}]}]},
             }}})
         };
-        let service = |name: &str, address: &str| json!({"kind": "Service", "metadata": {"name": name}, "spec": {"clusterIP": address, "selector": {"name": name}}});
+        let service = |name: &str, address: &str| {
+            json!({"kind": "Service", "metadata": {"name": name}, "spec": {
+                "clusterIP": address, "publishNotReadyAddresses": name != "gateway", "selector": {"name": name},
+            }})
+        };
         let list = json!({"items": [
-            deployment("orders"), deployment("catalog"), deployment("payments"), deployment("shipping"), deployment("lens"),
-            service("orders", "None"), service("catalog", "10.0.0.1"), service("payments", "None"),
+            deployment("gateway"), deployment("orders"), deployment("catalog"), deployment("payments"), deployment("shipping"), deployment("lens"),
+            service("gateway", "None"), service("orders", "None"), service("catalog", "10.0.0.1"), service("payments", "None"),
             {"kind": "ConfigMap", "metadata": {"name": "mesh-settings-1"}, "data": {
+                "MESH_LENS__SCRAPE__TARGETS__GATEWAY": "http://gateway:8081/metrics",
                 "MESH_LENS__SCRAPE__TARGETS__ORDERS": "http://orders:8081/metrics",
                 "MESH_LENS__SCRAPE__TARGETS__CATALOG": "http://catalog:8081/metrics",
                 "MESH_LENS__SCRAPE__TARGETS__PAYMENTS": "http://payments:9090/metrics",
@@ -229,7 +237,8 @@ mod tests {
         assert_eq!(
             scraped(&Objects::parse(&list.to_string())),
             [
-                "catalog: http://catalog:8081/metrics does not stand for all its pods: no headless Service catalog selects them",
+                "gateway: http://gateway:8081/metrics does not stand for all its pods: no headless Service gateway has them, ready or not",
+                "catalog: http://catalog:8081/metrics does not stand for all its pods: no headless Service catalog has them, ready or not",
                 "payments: http://payments:9090/metrics is not its port for operators",
                 "shipping: the lens does not ask it: MESH_LENS__SCRAPE__TARGETS__SHIPPING is \"\"",
             ]

@@ -1,7 +1,7 @@
 //! What lens knows of one instance of a target.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, SystemTime},
 };
 
@@ -33,6 +33,8 @@ pub(super) struct Instance {
     pub(super) failures: u32,
     /// How often the process was found to be another one.
     restarts: u32,
+    /// Whether this process has been ready.
+    was_ready: bool,
     latest: Latest,
     pub(super) history: History,
 }
@@ -44,11 +46,18 @@ impl Instance {
         let (before, now) = (self.history.started_seconds(), sample.started_seconds);
         if before.is_some() && now.is_some() && before != now {
             self.restarts = self.restarts.saturating_add(1);
+            self.was_ready = false;
         }
+        self.was_ready |= latest.ready == Some(true);
         self.history.add(Instant::now(), sample);
         self.latest = latest;
         self.scraped_at = Some(SystemTime::now());
         (self.error, self.down_since, self.failures) = (None, None, 0);
+    }
+
+    /// Whether it said that it stops: a process that was ready stays so until it drains, or until a condition is raised.
+    fn is_draining(&self) -> bool {
+        self.was_ready && self.latest.ready == Some(false) && self.latest.degraded.is_empty()
     }
 
     /// Counts a failed attempt; returns whether to log a warning now.
@@ -79,6 +88,10 @@ pub(crate) struct Service {
     pub(crate) scraped_at: Option<SystemTime>,
     /// How often its process was replaced since lens knows the address.
     pub(crate) restarts: u32,
+    /// Whether its process stops, as it should: it takes no new work.
+    pub(crate) draining: bool,
+    /// When the first instance of its target first answered.
+    pub(crate) known_since: Option<SystemTime>,
     pub(crate) latest: Latest,
     pub(crate) vitals: Vitals,
     pub(crate) points: Option<Points>,
@@ -134,8 +147,10 @@ impl Target {
             url,
             error: Some("not asked yet".to_owned()),
             down_since: None,
+            known_since: None,
             text: Bytes::new(),
             instances: BTreeMap::new(),
+            ended: BTreeSet::new(),
         }
     }
 
@@ -148,6 +163,8 @@ impl Target {
             down_since: instance.down_since,
             scraped_at: instance.scraped_at,
             restarts: instance.restarts,
+            draining: instance.is_draining(),
+            known_since: self.known_since,
             latest: instance.latest.clone(),
             vitals: instance.history.over(window),
             points: (points > 0).then(|| instance.history.points(window, points, now)),
@@ -162,10 +179,27 @@ impl Target {
             down_since: self.down_since,
             scraped_at: None,
             restarts: 0,
+            draining: false,
+            known_since: self.known_since,
             latest: Latest::default(),
             vitals: Vitals::default(),
             points: None,
         }]
+    }
+
+    /// Takes instances that have ended out of the answers: those that drained and do not answer any more, while others do. A name
+    /// keeps the address of such a pod for as long as DNS answers are cached.
+    pub(super) fn leave_out_ended(&mut self, answers: &mut Vec<samples::Answer>) {
+        if answers.iter().all(|answer| answer.text.is_err()) {
+            return;
+        }
+        let is_away = |address: &String| {
+            answers.iter().any(|answer| answer.address == *address && answer.text.is_err())
+        };
+        let drained = self.instances.iter().filter(|(_, instance)| instance.is_draining());
+        let ended = drained.map(|(address, _)| address).chain(&self.ended);
+        self.ended = ended.filter(|address| is_away(address)).cloned().collect();
+        answers.retain(|answer| !self.ended.contains(&answer.address));
     }
 
     /// Stores the answers; instances that are no longer found are forgotten, because their pods are gone.
@@ -179,6 +213,7 @@ impl Target {
             match answer {
                 Ok(answer) => {
                     instance.succeeded(&answer);
+                    self.known_since.get_or_insert(at);
                     text = text.or(Some(answer));
                 }
                 Err(error) => {
