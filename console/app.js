@@ -6,6 +6,7 @@ import { all, bind } from "./lib/keys.js";
 import { measure } from "./lib/clock.js";
 import { clock, state as live } from "./lib/live.js";
 import { about, alerts, firing, services, vitals } from "./lib/mesh.js";
+import { expected } from "./lib/replicas.js";
 import { counts } from "./lib/otlp.js";
 import { report } from "./lib/page-events.js";
 import { go, href, route } from "./lib/route.js";
@@ -83,9 +84,9 @@ function liveness() {
 }
 
 function readiness() {
-  const known = services.data.value?.items;
+  const known = services.data.value && expected(services.data.value.items);
   if (!known) return services.error.value ? html`<span class="fact warning" title=${services.error.value.message}>services unknown</span>` : nothing;
-  const up = known.filter((/** @type {{ up: boolean, ready: boolean | null }} */ one) => one.up && one.ready !== false).length;
+  const up = known.filter((/** @type {any} */ one) => one.up && one.ready !== false).length;
   return html`<a class="fact ${up < known.length ? "bad" : ""}" href=${href("services")}><b>${up} of ${known.length}</b> ready</a>`;
 }
 

@@ -1,7 +1,7 @@
 // The start page: the mesh as it is now, orders on their way, and a button to place one.
 
 import { age } from "../lib/format.js";
-import { route, setParams } from "../lib/route.js";
+import { go, href, route, setParams } from "../lib/route.js";
 import { effect, html, nothing, ref, signal } from "../lib/view.js";
 import { icon } from "../parts/icon.js";
 import { failed, skeleton } from "../parts/state.js";
@@ -55,7 +55,7 @@ function verdict() {
   const all = problems.value;
   if (!all.length) return html`<p class="verdict quiet">${failures.value.length || !mesh.value.nodes.size ? "" : html`Nothing needs attention. ${limits.value}`}</p>`;
   return html`<p class="verdict" role="status">
-    ${all.slice(0, SAID).map(({ id, name, level, text }) => html`<button class="badge ${level}" title=${text} @click=${() => open(id)}>${icon(level, "small")} <b>${shortName(name)}</b> <span class="cut">${text}</span></button>`)}
+    ${all.slice(0, SAID).map(({ id, name, level, text }) => html`<button class="badge ${level}" title=${text} @click=${() => (id ? open(id) : go(href("alerts")))}>${icon(level, "small")} <b>${shortName(name)}</b> <span class="cut">${text}</span></button>`)}
     ${all.length > SAID ? html`<span class="quiet more">and ${all.length - SAID} more</span>` : nothing}
   </p>`;
 }

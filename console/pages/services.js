@@ -5,6 +5,7 @@ import { stylesheet } from "../lib/assets.js";
 import { hueClass } from "../lib/color.js";
 import { age, bytes, NONE, utc } from "../lib/format.js";
 import { now } from "../lib/mesh.js";
+import { expected } from "../lib/replicas.js";
 import { go, href, route } from "../lib/route.js";
 import { html, nothing } from "../lib/view.js";
 import { icon } from "../parts/icon.js";
@@ -44,8 +45,9 @@ function readiness(replica) {
 
 /** @param {Replica[]} replicas */
 function together(replicas) {
-  const ready = replicas.filter((one) => condition(one).level !== "bad").length;
-  return html`<span class=${ready < replicas.length ? "bad" : ""}>${ready} of ${replicas.length} ready</span>`;
+  const staying = expected(replicas);
+  const ready = staying.filter((one) => condition(one).level !== "bad").length;
+  return html`<span class=${ready < staying.length ? "bad" : ""}>${ready} of ${staying.length} ready</span>`;
 }
 
 /** @type {import("../parts/table.js").Column<Row>[]} */

@@ -3,6 +3,7 @@
 import { get, resource } from "../../lib/api.js";
 import { percent } from "../../lib/format.js";
 import { firing, now, services } from "../../lib/mesh.js";
+import { expected } from "../../lib/replicas.js";
 import { instant } from "../../lib/prometheus.js";
 import { computed } from "../../lib/view.js";
 import { judge, sentences } from "./health.js";
@@ -38,7 +39,7 @@ export const facts = resource((signal) => instant(FACTS, { signal, timeout: TIME
 /** What the services wait for that are not ready; asked only while there are some. */
 const latches = resource(async (signal) => {
   /** @type {import("./model.js").Process[]} */
-  const processes = services.data.value?.items ?? [];
+  const processes = expected(services.data.value?.items ?? []);
   const names = [...new Set(processes.filter(({ up, ready }) => up && ready === false).map(({ service }) => service))].slice(0, 8);
   const answers = await Promise.all(names.map((name) => get(`/lens/v1/services/${encodeURIComponent(name)}/readiness`, { signal, timeout: TIMEOUT_MS })));
   return Object.fromEntries(answers.map(({ service, replicas }) => [serviceOf(service), replicas.flatMap((/** @type {any} */ one) => one.readiness?.missing ?? [])]));
@@ -46,7 +47,7 @@ const latches = resource(async (signal) => {
 
 /** The mesh as it is now. */
 export const mesh = computed(() => {
-  const known = { topology: topology.data.value, services: services.data.value?.items, facts: facts.data.value };
+  const known = { topology: topology.data.value, services: services.data.value && expected(services.data.value.items), facts: facts.data.value };
   const built = build(known);
   judge(built, { ...known, firing: firing.value, latches: latches.data.value, now: now() });
   return built;

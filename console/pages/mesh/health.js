@@ -66,35 +66,41 @@ function alerts(mesh, firing, say) {
   const said = new Set();
   for (const { labels, annotations } of firing) {
     const id = targetOf(mesh, labels);
-    const key = `${id} ${labels.alertname} ${labels.topic ?? ""}`;
+    const name = id ? id.slice(id.indexOf(":") + 1) : (labels.part ?? labels.job);
+    const key = `${name} ${labels.alertname} ${labels.topic ?? ""}`;
     if (labels.severity === "none" || said.has(key)) continue;
     said.add(key);
-    const text = annotations.summary ?? labels.alertname;
-    const name = `${id.slice(id.indexOf(":") + 1)} `;
-    say(id, labels.severity === "page" ? "page" : "ticket", text.startsWith(name) ? text.slice(name.length) : text, alertBrief(labels.alertname));
+    const summary = annotations.summary ?? labels.alertname;
+    const text = summary.startsWith(`${name} `) ? summary.slice(name.length + 1) : summary;
+    const kind = labels.severity === "page" ? "page" : "ticket";
+    if (id) say(id, kind, text, alertBrief(labels.alertname));
+    else mesh.others.push({ name, text, level: kind === "page" ? "bad" : "warning", rank: RANK[kind] });
   }
 }
 
 /** `MeshFlowsLate` as words: flows late. @param {string} alert */
 const alertBrief = (alert) => alert.replace(/^Mesh/, "").replace(/(?<=[a-z])(?=[A-Z])/g, " ").toLowerCase();
 
-/** The node that an alert is about: the topic or service that it names; the gateway, if it is about orders as a whole. @param {import("./model.js").Mesh} mesh @param {Record<string, string>} labels */
-function targetOf(mesh, { service, job, topic }) {
-  const name = serviceOf(service ?? job ?? "");
+/** The node that an alert is about: the topic or service that it names; none for another part; the gateway, if it is about orders as a whole. @param {import("./model.js").Mesh} mesh @param {Record<string, string>} labels */
+function targetOf(mesh, { service, job, topic, part }) {
+  const name = serviceOf(service ?? job ?? part ?? "");
   if (mesh.nodes.has(`service:${name}`)) return `service:${name}`;
-  return topic && mesh.nodes.has(`topic:${topic}`) ? `topic:${topic}` : "service:gateway";
+  if (topic && mesh.nodes.has(`topic:${topic}`)) return `topic:${topic}`;
+  return job ?? part ? undefined : "service:gateway";
 }
 
 /** What has started again is worth a word for a while. @param {import("./model.js").Process[]} services @param {number} now @param {(id: string, kind: "restarted", text: string) => void} say */
 function restarts(services, now, say) {
-  for (const { service, up, started_at: started, restarts: times } of services) {
-    const seconds = (now - Date.parse(started ?? "")) / 1_000;
-    if (up && times && seconds < RESTART_SECONDS) say(`service:${serviceOf(service)}`, "restarted", "restarted just now");
+  for (const { service, up, started_at: started, restarts: times, known_since: since } of services) {
+    const at = Date.parse(started ?? "");
+    if (!up || !(now - at < RESTART_SECONDS * 1_000)) continue;
+    if (times) say(`service:${serviceOf(service)}`, "restarted", "restarted just now");
+    else if (at > Date.parse(since ?? "")) say(`service:${serviceOf(service)}`, "restarted", "has a new replica");
   }
 }
 
-/** All sentences, the worst first: `payments does not answer`. @param {import("./model.js").Mesh} mesh @returns {(Health & { id: string, name: string })[]} */
+/** All sentences, the worst first: `payments does not answer`. @param {import("./model.js").Mesh} mesh @returns {(Health & { id?: string, name: string })[]} */
 export function sentences(mesh) {
   const all = [...mesh.nodes.values()].flatMap((node) => node.health.map((one) => ({ ...one, id: node.id, name: node.name })));
-  return all.sort((a, b) => a.rank - b.rank);
+  return [...all, ...mesh.others].sort((a, b) => a.rank - b.rank);
 }

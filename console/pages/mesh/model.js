@@ -29,9 +29,9 @@ import { PLAN } from "./plan.js";
  * @property {number} errors
  * @property {boolean} seen false if the design knows it, but no call has been seen
  */
-/** @typedef {{ nodes: Map<string, Node>, edges: Map<string, Edge> }} Mesh */
+/** @typedef {{ nodes: Map<string, Node>, edges: Map<string, Edge>, others: (Health & { name: string })[] }} Mesh `others`: what is wrong with parts that are not drawn */
 /** @typedef {{ labels: Record<string, string>, value: number }} Sample */
-/** @typedef {{ service: string, instance: string | null, up: boolean, ready?: boolean | null, error: string | null, started_at: string | null, restarts?: number, requests: Red | null, messages: Red | null }} Process */
+/** @typedef {{ service: string, instance: string | null, up: boolean, ready?: boolean | null, error: string | null, started_at: string | null, known_since?: string | null, draining?: boolean, restarts?: number, requests: Red | null, messages: Red | null }} Process */
 /** @typedef {{ rate: number, errors_per_second: number, p99_ms: number | null }} Red */
 
 export const BROWSER = "service:browser";
@@ -79,7 +79,7 @@ const seconds = (/** @type {number | null} */ ms) => (ms === null ? null : ms / 
  */
 export function build({ topology, services = [], facts = [] }) {
   /** @type {Mesh} */
-  const mesh = { nodes: new Map(), edges: new Map() };
+  const mesh = { nodes: new Map(), edges: new Map(), others: [] };
   addPlan(mesh, services);
   addTopology(mesh, topology);
   // Metrics count everything; traces show it sooner, and may be sampled.

@@ -8,6 +8,7 @@
  * @property {string | null} instance
  * @property {boolean} up
  * @property {boolean | null} ready
+ * @property {boolean} draining
  * @property {string[]} degraded
  * @property {string | null} error
  * @property {string | null} down_since
@@ -29,8 +30,9 @@ export function grouped(replicas) {
 }
 
 /** How a replica is, in a word, and what is wrong. @param {Replica} replica @returns {{ level: "" | "bad" | "warning", word: string, why: string }} */
-export function condition({ up, ready, degraded, error }) {
+export function condition({ up, ready, draining, degraded, error }) {
   if (!up) return { level: "bad", word: "down", why: error ?? "" };
+  if (draining) return { level: "", word: "draining", why: "" };
   if (ready === false) return { level: "bad", word: "not ready", why: degraded.join(", ") };
   if (degraded.length) return { level: "warning", word: "degraded", why: degraded.join(", ") };
   return { level: "", word: ready === null ? "answers" : "ready", why: "" };

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { expected } from "../../lib/replicas.js";
 import { judge, sentences } from "../../pages/mesh/health.js";
 import { build, BROWSER } from "../../pages/mesh/model.js";
 
@@ -113,4 +114,28 @@ test("a process that has started again is worth a word for a while", () => {
   const services = [running("orders", { restarts: 0, started_at: "2026-01-01T00:59:50Z" }), running("payments", { restarts: 1, started_at: "2026-01-01T00:59:50Z" })];
   assert.deepEqual(texts({ services }), ["service:payments warning: restarted just now"]);
   assert.deepEqual(texts({ services, now: Date.parse("2026-01-01T01:05:00Z") }), []);
+});
+
+test("a replica that came while lens watched its service is worth a word, the first one is not", () => {
+  const started = { restarts: 0, started_at: "2026-01-01T00:59:50Z" };
+  const services = [running("orders", { ...started, known_since: "2026-01-01T00:59:52Z" }), running("payments", { ...started, known_since: "2026-01-01T00:10:00Z" })];
+  assert.deepEqual(texts({ services }), ["service:payments warning: has a new replica"]);
+});
+
+test("what drains while another replica goes on is not expected to be ready, and what drains alone is", () => {
+  const one = { service: "orders", instance: "1", draining: true };
+  const other = { service: "orders", instance: "2", draining: false };
+  const alone = { service: "payments", instance: "3", draining: true };
+  assert.deepEqual(expected([one, other, alone]), [other, alone]);
+});
+
+test("an alert about a part that is not drawn names that part", () => {
+  const firing = [
+    { labels: { alertname: "MeshPartAbsent", part: "loki", severity: "ticket" }, annotations: { summary: "loki is absent" } },
+    { labels: { alertname: "MeshCollectorLosing", job: "otel-collector", severity: "ticket" }, annotations: { summary: "otel-collector loses log records" } },
+    { labels: { alertname: "MeshOrdersSlow", slo: "order-latency", severity: "page" }, annotations: { summary: "orders are slow" } },
+  ];
+  const mesh = build({ services: [running("gateway")] });
+  judge(mesh, { firing, now: 0 });
+  assert.deepEqual(sentences(mesh).map(({ id, name, text }) => [id, name, text]), [["service:gateway", "gateway", "orders are slow"], [undefined, "loki", "is absent"], [undefined, "otel-collector", "loses log records"]]);
 });
