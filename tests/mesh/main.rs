@@ -86,6 +86,7 @@ stories! {
         a_silent_collector_delays_no_request,
         metrics_match_the_contract,
         lens_shows_the_topology_and_the_trace,
+        an_open_console_leaves_no_span,
     }
     services {
         a_log_level_set_through_the_gateway_shows_more_and_reverts,

@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, fs, net::TcpListener, path::Path};
 
 use harness::{Mesh, Options, until};
+use reqwest::Method;
 
 /// The services that take part in an order, sorted by name.
 fn sorted() -> BTreeSet<&'static str> {
@@ -219,4 +220,49 @@ pub(crate) async fn lens_shows_the_topology_and_the_trace(options: Options) {
         items.any(|line| line["body"] == "order settled").then_some(())
     })
     .await;
+}
+
+/// What an open console asks every few seconds.
+const POLLS: [&str; 14] = [
+    "/",
+    "/console.json",
+    "/lens/v1/topology?window=60s",
+    "/lens/v1/flows?limit=20",
+    "/lens/v1/clock",
+    "/lens/v1/traces?limit=20",
+    "/lens/v1/logs?service=orders&severity=warn&limit=5",
+    "/lens/v1/services?window=30s",
+    "/lens/v1/services/orders/readiness",
+    "/lens/v1/services/orders/log-level",
+    "/lens/v1/services/orders/config",
+    "/lens/v1/events/topics",
+    "/lens/v1/events/dead-letters",
+    "/prometheus/api/v1/query?query=up",
+];
+
+/// To look at the mesh is no load of the mesh: what the console asks leaves no span, and what it changes does.
+pub(crate) async fn an_open_console_leaves_no_span(options: Options) {
+    let mesh = options.with_lens().start().await;
+    let gateway = mesh.gateway();
+    for path in POLLS {
+        let answer = gateway.get(path).await;
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+    }
+    // A process exports its spans in their order: when those of these requests have arrived, earlier ones would have, too.
+    gateway.place("tok_ok").await;
+    let replay = "/lens/v1/events/dead-letters/replay";
+    let headers = [("sec-fetch-site", "same-origin")];
+    let replayed = gateway.send(Method::POST, replay, &headers, None).await;
+    assert_eq!(replayed.status, 200, "{replayed:?}");
+    for (service, last) in [("gateway", "POST /api/orders"), ("lens", &format!("POST {replay}"))] {
+        let operations = until("the span of the last request", || async {
+            let path = format!("/lens/api/services/{service}/operations");
+            let operations = gateway.get(&path).await.body["data"].as_array().cloned()?;
+            operations.iter().any(|name| name == last).then_some(operations)
+        })
+        .await;
+        let polled = operations.iter().filter_map(|name| name.as_str()?.strip_prefix("GET "));
+        let polled: Vec<_> = polled.filter(|path| !path.starts_with("/api/")).collect();
+        assert!(polled.is_empty(), "{service} has spans of {polled:?}");
+    }
 }

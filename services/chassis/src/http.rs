@@ -9,6 +9,7 @@ mod json;
 mod plain;
 mod problem;
 mod proxy;
+mod requests;
 #[cfg(test)]
 mod tests;
 pub mod websocket;
@@ -27,6 +28,7 @@ pub use json::{Json, Path, Query};
 pub(crate) use plain::with_problems;
 pub use problem::{CONTENT_TYPE as PROBLEM, FieldProblem, Problem};
 pub use proxy::Proxy;
+pub use requests::Requests;
 
 pub use crate::server::serve_router;
 
@@ -35,17 +37,25 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// With the memory that each request takes (some 50 KiB, its connection included), they fit into a process of 32 MiB; it is
 /// better to refuse a request than to let it wait for so many others.
 const IN_FLIGHT: usize = 128;
+/// A browser sends six requests at once, so five of them load a page at the same time.
+const RESERVED: usize = 32;
 
 /// How a router is served.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Requests whose paths begin with one of these prefixes are neither traced nor measured, and have no deadline: telemetry
-    /// about telemetry never ends.
-    pub untraced_prefixes: Vec<String>,
-    /// Requests whose paths begin with one of these prefixes are passed on to another server, with request and answer streamed.
-    /// They are neither traced nor measured, since looking at the mesh is not load of the mesh; the [`Proxy`] itself limits
-    /// them.
-    pub passed_on: Vec<String>,
+    /// Requests that make neither spans nor log lines: telemetry about telemetry never ends.
+    pub untraced: Vec<Requests>,
+    /// Requests that are not counted, since looking at the mesh is not load of the mesh.
+    pub unmeasured: Vec<Requests>,
+    /// Requests that may take longer than [`limit`](Self::limit): their handlers limit them.
+    pub unhurried: Vec<Requests>,
+    /// Requests with places in flight of their own: they are answered when all other places are taken, and take none of them.
+    pub reserved: Vec<Requests>,
+    /// The most of these in flight; further ones are refused as others are.
+    pub reserved_in_flight: usize,
+    /// Requests that are passed on to another server, with request and answer streamed. They are neither traced nor measured, and
+    /// the [`Proxy`] itself limits them.
+    pub passed_on: Vec<Requests>,
     /// The most requests in flight, from the end of their bodies until their answers begin; further ones are refused with 503
     /// at once.
     pub in_flight: usize,
@@ -74,7 +84,11 @@ pub struct Known {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            untraced_prefixes: Vec::new(),
+            untraced: Vec::new(),
+            unmeasured: Vec::new(),
+            unhurried: Vec::new(),
+            reserved: Vec::new(),
+            reserved_in_flight: RESERVED,
             passed_on: Vec::new(),
             in_flight: IN_FLIGHT,
             limit: LIMIT,

@@ -36,10 +36,7 @@ use browser::Browser;
 pub use config::{Config, ConsoleFiles, FrontDoor, TraceUrl, Upstream, WebSockets};
 use console::Console;
 use hub::Hub;
-use inbound::{
-    front_door::passed_on,
-    rest::{self, AppState, Sockets},
-};
+use inbound::rest::{self, AppState, Sockets};
 use live::{Live, ReadIntervals};
 use metrics::Metrics;
 use outbound::{Catalog, Inventory, Nats, Orders, Updates};
@@ -73,7 +70,8 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
 
     // Inbound: what can reach it.
     let Config { listen, customer, trace_url, front_door, deadline, console, .. } = config;
-    let passed_on = passed_on(&front_door);
+    let options =
+        http::Options { limit: deadline, guard: Some(app.guard()), ..rest::options(&front_door) };
     let console = Console::new(&console.folder);
     let state = AppState {
         products,
@@ -86,14 +84,6 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
         front_door,
         console,
         metrics,
-    };
-    let options = http::Options {
-        limit: deadline,
-        passed_on,
-        untraced_prefixes: vec![rest::UNTRACED.to_owned()],
-        answers: rest::answers(),
-        guard: Some(app.guard()),
-        ..http::Options::default()
     };
     app.serve_http(listen, rest::router(state)?, options).await?;
     Ok(())

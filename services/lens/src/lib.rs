@@ -35,7 +35,10 @@ mod topology;
 
 use std::sync::Arc;
 
-use chassis::{App, OnError, http};
+use chassis::{
+    App, OnError,
+    http::{self, Requests},
+};
 
 pub use clock::Clock;
 pub use config::{Config, Flow, Keep, Kept, Operate, Scrape, Size};
@@ -48,9 +51,26 @@ use scrape::Scraper;
 use store::Store;
 use topology::Topology;
 
-/// Requests that deliver spans must not be traced: each span would cause another. Queries of metrics and questions to admin ports
-/// are no load of the mesh; a profile takes longer than other requests may.
-const UNTRACED: [&str; 4] = ["/v1/", "/prometheus/", "/api/v1/", "/lens/v1/services/"];
+/// The requests of OTLP, and those of Prometheus' API.
+const OTLP: &str = "/v1/";
+const PROMETHEUS: [&str; 2] = ["/prometheus/", "/api/v1/"];
+
+/// How lens serves its requests: what delivers telemetry, and what only looks at it, is neither telemetry nor load of the mesh. A
+/// request that changes something is traced, such as one that replays an event.
+fn options() -> http::Options {
+    let (otlp, metrics) = (Requests::below(OTLP), PROMETHEUS.map(Requests::below));
+    let polls = Requests::below("/lens/").that_read();
+    // A profile takes longer than other requests may; a query answers in Prometheus' own words when its time is over.
+    let services = Requests::below("/lens/v1/services/");
+    http::Options {
+        untraced: [&metrics[..], &[otlp.clone(), polls]].concat(),
+        unmeasured: [&metrics[..], &[otlp.clone(), services.clone()]].concat(),
+        unhurried: [&metrics[..], &[services]].concat(),
+        reserved: vec![otlp],
+        body_limit: inbound::otlp_http::BODY_LIMIT,
+        ..http::Options::default()
+    }
+}
 
 /// Wires lens.
 ///
@@ -90,12 +110,7 @@ pub async fn wire(app: &mut App, config: Config) -> anyhow::Result<()> {
         .merge(inbound::services::routes(&scraper, &operate)?)
         .merge(inbound::export::routes(&store, &series))
         .merge(inbound::prometheus::routes(&series, rules.groups(), &scraper, clock));
-    let options = http::Options {
-        untraced_prefixes: UNTRACED.map(str::to_owned).to_vec(),
-        body_limit: inbound::otlp_http::BODY_LIMIT,
-        guard: Some(app.guard()),
-        ..http::Options::default()
-    };
+    let options = http::Options { guard: Some(app.guard()), ..options() };
     app.serve_http(config.listen, router, options).await?;
     // Without metrics, the alerts about what is absent would fire.
     if !config.scrape.targets.is_empty() {

@@ -17,7 +17,7 @@ use opentelemetry::{
 };
 use tokio::{sync::Semaphore, time::Instant};
 
-use super::{Known, Options, Problem, cors, plain::as_problem};
+use super::{Known, Options, Problem, Requests, cors, plain::as_problem, requests::is_one_of};
 use crate::{
     Error, Kind, deadline,
     metrics::{IntCounter, Registry},
@@ -46,6 +46,8 @@ pub struct Edge {
     options: Options,
     /// One permit for each request that may be in flight.
     in_flight: Arc<Semaphore>,
+    /// The same for the requests with places of their own.
+    reserved: Arc<Semaphore>,
     arrivals: Arrivals,
 }
 
@@ -61,8 +63,9 @@ impl Edge {
             durations.with(&[method, route, status.as_str()]);
         }
         let in_flight = Arc::new(Semaphore::new(options.in_flight));
+        let reserved = Arc::new(Semaphore::new(options.reserved_in_flight));
         let arrivals = Arrivals::new(ARRIVING.max(2 * options.body_limit));
-        Self { metrics, panics, options, in_flight, arrivals }
+        Self { metrics, panics, options, in_flight, reserved, arrivals }
     }
 
     /// An edge that belongs to no [`App`](crate::App): for tests of a service's routes.
@@ -95,24 +98,12 @@ impl Edge {
 }
 
 async fn serve(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> Response {
-    let path = request.uri().path();
-    if below(path, &edge.options.passed_on) {
+    if is_one_of(&request, &edge.options.passed_on) {
         return next.run(request).await;
-    }
-    if below(path, &edge.options.untraced_prefixes) {
-        return match edge.arrived(request).await {
-            Ok(request) => next.run(request).await,
-            Err(problem) => problem.into_response(),
-        };
     }
     let exchange = Exchange::start(&edge, &request);
     let context = exchange.context.clone();
-    let answer = async {
-        let request = edge.arrived(request).await?;
-        let _place = edge.in_flight.try_acquire().map_err(|_| edge.full())?;
-        Ok::<_, Problem>(edge.answer(request, next).await)
-    };
-    let answered = async { answer.await.unwrap_or_else(IntoResponse::into_response) };
+    let answered = async { edge.place(request, next).await.unwrap_or_else(Problem::into_response) };
     let mut response = answered.with_context(context.clone()).await;
     if let Some(value) = traceresponse(&context) {
         response.headers_mut().insert("traceresponse", value);
@@ -121,11 +112,20 @@ async fn serve(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> R
     response
 }
 
-fn below(path: &str, prefixes: &[String]) -> bool {
-    prefixes.iter().any(|prefix| path.starts_with(prefix))
-}
-
 impl Edge {
+    /// Answers the request if it arrives, and if there is a place for it.
+    async fn place(&self, request: Request, next: Next) -> Result<Response, Problem> {
+        let is_reserved = is_one_of(&request, &self.options.reserved);
+        let (places, most) = if is_reserved {
+            (&self.reserved, self.options.reserved_in_flight)
+        } else {
+            (&self.in_flight, self.options.in_flight)
+        };
+        let request = self.arrived(request).await?;
+        let _place = places.try_acquire().map_err(|_| full(most))?;
+        Ok(self.answer(request, next).await)
+    }
+
     /// Reads the request's body. A body that is too large is left to the handler, which refuses it in its own words.
     async fn arrived(&self, request: Request) -> Result<Request, Problem> {
         let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
@@ -155,8 +155,14 @@ impl Edge {
     }
 
     async fn answer(&self, request: Request, next: Next) -> Response {
+        let is_unhurried = is_one_of(&request, &self.options.unhurried);
         let caught = AssertUnwindSafe(next.run(request)).catch_unwind();
-        match deadline::within(self.options.limit, caught).await {
+        let answer = if is_unhurried {
+            Ok(caught.await)
+        } else {
+            deadline::within(self.options.limit, caught).await
+        };
+        match answer {
             Ok(Ok(response)) => as_problem(response).await,
             Ok(Err(_panic)) => {
                 self.panics.inc();
@@ -173,23 +179,24 @@ impl Edge {
             }
         }
     }
+}
 
-    /// The refusal if too many requests are in flight: it costs next to nothing, but waiting requests would take memory until
-    /// the process is killed.
-    fn full(&self) -> Problem {
-        let detail =
-            format!("{} requests are being answered, and no more fit in", self.options.in_flight);
-        Error::new(Kind::Unavailable, detail).reason("OVERLOADED").into()
-    }
+/// The refusal if too many requests are in flight: it costs next to nothing, but waiting requests would take memory until the
+/// process is killed.
+fn full(most: usize) -> Problem {
+    let detail = format!("{most} requests are being answered, and no more fit in");
+    Error::new(Kind::Unavailable, detail).reason("OVERLOADED").into()
 }
 
 /// The telemetry of one request; if it is dropped early, the client went away.
 struct Exchange {
+    /// Without a span if the request is not traced.
     context: Context,
     method: &'static str,
     route: String,
     started: Instant,
-    metrics: Metrics,
+    /// `None` if the request is not measured.
+    metrics: Option<Metrics>,
     done: bool,
 }
 
@@ -204,37 +211,20 @@ const LONGEST_ATTRIBUTE: usize = 256;
 
 impl Exchange {
     fn start(edge: &Edge, request: &Request) -> Self {
+        let is = |some: &[Requests]| is_one_of(request, some);
         let method = method(request.method());
         let route =
             request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str).to_owned();
-        let name = if route.is_empty() { method.to_owned() } else { format!("{method} {route}") };
-        let mut attributes = vec![
-            KeyValue::new("http.request.method", method),
-            KeyValue::new("url.path", printable(request.uri().path(), LONGEST_ATTRIBUTE)),
-            KeyValue::new("url.scheme", "http"),
-        ];
-        if !route.is_empty() {
-            attributes.push(KeyValue::new("http.route", route.clone()));
+        let context = if is(&edge.options.untraced) {
+            Context::new()
+        } else {
+            traced(request, method, &route)
+        };
+        let metrics = (!is(&edge.options.unmeasured)).then(|| edge.metrics.clone());
+        if let Some(metrics) = &metrics {
+            metrics.http_server_active_requests.inc();
         }
-        if let Some(agent) =
-            request.headers().get(header::USER_AGENT).and_then(|agent| agent.to_str().ok())
-        {
-            attributes
-                .push(KeyValue::new("user_agent.original", printable(agent, LONGEST_ATTRIBUTE)));
-        }
-        let (tracer, parent) = (telemetry::tracer(), telemetry::extract(request.headers()));
-        let builder =
-            tracer.span_builder(name).with_kind(SpanKind::Server).with_attributes(attributes);
-        let context = parent.with_span(builder.start_with_context(tracer, &parent));
-        edge.metrics.http_server_active_requests.inc();
-        Self {
-            context,
-            method,
-            route,
-            started: Instant::now(),
-            metrics: edge.metrics.clone(),
-            done: false,
-        }
+        Self { context, method, route, started: Instant::now(), metrics, done: false }
     }
 
     fn finish(mut self, status: StatusCode) {
@@ -245,20 +235,24 @@ impl Exchange {
         if std::mem::replace(&mut self.done, true) {
             return;
         }
-        self.metrics.http_server_active_requests.dec();
         let elapsed = self.started.elapsed();
         let attached = self.context.clone().attach();
-        self.metrics
-            .http_server_request_duration_seconds
-            .with(&[self.method, &self.route, status.as_str()])
-            .observe(elapsed.as_secs_f64());
-        tracing::debug!(
-            http.request.method = self.method,
-            http.route = self.route,
-            http.response.status_code = status.as_u16(),
-            duration_ms = elapsed.as_secs_f64() * 1e3,
-            "request answered"
-        );
+        if let Some(metrics) = &self.metrics {
+            metrics.http_server_active_requests.dec();
+            metrics
+                .http_server_request_duration_seconds
+                .with(&[self.method, &self.route, status.as_str()])
+                .observe(elapsed.as_secs_f64());
+        }
+        if self.context.has_active_span() {
+            tracing::debug!(
+                http.request.method = self.method,
+                http.route = self.route,
+                http.response.status_code = status.as_u16(),
+                duration_ms = elapsed.as_secs_f64() * 1e3,
+                "request answered"
+            );
+        }
         drop(attached);
         let span = self.context.span();
         span.set_attribute(KeyValue::new("http.response.status_code", i64::from(status.as_u16())));
@@ -274,6 +268,27 @@ impl Drop for Exchange {
     fn drop(&mut self) {
         self.end(CLIENT_CLOSED_REQUEST);
     }
+}
+
+/// The context of a new span for the request; its parent is the caller's span, if the request names one.
+fn traced(request: &Request, method: &'static str, route: &str) -> Context {
+    let name = if route.is_empty() { method.to_owned() } else { format!("{method} {route}") };
+    let mut attributes = vec![
+        KeyValue::new("http.request.method", method),
+        KeyValue::new("url.path", printable(request.uri().path(), LONGEST_ATTRIBUTE)),
+        KeyValue::new("url.scheme", "http"),
+    ];
+    if !route.is_empty() {
+        attributes.push(KeyValue::new("http.route", route.to_owned()));
+    }
+    let agent = request.headers().get(header::USER_AGENT);
+    if let Some(agent) = agent.and_then(|agent| agent.to_str().ok()) {
+        let agent = printable(agent, LONGEST_ATTRIBUTE);
+        attributes.push(KeyValue::new("user_agent.original", agent));
+    }
+    let (tracer, parent) = (telemetry::tracer(), telemetry::extract(request.headers()));
+    let builder = tracer.span_builder(name).with_kind(SpanKind::Server).with_attributes(attributes);
+    parent.with_span(builder.start_with_context(tracer, &parent))
 }
 
 /// The method if it is known, else `_OTHER`, as the semantic conventions demand.

@@ -64,6 +64,8 @@ async fn setup_with(options: Options) -> Setup {
     let router = Router::new()
         .route("/cups/{id}", post(|Json(_): Json<Cup>| async { "poured" }))
         .route("/slow", post(std::future::pending::<()>))
+        .route("/stuck", post(std::future::pending::<()>))
+        .route("/span", post(|| async { Json(Context::current().has_active_span()) }))
         .route("/panics", post(panics))
         .route("/echo", post(echo))
         .route(
@@ -208,6 +210,62 @@ async fn what_does_not_fit_in_is_refused_at_once() {
     waiting.shutdown().await;
     until(|| setup.registry.text().contains(&active(0))).await;
     assert_eq!(setup.post("/budget", "").await.0, 200);
+}
+
+#[tokio::test]
+async fn an_untraced_request_is_measured_and_limited_as_others_are() {
+    let limit = Duration::from_millis(300);
+    let untraced = vec![Requests::at("/span"), Requests::at("/slow")];
+    let plain = setup().await;
+    let setup = setup_with(Options { untraced, limit, in_flight: 1, ..Options::default() }).await;
+    assert_eq!(plain.post("/span", "").await.2, true);
+    assert_eq!(setup.post("/span", "").await.2, false);
+    let setup = Arc::new(setup);
+    let mut waiting = JoinSet::new();
+    let slow = Arc::clone(&setup);
+    waiting.spawn(async move { slow.post("/slow", "").await.0 });
+    until(|| setup.registry.text().contains("http_server_active_requests 1\n")).await;
+    assert_eq!(setup.post("/span", "").await.0, 503);
+    assert_eq!(waiting.join_next().await.unwrap().unwrap(), 504);
+    let counted = r#"http_response_status_code="504",http_route="/slow"} 1"#;
+    assert!(setup.registry.text().contains(counted), "{}", setup.registry.text());
+}
+
+#[tokio::test]
+async fn a_request_that_is_not_measured_has_a_span_and_no_series() {
+    let unmeasured = vec![Requests::below("/sp")];
+    let setup = setup_with(Options { unmeasured, ..Options::default() }).await;
+    assert_eq!(setup.post("/span", "").await.2, true);
+    assert!(!setup.registry.text().contains("/span"), "{}", setup.registry.text());
+}
+
+#[tokio::test]
+async fn an_unhurried_request_outlives_the_limit() {
+    let unhurried = vec![Requests::at("/slow")];
+    let limit = Duration::from_millis(20);
+    let setup = setup_with(Options { unhurried, limit, ..Options::default() }).await;
+    assert_eq!(setup.post("/stuck", "").await.0, 504);
+    let slow = timeout(10 * limit, setup.post("/slow", "")).await;
+    assert!(slow.is_err(), "{slow:?}");
+}
+
+/// Neither kind of request takes the other's places.
+#[tokio::test]
+async fn reserved_places_are_for_reserved_requests_alone() {
+    let reserved = vec![Requests::at("/span"), Requests::at("/slow")];
+    let options = Options { reserved, reserved_in_flight: 1, in_flight: 1, ..Options::default() };
+    let setup = Arc::new(setup_with(options).await);
+    let mut waiting = JoinSet::new();
+    for (path, refused, answered) in [("/stuck", "/echo", "/span"), ("/slow", "/span", "/echo")] {
+        let held = Arc::clone(&setup);
+        waiting.spawn(async move { held.post(path, "").await });
+        until(|| setup.registry.text().contains("http_server_active_requests 1\n")).await;
+        let (status, _, problem) = setup.post(refused, "").await;
+        assert_eq!((status, &problem["type"]), (503, &"/problems/overloaded".into()), "{path}");
+        assert_eq!(setup.post(answered, "").await.0, 200, "{path}");
+        waiting.shutdown().await;
+        until(|| setup.registry.text().contains("http_server_active_requests 0\n")).await;
+    }
 }
 
 async fn until(condition: impl Fn() -> bool) {

@@ -1,7 +1,7 @@
 //! The front door: pages of other servers, each below its own path of the gateway.
 
 use axum::Router;
-use chassis::http::Proxy;
+use chassis::http::{Proxy, Requests};
 
 use crate::config::FrontDoor;
 
@@ -30,10 +30,9 @@ pub(crate) fn doors(config: &FrontDoor) -> Vec<Door<'_>> {
     configured.collect()
 }
 
-/// The paths below which requests are not for the API: those of these servers, and of the console's files.
-pub(crate) fn passed_on(config: &FrontDoor) -> Vec<String> {
-    let doors = doors(config).into_iter().map(|door| format!("{}/", door.path));
-    doors.chain(["/assets/".to_owned()]).collect()
+/// The requests for these servers.
+pub(crate) fn passed_on(config: &FrontDoor) -> Vec<Requests> {
+    doors(config).into_iter().map(|door| Requests::below(format!("{}/", door.path))).collect()
 }
 
 /// The routes of the servers that are configured.

@@ -13,7 +13,7 @@ mod socket;
 use std::{convert::Infallible, sync::Arc};
 
 use axum::{Router, extract::FromRequestParts, http::request::Parts};
-use chassis::http::Known;
+use chassis::http::{Known, Options, Requests};
 use proto::values::CustomerId;
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -46,8 +46,27 @@ pub(crate) struct AppState {
     pub(crate) metrics: Metrics,
 }
 
-/// Requests below this path are neither traced nor measured as load: each span would cause another.
-pub(crate) const UNTRACED: &str = "/api/otlp/";
+/// Below this path, the console sends its telemetry.
+const OTLP: &str = "/api/otlp/";
+/// Below this path are the files of the console.
+const ASSETS: &str = "/assets/";
+
+/// How the gateway serves its requests: those of an open console are no load of the mesh, and when so many orders are waiting
+/// that further ones are refused, the console still opens and shows it.
+pub(crate) fn options(front_door: &FrontDoor) -> Options {
+    let page = [Requests::at("/"), Requests::at("/console.json"), Requests::below(ASSETS)];
+    let page_and = |more: &[Requests]| [&page[..], more].concat();
+    Options {
+        // Each span would cause another.
+        untraced: page_and(&[Requests::below(OTLP)]),
+        unmeasured: vec![Requests::below(ASSETS), Requests::below(OTLP)],
+        // WebSockets and telemetry have limits of their own.
+        reserved: page_and(&[Requests::at("/api/live"), Requests::below(OTLP)]),
+        passed_on: front_door::passed_on(front_door),
+        answers: answers(),
+        ..Options::default()
+    }
+}
 
 /// All routes that the gateway serves.
 pub(crate) fn router(state: AppState) -> anyhow::Result<Router> {
@@ -65,10 +84,10 @@ pub(crate) fn router(state: AppState) -> anyhow::Result<Router> {
 }
 
 /// Every answer that the OpenAPI document describes and the metrics count.
-pub(crate) fn answers() -> Vec<Known> {
+fn answers() -> Vec<Known> {
     let document = api().into_openapi();
     let mut answers = Vec::new();
-    let measured = document.paths.paths.iter().filter(|(route, _)| !route.starts_with(UNTRACED));
+    let measured = document.paths.paths.iter().filter(|(route, _)| !route.starts_with(OTLP));
     for (route, item) in measured {
         let operations = [
             ("GET", &item.get),

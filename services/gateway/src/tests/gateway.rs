@@ -34,10 +34,7 @@ use crate::{
     config::{Config, FrontDoor, WebSockets},
     console::Console,
     hub::{self, Hub},
-    inbound::{
-        front_door::passed_on,
-        rest::{self, AppState, Sockets},
-    },
+    inbound::rest::{self, AppState, Sockets},
     live::{Live, ReadIntervals},
     metrics::Metrics,
     outbound::{Catalog, Inventory, Orders, Updates},
@@ -159,11 +156,8 @@ impl TestGateway {
             metrics,
         };
         tasks.spawn(async { filled.await.unwrap() });
-        let passed_on = passed_on(&state.front_door);
-        let untraced_prefixes = vec![rest::UNTRACED.to_owned()];
         let guard = Some(Guard::new("gateway", &GuardSettings::default()));
-        let options =
-            Options { limit: LIMIT, passed_on, untraced_prefixes, guard, ..Options::default() };
+        let options = Options { limit: LIMIT, guard, ..rest::options(&state.front_door) };
         let router =
             Edge::for_tests(&registry, options).unwrap().around(rest::router(state).unwrap());
         Self { router, peers, updates, draining, registry, forwarded, tasks }

@@ -10,7 +10,8 @@ use tokio::time::timeout;
 
 use super::gateway::{ORDER, TIMEOUT, TestGateway, json};
 
-const TEAPOTS: &str = r#"{"items":[{"sku":"teapot","quantity":2}],"payment_token":"tok_ok"}"#;
+pub(super) const TEAPOTS: &str =
+    r#"{"items":[{"sku":"teapot","quantity":2}],"payment_token":"tok_ok"}"#;
 
 #[tokio::test]
 async fn an_accepted_order_has_its_status_and_links() {

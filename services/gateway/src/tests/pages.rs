@@ -1,9 +1,18 @@
 //! Pages for people.
 
-use axum::{Router, http::Uri};
-use tokio::{net::TcpListener, task::JoinSet};
+use std::{sync::Arc, time::Duration};
 
-use super::gateway::TestGateway;
+use axum::{Router, http::Uri};
+use tokio::{
+    net::TcpListener,
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+
+use super::{
+    gateway::{TIMEOUT, TestGateway, json},
+    orders::TEAPOTS,
+};
 use crate::config::{FrontDoor, Upstream};
 
 /// The page refers to files of this version only; the browser may keep them for ever.
@@ -92,6 +101,44 @@ async fn lens_stands_in_for_a_prometheus_that_is_not_configured() {
     }
     let alone = TestGateway::new().await;
     assert_eq!(alone.get(query).await.status, 404);
+}
+
+/// Whoever looks for the reason why orders are refused can open the page.
+#[tokio::test]
+async fn the_console_opens_while_orders_are_refused() {
+    let mut tasks = JoinSet::new();
+    let lens = server(&mut tasks, "lens").await;
+    let front_door = FrontDoor { lens, ..FrontDoor::default() };
+    let gateway = Arc::new(TestGateway::with_front_door(front_door).await);
+    let page = gateway.get("/").await.text;
+    let files = page.split("\"/assets/").skip(1).filter_map(|file| file.split('"').next());
+    let mut paths: Vec<_> = files.map(|file| format!("/assets/{file}")).collect();
+    paths.extend(["/", "/console.json", "/lens/v1/topology", "/prometheus/"].map(str::to_owned));
+    gateway.peers.hang("place");
+    for _ in 0..160 {
+        let gateway = Arc::clone(&gateway);
+        tasks.spawn(async move {
+            loop {
+                let order = json("/api/orders").body(TEAPOTS.into()).unwrap();
+                if gateway.open(order).await.status() == 503 {
+                    sleep(Duration::from_millis(20)).await;
+                }
+            }
+        });
+    }
+    let refused = || {
+        gateway.metric(r#"http_server_request_duration_seconds_count{http_request_method="POST",http_response_status_code="503",http_route="/api/orders"}"#)
+    };
+    let refuses = async |before: f64| {
+        while refused() <= before {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(TIMEOUT, refuses(0.0)).await.expect("too many orders");
+    for path in paths {
+        assert_eq!(gateway.get_gzip(&path).await.status(), 200, "{path}");
+    }
+    timeout(TIMEOUT, refuses(refused())).await.expect("still too many orders");
 }
 
 /// The documentation refers to no other host, and the policy forbids the browser to load anything from one.

@@ -9,7 +9,7 @@ use tokio::{
 
 use super::*;
 use crate::{
-    http::{Edge, Options},
+    http::{Edge, Options, Requests},
     metrics::Registry,
 };
 
@@ -57,7 +57,8 @@ async fn stage(upstream: Option<&str>) -> Stage {
         Some(base) => base.to_owned(),
         None => serve(&mut servers, there).await,
     };
-    let options = Options { body_limit: 16, passed_on: vec!["/tea/".into()], ..Options::default() };
+    let options =
+        Options { body_limit: 16, passed_on: vec![Requests::below("/tea/")], ..Options::default() };
     let edge = Edge::for_tests(&registry, options).unwrap();
     let here = edge.around(Proxy::new(&base).unwrap().router("/tea"));
     let base = serve(&mut servers, here).await;
