@@ -4,6 +4,9 @@
 //! All of them are served below one path with a hash over all contents, so that a module finds the others by relative paths, and a
 //! browser may keep each for ever.
 
+#[path = "src/console/kinds.rs"]
+mod kinds;
+
 use std::{
     fmt::Write as _,
     fs,
@@ -12,20 +15,11 @@ use std::{
 };
 
 use flate2::{Compression, write::GzEncoder};
+use kinds::kind_of;
 use sha2::{Digest, Sha256};
 
 /// What the console has for its developers and for the README, and not for browsers.
 const NOT_SERVED: [&str; 4] = ["tests", "types", "node_modules", "screenshot.png"];
-
-/// The kinds of files that are served, by the end of their names.
-const KINDS: [(&str, &str); 6] = [
-    ("css", "text/css; charset=utf-8"),
-    ("html", "text/html; charset=utf-8"),
-    ("js", "text/javascript; charset=utf-8"),
-    ("png", "image/png"),
-    ("svg", "image/svg+xml"),
-    ("woff2", "font/woff2"),
-];
 
 fn main() -> io::Result<()> {
     // From the package's folder, in which Cargo starts this: a path from the time of its compilation may be that of another clone.
@@ -40,6 +34,7 @@ fn main() -> io::Result<()> {
         }
     }
     files.sort();
+    println!("cargo::rerun-if-changed=src/console/kinds.rs");
     println!("cargo::rerun-if-changed={}", root.join("grafana/dashboards").display());
     // Not the whole folder: its tests install packages there, which would embed everything anew.
     for entry in fs::read_dir(&console)? {
@@ -65,8 +60,7 @@ fn collect(
         if path.is_dir() {
             collect(&path, top, files)?;
         }
-        let kind = KINDS.iter().find(|(end, _)| path.extension().is_some_and(|have| have == *end));
-        if let (Some((_, kind)), true) = (kind, path.is_file()) {
+        if let (Some(kind), true) = (kind_of(&path), path.is_file()) {
             let relative = path.strip_prefix(top).unwrap_or(&path);
             files.push((relative.display().to_string(), kind, path.clone()));
         }

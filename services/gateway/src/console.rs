@@ -1,5 +1,7 @@
 //! The files of the console: embedded, or of a folder for who works on them.
 
+mod kinds;
+
 use std::{
     borrow::Cow,
     fs,
@@ -8,6 +10,7 @@ use std::{
 };
 
 use flate2::read::GzDecoder;
+use kinds::kind_of;
 
 /// A file of the console in the program.
 pub(crate) struct Asset {
@@ -105,14 +108,7 @@ fn read(folder: &Path, name: &str) -> io::Result<Option<File>> {
     if !path.components().all(|part| matches!(part, Component::Normal(_))) {
         return Ok(None);
     }
-    let kind = match path.extension().and_then(|end| end.to_str()) {
-        Some("css") => "text/css; charset=utf-8",
-        Some("html") => "text/html; charset=utf-8",
-        Some("js") => "text/javascript; charset=utf-8",
-        Some("svg") => "image/svg+xml",
-        Some("png") => "image/png",
-        _ => return Ok(None),
-    };
+    let Some(kind) = kind_of(path) else { return Ok(None) };
     match fs::read(folder.join(path)) {
         Ok(contents) => Ok(Some(File { kind, contents: contents.into(), is_gzip: false })),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
