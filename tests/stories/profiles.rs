@@ -24,19 +24,9 @@ pub(crate) async fn a_cpu_profile_fits_into_a_small_pod(options: Options) {
     let (before, own) = (of_status(&process, "VmRSS:"), of_status(&process, "RssAnon:"));
     fs::write(format!("{process}/clear_refs"), "5").expect("the peak can be forgotten");
     let url = format!("{}/debug/pprof/profile?seconds=3", orders.admin.expect("its port"));
-    let mut profile = Box::pin(reqwest::get(url));
-    let answer = loop {
-        tokio::select! {
-            answer = &mut profile => break answer.expect("an answer"),
-            () = complete_one(&mesh) => {}
-        }
-    };
-    assert_eq!(answer.status(), 200);
-    let (profile, mut bytes) = (answer.bytes().await.expect("a profile"), Vec::new());
-    GzDecoder::new(&profile[..]).read_to_end(&mut bytes).expect("it is gzipped");
-    let text = String::from_utf8_lossy(&bytes);
+    let text = profile_under_load(&mesh, &url).await;
     for name in ["tokio::runtime::", "chassis::", "orders::"] {
-        assert!(text.contains(name), "{name} is in no name of {} bytes", bytes.len());
+        assert!(text.contains(name), "{name} is in no name of {} bytes", text.len());
     }
     let (peak, after) = (of_status(&process, "VmHWM:"), of_status(&process, "RssAnon:"));
     assert!(after < own + ROOM, "{own} bytes of its own before, {after} after");
@@ -44,7 +34,23 @@ pub(crate) async fn a_cpu_profile_fits_into_a_small_pod(options: Options) {
     mesh.audit().await;
 }
 
-async fn complete_one(mesh: &Mesh) {
+/// What is readable of a profile that is taken at this URL while orders flow: it has the names of functions.
+pub(crate) async fn profile_under_load(mesh: &Mesh, url: &str) -> String {
+    let mut profile = Box::pin(reqwest::get(url));
+    let answer = loop {
+        tokio::select! {
+            answer = &mut profile => break answer.expect("an answer"),
+            () = complete_one(mesh) => {}
+        }
+    };
+    assert_eq!(answer.status(), 200);
+    let (profile, mut bytes) = (answer.bytes().await.expect("a profile"), Vec::new());
+    GzDecoder::new(&profile[..]).read_to_end(&mut bytes).expect("it is gzipped");
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Places an order, and waits for its end.
+pub(crate) async fn complete_one(mesh: &Mesh) {
     let order = mesh.gateway().place("tok_ok").await;
     mesh.gateway().until_status(&order, "completed").await;
 }

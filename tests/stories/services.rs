@@ -1,11 +1,10 @@
 //! An operator looks into the services through the gateway: settings, log levels, profiles.
 
-use std::io::Read;
-
-use flate2::read::GzDecoder;
-use harness::{Answer, Gateway, Mesh, Options, until};
+use harness::{Answer, Gateway, Options, until};
 use reqwest::Method;
 use serde_json::json;
+
+use super::profiles::{complete_one, profile_under_load};
 
 const LEVEL: &str = "/lens/v1/services/payments/log-level";
 /// The line that payments logs at `debug` for each event.
@@ -22,11 +21,6 @@ async fn debug_lines(gateway: &Gateway) -> usize {
     let lines = gateway.get(path).await;
     let lines = lines.body["items"].as_array().cloned().unwrap_or_default();
     lines.iter().filter(|line| line["body"] == LINE).count()
-}
-
-async fn complete_one(mesh: &Mesh) {
-    let order = mesh.gateway().place("tok_ok").await;
-    mesh.gateway().until_status(&order, "completed").await;
 }
 
 /// A level that is set through the gateway appears in the log, and ends by itself.
@@ -86,19 +80,9 @@ pub(crate) async fn settings_are_shown_through_the_gateway_without_secrets(optio
 pub(crate) async fn a_profile_taken_through_the_gateway_has_frames_with_names(options: Options) {
     let mesh = options.with_lens().start().await;
     let url = format!("http://127.0.0.1:{}/lens/v1/services/gateway/profile", mesh.base());
-    let mut profile = Box::pin(reqwest::get(format!("{url}?seconds=3")));
-    let answer = loop {
-        tokio::select! {
-            answer = &mut profile => break answer.expect("an answer"),
-            () = complete_one(&mesh) => {}
-        }
-    };
-    assert_eq!(answer.status(), 200);
-    let (profile, mut bytes) = (answer.bytes().await.expect("a profile"), Vec::new());
-    GzDecoder::new(&profile[..]).read_to_end(&mut bytes).expect("it is gzipped");
-    let text = String::from_utf8_lossy(&bytes);
+    let text = profile_under_load(&mesh, &format!("{url}?seconds=3")).await;
     for name in ["tokio::runtime::", "gateway::"] {
-        assert!(text.contains(name), "{name} is in no name of {} bytes", bytes.len());
+        assert!(text.contains(name), "{name} is in no name of {} bytes", text.len());
     }
 }
 
