@@ -1,10 +1,16 @@
 //! Kafka, NATS and PostgreSQL die while orders flow, and come back: nothing is lost, and nothing happens twice.
 
-use harness::{Mesh, until};
+use std::collections::BTreeSet;
+
+use harness::{Mesh, Options, until};
+use serde_json::Value;
 
 use crate::{
     parts,
-    stories::crashes::{Customers, all_final},
+    stories::{
+        crashes::{Customers, all_final},
+        websocket::{Watcher, items, statuses},
+    },
 };
 
 async fn orders_survive_without(part: &str) {
@@ -60,4 +66,52 @@ async fn an_outage_of_nats_loses_no_order() {
 #[ignore = "needs Kafka, NATS and PostgreSQL: .ci/run has them"]
 async fn an_outage_of_postgresql_loses_no_order() {
     orders_survive_without("postgres").await;
+}
+
+/// The updates up to a gap, which says where they go on.
+async fn until_gap(watcher: &mut Watcher) -> Vec<Value> {
+    let mut updates = Vec::new();
+    loop {
+        let message = watcher.socket.message().await.expect("the connection stays open");
+        match message["type"].as_str() {
+            Some("updates") => updates.extend(items(&message)),
+            Some("gap") => {
+                assert_eq!(message["reason"], "lapse", "{message}");
+                watcher.seq = message["seq"].as_u64().expect("a number");
+                return updates;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A client of WebSocket stays connected: the gateway says that updates may be missing, sends none twice, and goes on.
+#[tokio::test]
+#[ignore = "needs NATS: .ci/run has it"]
+async fn a_websocket_receives_a_gap_after_an_outage_of_nats_and_goes_on() {
+    let nats = format!("nats://{}", parts::address("NATS"));
+    let options = Options::new(env!("CARGO_BIN_EXE_mesh")).arguments(&["--nats", &nats]);
+    let mesh = options.start().await;
+    let gateway = mesh.gateway();
+    let (mut watcher, _) = Watcher::open(&mesh, None).await;
+    let before = gateway.place("tok_ok").await;
+    let mut updates = watcher.follow(&before).await;
+    parts::tell("kill", "nats").await;
+    let during = gateway.place("tok_declined").await;
+    gateway.until_status(&during, "cancelled").await;
+    parts::tell("restart", "nats").await;
+    updates.extend(until_gap(&mut watcher).await);
+    until("notifications to have its connection again", || async {
+        let metrics = mesh.metrics("notifications").await;
+        (metrics.sum("mesh_nats_connected", &[]) > 0.0).then_some(())
+    })
+    .await;
+    let after = gateway.place("tok_ok").await;
+    let last = watcher.follow(&after).await;
+    assert_eq!(statuses(&last), ["placed", "paid", "dispatched", "completed"]);
+    updates.extend(last);
+    let all: BTreeSet<_> =
+        updates.iter().map(|one| (one["order_id"].to_string(), one["type"].to_string())).collect();
+    assert_eq!(all.len(), updates.len(), "an update came twice: {updates:#?}");
+    mesh.audit().await;
 }

@@ -7,16 +7,16 @@ use harness::{
 use serde_json::{Value, json};
 
 /// A subscriber to everything.
-struct Watcher {
-    socket: WebSocket,
+pub(crate) struct Watcher {
+    pub(crate) socket: WebSocket,
     epoch: String,
     /// The number of the last update.
-    seq: u64,
+    pub(crate) seq: u64,
 }
 
 impl Watcher {
     /// Subscribes; returns what came before `subscribed`, too: updates that were missed, or a gap.
-    async fn open(mesh: &Mesh, after: Option<(&str, u64)>) -> (Self, Vec<Value>) {
+    pub(crate) async fn open(mesh: &Mesh, after: Option<(&str, u64)>) -> (Self, Vec<Value>) {
         let mut socket = WebSocket::open(mesh.base()).await;
         let hello = socket.message().await.expect("hello");
         let epoch = hello["epoch"].as_str().unwrap_or_default().to_owned();
@@ -41,7 +41,7 @@ impl Watcher {
     }
 
     /// The updates of an order up to its end.
-    async fn follow(&mut self, order: &Order) -> Vec<Value> {
+    pub(crate) async fn follow(&mut self, order: &Order) -> Vec<Value> {
         let mut all = Vec::new();
         while !all.iter().any(|update: &Value| is_final(update)) {
             let message = self.socket.message().await.expect("updates");
@@ -56,7 +56,8 @@ impl Watcher {
     }
 }
 
-fn items(message: &Value) -> Vec<Value> {
+/// The updates in a message.
+pub(crate) fn items(message: &Value) -> Vec<Value> {
     message["updates"].as_array().cloned().unwrap_or_default()
 }
 
@@ -64,7 +65,8 @@ fn is_final(update: &Value) -> bool {
     update["status"] == "completed" || update["status"] == "cancelled"
 }
 
-fn statuses(updates: &[Value]) -> Vec<&str> {
+/// The statuses that an order took.
+pub(crate) fn statuses(updates: &[Value]) -> Vec<&str> {
     updates.iter().filter_map(|update| update["status"].as_str()).collect()
 }
 
