@@ -30,7 +30,7 @@ export function duration(seconds) {
   if (!known(seconds)) return NONE;
   const value = /** @type {number} */ (seconds);
   const size = Math.abs(value);
-  if (size === 0) return "0 ms";
+  if (size === 0) return "0 s";
   if (size < 0.9995e-3) return `${digits(Math.round(value * 1e7) / 10)} µs`;
   if (size < 0.9995) return `${digits(value * 1e3)} ms`;
   if (size < 59.95) return `${digits(value)} s`;

@@ -327,7 +327,7 @@ impl Panel {
         self
     }
 
-    /// Makes a stat show the names of its series instead of their values.
+    /// Makes a stat show the names of its series, and `none` in place of those that a stat or a table does not have.
     #[must_use]
     pub fn named(mut self) -> Self {
         self.named = true;

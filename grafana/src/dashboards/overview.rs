@@ -88,6 +88,7 @@ fn promises() -> Vec<Panel> {
             )
             .column(Column::new("alertstate").width(90))
             .column(Column::new("window").width(75))
+            .named()
             .size(24, 6),
     ]
 }
