@@ -120,7 +120,7 @@ kc() { kubectl --context "$CONTEXT" "$@"; }
 ## The image
 
 bring_image() {
-  local image
+  local image revision
   case ${GLASSMESH_IMAGE:-build} in
   present) return ;;
   build) ;;
@@ -131,8 +131,9 @@ bring_image() {
   has docker || die "docker is missing: it builds the image" \
     "install it; or build deploy/Dockerfile elsewhere, bring $image to the cluster, and say GLASSMESH_IMAGE=present"
   say "building $image: some minutes the first time, seconds when nothing has changed"
+  revision=$(git -C "$HERE" rev-parse HEAD 2>/dev/null) || revision=unknown
   # Without the attestations that buildx adds: with them an image is an index of several, and `kind load` expects all of them.
-  BUILDX_NO_DEFAULT_ATTESTATIONS=1 docker build --tag "$image" --file "$HERE/Dockerfile" "$HERE/.." >&2 ||
+  BUILDX_NO_DEFAULT_ATTESTATIONS=1 docker build --tag "$image" --build-arg REVISION="$revision" --file "$HERE/Dockerfile" "$HERE/.." >&2 ||
     die "the image could not be built" "what Docker says is above; memory or disk may be short: docker system df"
   case $CLUSTER-$CONTEXT in
   kind-*) kind load docker-image "$image" --name "$NAME" ;;

@@ -13,7 +13,7 @@ import { spark } from "../parts/spark.js";
 import { empty, skeleton, stateOf } from "../parts/state.js";
 import { table } from "../parts/table.js";
 import "./services/detail.js";
-import { condition, grouped } from "./services/model.js";
+import { condition, endedOf, grouped } from "./services/model.js";
 
 const STYLE = new URL("../style/services.css", import.meta.url);
 
@@ -50,6 +50,8 @@ function together(replicas) {
   return html`<span class=${ready < staying.length ? "bad" : ""}>${ready} of ${staying.length} ready</span>`;
 }
 
+const RESTARTS = "Processes of the service that have ended since lens watches it: replaced at the same address, or with a pod that is gone, also by a rollout or for fewer replicas. The line of a replica counts those at its address.";
+
 /** @type {import("../parts/table.js").Column<Row>[]} */
 const COLUMNS = [
   {
@@ -58,9 +60,9 @@ const COLUMNS = [
       key === name ? html`<span class="row ${hueClass(name)}"><span class="dot"></span><b>${name}</b>${replicas.length > 1 ? html`<span class="faint">${replicas.length} replicas</span>` : nothing}</span>` : html`<span class="replica mono">${replica?.instance ?? "no address"}</span>`,
   },
   { title: "Readiness", class: "readiness", cell: ({ replica, replicas }) => (replica ? readiness(replica) : together(replicas)) },
-  { title: "Version", class: "far mono", cell: ({ replica }) => replica?.version ?? (replica ? NONE : "") },
+  { title: "Version", hint: "The version, and the commit that it was built from.", class: "far mono", cell: ({ replica }) => (replica ? html`${replica.version ?? NONE} <span class="faint">${replica.revision?.slice(0, 7)}</span>` : "") },
   { title: "Uptime", number: true, cell: ({ replica }) => (replica?.up && replica.started_at ? html`<span title=${`since ${utc(replica.started_at)}`}>${age((now() - Date.parse(replica.started_at)) / 1_000)}</span>` : replica ? NONE : "") },
-  { title: "Restarts", number: true, class: "far", cell: (row) => total(row, (one) => one.restarts) || html`<span class="faint">0</span>` },
+  { title: "Restarts", hint: RESTARTS, number: true, class: "far", cell: ({ key, name, replica, replicas }) => (key === name ? endedOf(replicas) : replica?.restarts) || html`<span class="faint">0</span>` },
   { title: "Memory", number: true, cell: (row) => ((value) => measured(value, bytes(value), row.replica, "memory_bytes", "memory over five minutes"))(total(row, (one) => (one.up ? one.memory_bytes : null))) },
   { title: "CPU", number: true, cell: (row) => ((value) => measured(value, `${((value ?? 0) * 100).toFixed(1)} %`, row.replica, "cpu_cores", "share of a core over five minutes"))(total(row, (one) => (one.up ? one.cpu_cores : null))) },
 ];

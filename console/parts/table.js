@@ -6,6 +6,7 @@ import { html, nothing, repeat } from "../lib/view.js";
  * @template T
  * @typedef {object} Column
  * @property {unknown} title
+ * @property {string} [hint] what the column says, in a sentence
  * @property {(row: T) => unknown} cell
  * @property {boolean} [number] aligned to the right
  * @property {string} [class]
@@ -28,7 +29,7 @@ export function table({ label, columns, rows, key, selected, open }) {
   };
   const classOf = (/** @type {Column<T>} */ column) => `${column.number ? "number" : ""} ${column.class ?? ""}`;
   return html`<table class="table" aria-label=${label} @keydown=${open ? onKey : nothing}>
-    <thead><tr>${columns.map((column) => (column.title ? html`<th scope="col" class=${classOf(column)}>${column.title}</th>` : html`<td class=${classOf(column)}></td>`))}</tr></thead>
+    <thead><tr>${columns.map((column) => (column.title ? html`<th scope="col" class=${classOf(column)} title=${column.hint ?? nothing}>${column.title}</th>` : html`<td class=${classOf(column)}></td>`))}</tr></thead>
     <tbody>
       ${repeat(rows, key, (row) => {
         const isSelected = selected !== undefined && key(row) === selected;

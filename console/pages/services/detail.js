@@ -42,7 +42,7 @@ class Detail extends Widget {
   view() {
     const [service, one] = [this.#service.value, this.#one()];
     return html`<section class="service ${hueClass(service)}" aria-label=${service}>
-      <header class="row wrap"><h2 class="stripe">${service}</h2> <span class="row wrap about">${this.#choice()}
+      <header class="row wrap"><h2 class="stripe">${service}</h2> <span class="row wrap about">${this.#choice()} ${build(this.#replicas.value.find(({ instance }) => instance === this.#replica.value))}
         ${links(service).map(([to, word]) => html`<a href=${to} target=${to.startsWith("#") ? nothing : "_blank"} rel="noopener">${word}</a>`)}</span>
         <span class="space"></span><button class="button plain" aria-label="Close" @click=${() => this.close()}>${icon("close", "small")}</button></header>
       <div class="parts">
@@ -68,6 +68,9 @@ customElements.define("service-detail", Detail);
 
 /** @param {string} heading @param {unknown} content @param {string} [kind] */
 const panel = (heading, content, kind = "") => html`<section class="panel ${kind}"><header><h3>${heading}</h3></header><div class="body">${content}</div></section>`;
+
+/** What the replica was built from. @param {import("./model.js").Replica | undefined} replica */
+const build = (replica) => (replica?.version ? html`<span class="faint">version ${replica.version}, commit <span class="mono">${replica.revision ?? "unknown"}</span></span>` : nothing);
 
 /** @param {string} service @returns {[to: string, word: string][]} */
 const links = (service) => [

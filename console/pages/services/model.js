@@ -13,8 +13,10 @@
  * @property {string | null} error
  * @property {string | null} down_since
  * @property {string | null} version
+ * @property {string | null} revision the commit that it was built from
  * @property {string | null} started_at
- * @property {number} restarts
+ * @property {number} restarts at this address
+ * @property {number} ended how many processes of its whole target have ended, at any address
  * @property {number | null} memory_bytes
  * @property {number | null} cpu_cores
  * @property {{ step_seconds: number, cpu_cores: (number | null)[], memory_bytes: (number | null)[] }} [over_window]
@@ -28,6 +30,9 @@ export function grouped(replicas) {
   for (const replica of replicas) groups.set(replica.name, [...(groups.get(replica.name) ?? []), replica]);
   return [...groups].sort(([one], [other]) => (one < other ? -1 : 1));
 }
+
+/** How many processes of a service have ended: each target counts for all of its replicas. @param {Replica[]} replicas */
+export const endedOf = (replicas) => [...new Map(replicas.map(({ service, ended }) => [service, ended])).values()].reduce((all, ended) => all + ended, 0);
 
 /** How a replica is, in a word, and what is wrong. @param {Replica} replica @returns {{ level: "" | "bad" | "warning", word: string, why: string }} */
 export function condition({ up, ready, draining, degraded, error }) {

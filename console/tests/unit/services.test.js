@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { condition, filtered, grouped } from "../../pages/services/model.js";
+import { condition, endedOf, filtered, grouped } from "../../pages/services/model.js";
 import { brief, condensed, crateOf, decode, every, heaviest, matching, trunk } from "../../pages/services/pprof.js";
 
 const varint = (value) => (value < 128 ? [value] : [(value & 127) | 128, ...varint(Math.floor(value / 128))]);
@@ -103,4 +103,9 @@ test("settings are found by key, value and source", () => {
   assert.deepEqual(keys("INFO"), ["log.filter"]);
   assert.deepEqual(keys("MESH_"), ["kafka.brokers"]);
   assert.deepEqual(keys("(empty)"), ["redis.url"]);
+});
+
+test("processes that have ended are counted once for all replicas of a target", () => {
+  const replicas = [["orders", 3], ["orders", 3], ["orders-canary", 1]].map(([service, ended]) => ({ service, ended }));
+  assert.equal(endedOf(/** @type {any} */ (replicas)), 4);
 });

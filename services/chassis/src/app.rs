@@ -45,7 +45,7 @@ crate::metrics! {
         /// Panics that were caught.
         panics_total: IntCounter,
         /// Always 1; the labels tell what runs.
-        build_info: IntGaugeVec["service", "version"],
+        build_info: IntGaugeVec["service", "version", "revision"],
     }
 }
 
@@ -85,7 +85,8 @@ struct Spawned {
 /// }
 ///
 /// fn main() -> std::process::ExitCode {
-///     let identity = Identity { name: "teapot", version: "1.0.0", services: &["teapot"] };
+///     let services = &["teapot"];
+///     let identity = Identity { name: "teapot", version: "1.0.0", revision: "unknown", services };
 ///     chassis::run(identity, Vec::new(), wire)
 /// }
 /// ```

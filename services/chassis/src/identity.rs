@@ -7,6 +7,8 @@ pub struct Identity {
     pub name: &'static str,
     /// The service's version.
     pub version: &'static str,
+    /// The commit that it was built from; `unknown` without one.
+    pub revision: &'static str,
     /// The names of all services: each may have a profile in the same file and environment.
     pub services: &'static [&'static str],
 }

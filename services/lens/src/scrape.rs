@@ -4,6 +4,7 @@
 //! of a few sums.
 
 mod addresses;
+mod departed;
 mod exposition;
 mod history;
 mod instance;
@@ -25,14 +26,15 @@ use parking_lot::RwLock;
 use reqwest::Url;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
+use self::{
+    departed::Departed,
+    instance::Instance,
+    samples::{Answer, Round},
+};
 pub(crate) use self::{
     history::{Points, REACH, Red, Vitals},
     instance::{Replica, Service},
     targets::Scraped,
-};
-use self::{
-    instance::Instance,
-    samples::{Answer, Round},
 };
 use crate::{config::Scrape, coverage::Measured};
 
@@ -58,6 +60,7 @@ struct Target {
     instances: BTreeMap<String, Instance>,
     /// The addresses of instances that have drained and ended.
     ended: BTreeSet<String>,
+    departed: Departed,
 }
 
 impl Scraper {
@@ -245,6 +248,31 @@ mod tests {
         scraper.scrape().await;
         assert!(scraper.services(REACH)[0].error.as_ref().unwrap().contains("more than"));
         assert_eq!(scraper.bytes(), 0);
+    }
+
+    /// A pod that another one replaces has ended; one that was away for some time has not.
+    #[tokio::test]
+    async fn the_processes_of_a_service_are_counted_at_all_its_addresses() {
+        let scraper = scraper(&[("orders", "http://orders:8081/metrics")]);
+        let says = |address: &str, started: f64| {
+            let text = format!("process_start_time_seconds {started}\n");
+            Answer::now(address, Ok(Bytes::from(text)))
+        };
+        let (one, other) = ("10.0.0.1:1", "10.0.0.2:1");
+        for (round, ended) in [
+            (vec![says(one, 10.25)], 0),
+            (vec![says(one, 10.5)], 1),
+            (vec![says(one, 10.5), says(other, 20.0)], 1),
+            (vec![says(other, 20.0)], 2),
+            (vec![], 3),
+            (vec![says(other, 20.0)], 2),
+            (vec![says(one, 30.0)], 3),
+            (vec![says(one, 30.0), Answer::now(other, Err("refused".to_owned()))], 3),
+            (vec![says(one, 30.0)], 3),
+        ] {
+            scraper.remember("orders", Ok(round));
+            assert_eq!(scraper.services(REACH)[0].ended, ended);
+        }
     }
 
     /// A pod's data is kept while another starts, and forgotten when its address is gone.

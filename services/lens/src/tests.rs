@@ -16,7 +16,8 @@ use tonic::codec::CompressionEncoding;
 
 use crate::{Config, wire};
 
-const LENS: Identity = Identity { name: "lens", version: "0.0.0", services: &["lens"] };
+const LENS: Identity =
+    Identity { name: "lens", version: "0.0.0", revision: "unknown", services: &["lens"] };
 
 fn free_address() -> String {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()

@@ -11,11 +11,13 @@ use crate::{
 
 /// A small, real system of microservices in which everything that happens can be seen.
 #[derive(Parser)]
-#[command(name = "mesh", version, propagate_version = true, after_help = EXAMPLES)]
+#[command(name = "mesh", version = VERSION, propagate_version = true, after_help = EXAMPLES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
+
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("GLASSMESH_COMMIT"), ")");
 
 const EXAMPLES: &str = "\
 Examples:

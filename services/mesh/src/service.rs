@@ -15,6 +15,9 @@ use chassis::{
 use clap::{Args, Subcommand, builder::PossibleValuesParser};
 use serde::{Deserialize, Serialize};
 
+/// The commit that this program was built from; `unknown` if it was built without git.
+pub(crate) const REVISION: &str = env!("GLASSMESH_COMMIT");
+
 /// A service that this binary can run.
 pub(crate) struct Entry {
     pub(crate) name: &'static str,
@@ -112,7 +115,7 @@ pub(crate) struct Options {
 }
 
 fn identity(name: &'static str) -> Identity {
-    Identity { name, version: env!("CARGO_PKG_VERSION"), services: NAMES }
+    Identity { name, version: env!("CARGO_PKG_VERSION"), revision: REVISION, services: NAMES }
 }
 
 /// The settings that all services share, for commands that need them without being a service.

@@ -215,7 +215,8 @@ async fn two_replicas_fire_each_timer_once() {
 /// A batch has events of many traces; what follows from each event belongs to its trace, also after the timer.
 #[tokio::test]
 async fn the_events_of_an_order_in_a_batch_continue_its_own_trace() {
-    let identity = Identity { name: "shipping", version: "0", services: &["shipping"] };
+    let identity =
+        Identity { name: "shipping", version: "0", revision: "unknown", services: &["shipping"] };
     let quiet = telemetry::Log { filter: "off".into(), ..telemetry::Log::default() };
     Telemetry::start(identity, &telemetry::Settings::default(), &quiet, &Registry::new()).unwrap();
     let folder = TempDir::new().unwrap();

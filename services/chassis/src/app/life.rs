@@ -172,7 +172,8 @@ impl App {
         draining: CancellationToken,
     ) -> anyhow::Result<Self> {
         let metrics = Metrics::register(&registry)?;
-        metrics.build_info.with_label_values(&[identity.name, identity.version]).set(1);
+        let Identity { name, version, revision, .. } = identity;
+        metrics.build_info.with_label_values(&[name, version, revision]).set(1);
         observe_runtime(&registry)?;
         let messaging = messaging::Metrics::register(&registry)?;
         Ok(Self {

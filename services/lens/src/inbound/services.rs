@@ -118,9 +118,11 @@ fn known(service: &Service) -> Value {
         "down_since": service.down_since.and_then(at),
         "scraped_at": service.scraped_at.and_then(at),
         "version": service.latest.version,
+        "revision": service.latest.revision,
         "started_at": started.map(moment),
         "known_since": service.known_since.and_then(at),
         "restarts": service.restarts,
+        "ended": service.ended,
         "memory_bytes": vitals.memory_bytes.map(|bytes| bytes as u64),
         "cpu_cores": vitals.cpu_cores.map(rounded),
     })
@@ -158,7 +160,7 @@ async fn metrics(
     Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response())
 }
 
-/// The version, and how long the process has been running.
+/// The version with its commit, and how long the process has been running.
 async fn build(
     State(services): Shared,
     Path(service): Path<String>,

@@ -20,6 +20,8 @@ const NOT_HANDLED: [&str; 3] = ["skipped", "duplicate", "abandoned"];
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Latest {
     pub(crate) version: Option<String>,
+    /// The commit that it was built from.
+    pub(crate) revision: Option<String>,
     /// Whether it is ready for traffic.
     pub(crate) ready: Option<bool>,
     /// The names of its raised conditions.
@@ -35,7 +37,9 @@ impl Latest {
     fn add(&mut self, name: &str, labels: &str, value: f64) {
         let text = |wanted| label(labels, wanted).map(|text| printable(text, LONGEST_NAME));
         match name {
-            "mesh_build_info" => self.version = text("version"),
+            "mesh_build_info" => {
+                (self.version, self.revision) = (text("version"), text("revision"));
+            }
             "mesh_ready" => self.ready = Some(value > 0.0),
             _ if value > 0.0 && self.degraded.len() < MOST_CONDITIONS => {
                 self.degraded.extend(text("condition"));

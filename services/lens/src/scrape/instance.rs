@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::{
     Scraper, Target,
+    departed::Departed,
     exposition::{self, Latest},
     history::{History, Points, Vitals},
     samples,
@@ -40,10 +41,15 @@ pub(super) struct Instance {
 }
 
 impl Instance {
+    /// When its process began, if one has answered.
+    fn started_seconds(&self) -> Option<f64> {
+        self.history.started_seconds()
+    }
+
     /// Takes the metrics of a successful attempt.
     pub(super) fn succeeded(&mut self, text: &Bytes) {
         let (sample, latest) = exposition::read(&String::from_utf8_lossy(text));
-        let (before, now) = (self.history.started_seconds(), sample.started_seconds);
+        let (before, now) = (self.started_seconds(), sample.started_seconds);
         if before.is_some() && now.is_some() && before != now {
             self.restarts = self.restarts.saturating_add(1);
             self.was_ready = false;
@@ -92,6 +98,8 @@ pub(crate) struct Service {
     pub(crate) draining: bool,
     /// When the first instance of its target first answered.
     pub(crate) known_since: Option<SystemTime>,
+    /// How many processes of the whole target have ended while lens watched, also those of pods that are gone.
+    pub(crate) ended: u32,
     pub(crate) latest: Latest,
     pub(crate) vitals: Vitals,
     pub(crate) points: Option<Points>,
@@ -151,11 +159,18 @@ impl Target {
             text: Bytes::new(),
             instances: BTreeMap::new(),
             ended: BTreeSet::new(),
+            departed: Departed::default(),
         }
     }
 
+    /// How many of its processes have ended.
+    fn ended_processes(&self) -> u32 {
+        let present = self.instances.values().map(|instance| instance.restarts);
+        present.fold(self.departed.ended(), u32::saturating_add)
+    }
+
     fn services(&self, name: &str, window: Duration, points: usize) -> Vec<Service> {
-        let now = Instant::now();
+        let (now, ended) = (Instant::now(), self.ended_processes());
         let one = |(address, instance): (&String, &Instance)| Service {
             target: name.to_owned(),
             instance: Some(address.clone()),
@@ -165,6 +180,7 @@ impl Target {
             restarts: instance.restarts,
             draining: instance.is_draining(),
             known_since: self.known_since,
+            ended,
             latest: instance.latest.clone(),
             vitals: instance.history.over(window),
             points: (points > 0).then(|| instance.history.points(window, points, now)),
@@ -181,6 +197,7 @@ impl Target {
             restarts: 0,
             draining: false,
             known_since: self.known_since,
+            ended,
             latest: Latest::default(),
             vitals: Vitals::default(),
             points: None,
@@ -205,15 +222,23 @@ impl Target {
     /// Stores the answers; instances that are no longer found are forgotten, because their pods are gone.
     pub(super) fn remember(&mut self, name: &str, answers: Vec<samples::Answer>) {
         (self.error, self.down_since) = (None, None);
-        self.instances.retain(|known, _| answers.iter().any(|answer| answer.address == *known));
+        let is_gone = |known: &String| answers.iter().all(|answer| answer.address != *known);
+        let gone = self.instances.extract_if(.., |known, _| is_gone(known));
+        gone.for_each(|(address, instance)| {
+            self.departed.add(address, instance.restarts, instance.started_seconds());
+        });
         let mut text = None;
         for samples::Answer { address, at, took, text: answer } in answers {
-            let instance = self.instances.entry(address).or_default();
+            let instance = self.instances.entry(address.clone()).or_default();
             instance.last = Some((at, took));
             match answer {
                 Ok(answer) => {
+                    let is_new = instance.started_seconds().is_none();
                     instance.succeeded(&answer);
                     self.known_since.get_or_insert(at);
+                    if let (true, Some(started)) = (is_new, instance.started_seconds()) {
+                        self.departed.is_back(&address, started);
+                    }
                     text = text.or(Some(answer));
                 }
                 Err(error) => {

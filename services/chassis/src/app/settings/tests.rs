@@ -2,7 +2,7 @@ use super::*;
 use crate::config::SecretUrl;
 
 const IDENTITY: Identity =
-    Identity { name: "teapot", version: "1", services: &["teapot", "kettle"] };
+    Identity { name: "teapot", version: "1", revision: "unknown", services: &["teapot", "kettle"] };
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Teapot {

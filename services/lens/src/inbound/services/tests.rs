@@ -19,7 +19,7 @@ use crate::inbound::tests::TestLens;
 const METRICS: &str = "\
 process_start_time_seconds 1767323000
 process_resident_memory_bytes 1048576
-mesh_build_info{service=\"payments\",version=\"0.1.0\"} 1
+mesh_build_info{service=\"payments\",version=\"0.1.0\",revision=\"709ad7e12345\"} 1
 mesh_ready 0
 mesh_degraded{condition=\"kafka\"} 1
 ";
@@ -144,7 +144,7 @@ async fn a_replica_answers_with_its_settings_and_its_latches_also_when_it_is_not
     assert_eq!(one["readiness"]["missing"], json!(["database"]));
     assert_eq!((&one["up"], &one["ready"]), (&json!(true), &json!(false)));
     let build = mesh.replica("payments/build").await;
-    assert_eq!(build["version"], "0.1.0");
+    assert_eq!((&build["version"], &build["revision"]), (&json!("0.1.0"), &json!("709ad7e12345")));
     assert!(build["uptime_seconds"].as_f64().unwrap() > 0.0, "{build}");
 }
 
