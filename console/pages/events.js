@@ -8,7 +8,7 @@ import { icon } from "../parts/icon.js";
 import { empty, skeleton, stateOf } from "../parts/state.js";
 import { confirmation } from "./events/confirm.js";
 import { letterPanel, letterTable } from "./events/letters.js";
-import { rowsOf } from "./events/model.js";
+import { lettersWith, rowsOf } from "./events/model.js";
 import { orderPanel, orderSearch } from "./events/order.js";
 import { topicTable } from "./events/topics.js";
 
@@ -21,6 +21,8 @@ const ROOT = "/lens/v1/events";
 
 const orderId = computed(() => route.value.params.get("order") ?? "");
 const letterId = computed(() => route.value.params.get("letter") ?? "");
+/** What dead letters are searched for. */
+const wanted = computed(() => route.value.params.get("q") ?? "");
 const isAll = computed(() => route.value.params.get("handled") === "true");
 
 function data() {
@@ -80,7 +82,8 @@ export default function open() {
   const why = "This lens only reads: lens.operate.enabled is not set.";
   const teach = () => empty("No dead letters", "An event that a service cannot decode or handle is set aside here, with the reason, and blocks no other. Send a poison event to see it happen.", html`<button class="button primary" ?disabled=${!mayChange()} title=${mayChange() ? "" : why} @click=${dialog.poison}>Send a poison event</button>`);
   const closeLetter = () => setParams({ letter: undefined });
-  const lettersView = (/** @type {Letters} */ { items, complete, unread }) => html`${letterTable({ items, selected: letterId.value || undefined, open: ({ id }) => setParams({ letter: id }, { replace: false }) })}
+  const lettersView = (/** @type {Letters} */ { items, complete, unread }) => html`${letterTable({ items: lettersWith(items, wanted.value), selected: letterId.value || undefined, open: ({ id }) => setParams({ letter: id }, { replace: false }) })}
+    ${wanted.value ? html`<p class="faint gap" role="status">${lettersWith(items, wanted.value).length} of ${items.length} have “${wanted.value}”.</p>` : nothing}
     ${unread.map((text) => html`<p class="notice">${icon("warning", "small")} ${text}</p>`)}
     ${complete ? nothing : html`<p class="faint gap">Only the newest are shown; <code>mesh dlq list</code> prints all.</p>`}`;
   const waiting = () => (all.letters.data.value?.items ?? []).filter(({ handled }) => !handled).length;
@@ -89,6 +92,8 @@ export default function open() {
     ${orderId.value ? orderPanel(all.order, orderId.value) : nothing}
     <section class="panel" aria-label="Dead letters">
       <header><h2>Dead letters</h2>${waiting() ? html`<span class="badge warning">${waiting()} waiting</span>` : nothing}<span class="space"></span>
+        ${all.letters.data.value?.items.length ? html`<input class="input" type="search" placeholder="reason, group, event, error" aria-label="Search dead letters" .value=${wanted.value}
+          @input=${(/** @type {InputEvent} */ event) => setParams({ q: /** @type {HTMLInputElement} */ (event.target).value || undefined })}>` : nothing}
         <button class="chip" aria-pressed=${isAll.value} @click=${() => setParams({ handled: isAll.peek() ? undefined : "true" })}>also handled</button>
         ${waiting() ? html`<button class="button" ?disabled=${!mayChange()} title=${mayChange() ? "" : why} @click=${() => dialog.replayAll(waiting())}>Replay all…</button>` : nothing}
         ${all.letters.data.value?.items.length ? html`<button class="button" ?disabled=${!mayChange()} title=${mayChange() ? "" : why} @click=${dialog.poison}>Send a poison event…</button>` : nothing}</header>

@@ -44,6 +44,12 @@ export const brief = (type) => type.split(".").at(-1) || "no type";
 /** A word of the chassis, for people. @param {string} word */
 export const words = (word) => word.replaceAll("_", " ");
 
+/** The dead letters with this text: as they are shown, or as they are stored. @param {Letter[]} letters @param {string} text */
+export function lettersWith(letters, text) {
+  const wanted = text.trim().toLowerCase();
+  return letters.filter(({ id, reason, error, group, event_type, event_id, key }) => [id, reason, words(reason), error, group, event_type, event_id, key].some((part) => part.toLowerCase().includes(wanted)));
+}
+
 /** The service that sent a record, from `/mesh/orders`. @param {string} source */
 export const sender = (source) => source.split("/").at(-1) ?? "";
 

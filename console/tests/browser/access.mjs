@@ -18,7 +18,61 @@ const violations = (page) =>
     return /** @type {string[]} */ (found.violations.map(describe));
   });
 
+/** What opens above a page or beside it. @type {{ name: string, path: string, show: (page: import("playwright-core").Page) => Promise<void> }[]} */
+const OPENED = [
+  {
+    name: "Mesh with the drawer of a service",
+    path: "#/mesh",
+    show: async (page) => {
+      await page.locator('[data-node="service:payments"]').click();
+      await page.getByRole("complementary", { name: "payments" }).getByRole("group", { name: "Log level" }).waitFor();
+    },
+  },
+  {
+    name: "Mesh with the menu of orders",
+    path: "#/mesh",
+    show: async (page) => {
+      await page.getByLabel("Other orders").click();
+      await page.getByRole("button", { name: /^Declined/ }).waitFor();
+    },
+  },
+  {
+    name: "Events with the question of a dialog",
+    path: "#/events",
+    show: async (page) => {
+      await page.getByRole("button", { name: "Send a poison event", exact: true }).click();
+      await page.getByRole("dialog").getByRole("button", { name: "Send it" }).waitFor();
+    },
+  },
+  {
+    name: "The list of keys",
+    path: "#/traces",
+    show: async (page) => {
+      await page.keyboard.press("?");
+      await page.getByRole("dialog", { name: "Keys" }).waitFor();
+    },
+  },
+  {
+    name: "Services with the menu of links, beside an opened service",
+    path: "#/services/payments",
+    show: async (page) => {
+      await page.getByRole("region", { name: "payments", exact: true }).getByText("Ready for traffic.").waitFor();
+      await page.getByLabel("Links").click();
+      await page.getByRole("link", { name: /API/ }).first().waitFor();
+    },
+  },
+];
+
 for (const theme of /** @type {const} */ (["light", "dark"])) {
+  for (const { name, path, show } of OPENED) {
+    useCase(`${name} has no violation of axe-core in the ${theme} theme`, async ({ page, open }) => {
+      await page.addInitScript({ path: AXE });
+      await open(path);
+      await settled(page);
+      await show(page);
+      assert.deepEqual(await violations(page), []);
+    }, { theme, calm: true });
+  }
   for (const { name, path } of PAGES) {
     useCase(`${name} has no violation of axe-core in the ${theme} theme`, async ({ page, open }) => {
       await page.addInitScript({ path: AXE });

@@ -30,6 +30,16 @@ useCase("a poison event is set aside by each group that reads it, one is discard
   await until("three dead letters", async () => (await letters(page).count()) === 3);
   assert.equal(await letter.getByRole("button", { name: "Replay…" }).isDisabled(), true);
 
+  const search = page.getByRole("searchbox", { name: "Search dead letters" });
+  const group = (await letters(page).last().getByRole("cell").nth(2).innerText()).trim();
+  await search.fill(group.toUpperCase());
+  await until("only the dead letter of that group is left", async () => (await letters(page).count()) === 1 && (await letters(page).getByText(group, { exact: true }).count()) === 1);
+  await page.getByText(`1 of 3 have “${group.toUpperCase()}”.`).waitFor();
+  await page.reload();
+  await until("the address keeps the search", async () => (await letters(page).count()) === 1);
+  await search.fill("");
+  await until("all three are back", async () => (await letters(page).count()) === 3);
+
   const ids = async () => (await letters(page).locator("td.mono").allTextContents()).sort();
   const before = await ids();
   await page.getByRole("button", { name: "Replay all…" }).click();
@@ -57,6 +67,16 @@ useCase("an order's events are shown in their sequence, decoded, and lead to its
   assert.match(page.url(), new RegExp(`#/events\\?order=${order.id}$`));
   await events.getByRole("link", { name: "Trace" }).first().click();
   await until("the trace is open", async () => /#\/traces\/[0-9a-f]{32}/.test(page.url()));
+});
+
+useCase("an order is searched for with the keyboard alone", async ({ page, open }) => {
+  await open("#/events");
+  await page.getByRole("table", { name: "Topics and consumer groups" }).waitFor();
+  await page.keyboard.press("/");
+  await page.keyboard.type("no-such-order");
+  await page.keyboard.press("Enter");
+  await page.getByText("Kafka has no events of this order").waitFor();
+  await page.waitForURL(/#\/events\?order=no-such-order$/);
 });
 
 useCase("topics are listed with their groups, and an order that nothing knows is explained", async ({ page, open }) => {

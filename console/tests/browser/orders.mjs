@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { chapter } from "./chapter.mjs";
 import { placed, row, sender } from "./order.mjs";
+import { until } from "./wait.mjs";
 
 const useCase = chapter();
 
@@ -48,4 +49,42 @@ useCase("o places an order from the mesh, and its row in the strip fills", async
   await page.getByRole("main").getByRole("button", { name: /^gateway/ }).waitFor();
   const order = await placed(page, () => page.keyboard.press("o"));
   await page.getByRole("region", { name: "Latest orders" }).getByRole("link", { name: new RegExp(`^${order.id.slice(0, 8)}.*completed`) }).waitFor();
+});
+
+/**
+ * What is drawn on the canvas: how many pixels lie on the line of an edge, and how many on no line at all.
+ * @param {import("playwright-core").Page} page @param {string} edge
+ */
+const dots = (page, edge) =>
+  page.evaluate((edge) => {
+    const canvas = /** @type {HTMLCanvasElement} */ (document.querySelector("mesh-dots canvas"));
+    const graph = /** @type {SVGSVGElement} */ (document.querySelector("svg.graph"));
+    const ratio = canvas.width / graph.viewBox.baseVal.width;
+    const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", { willReadFrequently: true });
+    copy?.drawImage(canvas, 0, 0);
+    const pixels = copy?.getImageData(0, 0, canvas.width, canvas.height).data ?? [];
+    const drawn = [];
+    for (let at = 0; 4 * at < pixels.length; at += 1) if (pixels[4 * at + 3] > 128) drawn.push({ x: (at % canvas.width) / ratio, y: Math.floor(at / canvas.width) / ratio });
+    const lines = [.../** @type {NodeListOf<SVGPathElement>} */ (graph.querySelectorAll(".edge .line"))].map((line) => ({
+      id: /** @type {HTMLElement} */ (line.closest("[data-edge]")).dataset.edge,
+      points: Array.from({ length: Math.ceil(line.getTotalLength()) }, (_, at) => line.getPointAtLength(at)),
+    }));
+    /** A dot has a radius of 2.5. */
+    const isOn = (/** @type {{ x: number, y: number }} */ pixel, /** @type {DOMPoint[]} */ points) => points.some(({ x, y }) => Math.hypot(pixel.x - x, pixel.y - y) <= 4);
+    const own = lines.find(({ id }) => id?.startsWith(edge))?.points ?? [];
+    return { onEdge: drawn.filter((pixel) => isOn(pixel, own)).length, astray: drawn.filter((pixel) => !lines.some(({ points }) => isOn(pixel, points))).length };
+  }, edge);
+
+useCase("while orders flow, dots move along the line between the gateway and orders, and along lines alone", async ({ page, open, mesh }) => {
+  const edge = "service:gateway>service:orders>";
+  await open();
+  await page.locator(`[data-edge^="${edge}"]`).first().waitFor({ state: "attached" });
+  mesh.load(2);
+  await until("a dot is drawn on the line", async () => {
+    const { onEdge, astray } = await dots(page, edge);
+    assert.equal(astray, 0, "pixels beside all lines");
+    return onEdge > 0;
+  }, { seconds: 30 });
+  await page.getByRole("button", { name: "Pause updates" }).click();
+  await until("a paused page has no dots", async () => (await dots(page, edge)).onEdge === 0);
 });

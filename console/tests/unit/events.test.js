@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { brief, condition, consequence, gaps, rowsOf, sender } from "../../pages/events/model.js";
+import { brief, condition, consequence, gaps, lettersWith, rowsOf, sender } from "../../pages/events/model.js";
 
 const topic = (name, more = {}) => ({ topic: name, dead_letters: name.endsWith(".dlq"), partitions: [{ partition: 0, low: 0, high: 3, retained: 3, oldest: null }], retained: 3, oldest: null, rate: 1, ...more });
 const group = (more = {}) => ({ group: "payments", topic: "orders.events", state: "Stable", members: [{ client: "payments", host: "127.0.0.1" }], lag: 0, measured: true, oldest_age_seconds: 0, partitions: [], ...more });
@@ -39,4 +39,11 @@ test("the consequence names the topic and the group", () => {
   const letter = { id: "orders.events.dlq/0/3", topic: "orders.events", group: "payments" };
   assert.match(consequence(letter, "replay"), /sent to orders\.events again, for payments alone/);
   assert.match(consequence(letter, "discard"), /payments will never handle this event.*orders\.events\.dlq/);
+});
+
+test("dead letters are found by what is shown of them, and by their key", () => {
+  const letter = (more) => ({ id: "orders.events.dlq/0/1", reason: "undecodable", error: "", group: "payments", event_type: "", event_id: "", key: "", ...more });
+  const letters = [letter({}), letter({ id: "orders.events.dlq/0/2", reason: "retries_exhausted", error: "the provider\nis away", key: "6f0c9d9e" })];
+  const found = (text) => lettersWith(letters, text).map(({ id }) => id.at(-1)).join("");
+  assert.deepEqual([found(""), found("retries ex"), found(" PROVIDER "), found("6f0c"), found("payments"), found("nothing")], ["12", "2", "2", "2", "12", ""]);
 });
