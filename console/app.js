@@ -87,19 +87,20 @@ function readiness() {
   const known = services.data.value && expected(services.data.value.items);
   if (!known) return services.error.value ? html`<span class="fact warning" title=${services.error.value.message}>services unknown</span>` : nothing;
   const up = known.filter((/** @type {any} */ one) => one.up && one.ready !== false).length;
-  return html`<a class="fact ${up < known.length ? "bad" : ""}" href=${href("services")}><b>${up} of ${known.length}</b> ready</a>`;
+  return html`<a class="fact ${up < known.length ? "bad" : ""} ${services.error.value ? "stale" : ""}" href=${href("services")}><b>${up} of ${known.length}</b> ready</a>`;
 }
 
 function bar() {
   const title = PAGES.find(([name]) => name === route.value.page)?.[1] ?? "glassmesh";
   const numbers = vitals.data.value;
+  const old = vitals.error.value ? "stale" : "";
   const count = firing.value.length;
   return html`<header class="bar">
     <h1>${title}</h1>
     ${liveness()} ${readiness()}
     ${numbers
-      ? html`<span class="fact"><b>${number(numbers.orders)}</b> orders/s</span>
-          ${numbers.p99 ? html`<span class="fact tail">p99 <b>${duration(numbers.p99)}</b></span>` : nothing}`
+      ? html`<span class="fact ${old}"><b>${number(numbers.orders)}</b> orders/s</span>
+          ${numbers.p99 ? html`<span class="fact tail ${old}">p99 <b>${duration(numbers.p99)}</b></span>` : nothing}`
       : nothing}
     ${alerts.data.value ? html`<a class="fact ${alertLevel()}" href=${href("alerts")}><b>${count}</b> ${count === 1 ? "alert" : "alerts"}</a>` : nothing}
     <span class="space"></span>

@@ -43,7 +43,7 @@ export function numbers(node) {
 }
 
 /** The share of failed calls, in whole per cent: where there is one, it stands in place of p99. @param {Node} node */
-const failedShare = ({ rate: perSecond, errors }) => (perSecond > 0 && errors >= 0.01 ? `${Math.round(errors * 100)} % failed` : "");
+const failedShare = (node) => (node.rate > 0 && node.errors >= 0.01 && !isDown(node) ? `${Math.round(node.errors * 100)} % failed` : "");
 
 /** @type {CanvasRenderingContext2D | null | undefined} */
 let ruler;

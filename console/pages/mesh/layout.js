@@ -1,6 +1,7 @@
 // Where the nodes are. A layout is computed when nodes or edges come or go; numbers move nothing.
 
 import { Graph, layout as layered } from "../../vendor/dagre/dist/dagre.esm.js";
+import { STORES } from "./plan.js";
 
 /** @typedef {import("./model.js").Node} Node */
 /** @typedef {import("./model.js").Edge} Edge */
@@ -40,7 +41,7 @@ export function input(mesh) {
   const sized = nodes.map((node) => {
     const [width, height] = SIZES[node.kind];
     // The dead letters of a topic come when everything has its place: they take the gap below it.
-    return { id: node.id, width, height: owned.has(node.id) && node.kind !== "topic" ? height + GAP + SIZES.database[1] : height };
+    return { id: node.id, width, height: STORES.includes(node.id) || (owned.has(node.id) && node.kind !== "topic") ? height + GAP + SIZES.database[1] : height };
   });
   const rank = new Map(sized.map(({ id }, index) => [id, index]));
   const edges = [...mesh.edges.values()].filter((edge) => rank.has(edge.source) && rank.has(edge.target) && edge.source !== edge.target);

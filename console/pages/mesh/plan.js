@@ -14,9 +14,15 @@ export const PLAN = [
   ["topic:orders.events", "service:payments", "kafka"],
   ["topic:orders.events", "service:inventory", "kafka"],
   ["topic:orders.events", "service:shipping", "kafka"],
+  ["service:payments", "external:provider", "http"],
   ["service:payments", "topic:payments.events", "kafka"],
   ["service:inventory", "topic:inventory.events", "kafka"],
   ["service:shipping", "topic:shipments.events", "kafka"],
+  ...["inventory", "payments", "shipments"].map((name) => /** @type {[string, string, string]} */ ([`topic:${name}.events`, "service:orders", "kafka"])),
+  ...["inventory", "orders", "payments", "shipments"].map((name) => /** @type {[string, string, string]} */ ([`topic:${name}.events`, "service:notifications", "kafka"])),
   ["service:notifications", "subject:live.orders.{customer}.{order}", "nats"],
   ["subject:live.orders.{customer}.{order}", "service:gateway", "nats"],
 ];
+
+/** Services with a database: it has its place before it is known. */
+export const STORES = ["catalog", "inventory", "orders", "payments", "shipping"].map((name) => `service:${name}`);

@@ -16,9 +16,12 @@ const KINDS = { browser: "clients", service: "service", topic: "topic", subject:
 /** Rows keep their place, whatever their state. */
 const ORDER = Object.keys(KINDS);
 
-/** @param {Node} node */
-const name = (node) => html`${node.kind === "service" ? html`<span class="dot ${hueClass(node.name)}"></span> ` : nothing}<b>${shortName(node.name)}</b> <span class="faint">${KINDS[node.kind]}</span>
-  ${node.health.map(({ level, text }) => html`<div class="said ${level}">${icon(level, "small")} ${text}</div>`)}`;
+/** So many sentences of a node; its drawer has all. */
+const SAID = 2;
+
+/** @param {Node} node @param {unknown} open whether the row can be opened */
+const name = (node, open) => html`${node.kind === "service" ? html`<span class="dot ${hueClass(node.name)}"></span> ` : nothing}<b>${shortName(node.name)}</b> <span class="faint">${KINDS[node.kind]}</span>
+  ${node.health.slice(0, open ? SAID : undefined).map(({ level, text }) => html`<div class="said ${level}">${icon(level, "small")} ${text}</div>`)}${open && node.health.length > SAID ? html`<div class="said faint">and ${node.health.length - SAID} more</div>` : nothing}`;
 
 /** @param {{ mesh: import("./model.js").Mesh, selected?: string, open?: (id: string) => void }} options */
 export function asTable({ mesh, selected, open }) {
@@ -31,7 +34,7 @@ export function asTable({ mesh, selected, open }) {
     selected,
     open: open && (({ id }) => open(id)),
     columns: [
-      { title: "Name", cell: name, class: "wrap" },
+      { title: "Name", cell: (node) => name(node, open), class: "wrap" },
       { title: "Rate", cell: (node) => brief(node.rate), number: true },
       { title: "p99", cell: (node) => duration(node.p99), number: true },
       { title: "Failed", cell: (node) => html`<span class=${isFailing(node) ? "bad" : "faint"}>${node.rate > 0 ? percent(node.errors) : "–"}</span>`, number: true },

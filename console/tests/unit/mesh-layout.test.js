@@ -8,6 +8,7 @@ import { build } from "../../pages/mesh/model.js";
 const NAMES = ["gateway", "orders", "catalog", "inventory", "payments", "shipping", "notifications", "lens"];
 const services = NAMES.map((service) => ({ service, instance: "a:1", up: true, error: null, started_at: null, requests: null, messages: null }));
 const facts = [
+  { labels: { job: "payments", destination: "provider" }, value: 0 },
   ...["orders", "payments", "inventory"].map((job) => ({ labels: { job, of: "database" }, value: 1 })),
   ...["payments", "inventory", "shipments"].map((topic) => ({ labels: { job: "orders", topic: `${topic}.events`, group: "orders" }, value: 0 })),
   ...["orders", "payments", "inventory", "shipments"].map((topic) => ({ labels: { job: "notifications", topic: `${topic}.events`, group: "notifications" }, value: 0 })),
@@ -65,6 +66,7 @@ test("arrow keys walk along edges, and up and down a column", () => {
 test("what comes later moves nothing: calls of the gateway to others are planned, and dead letters lie in the gap below their topic", () => {
   const edge = (/** @type {string} */ source, /** @type {string} */ target, /** @type {string} */ protocol) => ({ source, target, protocol, rate: 1, p99_ms: 1, calls: 1, errors: 0 });
   const edges = [edge("service:gateway", "service:catalog", "grpc"), edge("service:gateway", "service:inventory", "grpc"), edge("service:payments", "topic:orders.events.dlq", "kafka")];
+  assert.deepEqual(layout(build({ services })).boxes.get("service:notifications"), box("service:notifications"), "before metrics are known");
   const later = layout(build({ services, facts, topology: { nodes: [], edges } }));
   for (const [id, place] of placed.boxes) assert.deepEqual(later.boxes.get(id), place, id);
   const [topic, dead] = ["topic:orders.events", "topic:orders.events.dlq"].map((id) => /** @type {import("../../pages/mesh/layout.js").Box} */ (later.boxes.get(id)));

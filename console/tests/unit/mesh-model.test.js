@@ -23,7 +23,7 @@ test("services without calls, and what metrics know of, are in the graph before 
     fact(1, { job: "payments", of: "database" }),
   ];
   const { nodes, edges } = build({ services: [running("gateway"), running("orders"), running("payments"), running("reports")], facts });
-  assert.deepEqual([...nodes.keys()].sort(), [BROWSER, "service:gateway", "service:orders", "service:payments", "service:reports", "topic:orders.events", "topic:payments.events", "external:provider", "database:payments", "subject:live.orders.{customer}.{order}"].sort());
+  assert.deepEqual([...nodes.keys()].sort(), [BROWSER, "service:gateway", "service:orders", "service:payments", "service:reports", "topic:inventory.events", "topic:orders.events", "topic:payments.events", "topic:shipments.events", "external:provider", "database:payments", "subject:live.orders.{customer}.{order}"].sort());
   assert.ok(edges.has("topic:orders.events>service:payments>kafka"));
   assert.equal(nodes.get("database:payments")?.owner, "service:payments");
   assert.equal(edges.get("service:gateway>service:orders>grpc")?.seen, false);
