@@ -14,6 +14,9 @@ export class ApiError extends Error {
   }
 }
 
+/** What the gateway says of a path that it does not serve. */
+const NO_PATH = "no such path";
+
 /** @typedef {RequestInit & { timeout?: number, span?: import("./tracing.js").Span }} Options `span` is the click that caused the request */
 
 /** The longest wait for an answer: the gateway gives up after five seconds, a query of lens after ten. */
@@ -43,6 +46,7 @@ export async function request(path, { timeout = TIMEOUT_MS, signal: given, span,
     body = undefined;
   }
   if (answer.ok) return body;
+  if (answer.status === 404 && body?.detail === NO_PATH && path.startsWith("/lens/")) throw new ApiError("No lens", "none is behind this front door; gateway.front_door.lens is its address", 404);
   // A problem of RFC 9457, or an error of Prometheus.
   throw new ApiError(body?.title ?? body?.errorType ?? `status ${answer.status}`, body?.detail ?? body?.error ?? text.slice(0, 200), answer.status);
 }

@@ -4,11 +4,17 @@ import { get, resource } from "./api.js";
 import * as prometheus from "./prometheus.js";
 import { computed } from "./view.js";
 
-/** What is behind this gateway. @type {import("./api.js").Resource<{ version: string, prometheus: boolean, doors: { path: string, purpose: string }[] }>} */
+/** What is behind this gateway. @type {import("./api.js").Resource<{ version: string, prometheus: boolean, loki: boolean, doors: { path: string, purpose: string }[] }>} */
 export const about = resource((signal) => get("/console.json", { signal }), { shared: true });
 
 /** Whether a server stands behind the front door. @param {string} path as `/jaeger` */
 export const hasDoor = (path) => about.data.value?.doors.some((door) => door.path === path) ?? false;
+
+/** Whether lens answers; while it is not known, it is assumed. */
+export const hasLens = () => about.data.value === undefined || hasDoor("/lens");
+
+/** Jaeger's API, of lens or of Jaeger itself. */
+export const jaeger = () => (hasLens() ? "/lens/api" : "/jaeger/api");
 
 /** The time that queries without a time mean: the present, or the end of a replayed run. */
 export const clock = resource((signal) => get("/lens/v1/clock", { signal }), { shared: true });

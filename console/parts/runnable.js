@@ -3,6 +3,7 @@
 import { get } from "../lib/api.js";
 import { hueOf } from "../lib/color.js";
 import { time } from "../lib/format.js";
+import { hasLoki, latest } from "../lib/loki.js";
 import { now } from "../lib/mesh.js";
 import { range } from "../lib/prometheus.js";
 import { unitOfQuery } from "../lib/units.js";
@@ -26,6 +27,7 @@ const STEP = 5;
 /** @param {string} query @returns {Promise<Answer>} */
 async function run(query) {
   const [, service, words, severity] = LOGQL.exec(query) ?? [];
+  if (service && (await hasLoki())) return { logs: await latest(query, { from: now() / 1000 - SPAN, to: now() / 1000, limit: 8 }) };
   if (service) {
     const params = new URLSearchParams({ service, limit: "200", since: `${SPAN}s`, ...(severity ? { severity } : {}) });
     const { items } = await get(`/lens/v1/logs?${params}`);

@@ -1,7 +1,8 @@
 // Asks what a panel shows. A few queries at a time: lens evaluates two at once, and the others wait there.
 
 import { get } from "../../lib/api.js";
-import { now } from "../../lib/mesh.js";
+import { hasLoki, latest } from "../../lib/loki.js";
+import { jaeger, now } from "../../lib/mesh.js";
 import * as prometheus from "../../lib/prometheus.js";
 import { fill, logQuery, legend, metricsOf } from "./query.js";
 
@@ -83,7 +84,7 @@ async function traces({ service = "", operation, minDuration, limit = 20 }, { sp
   const params = new URLSearchParams({ service: fill(service, span, variables, values), limit: String(limit), start: String(span.from * 1e6), end: String((span.to + span.step) * 1e6) });
   if (operation) params.set("operation", operation);
   if (minDuration) params.set("minDuration", minDuration);
-  const found = await inTurn(signal, () => get(`/lens/api/traces?${params}`, { signal }));
+  const found = await inTurn(signal, () => get(`${jaeger()}/traces?${params}`, { signal }));
   return { traces: found.data ?? [] };
 }
 
@@ -97,21 +98,27 @@ async function calls(signal) {
   };
 }
 
+/** As many log lines as a panel shows. */
+const LINES = 200;
+
 /** @param {Target} target @param {Asked} asked @param {AbortSignal} signal @returns {Promise<Answer>} */
 async function logs({ expr }, { span, variables, values }, signal) {
-  const { service, severity } = logQuery(fill(expr, span, variables, values));
-  const params = new URLSearchParams({ since: `${Math.max(1, Math.ceil(now() / 1000 - span.from))}s`, limit: "200" });
+  const query = fill(expr, span, variables, values);
+  const { from, to, step } = span;
+  if (await hasLoki(signal)) return { logs: await inTurn(signal, () => latest(query, { from, to: to + step, limit: LINES, signal })), note: `From Loki: the latest lines, at most ${LINES}.` };
+  const { service, severity } = logQuery(query);
+  const params = new URLSearchParams({ since: `${Math.max(1, Math.ceil(now() / 1000 - from))}s`, limit: String(LINES) });
   if (service) params.set("service", service);
   if (severity) params.set("severity", severity);
   const found = await inTurn(signal, () => get(`/lens/v1/logs?${params}`, { signal }));
-  const end = (span.to + span.step) * 1000;
+  const end = (to + step) * 1000;
   const items = found.items.filter((/** @type {any} */ line) => Date.parse(line.at) <= end);
-  return { logs: items.reverse(), note: "From lens, which keeps the latest lines in memory: at most 200 of them, with their attributes in place of the format that the definition gives Loki." };
+  return { logs: items.reverse(), note: `From lens, which keeps the latest lines in memory: at most ${LINES} of them, with their attributes in place of the format that the definition gives Loki.` };
 }
 
 /** Metrics that exist only in some places, and where. */
 const ONLY = /** @type {[RegExp, string][]} */ ([
-  [/^prometheus_/, "Prometheus reports it of itself; here lens answers in its place. Compose and Kubernetes have a Prometheus."],
+  [/^prometheus_/, "Prometheus reports it of itself; where lens answers in its place, nothing does. Compose and Kubernetes have a Prometheus."],
   [/^(mesh_memory_limit|mesh_memory_used|mesh_memory_oom)/, "Only a process with a memory limit has it: in Compose and Kubernetes."],
   [/^(kube_|container_)/, "Only Kubernetes has it."],
   [/^(otelcol_|loki_|jaeger_)/, "Only that part reports it; Compose and Kubernetes have it."],
@@ -119,6 +126,9 @@ const ONLY = /** @type {[RegExp, string][]} */ ([
 
 /** Why a query found nothing, and how there would be something. @param {Panel} panel @param {Asked} asked @param {AbortSignal} signal @returns {Promise<string>} */
 export async function whyEmpty(panel, { span, variables, values }, signal) {
+  const [{ datasource } = /** @type {Partial<Target>} */ ({})] = panel.targets ?? [];
+  if (datasource?.type === "loki") return "No such line was written in this time.";
+  if (datasource?.type === "jaeger") return "No such trace began in this time: place some orders, or choose another time.";
   const metrics = [...new Set((panel.targets ?? []).flatMap(({ expr }) => (expr ? metricsOf(fill(expr, span, variables, values)) : [])))];
   const known = new Set(await inTurn(signal, () => prometheus.labelValues("__name__", { signal })));
   const missing = metrics.filter((name) => !known.has(name));

@@ -147,9 +147,10 @@ function calls(panel, { calls: found = [], note }) {
 
 /** @param {Panel} panel @param {Answer} answer */
 function logs(panel, { logs: found = [], note }) {
+  const isMixed = new Set(found.map(({ service }) => service)).size > 1;
   return html`<p class="note">${note}</p><ul class="log" aria-label=${panel.title} tabindex="0">${found.map((line) => html`<li class=${{ error: "bad", warn: "warning" }[/** @type {"error" | "warn"} */ (line.severity)] ?? ""}>
     <time title=${utc(line.at)}>${time(line.at, { millis: true })}</time> <b>${line.severity}</b>
-    <span>${line.body} ${Object.entries(line.attributes).map(([name, value]) => html`<span class="faint">${name}=${value} </span>`)}</span>
+    <span>${isMixed ? html`<span class=${hueClass(line.service)}><i class="dot"></i> ${line.service}</span> ` : nothing}${line.body} ${Object.entries(line.attributes).map(([name, value]) => html`<span class="faint">${name}=${value} </span>`)}</span>
     ${line.trace_id ? html`<a class="mono" href=${href("traces", [line.trace_id], { span: line.span_id ?? undefined })}>${short(line.trace_id)}</a>` : html`<span></span>`}
   </li>`)}</ul>`;
 }

@@ -7,6 +7,7 @@ import { markdown } from "../../parts/markdown.js";
 import { runnable } from "../../parts/runnable.js";
 import { skeleton } from "../../parts/state.js";
 import { age } from "../../lib/format.js";
+import { about } from "../../lib/mesh.js";
 import { answer, whyEmpty } from "./ask.js";
 import { draw, isEmpty } from "./draw.js";
 
@@ -108,7 +109,7 @@ const isAway = (error) => error instanceof ApiError && error.status === 0;
 /** @param {Error} error */
 function failure(error) {
   const isApi = error instanceof ApiError;
-  const remedy = !isApi ? "Reload the page; if it stays, the definition has something that this page does not draw, and Grafana does." : error.status === 0 || error.status >= 502 ? "It is asked again at the next refresh." : error.status === 400 || error.status === 422 ? "Lens evaluates a subset of PromQL within limits; a Prometheus behind the front door has no such limits." : "";
+  const remedy = !isApi ? "Reload the page; if it stays, the definition has something that this page does not draw, and Grafana does." : error.status === 0 || error.status >= 502 ? "It is asked again at the next refresh." : !about.data.value?.prometheus && (error.status === 400 || error.status === 422) ? "Lens evaluates a subset of PromQL within limits; a Prometheus behind the front door has no such limits." : "";
   return html`<div class="nothing" role="alert"><b>${icon("warning", "small")} ${isApi ? error.title : "This panel failed"}</b><p>${isApi ? error.detail : error.message}</p><p>${remedy}</p></div>`;
 }
 

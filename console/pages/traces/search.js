@@ -3,7 +3,7 @@
 import { resource } from "../../lib/api.js";
 import { hueClass } from "../../lib/color.js";
 import { duration, number, operation, short, time, utc } from "../../lib/format.js";
-import { now } from "../../lib/mesh.js";
+import { hasLens, now } from "../../lib/mesh.js";
 import { go, href, route } from "../../lib/route.js";
 import { computed, effect, html, nothing, repeat, signal } from "../../lib/view.js";
 import { icon } from "../../parts/icon.js";
@@ -43,7 +43,7 @@ export default function () {
   const services = resource(source.services, { every: 30_000 });
   const service = computed(() => asked.value.query.service);
   const operations = resource((stop) => source.operations(service.value, stop));
-  const key = computed(() => JSON.stringify([asked.value, range(), source.hasLens()]));
+  const key = computed(() => JSON.stringify([asked.value, range(), hasLens()]));
   const found = resource(
     async (stop) => {
       const { query, problem } = JSON.parse(key.value)[0];

@@ -1,18 +1,13 @@
 // Where traces come from: lens, or Jaeger where there is no lens.
 
 import { ApiError, get } from "../../lib/api.js";
-import { about, hasDoor } from "../../lib/mesh.js";
+import { hasLoki, latest } from "../../lib/loki.js";
+import { hasLens, jaeger, now } from "../../lib/mesh.js";
 import { modelOf } from "./model.js";
 import { summaryOf } from "./summary.js";
 
 /** @typedef {import("./model.js").Trace} Trace */
 /** @typedef {import("./summary.js").Summary} Summary */
-
-/** Whether lens answers; while it is not known, it is assumed. */
-export const hasLens = () => about.data.value === undefined || hasDoor("/lens");
-
-/** Jaeger's API, of lens or of Jaeger itself. */
-const jaeger = () => (hasLens() ? "/lens/api" : "/jaeger/api");
 
 /** @param {AbortSignal} signal @returns {Promise<string[]>} */
 export const services = async (signal) => (await get(`${jaeger()}/services`, { signal })).data ?? [];
@@ -68,5 +63,15 @@ export async function trace(id, signal) {
 /** The links of other traces to this one, and its links to others. Jaeger cannot answer the first. @param {string} id @param {AbortSignal} signal @returns {Promise<Links>} */
 export const linked = async (id, signal) => (hasLens() ? get(`/lens/v1/traces/${id}/linked`, { signal }) : { from: [], to: [] });
 
+const LINES = 1_000;
+
+/** Our Loki keeps lines for three hours. */
+const LOKI_SECONDS = 10_800;
+
 /** The log lines of a trace, oldest first. @param {string} id @param {AbortSignal} signal @returns {Promise<any[]>} */
-export const logs = async (id, signal) => (hasLens() ? (await get(`/lens/v1/logs?trace_id=${id}&limit=1000`, { signal })).items : []);
+export async function logs(id, signal) {
+  if (hasLens()) return (await get(`/lens/v1/logs?trace_id=${id}&limit=${LINES}`, { signal })).items;
+  if (!(await hasLoki(signal))) return [];
+  const to = now() / 1000;
+  return (await latest(`{service_name=~".+"} | trace_id="${id}"`, { from: to - LOKI_SECONDS, to, limit: LINES, signal })).reverse();
+}

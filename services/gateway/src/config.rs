@@ -108,6 +108,9 @@ pub struct FrontDoor {
     pub jaeger: Upstream,
     /// The server behind `/lens/`.
     pub lens: Upstream,
+    /// The server behind `/loki/`, for the log lines of the console's dashboards: only queries are passed on. Default: none; the
+    /// log lines are those of lens.
+    pub loki: Upstream,
     /// The server behind `/prometheus/`. Default: lens, which has Prometheus' API, if there is one.
     pub prometheus: Upstream,
 }

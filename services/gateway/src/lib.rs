@@ -9,6 +9,7 @@
 //!        /  /assets/   ──▶ the console, embedded
 //!        /docs/  /openapi.json
 //!        /grafana/ /jaeger/ /prometheus/ /alertmanager/ ──▶ HTTP, passed on as it is, where configured
+//!        /loki/     ──▶ HTTP, queries only, where configured
 //! ```
 
 mod browser;

@@ -44,7 +44,13 @@ pub(crate) const LOCAL: Expected = Expected {
             (&["operator"], &["kafka:9092", "nats:4222"]),
             (
                 &["gateway"],
-                &["grafana:3000", "jaeger:16686", "prometheus:9090", "alertmanager:9093"],
+                &[
+                    "grafana:3000",
+                    "jaeger:16686",
+                    "prometheus:9090",
+                    "alertmanager:9093",
+                    "loki:3100",
+                ],
             ),
             (&["gateway"], &["lens:8080"]),
         ],

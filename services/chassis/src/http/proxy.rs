@@ -17,7 +17,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
     routing::{any, get},
 };
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 
 use futures::StreamExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -76,6 +76,28 @@ impl Proxy {
             .build()?;
         let (base, prefix) = (base.trim_end_matches('/').to_owned(), String::new());
         Ok(Self { client, base, prefix, in_flight: Arc::new(Semaphore::new(IN_FLIGHT)) })
+    }
+
+    /// Routes for reading these paths of a server, below `/prefix/`; `{name}` stands for one segment. All else below the prefix is
+    /// answered with 403, so that nobody can use the proxy to change something there.
+    pub fn reader(mut self, prefix: &str, paths: &[&str]) -> Router {
+        prefix.clone_into(&mut self.prefix);
+        let readable = format!("GET {prefix}{}", paths.join(&format!(", {prefix}")));
+        let refuse = move |method: Method, uri: Uri| async move {
+            let detail =
+                format!("{method} {} is not passed on; only these are: {readable}", uri.path());
+            Problem::new(StatusCode::FORBIDDEN, "not-passed-on", detail)
+        };
+        let rest = Router::new()
+            .route(prefix, any(refuse.clone()))
+            .route(&format!("{prefix}/"), any(refuse.clone()))
+            .route(&format!("{prefix}/{{*path}}"), any(refuse.clone()));
+        paths
+            .iter()
+            .fold(rest, |router, path| {
+                router.route(&format!("{prefix}{path}"), get(pass).fallback(refuse.clone()))
+            })
+            .with_state(self)
     }
 
     /// Routes for all of `/prefix/…`; the prefix stays in the path.

@@ -2,7 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{Router, http::Uri};
+use axum::{
+    Router,
+    body::Body,
+    http::{Request, Uri},
+};
 use tokio::{
     net::TcpListener,
     task::JoinSet,
@@ -14,6 +18,8 @@ use super::{
     orders::TEAPOTS,
 };
 use crate::config::{FrontDoor, Upstream};
+
+const PROBLEM: &str = "application/problem+json";
 
 /// The page refers to files of this version only; the browser may keep them for ever.
 #[tokio::test]
@@ -82,6 +88,10 @@ async fn server(tasks: &mut JoinSet<()>, name: &'static str) -> Upstream {
     Upstream::try_from(base).unwrap()
 }
 
+fn post(path: &str) -> Request<Body> {
+    Request::post(path).body(Body::empty()).unwrap()
+}
+
 /// Where no Prometheus is configured, its API is that of lens.
 #[tokio::test]
 async fn lens_stands_in_for_a_prometheus_that_is_not_configured() {
@@ -139,6 +149,56 @@ async fn the_console_opens_while_orders_are_refused() {
         assert_eq!(gateway.get_gzip(&path).await.status(), 200, "{path}");
     }
     timeout(TIMEOUT, refuses(refused())).await.expect("still too many orders");
+}
+
+/// Loki has no login: who could push or delete log lines through the front door would change what others see.
+#[tokio::test]
+async fn of_loki_only_queries_are_passed_on() {
+    let mut tasks = JoinSet::new();
+    let loki = server(&mut tasks, "loki").await;
+    let gateway = TestGateway::with_front_door(FrontDoor { loki, ..FrontDoor::default() }).await;
+    for query in [
+        "/loki/api/v1/query_range?query=%7Bservice_name%3D%22orders%22%7D&direction=backward",
+        "/loki/api/v1/query?query=%7B%7D",
+        "/loki/api/v1/labels",
+        "/loki/api/v1/label/service_name/values?since=5m",
+        "/loki/api/v1/series",
+    ] {
+        assert_eq!(gateway.get(query).await.text, format!("loki {query}"));
+        let posted = gateway.send(post(query)).await;
+        assert_eq!((posted.status.as_u16(), posted.header("content-type")), (403, PROBLEM));
+    }
+    for refused in [
+        "/loki",
+        "/loki/",
+        "/loki/api/v1/push",
+        "/loki/api/v1/delete",
+        "/loki/api/v1/tail",
+        "/loki/api/v1/label/service_name",
+        "/loki/api/v1/label/service_name/values/more",
+        "/loki/api/v1/query/",
+        "/loki/config",
+    ] {
+        for answer in [gateway.get(refused).await, gateway.send(post(refused)).await] {
+            assert_eq!((answer.status.as_u16(), answer.header("content-type")), (403, PROBLEM));
+            let detail = answer.body["detail"].as_str().unwrap();
+            assert!(
+                detail.contains(refused) && detail.contains("/loki/api/v1/query_range"),
+                "{detail}"
+            );
+        }
+    }
+    assert_eq!(gateway.get("/loki/api/v1/label/..%2fpush/values").await.status, 400);
+    let about = gateway.get("/console.json").await.body;
+    assert_eq!((&about["loki"], &about["doors"]), (&true.into(), &serde_json::json!([])));
+    assert!(!gateway.registry.text().contains("/loki/"), "a proxied query is measured");
+}
+
+#[tokio::test]
+async fn without_a_loki_there_is_nothing_at_its_path() {
+    let gateway = TestGateway::new().await;
+    assert_eq!(gateway.get("/console.json").await.body["loki"], false);
+    assert_eq!(gateway.get("/loki/api/v1/labels").await.status, 404);
 }
 
 /// The documentation refers to no other host, and the policy forbids the browser to load anything from one.

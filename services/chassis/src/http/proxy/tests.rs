@@ -66,7 +66,7 @@ async fn stage(upstream: Option<&str>) -> Stage {
 }
 
 impl Stage {
-    fn request(&self, method: http::Method, path: &str) -> reqwest::RequestBuilder {
+    fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let client = reqwest::Client::builder().no_proxy();
         let client = client.redirect(reqwest::redirect::Policy::none()).build().unwrap();
         client.request(method, format!("{}{path}", self.base))
@@ -76,7 +76,7 @@ impl Stage {
 #[tokio::test]
 async fn a_request_arrives_as_it_is_and_the_answer_comes_back() {
     let stage = stage(None).await;
-    let asked = stage.request(http::Method::GET, "/tea/cup?of=assam%20tea");
+    let asked = stage.request(Method::GET, "/tea/cup?of=assam%20tea");
     let asked = asked.header("connection", "x-private, keep-alive").header("x-private", "1");
     let answer = asked.header("host", "shop.example").header("te", "trailers").send().await;
     let answer = answer.unwrap();
@@ -99,7 +99,7 @@ async fn a_request_arrives_as_it_is_and_the_answer_comes_back() {
 #[tokio::test]
 async fn what_only_we_can_know_is_not_the_clients_to_say() {
     let stage = stage(None).await;
-    let mut asked = stage.request(http::Method::GET, "/tea/cup").header("host", "shop.example");
+    let mut asked = stage.request(Method::GET, "/tea/cup").header("host", "shop.example");
     for name in [
         "forwarded",
         "x-forwarded-for",
@@ -149,9 +149,9 @@ async fn no_path_reaches_anything_outside_of_the_prefix() {
 async fn a_large_body_is_passed_on_and_an_answer_begins_before_it_ends() {
     let stage = stage(None).await;
     let body = vec![b'x'; 3 << 20];
-    let text = stage.request(http::Method::POST, "/tea/pot").body(body).send().await.unwrap();
+    let text = stage.request(Method::POST, "/tea/pot").body(body).send().await.unwrap();
     assert!(text.text().await.unwrap().starts_with("POST /tea/pot 3145728 bytes\n"));
-    let mut drops = stage.request(http::Method::GET, "/tea/drip").send().await.unwrap();
+    let mut drops = stage.request(Method::GET, "/tea/drip").send().await.unwrap();
     assert_eq!(drops.chunk().await.unwrap().unwrap(), "first");
 }
 
@@ -159,7 +159,7 @@ async fn a_large_body_is_passed_on_and_an_answer_begins_before_it_ends() {
 async fn a_redirect_is_the_browsers_to_follow() {
     let stage = stage(None).await;
     for (path, to) in [("/tea/moved", "/tea/cup"), ("/tea", "/tea/")] {
-        let answer = stage.request(http::Method::GET, path).send().await.unwrap();
+        let answer = stage.request(Method::GET, path).send().await.unwrap();
         assert!(answer.status().is_redirection());
         assert_eq!(answer.headers()["location"], to);
     }
@@ -168,7 +168,7 @@ async fn a_redirect_is_the_browsers_to_follow() {
 #[tokio::test]
 async fn a_server_that_is_away_is_a_problem_that_names_it() {
     let stage = stage(Some("http://127.0.0.1:1")).await;
-    let answer = stage.request(http::Method::GET, "/tea/").send().await.unwrap();
+    let answer = stage.request(Method::GET, "/tea/").send().await.unwrap();
     assert_eq!(answer.status(), 502);
     let problem: serde_json::Value = answer.json().await.unwrap();
     assert_eq!(problem["detail"], "http://127.0.0.1:1 cannot be reached");

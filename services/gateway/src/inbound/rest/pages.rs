@@ -70,6 +70,8 @@ fn about(front_door: &FrontDoor) -> Json<serde_json::Value> {
         "doors": doors.collect::<Vec<_>>(),
         // Without one, lens answers at its path.
         "prometheus": has(&front_door.prometheus),
+        // Without one, log lines are those of lens.
+        "loki": has(&front_door.loki),
     }))
 }
 
