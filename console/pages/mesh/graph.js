@@ -103,7 +103,8 @@ export function spoken(node) {
   const kind = { browser: "", service: "service", topic: "Kafka topic", subject: "NATS subject", database: "database", external: "third party" }[node.kind];
   const state = node.health.map(({ text }) => text).join("; ");
   const shown = node.kind === "database" ? brief(node.rate) : node.kind === "topic" || node.kind === "subject" ? `${shortName(node.name)} ${brief(node.rate)}` : `${node.name} ${numbers(node)}`;
-  const failed = node.errors > 0 && node.rate > 0 ? ` · ${percent(node.errors)} failed` : "";
+  const share = failedShare(node) || (node.errors > 0 && node.rate > 0 ? `${percent(node.errors)} failed` : "");
+  const failed = share && ` · ${share}`;
   return `${shown}${failed}${kind ? `, ${kind}` : ""}${shown.startsWith(node.name) ? "" : ` ${node.name}`}${state ? `: ${state}` : ""}`;
 }
 
