@@ -101,7 +101,13 @@ function chosen(variables, params) {
 
 export default function dashboards() {
   const styled = resource(() => stylesheet(STYLE));
-  const uid = computed(() => route.value.path[0] ?? DASHBOARDS[0][0]);
+  let shownLast = DASHBOARDS[0][0];
+  const uid = computed(() => {
+    const { page, path } = route.value;
+    // When another page opens, the address is of that page before this one closes.
+    if (page === "dashboards") shownLast = path[0] ?? DASHBOARDS[0][0];
+    return shownLast;
+  });
   const one = board(uid);
   const zoom = (/** @type {number} */ from, /** @type {number} */ to) => setParams({ from: Math.round(from), to: Math.round(to) }, { replace: false });
   const unzoom = () => setParams({ from: undefined, to: undefined }, { replace: false });
