@@ -238,6 +238,7 @@ print_urls() {
   local url=http://localhost:$PORT
   cat <<TEXT
 
+  console           $url/
   products          $url/api/products
   dashboards        $url/grafana/
   traces            $url/jaeger/
