@@ -15,18 +15,18 @@ const LIMIT_MS = 120_000;
  */
 
 /**
- * @param {{ load?: number, mesh?: Parameters<typeof Mesh.start>[0], prepare?: (mesh: Mesh) => Promise<void> }} [options] load: orders a second;
- *   prepare: what happens before the first test
+ * @param {{ load?: number, mesh?: Parameters<typeof Mesh.start>[0], at?: string, prepare?: (mesh: Mesh) => Promise<void> }} [options] load: orders
+ *   a second; at: the address of a mesh that runs already; prepare: what happens before the first test
  * @returns {(name: string, play: (stage: Stage) => Promise<void>, visitor?: import("./browser.mjs").Visitor) => void}
  */
-export function chapter({ load, mesh: options, prepare } = {}) {
+export function chapter({ load, mesh: options, at, prepare } = {}) {
   /** @type {Mesh} */
   let mesh;
   /** @type {import("playwright-core").Browser} */
   let browser;
   before(
     async () => {
-      mesh = await Mesh.start(options);
+      mesh = at ? Mesh.at(at) : await Mesh.start(options);
       if (load) mesh.load(load);
       await prepare?.(mesh);
       browser = await launch();

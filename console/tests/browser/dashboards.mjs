@@ -1,19 +1,14 @@
 // The dashboards of grafana/, drawn by the console: no panel is empty while everything happens.
 import assert from "node:assert/strict";
 import { chapter } from "./chapter.mjs";
+import { filled, TALL } from "./panels.mjs";
 import { until } from "./wait.mjs";
 
 /** Orders that end in every way. */
 const MIX = "tok_ok=80,tok_declined=8,tok_slow=4,tok_flaky=6,tok_down=2";
 
-/** What a panel about a part says where that part does not run: in `mesh up` lens is collector, trace store and Prometheus. */
-const ELSEWHERE = /Compose and Kubernetes have (it|a Prometheus)\.$/;
-
 /** Titles and uids. */
 const DASHBOARDS = ["Overview", "Service", "Flows", "Events", "Runtime", "Telemetry"].map((title) => ({ title, uid: `mesh-${title.toLowerCase()}` }));
-
-/** Every panel is on the screen: one that is not asks nothing. */
-const TALL = { width: 1280, height: 8_000 };
 
 const useCase = chapter({
   prepare: async (mesh) => {
@@ -24,31 +19,10 @@ const useCase = chapter({
   },
 });
 
-/**
- * The panels without data, each with what it says; undefined while some are still asking.
- * @param {import("playwright-core").Page} page
- */
-async function empty(page) {
-  const found = await page.getByRole("main").getByRole("region").evaluateAll((panels) =>
-    panels.map((panel) => {
-      const text = /** @type {HTMLElement} */ (panel).innerText.trim();
-      const isAsking = panel.querySelector('[aria-label="loading"]') !== null;
-      const isEmpty = /\bNo data\b/.test(text) || panel.querySelector('[role="alert"]') !== null || panel.lastElementChild?.childElementCount === 0;
-      return { isAsking, isEmpty, text: text.replaceAll(/\s+/g, " ").slice(0, 200) };
-    }),
-  );
-  if (!found.length || found.some(({ isAsking }) => isAsking)) return undefined;
-  return found.filter(({ text, isEmpty }) => isEmpty && !ELSEWHERE.test(text)).map(({ text }) => text);
-}
-
 for (const { title, uid } of DASHBOARDS) {
   useCase(`no panel of ${title} is empty under load`, async ({ page, open }) => {
     await open(`#/dashboards/${uid}?range=5m`);
-    await page.getByRole("main").getByRole("region").first().waitFor();
-    for (const closed of await page.getByRole("main").locator("details.section:not([open]) > summary").all()) await closed.click();
-    /** @type {string[] | undefined} */
-    let last;
-    await until("all panels have data", async () => (last = await empty(page))?.length === 0, { seconds: 60 }).catch(() => assert.deepEqual(last, []));
+    await filled(page);
   }, { viewport: TALL });
 }
 

@@ -70,6 +70,13 @@ export class Mesh {
     return mesh;
   }
 
+  /** A mesh that runs already: of processes that this class has not started it knows none. @param {string} url */
+  static at(url) {
+    const mesh = new Mesh("", mkdtempSync(path.join(os.tmpdir(), "glassmesh-console.")), Number(new URL(url).port), {});
+    mesh.url = url;
+    return mesh;
+  }
+
   /** @param {string} log @param {string[]} arguments_ */
   #spawn(log, arguments_) {
     const file = openSync(path.join(this.folder, log), "a");
