@@ -203,6 +203,17 @@ cached() {
   echo "the cache answers"
 }
 
+# The console behind the front door, in a browser, with few orders a second: the browser needs most of two cores.
+console() {
+  RATE=4 load_while 75 "the console" in_a_browser
+  # What its tests have scaled is as before.
+  kc scale deployment/payments --replicas=1 >/dev/null
+}
+
+in_a_browser() {
+  BROWSER_LIMIT=150s "$TOP/console/tests/browser.sh" --at "http://127.0.0.1:$DOOR" pods || FAILED+=("the console's tests failed")
+}
+
 rollouts() {
   local service
   for service in gateway orders payments; do
@@ -320,6 +331,7 @@ pages
 scraped
 cached
 again
+step "the console in a browser"; console
 step "rollouts under load"; load_while 75 "rollouts of gateway, orders and payments" rollouts
 audit
 step "more than it can take"; overload
