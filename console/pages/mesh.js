@@ -18,7 +18,7 @@ const SMALLEST = 0.75;
 const LARGEST = 1.5;
 
 /** So many sentences fit beside the button; the graph has all. */
-const SAID = 2;
+const said = () => (selected() ? 1 : 2);
 
 const size = signal({ width: 0, height: 0 });
 const over = signal(/** @type {string | undefined} */ (undefined));
@@ -55,8 +55,8 @@ function verdict() {
   const all = problems.value;
   if (!all.length) return html`<p class="verdict quiet">${failures.value.length || !mesh.value.nodes.size ? "" : html`Nothing needs attention. ${limits.value}`}</p>`;
   return html`<p class="verdict" role="status">
-    ${all.slice(0, SAID).map(({ id, name, level, text }) => html`<button class="badge ${level}" title=${text} @click=${() => (id ? open(id) : go(href("alerts")))}>${icon(level, "small")} <b>${shortName(name)}</b> <span class="cut">${text}</span></button>`)}
-    ${all.length > SAID ? html`<span class="quiet more">and ${all.length - SAID} more</span>` : nothing}
+    ${all.slice(0, said()).map(({ id, name, level, text }) => html`<button class="badge ${level}" title=${text} @click=${() => (id ? open(id) : go(href("alerts")))}>${icon(level, "small")} <b>${shortName(name)}</b> <span class="cut">${text}</span></button>`)}
+    ${all.length > said() ? html`<span class="quiet more">and ${all.length - said()} more</span>` : nothing}
   </p>`;
 }
 
