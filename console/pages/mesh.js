@@ -1,6 +1,6 @@
 // The start page: the mesh as it is now, orders on their way, and a button to place one.
 
-import { age } from "../lib/format.js";
+import { time } from "../lib/format.js";
 import { go, href, route, setParams } from "../lib/route.js";
 import { effect, html, nothing, ref, signal } from "../lib/view.js";
 import { icon } from "../parts/icon.js";
@@ -69,7 +69,7 @@ function missing() {
   const all = failures.value;
   if (!all.length || instead()) return nothing;
   const oldest = Math.min(...all.map(({ at }) => at || Date.now()));
-  return html`<div class="notice mesh-missing" role="status">${icon("warning", "small")} No news of ${all.map(({ part }) => part).join(", ")} for ${age((Date.now() - oldest) / 1_000)}: ${all[0].error.message}</div>`;
+  return html`<div class="notice mesh-missing" role="status">${icon("warning", "small")} No news of ${all.map(({ part }) => part).join(", ")} since ${time(oldest)}: ${all[0].error.message}</div>`;
 }
 
 /** What is drawn in place of the graph; nothing if there is a graph. */
