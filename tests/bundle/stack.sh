@@ -3,7 +3,8 @@
 # with our rules, Alertmanager.
 #
 #   stack.sh start  <dir> [base]   start all parts with their data in <dir>; prints their addresses, NAME=address, and writes
-#                                  them to <dir>/addresses. With the port base of a mesh (8080), Prometheus scrapes that mesh
+#                                  them to <dir>/addresses. With the port base of a mesh (8080), Prometheus scrapes that mesh, and
+#                                  the Collector also sends to its lens
 #   stack.sh scrape <dir> <base>   scrape the mesh with this port base from now on
 #   stack.sh stop   <dir>          stop all parts
 #
@@ -20,6 +21,8 @@ RULES=$HERE/../../grafana/rules
 # The admin ports of the services are above the mesh's port base, in the order of `mesh up`.
 SERVICES=(gateway catalog inventory orders payments shipping notifications lens)
 FIRST=10
+# Lens is the last of them; its port for OTLP over gRPC is ten above that of its admin server.
+LENS=27
 
 say() { printf 'stack: %s\n' "$*" >&2; }
 address() { "$PARTS" address "$1" "$DIR/$1" "${@:2}"; }
@@ -40,6 +43,11 @@ prepare_otelcol() {
     echo "LINES=$1/lines.json" >>"$1/environment"
     cp "$HERE/lines.yaml" "$1"
   fi
+  [ -n "$BASE" ] || return 0
+  echo "LENS_OTLP=127.0.0.1:$((BASE + LENS))" >>"$1/environment"
+  cp "$CONFIG/otel/lens.yaml" "$1"
+  # A list of exporters replaces the one before it; the files are read in the order of their names.
+  has loki || echo 'service: {pipelines: {logs: {exporters: [file, otlp_grpc/lens]}}}' >"$1/more.yaml"
 }
 
 prepare_prometheus() {

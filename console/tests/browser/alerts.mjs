@@ -1,20 +1,8 @@
 // An alert fires, and says what to do.
 import assert from "node:assert/strict";
 import { chapter } from "./chapter.mjs";
+import { crashLoop } from "./crash-loop.mjs";
 import { until } from "./wait.mjs";
-
-/** Three restarts within two minutes are a page; of `notifications`, because no order needs it. @param {import("./mesh.mjs").Mesh} mesh */
-async function crashLoop(mesh) {
-  const started = async () => (await mesh.get("/lens/v1/services?window=30s")).items.find((/** @type {{ service: string, up: boolean }} */ { service, up }) => service === "notifications" && up)?.started_at;
-  for (let kill = 1; kill <= 3; kill += 1) {
-    const before = await until("notifications is scraped", started, { seconds: 30 });
-    await mesh.signal("notifications", "SIGKILL");
-    await until("its restart is scraped", async () => {
-      const now = await started();
-      return now && now !== before;
-    }, { seconds: 30 });
-  }
-}
 
 const useCase = chapter({ load: 2, prepare: crashLoop });
 

@@ -15,18 +15,20 @@ const LIMIT_MS = 120_000;
  */
 
 /**
- * @param {{ load?: number, mesh?: Parameters<typeof Mesh.start>[0], at?: string, prepare?: (mesh: Mesh) => Promise<void> }} [options] load: orders
- *   a second; at: the address of a mesh that runs already; prepare: what happens before the first test
+ * @typedef {NonNullable<Parameters<typeof Mesh.start>[0]>} Options
+ * @param {{ load?: number, mesh?: Options | (() => Promise<Options>), at?: string, prepare?: (mesh: Mesh) => Promise<void>, end?: () => Promise<void> }} [options]
+ *   load: orders a second; at: the address of a mesh that runs already; prepare: what happens before the first test; end: what happens after
+ *   the mesh has ended
  * @returns {(name: string, play: (stage: Stage) => Promise<void>, visitor?: import("./browser.mjs").Visitor) => void}
  */
-export function chapter({ load, mesh: options, at, prepare } = {}) {
+export function chapter({ load, mesh: options, at, prepare, end } = {}) {
   /** @type {Mesh} */
   let mesh;
   /** @type {import("playwright-core").Browser} */
   let browser;
   before(
     async () => {
-      mesh = at ? Mesh.at(at) : await Mesh.start(options);
+      mesh = at ? Mesh.at(at) : await Mesh.start(typeof options === "function" ? await options() : options);
       if (load) mesh.load(load);
       await prepare?.(mesh);
       browser = await launch();
@@ -37,6 +39,7 @@ export function chapter({ load, mesh: options, at, prepare } = {}) {
     async () => {
       await browser?.close();
       await mesh?.stop();
+      await end?.();
     },
     { timeout: LIMIT_MS },
   );

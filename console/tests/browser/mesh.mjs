@@ -22,7 +22,9 @@ const isFree = (port) =>
     server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
   });
 
-async function freeBase() {
+/** The first of the ports of a mesh, none of which is used. */
+export async function freeBase() {
+  if (process.env.CONSOLE_PORT_BASE) return Number(process.env.CONSOLE_PORT_BASE);
   const blocks = (PORTS.last - PORTS.first) / SPAN;
   for (let tried = 0; tried < blocks; tried += 1) {
     const base = PORTS.first + ((process.pid + tried) % blocks) * SPAN;
@@ -52,12 +54,12 @@ export class Mesh {
 
   /**
    * Starts a mesh, and waits until all of its services are ready.
-   * @param {{ arguments?: string[], settings?: Record<string, string> }} [options]
+   * @param {{ arguments?: string[], settings?: Record<string, string>, base?: number }} [options]
    */
-  static async start({ arguments: given = [], settings = {} } = {}) {
+  static async start({ arguments: given = [], settings = {}, base: chosen } = {}) {
     const binary = process.env.MESH;
     if (!binary) throw new Error("MESH is not set: it is the program whose console is tested; console/tests/browser.sh sets it");
-    const base = process.env.CONSOLE_PORT_BASE ? Number(process.env.CONSOLE_PORT_BASE) : await freeBase();
+    const base = chosen ?? (await freeBase());
     const mesh = new Mesh(path.resolve(binary), mkdtempSync(path.join(os.tmpdir(), "glassmesh-console.")), base, settings);
     mesh.#spawn("up.log", ["up", "--port-base", String(base), ...given]);
     try {

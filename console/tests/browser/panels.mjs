@@ -11,8 +11,9 @@ export const TALL = { width: 1280, height: 8_000 };
 /**
  * The panels without data, each with what it says; undefined while some are still asking.
  * @param {import("playwright-core").Page} page
+ * @param {RegExp} elsewhere what a panel says that nothing can fill here
  */
-async function empty(page) {
+async function empty(page, elsewhere) {
   const found = await page.getByRole("main").getByRole("region").evaluateAll((panels) =>
     panels.map((panel) => {
       const text = /** @type {HTMLElement} */ (panel).innerText.trim();
@@ -22,14 +23,14 @@ async function empty(page) {
     }),
   );
   if (!found.length || found.some(({ isAsking }) => isAsking)) return undefined;
-  return found.filter(({ text, isEmpty }) => isEmpty && !ELSEWHERE.test(text)).map(({ text }) => text);
+  return found.filter(({ text, isEmpty }) => isEmpty && !elsewhere.test(text)).map(({ text }) => text);
 }
 
-/** Waits until every panel of the open dashboard has data. @param {import("playwright-core").Page} page @param {{ seconds?: number }} [options] */
-export async function filled(page, { seconds = 60 } = {}) {
+/** Waits until every panel of the open dashboard has data. @param {import("playwright-core").Page} page @param {{ seconds?: number, elsewhere?: RegExp }} [options] */
+export async function filled(page, { seconds = 60, elsewhere = ELSEWHERE } = {}) {
   await page.getByRole("main").getByRole("region").first().waitFor();
   for (const closed of await page.getByRole("main").locator("details.section:not([open]) > summary").all()) await closed.click();
   /** @type {string[] | undefined} */
   let last;
-  await until("all panels have data", async () => (last = await empty(page))?.length === 0, { seconds }).catch(() => assert.deepEqual(last, []));
+  await until("all panels have data", async () => (last = await empty(page, elsewhere))?.length === 0, { seconds }).catch(() => assert.deepEqual(last, []));
 }
