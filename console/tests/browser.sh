@@ -22,7 +22,7 @@ export CHROMIUM NO_COLOR=1
 
 # Files that tests share are not chapters, and some chapters need a mesh that runs already.
 if [ $# = 0 ]; then
-  set -- $(cd "$HERE/browser" && grep -l '= chapter(' ./*.mjs | xargs grep -L CONSOLE_URL | xargs -n1 basename -s .mjs)
+  set -- $(cd "$HERE/browser" && grep -l '^const useCase = chapter(' ./*.mjs | xargs grep -L CONSOLE_URL | xargs -n1 basename -s .mjs)
 fi
 files=()
 for chapter; do

@@ -24,9 +24,6 @@ export function overview({ rows, filters }) {
 /** @param {number | undefined} ms */
 const seconds = (ms) => duration(ms === undefined ? undefined : ms / 1000);
 
-/** A bound of the histogram, as short as it can be. @param {number} ms */
-const bound = (ms) => (ms < 1_000 ? `${ms} ms` : `${ms / 1_000} s`);
-
 /** @param {import("./model.js").Row[]} rows */
 function stages(rows) {
   const counts = funnel(rows);
@@ -41,7 +38,7 @@ function stages(rows) {
 function durations(rows, filters) {
   const bars = histogram(rows);
   const most = Math.max(1, ...bars);
-  const name = (/** @type {number} */ index) => (index < BOUNDS.length ? `≤ ${bound(BOUNDS[index])}` : `> ${bound(BOUNDS[BOUNDS.length - 1])}`);
+  const name = (/** @type {number} */ index) => (index < BOUNDS.length ? `≤ ${BOUNDS[index] / 1_000} s` : "> 10 s");
   return html`<div class="histogram" role="group" aria-label="Orders by duration; a bar selects them">
     ${bars.map((count, index) => html`<button aria-pressed=${filters.bar === index} aria-label="${count} orders, ${name(index)}" title="${count} orders, ${name(index)}"
       @click=${() => setParams({ duration: filters.bar === index ? undefined : index })}>

@@ -19,11 +19,11 @@ async function empty(page, elsewhere) {
       const text = /** @type {HTMLElement} */ (panel).innerText.trim();
       const isAsking = panel.querySelector('[aria-label="loading"]') !== null;
       const isEmpty = /\bNo data\b/.test(text) || panel.querySelector('[role="alert"]') !== null || panel.lastElementChild?.childElementCount === 0;
-      return { isAsking, isEmpty, text: text.replaceAll(/\s+/g, " ").slice(0, 200) };
+      return { isAsking, isEmpty, text: text.replaceAll(/\s+/g, " ") };
     }),
   );
   if (!found.length || found.some(({ isAsking }) => isAsking)) return undefined;
-  return found.filter(({ text, isEmpty }) => isEmpty && !elsewhere.test(text)).map(({ text }) => text);
+  return found.filter(({ text, isEmpty }) => isEmpty && !elsewhere.test(text)).map(({ text }) => text.slice(0, 200));
 }
 
 /** Waits until every panel of the open dashboard has data. @param {import("playwright-core").Page} page @param {{ seconds?: number, elsewhere?: RegExp }} [options] */
