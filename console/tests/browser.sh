@@ -29,5 +29,17 @@ for chapter; do
   [ -f "$HERE/browser/$chapter.mjs" ] || { echo "no such chapter: $chapter" >&2; exit 2; }
   files+=("$HERE/browser/$chapter.mjs")
 done
+# A run that reaches its limit ends without its last steps: what they would stop is found in the folder for temporary files.
+export CONSOLE_SHOTS=${CONSOLE_SHOTS:-${TMPDIR:-/tmp}/glassmesh-console-failures}
+TMPDIR=$(mktemp -d "${TMPDIR:-/tmp}/glassmesh-browser.XXXXXX")
+export TMPDIR
+finish() {
+  local folder
+  for folder in "$TMPDIR"/glassmesh-stack.*; do
+    [ ! -d "$folder" ] || "$HERE/../../tests/bundle/stack.sh" stop "$folder" || true
+  done
+  rm -rf "$TMPDIR"
+}
+trap finish EXIT
 # One chapter after the other: each has a mesh and a browser.
-exec timeout --kill-after=30s "${BROWSER_LIMIT:-20m}" node --test --test-concurrency=1 --test-reporter=spec "${files[@]}"
+timeout --kill-after=30s "${BROWSER_LIMIT:-20m}" node --test --test-concurrency=1 --test-reporter=spec "${files[@]}"
