@@ -120,10 +120,10 @@ useCase("a killed pod is named within five seconds, and what comes in its place 
   const [process_] = processes(pod);
   assert.ok(process_, `${pod.name} has no process`);
   process.kill(process_, "SIGKILL");
-  await verdict(page, /payments (1 of 2 replicas do not answer|not ready|restarted just now)/).waitFor({ timeout: 5_000 });
+  await verdict(page, /payments (1 of 2 replicas do not answer|not ready|restarted just now)/).first().waitFor({ timeout: 5_000 });
   await all(page);
   // It counts no restart against the service, which was killed on purpose.
   await kubectl("delete", "pod", pod.name, "--wait=false");
-  await verdict(page, /payments (has a new replica|not ready)/).waitFor();
+  await verdict(page, /payments (has a new replica|not ready)/).first().waitFor();
   await all(page);
 });
