@@ -160,7 +160,9 @@ function addBrowser(mesh, isTraced, requests) {
   const messages = [...mesh.edges.values()].filter(({ target, protocol }) => target === gateway.id && protocol === "nats").reduce((sum, { rate }) => sum + rate, 0);
   const rate = isTraced ? gateway.rate - messages : gateway.rate;
   if (rate > call.rate + 1e-6) Object.assign(call, { rate, errors: Math.min(1, (gateway.errors * gateway.rate) / rate), p99: (messages && requests?.p99_ms ? seconds(requests.p99_ms) : gateway.p99), seen: true });
-  Object.assign(node(mesh, BROWSER), { rate: call.rate, errors: call.errors, p99: call.p99 });
+  const { errors, p99 } = call;
+  Object.assign(node(mesh, BROWSER), { rate: call.rate, errors, p99 });
+  if (isTraced && messages) Object.assign(gateway, { rate: call.rate, errors, p99 });
 }
 
 /** A database that one service alone uses is drawn at that service, dead letters at their topic. @param {Mesh} mesh */

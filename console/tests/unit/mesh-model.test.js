@@ -42,12 +42,12 @@ test("what calls the gateway without spans counts as the browser; live messages 
   assert.deepEqual([edges.get(`service:gateway>${BROWSER}>websocket`)?.rate, edges.get(`${BROWSER}>service:gateway>http`)?.rate], [1, 30]);
 });
 
-test("live messages that the gateway passes on are no calls of the browser", () => {
+test("live messages that the gateway passes on are no calls of the browser, and not what the gateway handles", () => {
   const live = { source: "subject:live", target: "service:gateway", protocol: "nats", rate: 79, p99_ms: 0.1, calls: 790, errors: 0 };
   const services = [running("gateway", { requests: { rate: 9, errors_per_second: 0, p99_ms: 40 } })];
-  const { edges } = build({ topology: { nodes: [{ id: "service:gateway", rate: 89, p99_ms: 1, calls: 890, errors: 89 }], edges: [live] }, services });
+  const { edges, nodes } = build({ topology: { nodes: [{ id: "service:gateway", rate: 89, p99_ms: 1, calls: 890, errors: 89 }], edges: [live] }, services });
   const call = edges.get(`${BROWSER}>service:gateway>http`);
-  assert.deepEqual([call?.rate, call?.errors, call?.p99], [10, 0.89, 0.04]);
+  for (const one of [call, nodes.get("service:gateway")]) assert.deepEqual([one?.rate, one?.errors, one?.p99], [10, 0.89, 0.04]);
 });
 
 test("replicas are one node, with the sum of their rates", () => {
