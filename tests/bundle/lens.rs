@@ -118,7 +118,14 @@ async fn promtool_queries_lens() {
         .collect();
     assert_eq!(jobs, services, "{instant}");
 
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+    // Times of promtool are whole seconds, and a mesh that starts within one has no metrics at its beginning.
+    let now = until("a second since lens had scraped every service", || async {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+        let at = format!("--time={now}");
+        let count = promtool(&["query", "instant", &at, &url, "count(up)"]).await;
+        count.contains(&format!("=> {} @", services.len())).then_some(now)
+    })
+    .await;
     let (start, end) = (format!("--start={}", now - 4), format!("--end={now}"));
     let range = promtool(&["query", "range", &start, &end, "--step=2s", &url, "count(up)"]).await;
     assert!(range.contains(&format!("{} @[{now}]", services.len())), "{range}");
