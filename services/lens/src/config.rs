@@ -15,7 +15,7 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The address for OTLP over gRPC.
     pub otlp_listen: SocketAddr,
-    /// The memory for traces, log lines and what is counted from them, as `48MiB`. When it is full, the oldest data is dropped.
+    /// The memory for traces, log lines and what is counted from them, as `40MiB`. When it is full, the oldest data is dropped.
     pub memory: Size,
     /// How lens scrapes the services' metrics.
     pub scrape: Scrape,
@@ -39,7 +39,7 @@ impl Default for Config {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8087)),
             otlp_listen: SocketAddr::from(([127, 0, 0, 1], 8107)),
-            memory: Size(48 << 20),
+            memory: Size(40 << 20),
             scrape: Scrape::default(),
             metrics: Kept::default(),
             rules: Rules::default(),

@@ -30,7 +30,7 @@ pub(crate) use self::{
 };
 use crate::domain::{Span, SpanId, Spans, TraceId};
 
-/// The counters may take an eighth of the memory: at the default 48 MiB, some hundred and sixty busy edges; the mesh has fifty.
+/// The counters may take an eighth of the memory: at the default 40 MiB, some hundred and thirty busy edges; the mesh has fifty.
 const GRAPH_SHARE: usize = 8;
 
 /// Spans that wait for the other side may take a sixteenth: enough for ten seconds at 200 orders a second.

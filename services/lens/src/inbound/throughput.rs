@@ -119,7 +119,7 @@ fn batch(first_order: u64, service: usize) -> Vec<u8> {
 #[test]
 #[ignore = "a measurement, not a promise: it wants --release and a quiet machine"]
 fn keeps_spans() {
-    let budget = 48 << 20;
+    let budget = 40 << 20;
     let new = || Store::new(budget, Flow::default().into());
     let store = new();
     let mut hundred = 0;
