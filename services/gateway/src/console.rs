@@ -135,6 +135,15 @@ mod tests {
         assert!(!console.is_immutable());
     }
 
+    /// Docker sends only what its list names to the build of the image, and `build.rs` reads these two folders.
+    #[test]
+    fn the_image_is_built_with_the_console() {
+        let list = include_str!("../../../deploy/Dockerfile.dockerignore");
+        for folder in ["!console", "!grafana/dashboards"] {
+            assert!(list.lines().any(|line| line == folder), "{folder}");
+        }
+    }
+
     #[test]
     fn an_embedded_module_has_its_lines_without_comments_of_their_own() {
         let file = Console::new("").file("app.js").unwrap().unwrap().unpacked().unwrap();

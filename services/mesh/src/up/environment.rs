@@ -196,6 +196,26 @@ mod tests {
         assert_eq!(provider(&HashSet::from(["provider".into()])), None);
     }
 
+    /// Where containers start the services, the manifests have to say it.
+    #[test]
+    fn the_allocator_is_set_in_the_same_way_everywhere() {
+        let (name, value) = super::ALLOCATOR;
+        let layout = Layout::new(registry::PORT_BASE, &BTreeMap::new(), false).unwrap();
+        for entry in service::ALL {
+            let environment = variables(entry.name, &layout, &backing());
+            let given = environment.get(name).map(String::as_str);
+            assert_eq!(given, Some(value), "{}", entry.name);
+        }
+        let deploy = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy");
+        for (file, line) in [
+            ("compose.yaml", format!("\n  {name}: {value}\n")),
+            ("base/patches/settings.env", format!("\n{name}={value}\n")),
+        ] {
+            let text = std::fs::read_to_string(format!("{deploy}/{file}")).unwrap();
+            assert!(text.contains(&line), "{file} has no {line:?}");
+        }
+    }
+
     /// Every variable is a setting that the service has: an unknown one would keep it from starting.
     #[test]
     fn every_service_accepts_its_compose_environment() {
