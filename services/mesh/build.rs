@@ -16,7 +16,8 @@ fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
     #[expect(clippy::disallowed_methods, reason = "a build has no other settings")]
     let named = std::env::var(VARIABLE).unwrap_or_default();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    // From the package's folder, in which Cargo starts this: a path from the time of its compilation may be that of another clone.
+    let root = Path::new("../..");
     let commit = match named.as_str() {
         "" => of_repository(&root.join(".git")).unwrap_or_else(|| "unknown".to_owned()),
         "unknown" => named,
