@@ -199,7 +199,7 @@ mod tests {
     /// Where containers start the services, the manifests have to say it.
     #[test]
     fn the_allocator_is_set_in_the_same_way_everywhere() {
-        let (name, value) = super::ALLOCATOR;
+        let (name, value) = ALLOCATOR;
         let layout = Layout::new(registry::PORT_BASE, &BTreeMap::new(), false).unwrap();
         for entry in service::ALL {
             let environment = variables(entry.name, &layout, &backing());
